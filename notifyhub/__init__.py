@@ -1,0 +1,1 @@
+"""A self-hosted notification service: SMS and email behind one HTTP API."""
