@@ -1,0 +1,118 @@
+import phonenumbers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifyhub.text.phones import InvalidNumber, local_iranian, to_e164
+
+NINE_DIGITS = st.text("0123456789", min_size=9, max_size=9)
+FORMS = st.sampled_from(["09", "+989", "00989", "989", "9", "+9809", "009809", "9809"])
+SCRIPTS = st.sampled_from(["0123456789", "۰۱۲۳۴۵۶۷۸۹", "٠١٢٣٤٥٦٧٨٩", "０１２３４５６７８９", "०१२३४५६७८९"])
+FILLERS = st.text(
+    st.sampled_from(" -().\u00a0\u200c\u200d\u200e\u200f\u202a\u202c\u2066\u2069\u2011\u2013\u2212"),
+    max_size=3,
+)
+
+FOREIGN_MOBILES = [
+    number
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS - {"IR"})
+    if (number := phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE))
+]
+
+
+@given(NINE_DIGITS, FORMS, SCRIPTS, st.data())
+def test_every_spelling_of_an_iranian_mobile_is_one_number(
+    digits: str, form: str, script: str, data: st.DataObject
+) -> None:
+    number = (form + digits).translate(str.maketrans("0123456789", script))
+    spelling = "".join(data.draw(FILLERS) + character for character in number) + data.draw(FILLERS)
+    assert to_e164(spelling) == f"+989{digits}"
+
+
+@given(NINE_DIGITS)
+def test_a_mobile_goes_to_its_local_form_and_back(digits: str) -> None:
+    assert local_iranian(f"+989{digits}") == f"09{digits}"
+    assert to_e164(local_iranian(f"+989{digits}")) == f"+989{digits}"
+
+
+@pytest.mark.parametrize("last", "123")
+def test_the_fixed_test_numbers_are_taken(last: str) -> None:
+    assert to_e164(f"+98900000000{last}") == f"+98900000000{last}"
+
+
+@pytest.mark.parametrize(
+    ("text", "e164"),
+    [
+        ("+1 (650) 253-0000", "+16502530000"),
+        ("001 650 253 0000", "+16502530000"),
+        ("+44 (0)20 7946 0958", "+442079460958"),
+        ("+۹۰ ۵۳۲ ۱۲۳ ۴۵ ۶۷", "+905321234567"),
+        ("00971501234567", "+971501234567"),
+        ("+39 06 6982", "+39066982"),
+        (" 0912 123 4567\n", "+989121234567"),
+        ("9812345678", "+989812345678"),
+    ],
+)
+def test_numbers_are_taken(text: str, e164: str) -> None:
+    assert to_e164(text) == e164
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "Enter an Iranian mobile"),
+        ("abc", "Enter an Iranian mobile"),
+        ("0912123456", "Enter an Iranian mobile"),
+        ("091212345678", "Enter an Iranian mobile"),
+        ("08121234567", "Enter an Iranian mobile"),
+        ("16502530000", "Enter an Iranian mobile"),
+        ("0912+1234567", "Enter an Iranian mobile"),
+        ("++989121234567", "Enter an Iranian mobile"),
+        ("+00989121234567", "Enter an Iranian mobile"),
+        ("0912\n1234567", "Enter an Iranian mobile"),
+        ("0912123456²", "Enter an Iranian mobile"),
+        ("09121234567 x1", "Enter an Iranian mobile"),
+        ("09121234567,09121234568", "Enter an Iranian mobile"),
+        ("+982112345678", "must be a mobile number"),
+        ("+983000505", "must be a mobile number"),
+        ("+9891212345678", "must be a mobile number"),
+        ("+98912123456", "must be a mobile number"),
+        ("+1 650 253", "not a valid phone number"),
+        ("+99912345678", "not a phone number of any country"),
+        ("+1" + "0" * 10_000, "not a phone number of any country"),
+    ],
+)
+def test_what_cannot_be_sent_to_is_refused_with_the_reason(text: str, words: str) -> None:
+    with pytest.raises(InvalidNumber, match=words):
+        to_e164(text)
+
+
+@given(st.sampled_from(FOREIGN_MOBILES))
+def test_mobiles_of_other_countries_are_taken_in_both_international_forms(
+    number: phonenumbers.PhoneNumber,
+) -> None:
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    assert to_e164(written) == e164
+    assert to_e164(e164.replace("+", "00")) == e164
+
+
+@given(st.text() | st.text("+0123456789 -۹", max_size=18))
+def test_a_result_is_e164_and_stays_as_it_is(text: str) -> None:
+    try:
+        e164 = to_e164(text)
+    except InvalidNumber:
+        return
+    assert e164[0] == "+"
+    assert e164[1:].isascii()
+    assert e164[1:].isdigit()
+    assert len(e164) <= 16
+    assert to_e164(e164) == e164
+
+
+@pytest.mark.parametrize(
+    "e164", ["+16502530000", "09121234567", "9121234567", "+98912123456", "", "+982112345678"]
+)
+def test_only_iranian_mobiles_have_a_local_form(e164: str) -> None:
+    with pytest.raises(InvalidNumber):
+        local_iranian(e164)
