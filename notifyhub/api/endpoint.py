@@ -1,0 +1,79 @@
+"""What a view declares about itself: who may call it, what it takes, what it answers.
+
+The guard, the documentation and the start-up check all read this one declaration.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, TypeVar
+
+from flask import Flask
+from marshmallow import Schema
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Permission:
+    """The numeric code that a member of staff needs for an operation."""
+
+    code: int
+    name: str
+    allows: str
+
+
+class Access(Enum):
+    """Who may call an operation that has no code of its own."""
+
+    PUBLIC = "anybody"
+    ANY_TOKEN = "anybody with a valid token"  # noqa: S105
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """The declaration of a view.
+
+    `query` and `body` are what it reads, `answers` what it gives by status (None: no body), `refusals` the statuses
+    of the errors that are its own, beside those that come with authentication, a query or a body.
+    """
+
+    access: Permission | Access
+    summary: str
+    tag: str
+    query: Schema | None = None
+    body: Schema | None = None
+    answers: Mapping[int, Schema | None] = field(default_factory=dict)
+    refusals: tuple[int, ...] = ()
+
+
+class UndeclaredView(Exception):
+    """A view says nothing about who may call it, so it is refused at start-up."""
+
+
+def endpoint(declaration: Endpoint) -> Callable[[View], View]:
+    """Return the decorator that declares a view."""
+
+    def declare(view: View) -> View:
+        view.declared = declaration  # type: ignore[attr-defined]
+        return view
+
+    return declare
+
+
+def declarations(app: Flask) -> dict[str, Endpoint]:
+    """Return the declaration of every view of the application, by the endpoint's name.
+
+    Raises UndeclaredView if one has none.
+    """
+    declared = {name: getattr(view, "declared", None) for name, view in app.view_functions.items()}
+    for name, declaration in declared.items():
+        if declaration is None:
+            raise UndeclaredView(f"The view {name} does not declare who may call it.")
+    return {name: declaration for name, declaration in declared.items() if declaration}
+
+
+def permissions(app: Flask) -> Iterator[Permission]:
+    """Give every permission that a view asks for, by rising code."""
+    found = {d.access for d in declarations(app).values() if isinstance(d.access, Permission)}
+    yield from sorted(found, key=lambda permission: permission.code)

@@ -1,0 +1,69 @@
+"""The one place where the bodies of errors are made."""
+
+import logging
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from marshmallow import ValidationError
+from sqlalchemy.exc import IntegrityError
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from notifyhub.api import violations
+from notifyhub.api.parsing import NON_FIELD
+
+log = logging.getLogger(__name__)
+
+_WORDS = {
+    404: "Not found.",
+    413: "Request body too large.",
+    500: "A server error occurred.",
+}
+
+
+def init_app(app: Flask) -> None:
+    """Answer every error in JSON."""
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(ValidationError, _invalid)
+    app.register_error_handler(IntegrityError, _violation)
+    app.register_error_handler(Exception, _server_error)
+
+
+def _http_error(error: HTTPException) -> Response:
+    """Return `{"detail": …}` with the headers that belong to the error (Allow, Retry-After, WWW-Authenticate)."""
+    status = error.code or 500
+    words = error.description
+    if status == 405:
+        words = f'Method "{request.method}" not allowed.'
+    answer = jsonify(detail=_WORDS.get(status, words))
+    answer.status_code = status
+    for name, value in error.get_headers(request.environ):
+        if name.lower() not in {"content-type", "content-length"}:
+            answer.headers[name] = value
+    return answer
+
+
+def _invalid(error: ValidationError) -> Response:
+    """Return `{field: [words]}`, as Django REST framework writes it."""
+    answer = jsonify(_drf(error.normalized_messages()))
+    answer.status_code = 400
+    return answer
+
+
+def _drf(messages: Any) -> Any:
+    if isinstance(messages, dict):
+        return {NON_FIELD if key == "_schema" else str(key): _drf(inner) for key, inner in messages.items()}
+    return messages
+
+
+def _violation(error: IntegrityError) -> Response:
+    answered = violations.answer(error)
+    if isinstance(answered, ValidationError):
+        return _invalid(answered)
+    if isinstance(answered, HTTPException):
+        return _http_error(answered)
+    return _server_error(error)
+
+
+def _server_error(error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    return _http_error(InternalServerError())

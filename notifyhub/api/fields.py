@@ -1,0 +1,140 @@
+"""Fields of schemas: what Django REST framework's serializer fields take and refuse, in its words."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from marshmallow import fields, validate
+from marshmallow.exceptions import ValidationError
+
+from notifyhub.api.json import timestamp
+from notifyhub.extensions import db
+
+MAX_LENGTH = 255
+MAX_TEXT = 10_000
+
+_INTEGER = re.compile(r"\s*([+-]?[0-9]+)(?:\.0*)?\s*")
+
+
+class Worded:
+    """The words that all fields share."""
+
+    default_error_messages = {
+        "required": "This field is required.",
+        "null": "This field may not be null.",
+    }
+
+
+def at_least(least: int) -> validate.Range:
+    """Return the check that a number is not below `least`."""
+    return validate.Range(min=least, error="Ensure this value is greater than or equal to {min}.")
+
+
+def at_most(most: int) -> validate.Range:
+    """Return the check that a number is not above `most`."""
+    return validate.Range(max=most, error="Ensure this value is less than or equal to {max}.")
+
+
+def at_most_long(most: int) -> validate.Length:
+    """Return the check that a text has at most so many characters."""
+    return validate.Length(max=most, error="Ensure this field has no more than {max} characters.")
+
+
+class String(Worded, fields.String):
+    """A text; a JSON number is taken as its text. It is trimmed, and blanks only are blank."""
+
+    default_error_messages = {"invalid": "Not a valid string.", "blank": "This field may not be blank."}
+
+    def __init__(
+        self, *, max_length: int = MAX_LENGTH, blank: bool = False, trim: bool = True, **options: Any
+    ) -> None:
+        super().__init__(validate=[at_most_long(max_length), *options.pop("validate", ())], **options)
+        self.blank = blank
+        self.trim = trim
+        if not blank:
+            self.metadata["minLength"] = 1
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise self.make_error("invalid")
+        text = str(value)
+        trimmed = text.strip()
+        if not trimmed and not self.blank:
+            raise self.make_error("blank")
+        return trimmed if self.trim else text
+
+
+class Integer(Worded, fields.Integer):
+    """A whole number; its text is taken too, as is a float without a fraction."""
+
+    default_error_messages = {"invalid": "A valid integer is required."}
+
+    def __init__(self, least: int | None = None, most: int | None = None, **options: Any) -> None:
+        checks = [at_least(least)] if least is not None else []
+        checks += [at_most(most)] if most is not None else []
+        super().__init__(validate=checks, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise self.make_error("invalid")
+        match = _INTEGER.fullmatch(str(value))
+        if not match or len(match[1]) > 1000:
+            raise self.make_error("invalid")
+        return int(match[1])
+
+
+class Boolean(Worded, fields.Boolean):
+    """True or false, or what a form would send for them."""
+
+    default_error_messages = {"invalid": "Must be a valid boolean."}
+
+
+class Choice(Worded, fields.Field[str]):
+    """One of some texts."""
+
+    def __init__(self, choices: Iterable[str], **options: Any) -> None:
+        one_of = validate.OneOf(tuple(choices), error='"{input}" is not a valid choice.')
+        super().__init__(validate=[one_of], **options)
+
+
+class Object(Worded, fields.Dict):
+    """A JSON object whose keys are not known here."""
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            kind = type(value).__name__
+            raise ValidationError(f'Expected a dictionary of items but got type "{kind}".')
+        return dict(super()._deserialize(value, *args, **options))
+
+
+class Timestamp(fields.DateTime):
+    """A moment that the service sets."""
+
+    def __init__(self) -> None:
+        super().__init__(dump_only=True)
+
+    def _serialize(self, value: datetime | None, *_: Any, **__: Any) -> str | None:
+        return None if value is None else timestamp(value)
+
+
+class Reference(Worded, fields.Integer):
+    """The id of another object, which must exist."""
+
+    default_error_messages = {
+        "incorrect_type": "Incorrect type. Expected pk value, received {kind}.",
+        "does_not_exist": 'Invalid pk "{pk}" - object does not exist.',
+    }
+
+    def __init__(self, model: type, **options: Any) -> None:
+        super().__init__(**options)
+        self.model = model
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> int:
+        match = None if isinstance(value, bool | float) else re.fullmatch(r"[+-]?[0-9]+", str(value))
+        if not match:
+            raise self.make_error("incorrect_type", kind=type(value).__name__)
+        number = int(value) if len(match[0]) < 20 else 0
+        if not 0 < number < 2**63 or db.session.get(self.model, number) is None:
+            raise self.make_error("does_not_exist", pk=match[0][:40])
+        return number

@@ -1,0 +1,47 @@
+"""Whether the process lives, and whether it can serve."""
+
+from pathlib import Path
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Blueprint, current_app
+from sqlalchemy.exc import SQLAlchemyError
+
+from notifyhub.api.endpoint import Access, Endpoint, endpoint
+from notifyhub.database.connections import reader
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+@endpoint(Endpoint(Access.PUBLIC, "Tell whether the process lives", "Health"))
+def healthz() -> dict[str, str]:
+    """Answer 200 as long as the process can answer at all."""
+    return {"status": "ok"}
+
+
+@blueprint.get("/readyz")
+@endpoint(Endpoint(Access.PUBLIC, "Tell whether requests can be served", "Health"))
+def readyz() -> tuple[dict[str, str], int]:
+    """Answer 200, or 503 with what fails."""
+    database = _database()
+    ready = database == "ok"
+    return {"status": "ok" if ready else "unavailable", "database": database}, 200 if ready else 503
+
+
+def _database() -> str:
+    try:
+        current = MigrationContext.configure(reader()).get_current_revision()
+    except SQLAlchemyError as error:
+        current_app.logger.warning("The database does not answer: %s", type(error).__name__)
+        return "no answer"
+    return "ok" if current == _head() else "not migrated"
+
+
+def _head() -> str | None:
+    if "migrations_head" not in current_app.extensions:
+        folder: str = current_app.extensions["migrate"].directory
+        head = ScriptDirectory(Path(folder)).get_current_head()
+        current_app.extensions["migrations_head"] = head
+    head_: str | None = current_app.extensions["migrations_head"]
+    return head_

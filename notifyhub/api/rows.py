@@ -1,0 +1,26 @@
+"""Rows as they go out: selected as columns and turned into dictionaries, without an object for each."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Table
+
+from notifyhub.api.schemas import ResourceSchema
+
+
+class Rows:
+    """What a schema shows of a table's rows: the same as its `dump`, with the moments left to the encoder."""
+
+    def __init__(self, table: Table, schema: ResourceSchema) -> None:
+        self.schema = schema
+        self.columns = [table.c[name] for name in schema.dump_fields]
+        self._names = list(schema.dump_fields)
+        self._reshaped = {name: schema.dump_fields[name] for name in schema.reshaped}
+
+    def dump(self, rows: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
+        """Return the rows, selected with `columns` in front, as dictionaries."""
+        dumped = [dict(zip(self._names, row, strict=False)) for row in rows]
+        for name, field in self._reshaped.items():
+            for row in dumped:
+                row[name] = field.serialize(name, row, dict.get)
+        return dumped

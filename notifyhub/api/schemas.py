@@ -1,0 +1,31 @@
+"""The base of the resources' schemas."""
+
+from typing import Any, ClassVar
+
+from marshmallow import EXCLUDE, Schema
+
+from notifyhub.api.fields import Integer, Timestamp
+
+
+class ResourceSchema(Schema):
+    """What goes in and out for one kind of object.
+
+    `Meta.fields` names, in order, all that goes out. Unknown and read-only keys that come in are ignored.
+    """
+
+    class Meta:
+        unknown = EXCLUDE
+
+    reshaped: ClassVar[tuple[str, ...]] = ()
+    """The fields that don't show just what is stored."""
+
+    id = Integer(dump_only=True)
+    created_at = Timestamp()
+    updated_at = Timestamp()
+
+    def settle(self, values: dict[str, Any], stored: Any) -> dict[str, Any]:
+        """Return the values to keep: for rules that need several fields, or what is stored already.
+
+        `stored` is the object that is changed, None for a new one. Raises ValidationError.
+        """
+        return values

@@ -1,0 +1,59 @@
+"""The application factory: configuration, extensions, blueprints, hooks, commands; nothing else."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from flask import Flask
+
+from notifyhub import config, logs
+from notifyhub.api import errors, health, json, requests
+from notifyhub.auth import guard, throttle
+from notifyhub.auth import commands as auth_commands
+from notifyhub.auth import views as auth
+from notifyhub.database import connections, rotation
+from notifyhub.extensions import cors, db, migrate
+from notifyhub.notifiers import views as notifiers
+from notifyhub.patterns import views as patterns
+from notifyhub.settings import views as settings
+
+BLUEPRINTS = (
+    health.blueprint,
+    auth.blueprint,
+    notifiers.sms_blueprint,
+    notifiers.email_blueprint,
+    patterns.blueprint,
+    settings.blueprint,
+)
+
+COMMANDS = (
+    auth_commands.users,
+    auth_commands.tokens,
+    auth_commands.list_permissions,
+    rotation.keys,
+)
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+
+def create_app(environment: Mapping[str, str] | None = None) -> Flask:
+    """Return the application, configured from `environment` (the process's own, if None).
+
+    Raises config.InvalidSetting if a variable is wrong, UndeclaredView if a view says nothing of who may call it.
+    """
+    app = Flask(__name__, static_folder=None)
+    app.json = json.ORJSONProvider(app)
+    config.configure(app, environment)
+    connections.init_app(app)
+    migrate.init_app(app, db, directory=str(MIGRATIONS))
+    logs.init_app(app)
+    for part in (requests, errors):
+        part.init_app(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    for command in COMMANDS:
+        app.cli.add_command(command)
+    guard.init_app(app)
+    throttle.init_app(app)
+    if app.config["CORS_ORIGINS"]:
+        cors.init_app(app, resources=r"/api/*")
+    return app

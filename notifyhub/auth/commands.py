@@ -1,0 +1,154 @@
+"""Commands about users, tokens and permissions."""
+
+from datetime import datetime, timedelta
+
+import click
+from flask import current_app
+from flask.cli import AppGroup, with_appcontext
+from sqlalchemy import select
+
+from notifyhub.api.endpoint import permissions
+from notifyhub.auth import accounts
+from notifyhub.auth.models import Role, Token, User
+from notifyhub.database.commands import Commands
+from notifyhub.database.connections import transaction
+
+users = Commands("users", help="Users, and what they may do.")
+tokens = Commands("tokens", help="The tokens that users call the API with.")
+
+
+class Code(click.ParamType):
+    """A permission code that some operation asks for."""
+
+    name = "code"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        known = {str(permission.code): permission.code for permission in permissions(current_app)}
+        if str(value) not in known:
+            self.fail(f"{value} is no permission code: see `flask permissions`.", param, ctx)
+        return known[str(value)]
+
+
+class Days(click.ParamType):
+    """A number of days above 0, fractions too."""
+
+    name = "days"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        try:
+            lifetime = timedelta(days=float(value))
+            _ = datetime.now().astimezone() + lifetime
+        except (ValueError, OverflowError):
+            lifetime = timedelta()
+        if lifetime <= timedelta():
+            self.fail(f"{value} is not a number of days above 0.", param, ctx)
+        return lifetime
+
+
+@users.command("create")
+@click.argument("name")
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
+@click.option("--permission", "codes", type=Code(), multiple=True, help="A permission code; may be repeated.")
+def create_user(name: str, role: str, codes: tuple[int, ...]) -> None:
+    """Create a user and print their token: it is shown only now."""
+    with transaction() as session:
+        key = accounts.create_user(session, name, Role(role), codes)
+    click.echo(key)
+
+
+@users.command("list")
+def list_users() -> None:
+    """List all users."""
+    with transaction() as session:
+        for user in session.scalars(select(User).order_by(User.name)):
+            codes = ",".join(str(permission.code) for permission in user.permissions)
+            click.echo("\t".join([user.name, user.role, "active" if user.is_active else "inactive", codes]))
+
+
+@users.command("permit")
+@click.argument("name")
+@click.argument("codes", type=Code(), nargs=-1, required=True)
+def permit(name: str, codes: tuple[int, ...]) -> None:
+    """Give a member of staff permission codes."""
+    with transaction() as session:
+        accounts.permit(accounts.find_user(session, name), codes)
+
+
+@users.command("forbid")
+@click.argument("name")
+@click.argument("codes", type=Code(), nargs=-1, required=True)
+def forbid(name: str, codes: tuple[int, ...]) -> None:
+    """Take permission codes from a member of staff."""
+    with transaction() as session:
+        accounts.forbid(accounts.find_user(session, name), codes)
+
+
+@users.command("deactivate")
+@click.argument("name")
+def deactivate(name: str) -> None:
+    """Refuse all tokens of a user."""
+    with transaction() as session:
+        accounts.find_user(session, name).is_active = False
+
+
+@users.command("activate")
+@click.argument("name")
+def activate(name: str) -> None:
+    """Take the tokens of a user again."""
+    with transaction() as session:
+        accounts.find_user(session, name).is_active = True
+
+
+@tokens.command("issue")
+@click.argument("name")
+@click.option("--expires-in", "lifetime", type=Days(), help="Days until it expires; fractions are taken.")
+@click.option("--test", is_flag=True, help="What it sends never reaches a provider.")
+def issue(name: str, lifetime: timedelta | None, test: bool) -> None:
+    """Print a further token of a user: it is shown only now."""
+    with transaction() as session:
+        key = accounts.issue_token(session, accounts.find_user(session, name), lifetime, test=test)
+    click.echo(key)
+
+
+@tokens.command("list")
+@click.argument("name", required=False)
+def list_tokens(name: str | None) -> None:
+    """List the tokens of a user, or of all: prefix, user, state, kind, and when made, by whom, and last used."""
+    query = select(Token).join(Token.user).order_by(User.name, Token.id)
+    with transaction() as session:
+        if name is not None:
+            query = query.where(Token.user == accounts.find_user(session, name))
+        for token in session.scalars(query):
+            click.echo("\t".join(_described(token)))
+
+
+@tokens.command("revoke")
+@click.argument("prefix")
+def revoke(prefix: str) -> None:
+    """Revoke the token that begins with PREFIX."""
+    with transaction() as session:
+        accounts.revoke(session, prefix)
+
+
+@click.command("permissions")
+@with_appcontext
+def list_permissions() -> None:
+    """List every permission code, its name and what it allows."""
+    for permission in permissions(current_app):
+        click.echo(f"{permission.code}\t{permission.name}\t{permission.allows}")
+
+
+def _described(token: Token) -> list[str]:
+    return [
+        token.prefix,
+        token.user.name,
+        accounts.state(token),
+        "test" if token.is_test else "live",
+        f"made {_minute(token.created_at)} by {token.created_by}",
+        f"expires {_minute(token.expires_at)}",
+        f"last used {_minute(token.last_used_at)}",
+    ]
+
+
+def _minute(moment: datetime | None) -> str:
+    return "never" if moment is None else moment.strftime("%Y-%m-%dT%H:%MZ")

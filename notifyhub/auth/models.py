@@ -1,0 +1,66 @@
+"""Users, their permission codes and their tokens."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from notifyhub.database.base import NEVER_AGAIN, Base, Identified, Stamped, now
+from notifyhub.database.columns import UTC_TIME, text
+
+
+class Role(StrEnum):
+    """What a user may do: all, what codes name, nothing."""
+
+    ADMIN = "admin"
+    STAFF = "staff"
+    USER = "user"
+
+
+class User(Stamped):
+    """Somebody, or some program, that calls the API."""
+
+    __tablename__ = "users"
+    __table_args__ = (CheckConstraint("role IN ('admin', 'staff', 'user')", name="role"), NEVER_AGAIN)
+
+    name: Mapped[str] = mapped_column(text(255), unique=True)
+    role: Mapped[str] = mapped_column(String(16))
+    is_active: Mapped[bool] = mapped_column(default=True)
+
+    permissions: Mapped[list["UserPermission"]] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True, order_by="UserPermission.code"
+    )
+    tokens: Mapped[list["Token"]] = relationship(
+        back_populates="user", passive_deletes=True, order_by="Token.id"
+    )
+
+
+class UserPermission(Base):
+    """A permission code that a member of staff has."""
+
+    __tablename__ = "user_permissions"
+
+    user_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    code: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+
+
+class Token(Identified):
+    """A key to the API. Only its SHA-256 is kept, and its first characters, by which people tell tokens apart."""
+
+    __tablename__ = "tokens"
+    __table_args__ = (NEVER_AGAIN,)
+
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    prefix: Mapped[str] = mapped_column(String(8), index=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    is_test: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(UTC_TIME, default=now)
+    created_by: Mapped[str] = mapped_column(String(255))
+    expires_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
+    revoked_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
+    last_used_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
+
+    user: Mapped[User] = relationship(back_populates="tokens")

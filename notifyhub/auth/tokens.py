@@ -1,0 +1,125 @@
+"""Tokens: making, reading from a request, looking up, revoking."""
+
+import getpass
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Row, bindparam, exists, or_, select, update
+from sqlalchemy.exc import DBAPIError
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
+
+from notifyhub.auth.models import Role, Token, User, UserPermission
+from notifyhub.database.base import now, table_of
+from notifyhub.database.connections import drop_reader, reader
+
+PREFIX_LENGTH = 8
+
+_tokens, _users, _permissions = table_of(Token), table_of(User), table_of(UserPermission)
+
+_LOOK_UP = (
+    select(
+        _tokens.c.id.label("token_id"),
+        _tokens.c.is_test,
+        _tokens.c.expires_at,
+        _tokens.c.revoked_at,
+        _tokens.c.last_used_at,
+        _users.c.id.label("user_id"),
+        _users.c.name,
+        _users.c.role,
+        _users.c.is_active,
+        exists()
+        .where(_permissions.c.user_id == _users.c.id, _permissions.c.code == bindparam("code"))
+        .label("permitted"),
+    )
+    .join_from(_tokens, _users)
+    .where(_tokens.c.digest == bindparam("digest"))
+)
+
+
+class Caller(NamedTuple):
+    """Who sent the request, and whether they may do what it asks for."""
+
+    token_id: int
+    user_id: int
+    name: str
+    role: str
+    test: bool
+    permitted: bool
+
+
+def issue(user: User, *, lifetime: timedelta | None = None, test: bool = False) -> tuple[Token, str]:
+    """Return a new token of `user`, not yet stored, and its key, which can't be had again."""
+    key = secrets.token_hex(20)
+    token = Token(
+        user=user,
+        prefix=key[:PREFIX_LENGTH],
+        digest=digest(key),
+        is_test=test,
+        created_by=getpass.getuser(),
+        expires_at=None if lifetime is None else now() + lifetime,
+    )
+    return token, key
+
+
+def digest(key: str) -> str:
+    """Return the SHA-256 of a key, by which its token is found."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def key_of(header: str | None) -> str:
+    """Return the key in an Authorization header; raises Unauthorized, in Django REST framework's words."""
+    scheme, *rest = (header or "").split() or [""]
+    if scheme.lower() != "token":
+        raise refusal("Authentication credentials were not provided.")
+    if not rest:
+        raise refusal("Invalid token header. No credentials provided.")
+    if len(rest) > 1:
+        raise refusal("Invalid token header. Token string should not contain spaces.")
+    return rest[0]
+
+
+def caller(key: str, code: int | None) -> Caller:
+    """Return who has `key`, and whether they may do what needs `code`; raises Unauthorized.
+
+    The key is looked up by its digest, so the time that this takes tells nothing about stored keys. Nothing is
+    remembered between requests: a revoked token stops working at once, in every process.
+    """
+    row = _look_up(digest(key), code)
+    moment = now()
+    if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= moment):
+        raise refusal("Invalid token.")
+    if not row.is_active:
+        raise refusal("User inactive or deleted.")
+    _note_use(row, moment)
+    permitted = code is None or row.role == Role.ADMIN or (row.role == Role.STAFF and row.permitted)
+    return Caller(row.token_id, row.user_id, row.name, row.role, row.is_test, permitted)
+
+
+def refusal(words: str) -> Unauthorized:
+    """Return the error that asks for a token."""
+    return Unauthorized(words, www_authenticate=WWWAuthenticate("token"))
+
+
+def _look_up(token_digest: str, code: int | None) -> Row | None:
+    values = {"digest": token_digest, "code": code}
+    try:
+        return reader().execute(_LOOK_UP, values).first()
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    # The server closed the pooled connection, as a restart does; all others of the pool are renewed with it.
+    drop_reader()
+    return reader().execute(_LOOK_UP, values).first()
+
+
+def _note_use(row: Row, moment: datetime) -> None:
+    """Keep when the token was last used, to the minute: at most one write a minute."""
+    minute = moment.replace(second=0, microsecond=0)
+    if row.last_used_at is None or row.last_used_at < minute:
+        unused = or_(_tokens.c.last_used_at.is_(None), _tokens.c.last_used_at < minute)
+        reader().execute(
+            update(_tokens).where(_tokens.c.id == row.token_id, unused).values(last_used_at=minute)
+        )

@@ -1,0 +1,1 @@
+"""How data is kept: the base of the models, columns, connections, encryption."""

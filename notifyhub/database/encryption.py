@@ -1,0 +1,30 @@
+"""Encryption of stored secrets with the application's keys.
+
+The keys are Fernet keys: the first one encrypts, all of them decrypt, so that a new key can be put in front.
+"""
+
+from cryptography.fernet import Fernet, MultiFernet
+from flask import current_app
+
+
+def cipher() -> MultiFernet:
+    """Return the cipher of the current application."""
+    if "cipher" not in current_app.extensions:
+        keys = current_app.config["ENCRYPTION_KEYS"]
+        current_app.extensions["cipher"] = MultiFernet([Fernet(key) for key in keys])
+    return current_app.extensions["cipher"]
+
+
+def encrypt(plain: bytes) -> str:
+    """Return `plain` encrypted under the first key, as ASCII text."""
+    return cipher().encrypt(plain).decode()
+
+
+def decrypt(stored: str) -> bytes:
+    """Return what `encrypt` was given; raises cryptography's InvalidToken if no key fits."""
+    return cipher().decrypt(stored)
+
+
+def rotate(stored: str) -> str:
+    """Return the same secret encrypted under the first key; raises InvalidToken if no key fits."""
+    return cipher().rotate(stored).decode()

@@ -1,0 +1,63 @@
+"""Re-encryption of stored secrets under the first key."""
+
+import click
+from cryptography.fernet import InvalidToken
+from sqlalchemy import Column, Table, Text, select, type_coerce, update
+from sqlalchemy.orm import Session
+
+from notifyhub.database import encryption
+from notifyhub.database.base import Base
+from notifyhub.database.columns import ENCRYPTED
+from notifyhub.database.commands import CommandError, Commands
+from notifyhub.database.connections import transaction
+
+BATCH = 500
+
+keys = Commands("keys", help="The keys that stored secrets are encrypted with.")
+
+
+@keys.command("rotate")
+def rotate() -> None:
+    """Re-encrypt all stored secrets under the first of NOTIFYHUB_ENCRYPTION_KEYS."""
+    with transaction() as session:
+        count = sum(_rotate(session, table, column) for table, column in _encrypted_columns())
+    click.echo(f"{count} secrets are encrypted under the first key.")
+
+
+def _encrypted_columns() -> list[tuple[Table, Column]]:
+    return [
+        (table, column)
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        if isinstance(column.type, ENCRYPTED)
+    ]
+
+
+def _rotate(session: Session, table: Table, column: Column) -> int:
+    """Re-encrypt one column, in batches by rising id; return how many values it has. No other column changes."""
+    stored = type_coerce(column, Text)
+    count, last = 0, 0
+    page = (
+        select(table.c.id, stored)
+        .where(column.is_not(None))
+        .order_by(table.c.id)
+        .limit(BATCH)
+        .with_for_update()
+    )
+    while rows := session.execute(page.where(table.c.id > last)).all():
+        for id_, secret in rows:
+            try:
+                renewed = encryption.rotate(secret)
+            except InvalidToken:
+                raise CommandError(
+                    f"None of the keys fits {table.name} {id_}: nothing was changed."
+                ) from None
+            change = update(table).where(table.c.id == id_)
+            session.execute(change.values({column: type_coerce(renewed, Text), **_kept(table)}))
+        count, last = count + len(rows), rows[-1].id
+    return count
+
+
+def _kept(table: Table) -> dict[Column, Column]:
+    """Return the values that leave a row's moments alone: nothing that can be seen has changed."""
+    return {table.c.updated_at: table.c.updated_at} if "updated_at" in table.c else {}

@@ -1,0 +1,1 @@
+"""Notifiers: the accounts at providers through which SMS and email go out."""

@@ -1,0 +1,45 @@
+"""SMS and email notifiers."""
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from notifyhub.database.base import NEVER_AGAIN, Stamped
+from notifyhub.database.columns import EncryptedObject, EncryptedText, text
+
+
+class Backend(StrEnum):
+    """The providers of SMS."""
+
+    IPPANEL = "ippanel"
+    MELIPAYAMAK = "melipayamak"
+
+
+class SMSNotifier(Stamped):
+    """An account at a provider of SMS."""
+
+    __tablename__ = "sms_notifiers"
+    __table_args__ = (NEVER_AGAIN,)
+
+    name: Mapped[str] = mapped_column(text(255))
+    backend: Mapped[str] = mapped_column(String(32))
+    settings: Mapped[dict[str, Any] | None] = mapped_column(EncryptedObject, default=dict)
+
+
+class EmailNotifier(Stamped):
+    """An account at a mail server (SMTP)."""
+
+    __tablename__ = "email_notifiers"
+    __table_args__ = (CheckConstraint("port BETWEEN 1 AND 65535", name="port"), NEVER_AGAIN)
+
+    name: Mapped[str] = mapped_column(text(255))
+    host: Mapped[str] = mapped_column(text(255))
+    port: Mapped[int | None] = mapped_column(Integer)
+    username: Mapped[str] = mapped_column(text(255))
+    password: Mapped[str] = mapped_column(EncryptedText)
+    from_email: Mapped[str] = mapped_column(text(255))
+    use_tls: Mapped[bool] = mapped_column(default=True)
+    use_ssl: Mapped[bool] = mapped_column(default=False)
+    fail_silently: Mapped[bool] = mapped_column(default=False)

@@ -1,0 +1,1 @@
+"""SMS patterns: texts with placeholders that a provider has approved."""

@@ -1,0 +1,42 @@
+"""SMS patterns."""
+
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from notifyhub.database.base import NEVER_AGAIN, Stamped
+from notifyhub.database.columns import text
+
+
+class Status(StrEnum):
+    """How far a pattern's approval by the provider has come."""
+
+    CREATED = "created"
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class SMSPattern(Stamped):
+    """A text with placeholders, at one notifier's provider."""
+
+    __tablename__ = "sms_patterns"
+    __table_args__ = (
+        UniqueConstraint(
+            "notifier_id",
+            "name",
+            info={"field": "name", "words": "sms pattern with this name already exists."},
+        ),
+        Index(None, "notifier_id", "id"),
+        NEVER_AGAIN,
+    )
+
+    notifier_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("sms_notifiers.id", ondelete="CASCADE", info={"gone": True})
+    )
+    status: Mapped[str] = mapped_column(String(16), default=Status.CREATED)
+    name: Mapped[str] = mapped_column(text(255))
+    code: Mapped[str] = mapped_column(text(255))
+    description: Mapped[str | None] = mapped_column(text())
+    body: Mapped[str] = mapped_column(text())

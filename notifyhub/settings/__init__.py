@@ -1,0 +1,1 @@
+"""What holds for the whole installation: the notifiers that are used by default, and one-time passwords' shape."""

@@ -1,0 +1,12 @@
+"""The application for gunicorn (`wsgi:app`) and for the flask command."""
+
+import sys
+
+from notifyhub.app import create_app
+from notifyhub.config import InvalidSetting
+
+try:
+    app = create_app()
+except InvalidSetting as error:
+    print(error, file=sys.stderr)
+    sys.exit(3)  # what gunicorn takes as: don't start this worker again
