@@ -1,0 +1,285 @@
+"""The fixtures of all tests: both databases, an application on each, clients, real servers."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from sqlalchemy import event
+from werkzeug.test import TestResponse
+
+from notifyhub.app import create_app
+from notifyhub.auth.accounts import issue_token
+from notifyhub.auth.models import Role
+from notifyhub.extensions import db
+from tests.factories import UserFactory
+
+ROOT = Path(__file__).parent.parent
+POSTGRESQL = os.environ.get("TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432")
+SECRET_KEY = "a secret key of the tests"
+ENCRYPTION_KEY = "bm90aWZ5aHViLXRlc3RzLWVuY3J5cHRpb24ta2V5LTE="
+
+
+@dataclass
+class Answer:
+    """An answer, briefly: its status, its JSON, its headers."""
+
+    response: TestResponse
+
+    @property
+    def status(self) -> int:
+        return self.response.status_code
+
+    @property
+    def json(self) -> Any:
+        return self.response.get_json()
+
+    @property
+    def headers(self) -> Any:
+        return self.response.headers
+
+
+@dataclass
+class Api:
+    """A client of the API that sends a token."""
+
+    client: FlaskClient
+    token: str | None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def call(self, method: str, path: str, json: Any = None, **options: Any) -> Answer:
+        headers = {**self.headers, **options.pop("headers", {})}
+        if self.token is not None:
+            headers.setdefault("Authorization", f"Token {self.token}")
+        if json is not None:
+            options["json"] = json
+        return Answer(self.client.open(path, method=method, headers=headers, **options))
+
+    def get(self, path: str, **options: Any) -> Answer:
+        return self.call("GET", path, **options)
+
+    def post(self, path: str, json: Any = None, **options: Any) -> Answer:
+        return self.call("POST", path, json, **options)
+
+    def patch(self, path: str, json: Any = None, **options: Any) -> Answer:
+        return self.call("PATCH", path, json, **options)
+
+    def delete(self, path: str, **options: Any) -> Answer:
+        return self.call("DELETE", path, **options)
+
+
+def _postgresql() -> psycopg.Connection:
+    """Return a connection to the server; without one the test is skipped, or fails where CI says it must be there."""
+    try:
+        return psycopg.connect(f"{POSTGRESQL}/postgres", autocommit=True, connect_timeout=5)
+    except psycopg.OperationalError as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"PostgreSQL does not answer: {error}")
+        pytest.skip("PostgreSQL does not answer at TEST_POSTGRESQL_URL")
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """Give a function that makes an empty database of a kind and returns its URL."""
+    made: list[str] = []
+
+    def make(kind: str) -> str:
+        if kind == "sqlite":
+            return f"sqlite:///{tmp_path_factory.mktemp('database')}/notifyhub.db"
+        name = f"notifyhub_test_{os.getpid()}_{len(made)}"
+        with _postgresql() as server:
+            server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # type: ignore[arg-type]
+            server.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+        made.append(name)
+        return f"{POSTGRESQL}/{name}"
+
+    yield make
+    for name in made:
+        with _postgresql() as server:
+            server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def environment(
+    request: pytest.FixtureRequest,
+    empty_database: Callable[[str], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, str]:
+    """The variables of an installation on each kind of database; processes are started with them."""
+    return {
+        "NOTIFYHUB_DATABASE_URL": empty_database(request.param),
+        "NOTIFYHUB_INSTANCE": str(tmp_path_factory.mktemp("instance")),
+        "NOTIFYHUB_SECRET_KEY": SECRET_KEY,
+        "NOTIFYHUB_ENCRYPTION_KEYS": ENCRYPTION_KEY,
+    }
+
+
+@pytest.fixture(scope="session")
+def migrated_app(environment: dict[str, str]) -> Iterator[Flask]:
+    app = create_app(environment)
+    app.testing = True
+    with app.app_context():
+        upgrade()
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def app(migrated_app: Flask) -> Iterator[Flask]:
+    """The application on an empty, migrated database."""
+    yield migrated_app
+    clear(migrated_app)
+
+
+def clear(app: Flask) -> None:
+    """Delete all rows."""
+    with app.app_context(), db.engine.begin() as connection:
+        for table in reversed(db.metadata.sorted_tables):
+            connection.execute(table.delete())
+
+
+@pytest.fixture
+def token(app: Flask) -> Callable[..., str]:
+    """Give a function that makes a user and returns a token of theirs."""
+
+    def make(role: Role = Role.ADMIN, codes: tuple[int, ...] = (), **options: Any) -> str:
+        with app.app_context():
+            user = UserFactory(role=role, codes=codes)
+            key = issue_token(
+                db.session(), user, options.pop("lifetime", None), test=options.pop("test", False)
+            )
+            db.session.commit()
+        return key
+
+    return make
+
+
+@pytest.fixture
+def anonymous(app: Flask) -> Api:
+    """A client without a token."""
+    return Api(app.test_client(), None)
+
+
+@pytest.fixture
+def api(app: Flask, token: Callable[..., str]) -> Api:
+    """An admin's client."""
+    return Api(app.test_client(), token())
+
+
+@pytest.fixture
+def staff(app: Flask, token: Callable[..., str]) -> Callable[..., Api]:
+    """Give a function that returns the client of a member of staff with some permission codes."""
+    return lambda *codes: Api(app.test_client(), token(Role.STAFF, codes))
+
+
+@dataclass
+class Queries:
+    """Counts statements while it is entered."""
+
+    app: Flask
+    statements: list[str] = field(default_factory=list)
+
+    def __enter__(self) -> list[str]:
+        self.statements = []
+        with self.app.app_context():
+            event.listen(db.engine, "before_cursor_execute", self._note)
+        return self.statements
+
+    def __exit__(self, *_: object) -> None:
+        with self.app.app_context():
+            event.remove(db.engine, "before_cursor_execute", self._note)
+
+    def _note(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            self.statements.append(statement)
+
+
+@pytest.fixture
+def queries(app: Flask) -> Queries:
+    return Queries(app)
+
+
+@dataclass
+class Server:
+    """A process that serves the application over HTTP."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def wait_for_port(process: subprocess.Popen[str], port: int, seconds: float = 30) -> None:
+    """Wait until the process listens."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail(f"The server does not listen; its exit status: {process.poll()}")
+
+
+@pytest.fixture
+def processes() -> Iterator[list[subprocess.Popen[str]]]:
+    """The processes that the test starts: none outlives it."""
+    started: list[subprocess.Popen[str]] = []
+    yield started
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream:
+                stream.close()
+
+
+@pytest.fixture
+def gunicorn(
+    app: Flask, environment: dict[str, str], processes: list[subprocess.Popen[str]], tmp_path: Path
+) -> Callable[..., Server]:
+    """Give a function that serves the application's database with real gunicorn workers."""
+
+    def start(*options: str, workers: int = 2, **variables: str) -> Server:
+        port = free_port()
+        log = (tmp_path / f"gunicorn-{port}.log").open("w")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", f"-w{workers}", f"-b127.0.0.1:{port}", *options, "wsgi:app"],
+            cwd=ROOT,
+            env={**os.environ, **environment, **variables},
+            stdout=log,
+            stderr=log,
+            text=True,
+        )
+        log.close()
+        processes.append(process)
+        wait_for_port(process, port)
+        return Server(process, f"http://127.0.0.1:{port}")
+
+    return start

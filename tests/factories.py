@@ -1,0 +1,63 @@
+"""Objects for tests, with sensible defaults, stored and committed."""
+
+import factory
+from factory.alchemy import SQLAlchemyModelFactory
+
+from notifyhub.auth.models import Role, User, UserPermission
+from notifyhub.extensions import db
+from notifyhub.notifiers.models import Backend, EmailNotifier, SMSNotifier
+from notifyhub.patterns.models import SMSPattern
+
+
+class Stored(SQLAlchemyModelFactory):
+    """Stores what it makes at once. To be used inside an application context."""
+
+    class Meta:
+        abstract = True
+        sqlalchemy_session_factory = lambda: db.session  # noqa: E731
+        sqlalchemy_session_persistence = "commit"
+
+
+class UserFactory(Stored):
+    class Meta:
+        model = User
+
+    name = factory.Sequence(lambda n: f"user-{n}")
+    role = Role.ADMIN
+
+    class Params:
+        codes = ()
+
+    permissions = factory.LazyAttribute(lambda user: [UserPermission(code=code) for code in user.codes])
+
+
+class SMSNotifierFactory(Stored):
+    class Meta:
+        model = SMSNotifier
+
+    name = factory.Sequence(lambda n: f"sms-{n}")
+    backend = Backend.MELIPAYAMAK
+    settings = factory.LazyFunction(lambda: {"token": "a-token-of-melipayamak"})
+
+
+class EmailNotifierFactory(Stored):
+    class Meta:
+        model = EmailNotifier
+
+    name = factory.Sequence(lambda n: f"mail-{n}")
+    host = "mail.example.com"
+    port = 587
+    username = "info"
+    password = "a-password-of-mail"
+    from_email = "info@example.com"
+
+
+class SMSPatternFactory(Stored):
+    class Meta:
+        model = SMSPattern
+
+    notifier_id = factory.LazyFunction(lambda: SMSNotifierFactory().id)
+    name = factory.Sequence(lambda n: f"pattern-{n}")
+    code = factory.Sequence(lambda n: str(100_000 + n))
+    description = None
+    body = "Your login code is {0}"
