@@ -37,8 +37,9 @@ def _guard() -> None:
     g.caller = caller(key_of(request.headers.get("Authorization")), code)
     if not g.caller.permitted:
         raise Forbidden("You do not have permission to perform this action.")
-    # The body arrives before a row is locked: a slow client must not keep others from it.
-    request.get_data()
+    if request.method in {"POST", "PATCH"}:
+        # The body arrives before a row is locked: a slow client must not keep others from it.
+        request.get_data()
 
 
 def _endpoint_beside(error: HTTPException) -> str | None:

@@ -4,7 +4,7 @@ import getpass
 import hashlib
 import secrets
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, bindparam, exists, or_, select, update
 from sqlalchemy.exc import DBAPIError
@@ -19,23 +19,33 @@ PREFIX_LENGTH = 8
 
 _tokens, _users, _permissions = table_of(Token), table_of(User), table_of(UserPermission)
 
+_unnoted = or_(_tokens.c.last_used_at.is_(None), _tokens.c.last_used_at < bindparam("minute"))
+
 _LOOK_UP = (
     select(
         _tokens.c.id.label("token_id"),
         _tokens.c.is_test,
-        _tokens.c.expires_at,
-        _tokens.c.revoked_at,
-        _tokens.c.last_used_at,
         _users.c.id.label("user_id"),
         _users.c.name,
         _users.c.role,
         _users.c.is_active,
         exists()
         .where(_permissions.c.user_id == _users.c.id, _permissions.c.code == bindparam("code"))
-        .label("permitted"),
+        .label("named"),
+        _unnoted.label("unnoted"),
     )
     .join_from(_tokens, _users)
-    .where(_tokens.c.digest == bindparam("digest"))
+    .where(
+        _tokens.c.digest == bindparam("digest"),
+        _tokens.c.revoked_at.is_(None),
+        or_(_tokens.c.expires_at.is_(None), _tokens.c.expires_at > bindparam("now")),
+    )
+)
+
+_NOTE_USE = (
+    update(_tokens)
+    .where(_tokens.c.id == bindparam("token_id"), _unnoted)
+    .values(last_used_at=bindparam("minute"))
 )
 
 
@@ -87,14 +97,16 @@ def caller(key: str, code: int | None) -> Caller:
     The key is looked up by its digest, so the time that this takes tells nothing about stored keys. Nothing is
     remembered between requests: a revoked token stops working at once, in every process.
     """
-    row = _look_up(digest(key), code)
     moment = now()
-    if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= moment):
+    row = _look_up({"digest": digest(key), "code": code, "now": moment, "minute": _minute(moment)})
+    if row is None:
         raise refusal("Invalid token.")
     if not row.is_active:
         raise refusal("User inactive or deleted.")
-    _note_use(row, moment)
-    permitted = code is None or row.role == Role.ADMIN or (row.role == Role.STAFF and row.permitted)
+    if row.unnoted:
+        # When a token was last used is kept to the minute: at most one write a minute.
+        autocommit().execute(_NOTE_USE, {"token_id": row.token_id, "minute": _minute(moment)})
+    permitted = code is None or row.role == Role.ADMIN or (row.role == Role.STAFF and row.named)
     return Caller(row.token_id, row.user_id, row.name, row.role, row.is_test, permitted)
 
 
@@ -103,8 +115,7 @@ def refusal(words: str) -> Unauthorized:
     return Unauthorized(words, www_authenticate=WWWAuthenticate("token"))
 
 
-def _look_up(token_digest: str, code: int | None) -> Row | None:
-    values = {"digest": token_digest, "code": code}
+def _look_up(values: dict[str, Any]) -> Row[Any] | None:
     try:
         return autocommit().execute(_LOOK_UP, values).first()
     except DBAPIError as error:
@@ -115,11 +126,5 @@ def _look_up(token_digest: str, code: int | None) -> Row | None:
     return autocommit().execute(_LOOK_UP, values).first()
 
 
-def _note_use(row: Row, moment: datetime) -> None:
-    """Keep when the token was last used, to the minute: at most one write a minute."""
-    minute = moment.replace(second=0, microsecond=0)
-    if row.last_used_at is None or row.last_used_at < minute:
-        unused = or_(_tokens.c.last_used_at.is_(None), _tokens.c.last_used_at < minute)
-        autocommit().execute(
-            update(_tokens).where(_tokens.c.id == row.token_id, unused).values(last_used_at=minute)
-        )
+def _minute(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)
