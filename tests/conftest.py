@@ -80,7 +80,7 @@ class Api:
 
 
 def _postgresql() -> psycopg.Connection:
-    """Return a connection to the server; without one the test is skipped, or fails where CI says it must be there."""
+    """Return a connection to the server; without one the test is skipped, or fails in CI."""
     try:
         return psycopg.connect(f"{POSTGRESQL}/postgres", autocommit=True, connect_timeout=5)
     except psycopg.OperationalError as error:

@@ -32,19 +32,19 @@ def one_of(column: Column[str], choices: Iterable[str]) -> Filter:
 
 def flag(column: Column[bool]) -> Filter:
     """Return the filter by a yes or no."""
-    return Filter(Flag(f"Only those with this `{column.name}`."), lambda value: column.is_(value))
+    return Filter(Flag(f"Only those with this `{column.name}`."), column.is_)
 
 
 def filled(column: Column[Any], described: str) -> Filter:
     """Return the filter for rows where a column is neither null nor empty, or is."""
-    there = column.is_not(None)
+    there: ColumnElement[bool] = column.is_not(None)
     if isinstance(column.type, String):
         there = and_(there, column != "")
     return Filter(Flag(described), lambda value: there if value else not_(there))
 
 
 def stamped(table: Table) -> Filters:
-    """Return the filters that every resource has: by id, and by the days of creation and of the last change."""
+    """Return the filters that every resource has: by id, and by the days of creation and last change."""
     filters = {
         "id_min": Filter(Number("Least id."), lambda value: table.c.id >= value),
         "id_max": Filter(Number("Greatest id."), lambda value: table.c.id <= value),
@@ -63,7 +63,7 @@ def _from(column: Column[datetime]) -> Callable[[date], ColumnElement[bool]]:
 
 
 def _to(column: Column[datetime]) -> Callable[[date], ColumnElement[bool]]:
-    # Moments are kept to the microsecond, so a day's last one is a bound; the day after 9999-12-31 would be none.
+    # Moments are kept to the microsecond, so a day's last one is a bound; 9999-12-31 has no day after it.
     return lambda day: column <= datetime.combine(day, time.max, UTC)
 
 

@@ -1,4 +1,4 @@
-"""Lists of objects: filters, search, order and limit/offset pagination, as Django REST framework gives them."""
+"""Lists of objects: filters, search, order, limit/offset pagination, as Django REST framework gives them."""
 
 from collections.abc import Iterable
 from typing import Any

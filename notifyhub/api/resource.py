@@ -32,11 +32,11 @@ class Names(NamedTuple):
 class Resource:
     """The five operations on one kind of object.
 
-    A resource within another names its `parent`; its column with the parent's id is named as the parameter of the
-    path, `<id:notifier_id>`.
+    A resource within another names its `parent`; its column with the parent's id is named as the parameter of
+    the path, `<id:notifier_id>`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a declaration, by keywords
         self,
         names: Names,
         model: type[Stamped],
@@ -131,11 +131,11 @@ class Resource:
         )
 
     def _within(self, path: dict[str, int]) -> list[ColumnElement[bool]]:
-        """Return the conditions that the path's ids stand for: under another parent an object is not found."""
+        """Return the conditions that the path's ids are: under another parent an object is not found."""
         return [self.table.c[name] == value for name, value in path.items()]
 
     def _locked(self, session: Session, path: dict[str, int]) -> Stamped:
-        """Return the object that the path names, locked: nobody else changes it until the transaction ends."""
+        """Return the object that the path names, locked for others until the transaction ends."""
         found = session.scalar(select(self.model).where(*self._within(path)).with_for_update(key_share=True))
         if found is None:
             raise NotFound

@@ -4,7 +4,7 @@ import getpass
 import hashlib
 import secrets
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, bindparam, exists, or_, select, update
 from sqlalchemy.exc import DBAPIError
@@ -84,8 +84,8 @@ def key_of(header: str | None) -> str:
 def caller(key: str, code: int | None) -> Caller:
     """Return who has `key`, and whether they may do what needs `code`; raises Unauthorized.
 
-    The key is looked up by its digest, so the time that this takes tells nothing about stored keys. Nothing is
-    remembered between requests: a revoked token stops working at once, in every process.
+    The key is looked up by its digest, so the time that this takes tells nothing about stored keys. Nothing
+    is remembered between requests: a revoked token stops working at once, in every process.
     """
     row = _look_up(digest(key), code)
     moment = now()
@@ -103,7 +103,7 @@ def refusal(words: str) -> Unauthorized:
     return Unauthorized(words, www_authenticate=WWWAuthenticate("token"))
 
 
-def _look_up(token_digest: str, code: int | None) -> Row | None:
+def _look_up(token_digest: str, code: int | None) -> Row[Any] | None:
     values = {"digest": token_digest, "code": code}
     try:
         return reader().execute(_LOOK_UP, values).first()
@@ -115,7 +115,7 @@ def _look_up(token_digest: str, code: int | None) -> Row | None:
     return reader().execute(_LOOK_UP, values).first()
 
 
-def _note_use(row: Row, moment: datetime) -> None:
+def _note_use(row: Row[Any], moment: datetime) -> None:
     """Keep when the token was last used, to the minute: at most one write a minute."""
     minute = moment.replace(second=0, microsecond=0)
     if row.last_used_at is None or row.last_used_at < minute:

@@ -1,7 +1,7 @@
 """Connections: one for reading, and transactions for changing."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -40,7 +40,8 @@ def reader() -> Connection:
     if "reader" not in g:
         engine: Engine = current_app.extensions["reading_engine"]
         g.reader = engine.connect()
-    return g.reader
+    connection: Connection = g.reader
+    return connection
 
 
 @contextmanager
@@ -60,9 +61,13 @@ def transaction() -> Iterator[Session]:
 
 
 def insert_unless_there(connection: Connection, table: Table, **values: Any) -> None:
-    """Insert a row, or leave the one alone that is there under the same key, even if it comes at the same time."""
-    insert = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}[connection.dialect.name]
-    connection.execute(insert(table).values(**values).on_conflict_do_nothing())
+    """Insert a row, or leave the one alone that has the same key, even if it comes at the same time."""
+    dialects: dict[str, Callable[[Table], postgresql.Insert | sqlite.Insert]] = {
+        "postgresql": postgresql.insert,
+        "sqlite": sqlite.insert,
+    }
+    insert = dialects[connection.dialect.name](table)
+    connection.execute(insert.values(**values).on_conflict_do_nothing())
 
 
 def drop_reader(_error: BaseException | None = None) -> None:
@@ -80,7 +85,7 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 def _begin_immediate(connection: Connection) -> None:
     """Take SQLite's lock for writing at once.
 
-    A transaction that reads first and writes later would fail, without waiting, if another had written between.
+    A transaction that reads first and writes later would fail, without waiting, if another wrote between.
     """
     if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
