@@ -7,13 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, bindparam, exists, or_, select, update
-from sqlalchemy.exc import DBAPIError
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
 from notifyhub.auth.models import Role, Token, User, UserPermission
 from notifyhub.database.base import now, table_of
-from notifyhub.database.connections import drop_reader, reader
+from notifyhub.database.connections import read_first, reader
 
 PREFIX_LENGTH = 8
 
@@ -105,14 +104,7 @@ def refusal(words: str) -> Unauthorized:
 
 def _look_up(token_digest: str, code: int | None) -> Row[Any] | None:
     values = {"digest": token_digest, "code": code}
-    try:
-        return reader().execute(_LOOK_UP, values).first()
-    except DBAPIError as error:
-        if not error.connection_invalidated:
-            raise
-    # The server closed the pooled connection, as a restart does; all others of the pool are renewed with it.
-    drop_reader()
-    return reader().execute(_LOOK_UP, values).first()
+    return read_first(lambda connection: connection.execute(_LOOK_UP, values).first())
 
 
 def _note_use(row: Row[Any], moment: datetime) -> None:

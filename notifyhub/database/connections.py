@@ -3,17 +3,20 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask, current_app, g
 from sqlalchemy import Connection, Engine, Table, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from notifyhub.extensions import db
 
 AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT"}
+
+Answer = TypeVar("Answer")
 
 
 def init_app(app: Flask) -> None:
@@ -42,6 +45,20 @@ def reader() -> Connection:
         g.reader = engine.connect()
     connection: Connection = g.reader
     return connection
+
+
+def read_first(read: Callable[[Connection], Answer]) -> Answer:
+    """Return what a request reads first, from a new connection if the server has closed the pooled one.
+
+    A restart of the database does that; all others of the pool are renewed with the one that finds out.
+    """
+    try:
+        return read(reader())
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    drop_reader()
+    return read(reader())
 
 
 @contextmanager
