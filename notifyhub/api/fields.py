@@ -123,7 +123,7 @@ class Timestamp(fields.DateTime):
 
 
 class Reference(Worded, fields.Integer):
-    """The id of another object, which must exist."""
+    """The id of another object, which must exist. An empty text, a form's word for none, counts as null."""
 
     default_error_messages: ErrorMessages = {
         "incorrect_type": "Incorrect type. Expected pk value, received {kind}.",
@@ -133,6 +133,9 @@ class Reference(Worded, fields.Integer):
     def __init__(self, model: type, **options: Any) -> None:
         super().__init__(**options)
         self.model = model
+
+    def deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
+        return super().deserialize(None if value == "" else value, *args, **options)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         match = None if isinstance(value, bool | float) else re.fullmatch(r"[+-]?[0-9]+", str(value))
