@@ -7,8 +7,8 @@ from flask import Flask
 
 from notifyhub import config, logs
 from notifyhub.api import errors, health, json, requests
-from notifyhub.auth import guard, throttle
 from notifyhub.auth import commands as auth_commands
+from notifyhub.auth import guard, throttle
 from notifyhub.auth import views as auth
 from notifyhub.database import connections, rotation
 from notifyhub.extensions import cors, db, migrate
@@ -38,7 +38,7 @@ MIGRATIONS = Path(__file__).parent.parent / "migrations"
 def create_app(environment: Mapping[str, str] | None = None) -> Flask:
     """Return the application, configured from `environment` (the process's own, if None).
 
-    Raises config.InvalidSetting if a variable is wrong, UndeclaredView if a view says nothing of who may call it.
+    Raises config.InvalidSetting if a variable is wrong, UndeclaredView if a view doesn't say who may call it.
     """
     app = Flask(__name__, static_folder=None)
     app.json = json.ORJSONProvider(app)

@@ -67,7 +67,7 @@ class _Integer(fields.Integer):
             **options,
         )
 
-    def _deserialize(self, value: str, *args: Any, **options: Any) -> int | None:
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> int:
         if not re.fullmatch(r"[0-9]{1,18}", value):
             raise self.make_error("invalid")
         return super()._deserialize(value, *args, **options)
@@ -130,7 +130,7 @@ def read(environment: Mapping[str, str]) -> dict[str, Any]:
     try:
         return dict(_Environment().load(given))
     except ValidationError as error:
-        name, words = next(iter(error.normalized_messages().items()))
+        name, words = next(iter(error.messages_dict.items()))
         raise InvalidSetting(f"{PREFIX}{name} {words[0]}") from None
 
 

@@ -5,7 +5,7 @@ import sys
 
 import structlog
 from flask import Flask, g, has_request_context
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 _SHARED = (
     structlog.stdlib.add_log_level,
@@ -15,7 +15,7 @@ _SHARED = (
 
 
 def init_app(app: Flask) -> None:
-    """Send the log to standard error in the configured format. Requests' bodies and headers are never logged."""
+    """Log to standard error in the configured format. Requests' bodies and headers are never logged."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_formatter(app.config["LOG_FORMAT"]))
     logger = logging.getLogger("notifyhub")
@@ -25,10 +25,9 @@ def init_app(app: Flask) -> None:
 
 
 def _formatter(style: str) -> logging.Formatter:
+    last: list[Processor] = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     if style == "json":
         last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
-    else:
-        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[*_SHARED, _add_request_id],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],

@@ -43,7 +43,7 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        return self.response.get_json()
+        return self.response.get_json() if self.response.data else None
 
     @property
     def headers(self) -> Any:
@@ -80,7 +80,7 @@ class Api:
 
 
 def _postgresql() -> psycopg.Connection:
-    """Return a connection to the server; without one the test is skipped, or fails where CI says it must be there."""
+    """Return a connection to the server; without one the test is skipped, or fails in CI."""
     try:
         return psycopg.connect(f"{POSTGRESQL}/postgres", autocommit=True, connect_timeout=5)
     except psycopg.OperationalError as error:
@@ -148,6 +148,16 @@ def clear(app: Flask) -> None:
     with app.app_context(), db.engine.begin() as connection:
         for table in reversed(db.metadata.sorted_tables):
             connection.execute(table.delete())
+
+
+def stored_text(app: Flask) -> str:
+    """Return all that the database keeps, as it is kept: every value of every row."""
+    with app.app_context(), db.engine.connect() as connection:
+        return "\n".join(
+            str(row)
+            for table in db.metadata.sorted_tables
+            for row in connection.exec_driver_sql(f"SELECT * FROM {table.name}")
+        )
 
 
 @pytest.fixture

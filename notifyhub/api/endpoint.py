@@ -34,8 +34,8 @@ class Access(Enum):
 class Endpoint:
     """The declaration of a view.
 
-    `query` and `body` are what it reads, `answers` what it gives by status (None: no body), `refusals` the statuses
-    of the errors that are its own, beside those that come with authentication, a query or a body.
+    `query` and `body` are what it reads, `answers` what it gives by status (None: no body), `refusals` the
+    statuses of the errors that are its own, beside those that come with authentication, a query or a body.
     """
 
     access: Permission | Access

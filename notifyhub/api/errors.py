@@ -29,7 +29,7 @@ def init_app(app: Flask) -> None:
 
 
 def _http_error(error: HTTPException) -> Response:
-    """Return `{"detail": …}` with the headers that belong to the error (Allow, Retry-After, WWW-Authenticate)."""
+    """Return `{"detail": …}` with the headers that belong to it (Allow, Retry-After, WWW-Authenticate)."""
     status = error.code or 500
     words = error.description
     if status == 405:
@@ -44,7 +44,7 @@ def _http_error(error: HTTPException) -> Response:
 
 def _invalid(error: ValidationError) -> Response:
     """Return `{field: [words]}`, as Django REST framework writes it."""
-    answer = jsonify(_drf(error.normalized_messages()))
+    answer = jsonify(_drf(error.normalized_messages()))  # type: ignore[no-untyped-call]
     answer.status_code = 400
     return answer
 

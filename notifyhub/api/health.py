@@ -5,10 +5,11 @@ from pathlib import Path
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Blueprint, current_app
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from notifyhub.api.endpoint import Access, Endpoint, endpoint
-from notifyhub.database.connections import autocommit
+from notifyhub.database.connections import read_first
 
 blueprint = Blueprint("health", __name__)
 
@@ -31,11 +32,15 @@ def readyz() -> tuple[dict[str, str], int]:
 
 def _database() -> str:
     try:
-        current = MigrationContext.configure(autocommit()).get_current_revision()
+        current = read_first(_revision)
     except SQLAlchemyError as error:
         current_app.logger.warning("The database does not answer: %s", type(error).__name__)
         return "no answer"
     return "ok" if current == _head() else "not migrated"
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def _head() -> str | None:

@@ -1,4 +1,4 @@
-"""Lists of objects: filters, search, order and limit/offset pagination, as Django REST framework gives them."""
+"""Lists of objects: filters, search, order, limit/offset pagination, as Django REST framework gives them."""
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -19,7 +19,7 @@ DEFAULT_LIMIT = 50
 
 
 class Shape(NamedTuple):
-    """What a list's statement depends on: which filters there are, how many words, which order. Values are bound."""
+    """What a list's statement depends on: filters, number of words, order. Their values are bound."""
 
     filters: tuple[str, ...]
     words: int
@@ -73,7 +73,7 @@ class Listing:
         }
 
     def _build(self, shape: Shape) -> tuple[Select[Any], Select[int]]:
-        """Return the statements for a page, each row with the count behind its columns, and for the count alone."""
+        """Return the statements for a page, whose rows hold the count behind their columns, and for the count."""
         conditions = [*self.scope]
         for name in shape.filters:
             conditions += self.filters[name].conditions(name)

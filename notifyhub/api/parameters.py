@@ -84,7 +84,7 @@ class Ordering(Parameter, fields.String):
         super().__init__(described)
         self.names = tuple(names)
         choices = "|".join(self.names)
-        self.metadata["pattern"] = f"^-?({choices})( *, *-?({choices}))*$"
+        self.metadata = {**self.metadata, "pattern": f"^-?({choices})( *, *-?({choices}))*$"}
 
     def _deserialize(self, value: str, *_: Any, **__: Any) -> tuple[tuple[str, bool], ...]:  # type: ignore[override]
         order: dict[str, bool] = {}

@@ -38,7 +38,7 @@ def init_app(app: Flask) -> None:
 
 
 class _OwnScheme:
-    """Takes the scheme from the socket: gunicorn would believe X-Forwarded-Proto from anybody on this machine."""
+    """Takes the scheme from the socket: gunicorn believes X-Forwarded-Proto of anybody on the machine."""
 
     def __init__(self, application: Any) -> None:
         self.application = application

@@ -17,7 +17,6 @@ from notifyhub.api.schemas import ResourceSchema
 from notifyhub.database.base import Stamped, table_of
 from notifyhub.database.connections import autocommit, transaction
 
-
 Found = TypeVar("Found")
 
 
@@ -35,8 +34,8 @@ class Names(NamedTuple):
 class Resource:
     """The five operations on one kind of object.
 
-    A resource within another names in `within` its column that refers to the outer object. The parameter of the path
-    has the same name: `<id:notifier_id>`.
+    A resource within another names in `within` its column that refers to the outer object. The parameter of
+    the path has the same name: `<id:notifier_id>`.
     """
 
     def __init__(
@@ -95,7 +94,7 @@ class Resource:
     def page(self, **path: int) -> dict[str, Any]:
         """Give a page of the list.
 
-        What is wrong with a parameter must not hide that the outer object is not there; its rows prove that it is.
+        What is wrong with a parameter must not hide that the outer object is not there; rows prove that it is.
         """
         try:
             page = self.listing.page(path)

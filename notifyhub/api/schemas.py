@@ -23,7 +23,7 @@ class ResourceSchema(Schema):
     created_at = Timestamp()
     updated_at = Timestamp()
 
-    def settle(self, values: dict[str, Any], stored: Any) -> dict[str, Any]:
+    def settle(self, values: dict[str, Any], stored: Any) -> dict[str, Any]:  # noqa: ARG002 - for subclasses
         """Return the values to keep: for rules that need several fields, or what is stored already.
 
         `stored` is the object that is changed, None for a new one. Raises ValidationError.

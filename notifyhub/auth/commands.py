@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import click
 from flask import current_app
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import with_appcontext
 from sqlalchemy import select
 
 from notifyhub.api.endpoint import permissions
@@ -17,7 +17,7 @@ users = Commands("users", help="Users, and what they may do.")
 tokens = Commands("tokens", help="The tokens that users call the API with.")
 
 
-class Code(click.ParamType):
+class Code(click.ParamType[int]):
     """A permission code that some operation asks for."""
 
     name = "code"
@@ -29,7 +29,7 @@ class Code(click.ParamType):
         return known[str(value)]
 
 
-class Days(click.ParamType):
+class Days(click.ParamType[timedelta]):
     """A number of days above 0, fractions too."""
 
     name = "days"
@@ -113,7 +113,7 @@ def issue(name: str, lifetime: timedelta | None, test: bool) -> None:
 @tokens.command("list")
 @click.argument("name", required=False)
 def list_tokens(name: str | None) -> None:
-    """List the tokens of a user, or of all: prefix, user, state, kind, and when made, by whom, and last used."""
+    """List the tokens of a user, or of all: prefix, user, state, kind, when made, by whom, last used."""
     query = select(Token).join(Token.user).order_by(User.name, Token.id)
     with transaction() as session:
         if name is not None:

@@ -22,7 +22,7 @@ def declared(name: str) -> Endpoint:
 def _guard() -> None:
     """Let the request through to its view, or raise 401 or 403.
 
-    An unknown URL is 404 for anybody; a method that a URL lacks is 405, for those with a token if it needs one.
+    An unknown URL is 404 for anybody; a method that a URL lacks is 405, with a token if it needs one.
     """
     if request.method == "OPTIONS":
         return

@@ -8,8 +8,8 @@ from notifyhub.extensions import limiter
 def init_app(app: Flask) -> None:
     """Limit requests, if a limit is configured: to be called after the guard, which says whose token it is.
 
-    Counts are shared by all processes with NOTIFYHUB_REDIS_URL; without it, or while Redis does not answer, each
-    process counts for itself.
+    Counts are shared by all processes with NOTIFYHUB_REDIS_URL; without it, or while Redis does not answer,
+    each process counts for itself.
     """
     if app.config["RATE_LIMIT"] == "0":
         return

@@ -7,13 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, bindparam, exists, or_, select, update
-from sqlalchemy.exc import DBAPIError
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
 from notifyhub.auth.models import Role, Token, User, UserPermission
 from notifyhub.database.base import now, table_of
-from notifyhub.database.connections import release, autocommit
+from notifyhub.database.connections import autocommit, read_first
 
 PREFIX_LENGTH = 8
 
@@ -94,8 +93,8 @@ def key_of(header: str | None) -> str:
 def caller(key: str, code: int | None) -> Caller:
     """Return who has `key`, and whether they may do what needs `code`; raises Unauthorized.
 
-    The key is looked up by its digest, so the time that this takes tells nothing about stored keys. Nothing is
-    remembered between requests: a revoked token stops working at once, in every process.
+    The key is looked up by its digest, so the time that this takes tells nothing about stored keys. Nothing
+    is remembered between requests: a revoked token stops working at once, in every process.
     """
     moment = now()
     row = _look_up({"digest": digest(key), "code": code, "now": moment, "minute": _minute(moment)})
@@ -116,14 +115,7 @@ def refusal(words: str) -> Unauthorized:
 
 
 def _look_up(values: dict[str, Any]) -> Row[Any] | None:
-    try:
-        return autocommit().execute(_LOOK_UP, values).first()
-    except DBAPIError as error:
-        if not error.connection_invalidated:
-            raise
-    # The server closed the pooled connection, as a restart does; all others of the pool are renewed with it.
-    release()
-    return autocommit().execute(_LOOK_UP, values).first()
+    return read_first(lambda connection: connection.execute(_LOOK_UP, values).first())
 
 
 def _minute(moment: datetime) -> datetime:

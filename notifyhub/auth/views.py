@@ -28,7 +28,7 @@ class MeSchema(Schema):
 @blueprint.get("/me")
 @endpoint(Endpoint(Access.ANY_TOKEN, "Read who the token belongs to", "Account", answers={200: MeSchema()}))
 def me() -> dict[str, Any]:
-    """Give the caller's name and role, the codes of all that they may do, and whether the token is one for tests."""
+    """Give the caller's name, role and codes of all that they may do, and whether the token is for tests."""
     return {
         "name": g.caller.name,
         "role": g.caller.role,

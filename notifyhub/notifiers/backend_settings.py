@@ -1,6 +1,6 @@
 """What the settings of an SMS notifier must hold for its backend.
 
-The rules are the documentation's (page "Create SMS Notifier"); keys that they don't name are kept as they are.
+The rules are the documentation's (page "Create SMS Notifier"); keys that they don't name are kept as given.
 """
 
 import re
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields
+from marshmallow.types import ErrorMessages
 
 from notifyhub.api.fields import MAX_LENGTH, Worded, at_most_long
 from notifyhub.notifiers.models import Backend
@@ -17,7 +18,10 @@ from notifyhub.text.digits import ascii_digits
 class _Text(Worded, fields.String):
     """A text, taken as it is; a number is none."""
 
-    default_error_messages = {"invalid": "Not a valid string.", "blank": "This field may not be blank."}
+    default_error_messages: ErrorMessages = {
+        "invalid": "Not a valid string.",
+        "blank": "This field may not be blank.",
+    }
 
     def __init__(self) -> None:
         super().__init__(required=True, validate=at_most_long(MAX_LENGTH))
@@ -32,7 +36,7 @@ class _Text(Worded, fields.String):
 class _Line(Worded, fields.String):
     """The number of a provider's line, whose digits may be written in other scripts."""
 
-    default_error_messages = {"invalid": "Not a valid string."}
+    default_error_messages: ErrorMessages = {"invalid": "Not a valid string."}
 
     def __init__(self, pattern: str, words: str, **options: Any) -> None:
         super().__init__(**options)
@@ -65,7 +69,7 @@ _SCHEMAS: Mapping[str, Schema] = {
 def check(backend: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Return the settings as they are stored: with the digits of lines in ASCII.
 
-    Empty settings are taken for any backend. Raises ValidationError, by key, if a rule of the backend is broken.
+    Empty settings are taken for any backend. Raises ValidationError, by key, if a rule is broken.
     """
     if not settings:
         return settings

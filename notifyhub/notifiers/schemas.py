@@ -45,7 +45,7 @@ class SMSNotifierSchema(ResourceSchema):
     def settle(self, values: dict[str, Any], stored: SMSNotifier | None) -> dict[str, Any]:
         """Check the settings against the backend, whichever of the two is stored already."""
         old = stored.settings or {} if stored else {}
-        backend = values["backend"] if "backend" in values else stored.backend if stored else ""
+        backend = values.get("backend", stored.backend if stored else "")
         settings = values.get("settings", old)
         try:
             if masking() and "settings" in values:
