@@ -19,10 +19,11 @@ AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT"}
 def init_app(app: Flask) -> None:
     """Bind the database to the application: to be called after its configuration."""
     if make_url(app.config["SQLALCHEMY_DATABASE_URI"]).get_backend_name() == "postgresql":
-        options = {"connect_args": {"options": "-c timezone=UTC", "connect_timeout": 5}}
+        arguments: dict[str, Any] = {"options": "-c timezone=UTC", "connect_timeout": 5}
     else:
-        options = {"connect_args": {"timeout": 30}}
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
+        arguments = {"timeout": 30}
+    # The values of a statement are no matter for the log: some are secrets.
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"connect_args": arguments, "hide_parameters": True}
     db.init_app(app)
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
