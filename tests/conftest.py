@@ -1,5 +1,6 @@
 """The fixtures of all tests: both databases, an application on each, clients, real servers."""
 
+import logging
 import os
 import signal
 import socket
@@ -141,6 +142,28 @@ def app(migrated_app: Flask) -> Iterator[Flask]:
     """The application on an empty, migrated database."""
     yield migrated_app
     clear(migrated_app)
+
+
+@pytest.fixture
+def other_app(app: Flask, environment: dict[str, str]) -> Iterator[Callable[..., Flask]]:
+    """Give a function that makes an application with other variables, on the same database.
+
+    Its log goes to the standard error of the test that makes it.
+    """
+    made: list[Flask] = []
+    log = logging.getLogger("notifyhub")
+    handlers = log.handlers[:]
+
+    def make(**variables: str) -> Flask:
+        made.append(create_app({**environment, **variables}))
+        made[-1].testing = True
+        return made[-1]
+
+    yield make
+    log.handlers[:] = handlers
+    for other in made:
+        with other.app_context():
+            db.engine.dispose()
 
 
 def clear(app: Flask) -> None:
