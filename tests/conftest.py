@@ -133,8 +133,14 @@ def migrated_app(environment: dict[str, str]) -> Iterator[Flask]:
     with app.app_context():
         upgrade()
     yield app
+    dispose(app)
+
+
+def dispose(app: Flask) -> None:
+    """Close the application's connections."""
     with app.app_context():
-        db.engine.dispose()
+        for engine in db.engines.values():
+            engine.dispose()
 
 
 @pytest.fixture
@@ -162,8 +168,7 @@ def other_app(app: Flask, environment: dict[str, str]) -> Iterator[Callable[...,
     yield make
     log.handlers[:] = handlers
     for other in made:
-        with other.app_context():
-            db.engine.dispose()
+        dispose(other)
 
 
 def clear(app: Flask) -> None:
@@ -216,13 +221,16 @@ class Queries:
 
     def __enter__(self) -> list[str]:
         self.statements = []
-        with self.app.app_context():
-            event.listen(db.engine, "before_cursor_execute", self._note)
+        self._on_engines(event.listen)
         return self.statements
 
     def __exit__(self, *_: object) -> None:
+        self._on_engines(event.remove)
+
+    def _on_engines(self, act: Callable[..., None]) -> None:
         with self.app.app_context():
-            event.remove(db.engine, "before_cursor_execute", self._note)
+            for engine in db.engines.values():
+                act(engine, "before_cursor_execute", self._note)
 
     def _note(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if not statement.startswith("BEGIN"):

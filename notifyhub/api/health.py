@@ -8,7 +8,7 @@ from flask import Blueprint, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
 from notifyhub.api.endpoint import Access, Endpoint, endpoint
-from notifyhub.database.connections import reader
+from notifyhub.database.connections import autocommit
 
 blueprint = Blueprint("health", __name__)
 
@@ -31,7 +31,7 @@ def readyz() -> tuple[dict[str, str], int]:
 
 def _database() -> str:
     try:
-        current = MigrationContext.configure(reader()).get_current_revision()
+        current = MigrationContext.configure(autocommit()).get_current_revision()
     except SQLAlchemyError as error:
         current_app.logger.warning("The database does not answer: %s", type(error).__name__)
         return "no answer"

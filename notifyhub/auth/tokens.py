@@ -13,7 +13,7 @@ from werkzeug.exceptions import Unauthorized
 
 from notifyhub.auth.models import Role, Token, User, UserPermission
 from notifyhub.database.base import now, table_of
-from notifyhub.database.connections import drop_reader, reader
+from notifyhub.database.connections import release, autocommit
 
 PREFIX_LENGTH = 8
 
@@ -106,13 +106,13 @@ def refusal(words: str) -> Unauthorized:
 def _look_up(token_digest: str, code: int | None) -> Row | None:
     values = {"digest": token_digest, "code": code}
     try:
-        return reader().execute(_LOOK_UP, values).first()
+        return autocommit().execute(_LOOK_UP, values).first()
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
     # The server closed the pooled connection, as a restart does; all others of the pool are renewed with it.
-    drop_reader()
-    return reader().execute(_LOOK_UP, values).first()
+    release()
+    return autocommit().execute(_LOOK_UP, values).first()
 
 
 def _note_use(row: Row, moment: datetime) -> None:
@@ -120,6 +120,6 @@ def _note_use(row: Row, moment: datetime) -> None:
     minute = moment.replace(second=0, microsecond=0)
     if row.last_used_at is None or row.last_used_at < minute:
         unused = or_(_tokens.c.last_used_at.is_(None), _tokens.c.last_used_at < minute)
-        reader().execute(
+        autocommit().execute(
             update(_tokens).where(_tokens.c.id == row.token_id, unused).values(last_used_at=minute)
         )

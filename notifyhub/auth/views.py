@@ -9,7 +9,7 @@ from sqlalchemy import select
 from notifyhub.api.endpoint import Access, Endpoint, endpoint, permissions
 from notifyhub.auth.models import Role, UserPermission
 from notifyhub.database.base import table_of
-from notifyhub.database.connections import reader
+from notifyhub.database.connections import autocommit
 
 blueprint = Blueprint("auth", __name__, url_prefix="/api")
 
@@ -43,4 +43,4 @@ def _codes() -> list[int]:
     if g.caller.role != Role.STAFF:
         return []
     named = select(_permissions.code).where(_permissions.user_id == g.caller.user_id)
-    return list(reader().scalars(named.order_by(_permissions.code)))
+    return list(autocommit().scalars(named.order_by(_permissions.code)))
