@@ -1,6 +1,6 @@
 """A resource: a kind of object that is made, listed, read, changed and deleted over HTTP."""
 
-from functools import partial
+from functools import partial, update_wrapper
 from typing import Any, NamedTuple, TypeVar
 
 from flask import Blueprint
@@ -83,7 +83,8 @@ class Resource:
             ("/<id:id>", ["PATCH", "POST"], self.update, update),
             ("/<id:id>", ["DELETE"], self.delete, delete),
         ):
-            blueprint.add_url_rule(url, view.__name__, endpoint(declaration)(partial(view)), methods=methods)
+            declared = endpoint(declaration)(update_wrapper(partial(view), view))
+            blueprint.add_url_rule(url, view.__name__, declared, methods=methods)
 
     def create(self, **path: int) -> tuple[dict[str, Any], int]:
         """Make an object: one statement, which is its own transaction."""
