@@ -157,8 +157,7 @@ def other_app(app: Flask, environment: dict[str, str]) -> Iterator[Callable[...,
     Its log goes to the standard error of the test that makes it.
     """
     made: list[Flask] = []
-    log = logging.getLogger("notifyhub")
-    handlers = log.handlers[:]
+    handlers = [(log, log.handlers[:]) for log in (logging.getLogger(), logging.getLogger("notifyhub"))]
 
     def make(**variables: str) -> Flask:
         made.append(create_app({**environment, **variables}))
@@ -166,7 +165,8 @@ def other_app(app: Flask, environment: dict[str, str]) -> Iterator[Callable[...,
         return made[-1]
 
     yield make
-    log.handlers[:] = handlers
+    for log, before in handlers:
+        log.handlers[:] = before
     for other in made:
         dispose(other)
 

@@ -53,6 +53,6 @@ def _is_anonymous() -> bool:
 def _refuse(limiter: Limiter, _error: RateLimitExceeded) -> Response:
     """Answer 429, in Django REST framework's words."""
     limit = limiter.current_limit
-    seconds = 1 if limit is None else max(math.ceil(limit.reset_at - time.time()), 1)
+    seconds = 1 if limit is None else max(math.ceil(limit.window.reset_time - time.time()), 1)
     words = f"Request was throttled. Expected available in {seconds} second{'' if seconds == 1 else 's'}."
     return http_error(TooManyRequests(words, retry_after=seconds))
