@@ -1,7 +1,6 @@
 """Patterns over HTTP."""
 
 from tests.conftest import Api
-from tests.factories import SMSPatternFactory
 
 BASE = "/api/notifications/notifiers/sms"
 
