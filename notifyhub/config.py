@@ -61,7 +61,6 @@ class _Integer(fields.Integer):
     def __init__(self, least: int, **options: Any) -> None:
         words = f"must be a whole number of at least {least}"
         super().__init__(
-            strict=True,
             validate=validate.Range(min=least, error=words),
             error_messages={"invalid": words, "too_large": words},
             **options,

@@ -25,9 +25,13 @@ def init_app(app: Flask) -> None:
 
 
 def _formatter(style: str) -> logging.Formatter:
-    last: list[Processor] = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    last: list[Processor]
     if style == "json":
         last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    else:
+        # A traceback with the values of local variables, which is the default, would show secrets.
+        plain = structlog.dev.plain_traceback
+        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[*_SHARED, _add_request_id],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],

@@ -73,7 +73,7 @@ class Listing:
         }
 
     def _build(self, shape: Shape) -> tuple[Select[Any], Select[int]]:
-        """Return the statements for a page, whose rows hold the count behind their columns, and for the count."""
+        """Return the statements for a page, with the count in each row's last column, and for the count."""
         conditions = [*self.scope]
         for name in shape.filters:
             conditions += self.filters[name].conditions(name)

@@ -1,6 +1,6 @@
 """A resource: a kind of object that is made, listed, read, changed and deleted over HTTP."""
 
-from functools import partial
+from functools import partial, update_wrapper
 from typing import Any, NamedTuple, TypeVar
 
 from flask import Blueprint
@@ -82,7 +82,8 @@ class Resource:
             ("/<id:id>", ["PATCH", "POST"], self.update, update),
             ("/<id:id>", ["DELETE"], self.delete, delete),
         ):
-            blueprint.add_url_rule(url, view.__name__, endpoint(declaration)(partial(view)), methods=methods)
+            declared = endpoint(declaration)(update_wrapper(partial(view), view))
+            blueprint.add_url_rule(url, view.__name__, declared, methods=methods)
 
     def create(self, **path: int) -> tuple[dict[str, Any], int]:
         """Make an object: one statement, which is its own transaction."""
@@ -94,7 +95,7 @@ class Resource:
     def page(self, **path: int) -> dict[str, Any]:
         """Give a page of the list.
 
-        What is wrong with a parameter must not hide that the outer object is not there; rows prove that it is.
+        What is wrong with a parameter must not hide that the outer object isn't there; rows prove that it is.
         """
         try:
             page = self.listing.page(path)

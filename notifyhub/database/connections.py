@@ -24,11 +24,13 @@ def init_app(app: Flask) -> None:
     """Bind the database to the application: to be called after its configuration."""
     url = app.config["SQLALCHEMY_DATABASE_URI"]
     postgresql = make_url(url).get_backend_name() == "postgresql"
-    options = {
+    options: dict[str, Any] = {
         "url": url,
         "connect_args": (
             {"options": "-c timezone=UTC", "connect_timeout": 5} if postgresql else {"timeout": 30}
         ),
+        # The values of a statement are no matter for the log: some are secrets.
+        "hide_parameters": True,
     }
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {**options, "pool_pre_ping": True}
     app.config["SQLALCHEMY_BINDS"] = {
