@@ -2,7 +2,17 @@
 
 from importlib.resources import files
 
-from flask import Blueprint, Response, current_app, jsonify, render_template, request, send_from_directory, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    jsonify,
+    render_template,
+    request,
+    send_from_directory,
+    url_for,
+)
+from jinja2.utils import htmlsafe_json_dumps
 
 from notifyhub.api.endpoint import Access, Endpoint, endpoint
 from notifyhub.api.openapi import document
@@ -32,12 +42,11 @@ def docs(asset: str = "index.html") -> str | Response:
         "url": url_for(".openapi"),
         "layout": "StandaloneLayout",
         "deepLinking": True,
-        "persistAuthorization": False,
         "validatorUrl": None,  # else the page would ask validator.swagger.io
     }
     return render_template(
         "index.template.html",
         base_url=url_for(".docs"),
         app_name="NotifyHub",
-        config_json=current_app.json.dumps(settings),
+        config_json=htmlsafe_json_dumps(settings),
     )

@@ -26,9 +26,9 @@ class Worded:
     }
 
 
-def described(words: str, *examples: Any) -> dict[str, Any]:
-    """Return the metadata that document a field: what it means, and examples of its values."""
-    return {"description": words, **({"examples": list(examples)} if examples else {})}
+def described(words: str, *examples: Any, **keywords: Any) -> dict[str, Any]:
+    """Return what documents a field: its meaning, examples of its values, further keywords of JSON Schema."""
+    return {"description": words, **({"examples": list(examples)} if examples else {}), **keywords}
 
 
 def at_least(least: int) -> validate.Range:
@@ -104,7 +104,7 @@ class Choice(Worded, fields.Field[str]):
 
 
 class Object(Worded, fields.Dict):
-    """A JSON object whose keys are not known here; `shapes` document those that it may have, beside an empty one."""
+    """A JSON object whose keys are not known here; `shapes` documents what it may be if it is not empty."""
 
     def __init__(self, *, shapes: Iterable[Schema] = (), **options: Any) -> None:
         super().__init__(**options)

@@ -31,7 +31,9 @@ _READINESS = ReadinessSchema()
 
 
 @blueprint.get("/healthz")
-@endpoint(Endpoint(Access.PUBLIC, "Tell whether the process lives", "Health", answers={200: LivenessSchema()}))
+@endpoint(
+    Endpoint(Access.PUBLIC, "Tell whether the process lives", "Health", answers={200: LivenessSchema()})
+)
 def healthz() -> dict[str, str]:
     """Answer 200 as long as the process can answer at all."""
     return {"status": "ok"}

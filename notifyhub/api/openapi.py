@@ -1,5 +1,6 @@
-"""The OpenAPI document, written from what the views declare. It is OpenAPI 3.1, whose schemas are JSON Schema."""
+"""The OpenAPI document, written from what the views declare: OpenAPI 3.1, whose schemas are JSON Schema."""
 
+import re
 from collections.abc import Iterator
 from http import HTTPStatus
 from importlib.metadata import version
@@ -13,17 +14,21 @@ from werkzeug.routing import Rule
 from notifyhub.api import openapi_errors
 from notifyhub.api.endpoint import Access, Endpoint, Permission, declarations
 from notifyhub.api.openapi_schemas import SchemaPlugin, taken
-from notifyhub.api.requests import IdConverter
 
 REQUEST_ID = "X-Request-ID"
+
+_PARAMETER = re.compile(r"<(\w+):(\w+)>")
+_CONVERTED = {"id": {"type": "integer", "format": "int64", "minimum": 1}}
 
 _DESCRIPTION = """\
 Notifiers, patterns and settings of a self-hosted notification service.
 
-- **Bodies** are JSON objects. Unknown and read-only keys are ignored, texts are trimmed, a number is taken for a text.
+- **Bodies** are JSON objects. Unknown and read-only keys are ignored, texts are trimmed, a number is taken as
+  its text.
 - **Errors** are JSON: `{"detail": "…"}` for the request as a whole, `{"field": ["…"]}` for its fields.
 - **Moments** are ISO 8601 in UTC, with six fractional digits and `Z`.
-- **Every answer** carries `X-Request-ID`: the request's own, if it has 8 to 128 of `A–Z a–z 0–9 _ . : -`, else a new one.
+- **Every answer** carries `X-Request-ID`: the request's own, if it has 8 to 128 of `A–Z a–z 0–9 _ . : -`, else
+  a new one.
 - `HEAD` is answered as `GET`, `OPTIONS` with `Allow`.
 """
 
@@ -65,13 +70,15 @@ def _write(app: Flask) -> dict[str, Any]:
     for name, header in _HEADERS.items():
         spec.components.header(name, header)
     for name, response in openapi_errors.RESPONSES.items():
-        spec.components.response(name, {**response, "headers": _named(REQUEST_ID, *response.get("headers", ()))})
+        spec.components.response(
+            name, {**response, "headers": _named(REQUEST_ID, *response.get("headers", ()))}
+        )
     for name, schema in openapi_errors.SCHEMAS.items():
         spec.components.schema(name, schema)
     tags: dict[str, None] = {}
     for rule, declaration in _documented(app):
         operation = _operation(rule, declaration)
-        spec.path(_path(rule), operations=dict.fromkeys(_methods(rule), operation), parameters=_ids(rule))
+        spec.path(_path(rule), operations=dict.fromkeys(_methods(rule), operation), parameters=_in_path(rule))
         tags[declaration.tag] = None
     for tag in tags:
         spec.tag({"name": tag})
@@ -87,26 +94,26 @@ def _documented(app: Flask) -> Iterator[tuple[Rule, Endpoint]]:
 
 def _path(rule: Rule) -> str:
     """Return the URL with its parameters in braces."""
-    return "".join(f"{{{part}}}" if is_dynamic else part for is_dynamic, part in rule._trace if part != "|")
+    return _PARAMETER.sub(r"{\2}", rule.rule)
 
 
 def _methods(rule: Rule) -> list[str]:
-    """Return the methods to show: POST is taken as PATCH on one object's URL, but that is not for new clients."""
+    """Return the methods to show: not the POST that is taken as PATCH for the sake of old clients."""
     methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
     return [method.lower() for method in sorted(methods - {"POST"} if "PATCH" in methods else methods)]
 
 
-def _ids(rule: Rule) -> list[dict[str, Any]]:
+def _in_path(rule: Rule) -> list[dict[str, Any]]:
+    """Return the path's parameters; raises KeyError for a converter whose values are not described here."""
     return [
         {
             "name": name,
             "in": "path",
             "required": True,
-            "description": f"Id of the {name.removesuffix('_id') if name != 'id' else 'object'}.",
-            "schema": {"type": "integer", "format": "int64", "minimum": 1},
+            "description": f"Id of the {'object' if name == 'id' else name.removesuffix('_id')}.",
+            "schema": _CONVERTED[converter],
         }
-        for name, converter in rule._converters.items()
-        if isinstance(converter, IdConverter)
+        for converter, name in _PARAMETER.findall(rule.rule)
     ]
 
 
@@ -116,10 +123,7 @@ def _operation(rule: Rule, declared: Endpoint) -> dict[str, Any]:
         "tags": [declared.tag],
         "summary": declared.summary,
         "description": _description(declared),
-        "responses": {
-            **{str(status): _answer(status, schema) for status, schema in declared.answers.items()},
-            **{str(status): name for status, name in openapi_errors.refusals(declared)},
-        },
+        "responses": {str(status): answer for status, answer in sorted(_answers(declared).items())},
     }
     if declared.access is Access.PUBLIC:
         operation["security"] = []
@@ -133,10 +137,15 @@ def _operation(rule: Rule, declared: Endpoint) -> dict[str, Any]:
 def _description(declared: Endpoint) -> str:
     access = declared.access
     if isinstance(access, Permission):
-        return (
-            f"{access.allows}. Permission: staff with {access.name}, or an admin. Permission code: {access.code}."
-        )
+        permission = f"Permission: staff with {access.name}, or an admin. Permission code: {access.code}."
+        return f"{access.allows}. {permission}"
     return f"Permission: {access.value}."
+
+
+def _answers(declared: Endpoint) -> dict[int, dict[str, Any] | str]:
+    """Return the answers by status: a response, or the name of one that several operations share."""
+    given = {status: _answer(status, schema) for status, schema in declared.answers.items()}
+    return {**given, **openapi_errors.refusals(declared)}
 
 
 def _answer(status: int, schema: Schema | None) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The errors of operations, as the OpenAPI document describes them."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from notifyhub.api.endpoint import Access, Endpoint, Permission
@@ -28,8 +27,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     },
     "FieldErrors": {
         "type": "object",
-        "description": "What is wrong, by field; `non_field_errors` holds what concerns several. Objects within "
-        "nest.",
+        "description": "What is wrong, by field; what concerns several is in `non_field_errors`.",
         "minProperties": 1,
         "additionalProperties": {
             "anyOf": [
@@ -41,7 +39,9 @@ SCHEMAS: dict[str, dict[str, Any]] = {
 }
 
 
-def _response(description: str, *schemas: str, headers: tuple[str, ...] = (), **examples: Any) -> dict[str, Any]:
+def _response(
+    description: str, *schemas: str, headers: tuple[str, ...] = (), **examples: Any
+) -> dict[str, Any]:
     references = [{"$ref": f"#/components/schemas/{name}"} for name in schemas]
     return {
         "description": description,
@@ -59,17 +59,16 @@ def _detail(description: str, words: str, *headers: str) -> dict[str, Any]:
     return _response(description, "Error", headers=headers, example={"detail": words})
 
 
-_STATUSES = {
-    "Unauthorized": 401,
-    "Forbidden": 403,
-    "NotFound": 404,
-    "Conflict": 409,
-    "TooLarge": 413,
-    "UnsupportedMediaType": 415,
-    "TooManyRequests": 429,
-    "ServerError": 500,
+_NAMES = {
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    409: "Conflict",
+    413: "TooLarge",
+    415: "UnsupportedMediaType",
+    429: "TooManyRequests",
+    500: "ServerError",
 }
-_NAMES = {status: name for name, status in _STATUSES.items()}
 
 RESPONSES: dict[str, dict[str, Any]] = {
     "InvalidQuery": _response(
@@ -105,24 +104,24 @@ RESPONSES: dict[str, dict[str, Any]] = {
         "The body is not declared as JSON.", 'Unsupported media type "text/plain" in request.'
     ),
     "TooManyRequests": _detail(
-        "The token's limit of requests is used up, where the operator has set one.", "600 per 1 minute", "Retry-After"
+        "The token's limit of requests is used up, where the operator has set one.",
+        "600 per 1 minute",
+        "Retry-After",
     ),
     "ServerError": _detail("The service failed. Its log, under the request's id, says how.", WORDS[500]),
 }
 
 
-def refusals(declared: Endpoint) -> Iterator[tuple[int, str]]:
-    """Give the errors that an operation may answer: their statuses and the names of their responses."""
-    if declared.query:
-        yield 400, "InvalidQuery"
-    if declared.body:
-        yield 400, "InvalidBody"
+def refusals(declared: Endpoint) -> dict[int, str]:
+    """Return the errors that an operation may answer: the names of their responses by status."""
     statuses = {500, *declared.refusals}
-    if declared.body:
-        statuses |= {413, 415}
     if declared.access is not Access.PUBLIC:
         statuses |= {401, 429}
     if isinstance(declared.access, Permission):
         statuses.add(403)
-    for status in sorted(statuses):
-        yield status, _NAMES[status]
+    if declared.body:
+        statuses |= {413, 415}
+    found = {status: _NAMES[status] for status in statuses}
+    if declared.query or declared.body:
+        found[400] = "InvalidBody" if declared.body else "InvalidQuery"
+    return found

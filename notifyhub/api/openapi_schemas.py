@@ -1,16 +1,18 @@
 """Marshmallow schemas as the OpenAPI document describes them.
 
-What a client sends and what it is answered are components of their own (`SMSPatternRequest`, `PatchedSMSPattern`
-and `SMSPattern`): an answer has every field, a request only those that can be set.
+What a client sends and what it is answered are components of their own (`SMSPatternRequest`,
+`PatchedSMSPattern` and `SMSPattern`): an answer has every field, a request only those that can be set.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
-from apispec.ext.marshmallow import MarshmallowPlugin, OpenAPIConverter
+from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.field_converter import DEFAULT_FIELD_MAPPING
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import INCLUDE, Schema, fields
 
-from notifyhub.api.fields import Choice, Object
+from notifyhub.api.fields import Choice, Object, Reference
+from notifyhub.api.parameters import Number
 
 
 def taken(schema: Schema) -> Schema:
@@ -23,7 +25,7 @@ def _read_only(schema: Schema) -> list[str]:
     return [name for name, field in schema.fields.items() if field.dump_only]
 
 
-def _name(schema: Schema) -> str:
+def _name(schema: Any) -> str:
     """Return the name of a schema's component."""
     name = type(schema).__name__.removesuffix("Schema")
     if schema.partial:
@@ -32,38 +34,44 @@ def _name(schema: Schema) -> str:
 
 
 class _Converter(OpenAPIConverter):
-    field_mapping = {
+    field_mapping: ClassVar[dict[type, tuple[str | None, str | None]]] = {
         **DEFAULT_FIELD_MAPPING,
         Choice: ("string", None),
+        Number: ("integer", "int64"),
+        Reference: ("integer", "int64"),
         fields.URL: ("string", "uri"),
     }
 
+    def init_attribute_functions(self) -> None:
+        super().init_attribute_functions()  # type: ignore[no-untyped-call]
+        self.attribute_functions += [self.made_default, self.shapes]
+
+    def made_default(self, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
+        """Return the default that is made anew each time, as an empty object is."""
+        return {"default": field.load_default()} if callable(field.load_default) else {}
+
+    def shapes(self, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
+        """Return the shapes that an object may have: those that it knows, and the empty one."""
+        if not isinstance(field, Object) or not field.shapes:
+            return {}
+        known = [self.resolve_nested_schema(shape) for shape in field.shapes]  # type: ignore[no-untyped-call]
+        return {"anyOf": [*known, {"maxProperties": 0}]}
+
     def schema2jsonschema(self, schema: Schema) -> dict[str, Any]:
         """Return the component of a schema; in an answer every field is there, and none has a default."""
-        written: dict[str, Any] = self.fields2jsonschema(schema.fields, partial=schema.partial)
+        component: dict[str, Any]
+        component = self.fields2jsonschema(schema.fields, partial=schema.partial)  # type: ignore[no-untyped-call]
         answered = bool(_read_only(schema))
         if answered:
-            written["required"] = list(schema.fields)
+            component["required"] = list(schema.fields)
         if answered or schema.partial:
-            for described in written["properties"].values():
+            for described in component["properties"].values():
                 described.pop("default", None)
         if type(schema).__doc__:
-            written["description"] = type(schema).__doc__
+            component["description"] = type(schema).__doc__
         if schema.unknown == INCLUDE:
-            written["additionalProperties"] = True
-        return written
-
-
-def _made_default(_: OpenAPIConverter, field: fields.Field[Any], **__: Any) -> dict[str, Any]:
-    """Return the default that is made anew each time, as an empty object is."""
-    return {"default": field.load_default()} if callable(field.load_default) else {}
-
-
-def _shapes(converter: OpenAPIConverter, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
-    """Return the shapes that an object may have: one of those that it knows, or none at all."""
-    if not isinstance(field, Object) or not field.shapes:
-        return {}
-    return {"anyOf": [*(converter.resolve_nested_schema(shape) for shape in field.shapes), {"maxProperties": 0}]}
+            component["additionalProperties"] = True
+        return component
 
 
 class SchemaPlugin(MarshmallowPlugin):
@@ -73,8 +81,3 @@ class SchemaPlugin(MarshmallowPlugin):
 
     def __init__(self) -> None:
         super().__init__(schema_name_resolver=_name)
-
-    def init_spec(self, spec: Any) -> None:
-        super().init_spec(spec)
-        for describe in (_made_default, _shapes):
-            self.converter.add_attribute_function(describe)

@@ -33,7 +33,7 @@ class Resource:
     """The five operations on one kind of object.
 
     A resource within another names its `parent`; its column with the parent's id is named as the parameter of the
-    path, `<id:notifier_id>`.
+    path, `<id:notifier_id>`. The objects of one that is `referred` to may be in use, and then not be deleted.
     """
 
     def __init__(
@@ -45,9 +45,11 @@ class Resource:
         search: tuple[str, ...],
         ordering: tuple[str, ...],
         filters: Filters,
+        referred: bool = False,
         parent: type[Stamped] | None = None,
     ) -> None:
         self.names = names
+        self.referred = referred
         self.model = model
         self.table: Table = table_of(model)
         self.parent = None if parent is None else table_of(parent)
@@ -80,7 +82,12 @@ class Resource:
                 self.update,
                 say(2, "change", body=self.patched, answers=shown, refusals=(404,)),
             ),
-            ("/<id:id>", "DELETE", self.delete, say(3, "delete", answers={204: None}, refusals=(404, 409))),
+            (
+                "/<id:id>",
+                "DELETE",
+                self.delete,
+                say(3, "delete", answers={204: None}, refusals=(404, 409) if self.referred else (404,)),
+            ),
         ):
             declared = endpoint(declaration)(partial(view))
             blueprint.add_url_rule(url, view.__name__, declared, methods=methods.split())
@@ -126,7 +133,7 @@ class Resource:
         return Endpoint(
             Permission(first_code + offset, permission, f"{allows.capitalize()} {noun}s"),
             f"{verb.capitalize()} {noun}{'s' if verb == 'list' else ''}",
-            tag=f"{noun}s",
+            tag=f"{noun[0].upper()}{noun[1:]}s",
             **details,
         )
 

@@ -19,7 +19,7 @@ class ResourceSchema(Schema):
     reshaped: ClassVar[tuple[str, ...]] = ()
     """The fields that don't show just what is stored."""
 
-    id = Integer(dump_only=True, metadata=described("Unique id.", 3))
+    id = Integer(dump_only=True, metadata=described("Unique id.", 3, format="int64"))
     created_at = Timestamp(metadata=described("When it was created.", "2025-12-28T16:42:35.264559Z"))
     updated_at = Timestamp(metadata=described("When it last changed.", "2025-12-28T16:51:01.399924Z"))
 

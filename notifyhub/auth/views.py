@@ -22,7 +22,9 @@ class MeSchema(Schema):
 
     name = fields.String(required=True, metadata=described("Name of the token's user.", "admin"))
     role = fields.String(
-        required=True, validate=validate.OneOf(list(Role)), metadata=described("Role of the user.", Role.ADMIN)
+        required=True,
+        validate=validate.OneOf(list(Role)),
+        metadata=described("Role of the user.", Role.ADMIN),
     )
     permissions = fields.List(
         fields.Integer(),

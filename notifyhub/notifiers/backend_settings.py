@@ -23,7 +23,7 @@ class _Text(Worded, fields.String):
         super().__init__(
             required=True,
             validate=at_most_long(MAX_LENGTH),
-            metadata=described("Token of the account at the provider.", "value1") | {"pattern": r"\S"},
+            metadata=described("Token of the account at the provider.", "value1", pattern=r"\S"),
         )
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
@@ -39,8 +39,8 @@ class _Line(Worded, fields.String):
     default_error_messages = {"invalid": "Not a valid string."}
 
     def __init__(self, pattern: str, words: str, example: str, **options: Any) -> None:
-        metadata = described("Number of the line to send from, in digits of any script.", example)
-        super().__init__(metadata=metadata | {"pattern": f"^{pattern}$"}, **options)
+        meaning = "Number of the line to send from; Persian and Arabic-Indic digits are taken for ASCII ones."
+        super().__init__(metadata=described(meaning, example, pattern=f"^{pattern}$"), **options)
         self.pattern = re.compile(pattern)
         self.words = words
 
@@ -62,9 +62,7 @@ class IPPanelSettingsSchema(Schema):
     """What IPPanel needs."""
 
     token = _Text()
-    from_number = _Line(
-        r"\+98[0-9]{5,12}", "Must be +98 and 5 to 12 digits.", "+983000505", required=True
-    )
+    from_number = _Line(r"\+98[0-9]{5,12}", "Must be +98 and 5 to 12 digits.", "+983000505", required=True)
 
 
 SCHEMAS: Mapping[str, Schema] = {

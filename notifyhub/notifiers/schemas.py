@@ -46,7 +46,7 @@ class SMSNotifierSchema(ResourceSchema):
         load_default=dict,
         shapes=backend_settings.SCHEMAS.values(),
         metadata=described(
-            "What the provider needs. Unless it is empty, it satisfies the rules of `backend`; further keys are kept.",
+            "What the provider needs: empty, or by the rules of `backend`. Further keys are kept.",
             {"token": "value1", "number": "50002710008883"},
         ),
     )

@@ -30,8 +30,8 @@ class SMSPatternSchema(ResourceSchema):
         trim=False,
         required=True,
         metadata=described(
-            "Text. It may hold positional placeholders (`{0}`, `{1}`, …, with digits of any script), named ones "
-            "(`%name%`), or none.",
+            "Text. It may hold positional placeholders (`{0}`, `{1}`, …, with digits of any script), "
+            "named ones (`%name%`), or none.",
             "Your login otp code is {0}",
         ),
     )

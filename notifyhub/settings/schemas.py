@@ -5,12 +5,12 @@ from marshmallow import EXCLUDE, Schema, fields
 from notifyhub.api.fields import Integer, Reference, described
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 
-_CODE_LENGTH = described("Length of one-time passwords.", 6)
-_LIFETIME = described("How long one-time passwords are valid, in seconds.", 180)
+_CODE_LENGTH = described("Length of one-time passwords (at first 5).", 6)
+_LIFETIME = described("How long one-time passwords are valid, in seconds (at first 120).", 180)
 
 
 class NotificationSettingsChangeSchema(Schema):
-    """What may be changed, under the names of the model's attributes."""
+    """What may be changed of the settings."""
 
     class Meta:
         unknown = EXCLUDE
@@ -34,7 +34,7 @@ class NotificationSettingsChangeSchema(Schema):
 class NotifierDataSchema(Schema):
     """A notifier, briefly."""
 
-    id = fields.Integer(required=True, metadata=described("Id of the notifier.", 2))
+    id = fields.Integer(required=True, metadata=described("Id of the notifier.", 2, format="int64"))
     name = fields.String(required=True, metadata=described("Name of the notifier.", "ippanel_one"))
 
 
