@@ -27,8 +27,8 @@ Notifiers, patterns and settings of a self-hosted notification service.
   its text.
 - **Errors** are JSON: `{"detail": "…"}` for the request as a whole, `{"field": ["…"]}` for its fields.
 - **Moments** are ISO 8601 in UTC, with six fractional digits and `Z`.
-- **Every answer** carries `X-Request-ID`: the request's own, if it has 8 to 128 of `A–Z a–z 0–9 _ . : -`, else
-  a new one.
+- **Every answer** carries `X-Request-ID`: the request's own, if it has 8 to 128 of `A–Z a–z 0–9 _ . : -`,
+  else a new one.
 - `HEAD` is answered as `GET`, `OPTIONS` with `Allow`.
 """
 

@@ -4,7 +4,7 @@ What a client sends and what it is answered are components of their own (`SMSPat
 `PatchedSMSPattern` and `SMSPattern`): an answer has every field, a request only those that can be set.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.field_converter import DEFAULT_FIELD_MAPPING
@@ -34,7 +34,7 @@ def _name(schema: Any) -> str:
 
 
 class _Converter(OpenAPIConverter):
-    field_mapping: ClassVar[dict[type, tuple[str | None, str | None]]] = {
+    field_mapping: dict[type, tuple[str | None, str | None]] = {  # noqa: RUF012 - apispec's declaration
         **DEFAULT_FIELD_MAPPING,
         Choice: ("string", None),
         Number: ("integer", "int64"),
