@@ -70,9 +70,7 @@ def _write(app: Flask) -> dict[str, Any]:
     for name, header in _HEADERS.items():
         spec.components.header(name, header)
     for name, response in openapi_errors.RESPONSES.items():
-        spec.components.response(
-            name, {**response, "headers": _named(REQUEST_ID, *response.get("headers", ()))}
-        )
+        spec.components.response(name, {**response, "headers": _named(REQUEST_ID, *response["headers"])})
     for name, schema in openapi_errors.SCHEMAS.items():
         spec.components.schema(name, schema)
     tags: dict[str, None] = {}
