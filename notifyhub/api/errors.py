@@ -13,7 +13,7 @@ from notifyhub.api.parsing import NON_FIELD
 
 log = logging.getLogger(__name__)
 
-_WORDS = {
+WORDS = {
     404: "Not found.",
     413: "Request body too large.",
     500: "A server error occurred.",
@@ -34,7 +34,7 @@ def http_error(error: HTTPException) -> Response:
     words = error.description
     if status == 405:
         words = f'Method "{request.method}" not allowed.'
-    answer = jsonify(detail=_WORDS.get(status, words))
+    answer = jsonify(detail=WORDS.get(status, words))
     answer.status_code = status
     for name, value in error.get_headers(request.environ):
         if name.lower() not in {"content-type", "content-length"}:
