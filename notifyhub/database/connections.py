@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask, current_app, g
-from sqlalchemy import Connection, Engine, Table, event
+from sqlalchemy import Connection, Engine, Table, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
@@ -15,14 +15,18 @@ from notifyhub.extensions import db
 
 AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT"}
 
+# What only one process of an installation does at a time: any two numbers of 64 bits that nobody else uses.
+MIGRATING, SEEDING = 0x6E6F746966790001, 0x6E6F746966790002
+
 
 def init_app(app: Flask) -> None:
     """Bind the database to the application: to be called after its configuration."""
     if make_url(app.config["SQLALCHEMY_DATABASE_URI"]).get_backend_name() == "postgresql":
-        options = {"connect_args": {"options": "-c timezone=UTC", "connect_timeout": 5}}
+        arguments: dict[str, Any] = {"options": "-c timezone=UTC", "connect_timeout": 5}
     else:
-        options = {"connect_args": {"timeout": 30}}
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
+        arguments = {"timeout": 30}
+    # A statement's values may be secrets: they are kept out of the words of its error.
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"connect_args": arguments, "hide_parameters": True}
     db.init_app(app)
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
@@ -63,6 +67,15 @@ def insert_unless_there(connection: Connection, table: Table, **values: Any) -> 
     """Insert a row, or leave the one alone that is there under the same key, even if it comes at the same time."""
     insert = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}[connection.dialect.name]
     connection.execute(insert(table).values(**values).on_conflict_do_nothing())
+
+
+def hold(connection: Connection, lock: int) -> None:
+    """Wait until no other process holds the lock, and hold it to the end of the transaction.
+
+    On SQLite every transaction holds the one lock there is.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(lock)))
 
 
 def drop_reader(_error: BaseException | None = None) -> None:
