@@ -25,7 +25,7 @@ def seed_notifiers(file: BinaryIO | None) -> None:
     if file is None:
         click.echo(files("notifyhub.seeding").joinpath("example.yaml").read_bytes(), nl=False)
         return
-    mistakes = Mistakes(file.name)
+    mistakes = Mistakes(getattr(file, "name", "<stdin>"))
     root = document.read(file.read(document.MAX_BYTES + 1), os.environ, mistakes)
     with transaction() as session:
         counts = seed(session, root, mistakes)

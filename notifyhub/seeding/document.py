@@ -1,8 +1,8 @@
 """A seed file as values that know their lines.
 
-The file is YAML, or JSON, which is YAML too. Of YAML's types those of JSON are taken (YAML 1.2, section 10.2),
-so that `on`, `0123`, `12:30` and `2025-01-01` are texts; and what looks like a number is one only if it would be
-written back the same, so that the code 1.10 stays "1.10". Tags are refused.
+The file is YAML, or JSON, which is YAML too. Of YAML's types those of JSON are taken (YAML 1.2, section
+10.2), so that `on`, `0123`, `12:30` and `2025-01-01` are texts; and what looks like a number is one only if
+it would be written back the same, so that the code 1.10 stays "1.10". Tags are refused.
 """
 
 import json
@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -20,12 +20,14 @@ MAX_BYTES = 10 * 1024 * 1024
 MAX_DEPTH = 50
 MAX_NODES = 1_000_000  # counted where aliases lead to, too: ten aliases in a row can stand for billions
 
-_PLAIN, _TEXT = "plain", "tag:yaml.org,2002:str"
+_PLAIN = "plain"
+_TAGS = {_PLAIN, *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))}
 _CONSTANTS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _VARIABLE = re.compile(r"(\$?)\$\{([^}0-9][^}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -55,17 +57,16 @@ class Node:
 class _Loader(yaml.SafeLoader):
     """Tells plain scalars from quoted ones, and leaves it to us what they mean."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str | None, list[tuple[str, re.Pattern[str]]]]] = {}
 
-
+_Loader.yaml_implicit_resolvers = {}
 _Loader.add_implicit_resolver(_PLAIN, re.compile(""), None)
 
 
 def read(data: bytes, environment: Mapping[str, str], mistakes: Mistakes) -> Node:
     """Return the value that a file holds, with `${NAME}` in texts replaced from `environment`.
 
-    `$${NAME}` stands for itself without the first dollar sign; `${0}` is left alone: patterns may hold it. Notes mistakes;
-    raises Mistake where the file can't be read at all.
+    `$${NAME}` stands for itself without the first dollar sign; `${0}` is left alone: patterns may hold it.
+    Notes mistakes; raises Mistake where the file can't be read at all.
     """
     text = _decode(data, mistakes)
     try:
@@ -91,16 +92,12 @@ def _decode(data: bytes, mistakes: Mistakes) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise mistakes.fail(line, "This is not UTF-8.") from None
-    return text.replace("\t", " ") if _is_json(text) else text
-
-
-def _is_json(text: str) -> bool:
-    """Tell whether a text is JSON, whose tabs, all of them between values, are no white space to YAML."""
     try:
         json.loads(text)
     except (ValueError, RecursionError):
-        return False
-    return True
+        return text
+    # Tabs, which JSON has between values only, are no white space to YAML, and some characters no texts.
+    return _NOT_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text.replace("\t", " "))
 
 
 @dataclass
@@ -115,6 +112,8 @@ class _Reader:
             raise self.mistakes.fail(line, "Nested too deeply.")
         if self.count > MAX_NODES:
             raise self.mistakes.fail(line, f"There are more than {MAX_NODES} values.")
+        if node.tag not in _TAGS:
+            self.mistakes.note(line, f"The tag {node.tag} can't be used here.")
         if isinstance(node, yaml.MappingNode):
             return Node(line, self._mapping(node, depth + 1))
         if isinstance(node, yaml.SequenceNode):
@@ -134,8 +133,6 @@ class _Reader:
         return content
 
     def _scalar(self, node: yaml.Node, line: int) -> Any:
-        if node.tag not in {_PLAIN, _TEXT}:
-            self.mistakes.note(line, f"The tag {node.tag} can't be used here.")
         value = _typed(node.value) if node.tag == _PLAIN else node.value
         return (
             _VARIABLE.sub(lambda found: self._variable(found, line), value)

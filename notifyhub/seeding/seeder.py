@@ -78,11 +78,8 @@ class _Seeder:
         schema = kind.schema()
         given = self._given(entry, schema, *others)
         values = self._checked(entry, schema, given)
-        if (
-            values is None
-            or not self._named_once(kind, entry, values["name"], parent)
-            or None in parent.values()
-        ):
+        self._name(kind, entry, str(given.get("name", "")).strip(), parent)
+        if values is None or None in parent.values():
             return None
         query = select(kind.model).filter_by(name=values["name"], **parent).with_for_update(key_share=True)
         found = self.session.scalars(query).all()
@@ -126,7 +123,7 @@ class _Seeder:
         ids = self.session.scalars(select(kind.model.id).filter_by(name=name)).all()
         if len(ids) > 1:
             self.mistakes.note(section.line_of([key]), f"{key}: {len(ids)} {kind.noun}s have this name.")
-        elif not ids and (kind, None, name) not in self.named:
+        elif not ids and (kind, name) not in self.named:
             self.mistakes.note(section.line_of([key]), f"{key}: There is no {kind.noun} with this name.")
         return ids[0] if ids else None
 
@@ -138,14 +135,13 @@ class _Seeder:
     def _count(self, noun: str, outcome: str) -> None:
         self.counts.setdefault(noun, Counter())[outcome] += 1
 
-    def _named_once(self, kind: _Kind, entry: Node, name: str, parent: dict[str, int | None]) -> bool:
-        key = (kind, parent.get("notifier_id"), name)
-        line = self.named.setdefault(key, entry.line)
-        if line != entry.line:
-            self.mistakes.note(
-                entry.line_of(["name"]), f"name: The {kind.noun} in line {line} has this name too."
-            )
-        return line == entry.line
+    def _name(self, kind: _Kind, entry: Node, name: str, parent: dict[str, int | None]) -> None:
+        """Remember that the file names an object, which it may do once."""
+        key = (kind, name, *parent.values())
+        if key in self.named:
+            words = f"name: The {kind.noun} in line {self.named[key]} has this name too."
+            self.mistakes.note(entry.line_of(["name"]), words)
+        self.named.setdefault(key, entry.line)
 
     def _given(self, entry: Node, schema: Schema, *others: str) -> dict[str, Any]:
         """Return what an entry gives for the schema, as the body of a request would be parsed."""
