@@ -14,6 +14,7 @@ from notifyhub.database import connections, rotation
 from notifyhub.extensions import cors, db, migrate
 from notifyhub.notifiers import views as notifiers
 from notifyhub.patterns import views as patterns
+from notifyhub.seeding import commands as seeding
 from notifyhub.settings import views as settings
 
 BLUEPRINTS = (
@@ -30,6 +31,7 @@ COMMANDS = (
     auth_commands.users,
     auth_commands.tokens,
     auth_commands.list_permissions,
+    seeding.notifiers,
     rotation.keys,
 )
 

@@ -35,8 +35,8 @@ class Resource:
     """The five operations on one kind of object.
 
     A resource within another names in `within` its column that refers to the outer object. The parameter of
-    the path has the same name: `<id:notifier_id>`. An object of one that is `referred` to is not deleted while
-    it is in use.
+    the path has the same name: `<id:notifier_id>`. An object of a resource that is `referred` to is not
+    deleted while it is in use.
     """
 
     def __init__(

@@ -2,6 +2,7 @@
 
 import getpass
 import hashlib
+import os
 import secrets
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -67,10 +68,18 @@ def issue(user: User, *, lifetime: timedelta | None = None, test: bool = False) 
         prefix=key[:PREFIX_LENGTH],
         digest=digest(key),
         is_test=test,
-        created_by=getpass.getuser(),
+        created_by=_operator(),
         expires_at=None if lifetime is None else now() + lifetime,
     )
     return token, key
+
+
+def _operator() -> str:
+    """Return who runs this process; in a container, its user often has a number only."""
+    try:
+        return getpass.getuser()[:255]
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def digest(key: str) -> str:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from flask import Flask, g
-from sqlalchemy import Connection, Table, event
+from sqlalchemy import Connection, Table, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -18,6 +18,9 @@ AUTOCOMMIT = "autocommit"
 """The name of the engine whose connections are never in a transaction."""
 
 Answer = TypeVar("Answer")
+
+# What only one process of an installation does at a time: any two numbers of 64 bits that nobody else uses.
+MIGRATING, SEEDING = 0x6E6F746966790001, 0x6E6F746966790002
 
 
 def init_app(app: Flask) -> None:
@@ -94,6 +97,15 @@ def insert_unless_there(connection: Connection, table: Table, **values: Any) -> 
     }
     insert = dialects[connection.dialect.name](table)
     connection.execute(insert.values(**values).on_conflict_do_nothing())
+
+
+def hold(connection: Connection, lock: int) -> None:
+    """Wait until no other process holds the lock, and hold it to the end of the transaction.
+
+    On SQLite every transaction holds the one lock there is.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(lock)))
 
 
 def release(_error: BaseException | None = None) -> None:
