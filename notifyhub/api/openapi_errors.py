@@ -105,7 +105,7 @@ RESPONSES: dict[str, dict[str, Any]] = {
     ),
     "TooManyRequests": _detail(
         "The token's limit of requests is used up, where the operator has set one.",
-        "600 per 1 minute",
+        "Request was throttled. Expected available in 60 seconds.",
         "Retry-After",
     ),
     "ServerError": _detail("The service failed. Its log, under the request's id, says how.", WORDS[500]),
