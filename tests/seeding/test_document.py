@@ -40,7 +40,7 @@ def mistake(text: str | bytes) -> str:
         ('"13420"', "13420"),
         ("'true'", "true"),
         ("!!str 5", "5"),
-        # What YAML 1.1 takes for an octal, a base-60 number, a boolean, a date, or would write back differently.
+        # What YAML 1.1 takes for an octal, a base-60 number, a boolean, a date, or would write otherwise.
         ("0123", "0123"),
         ("12:30", "12:30"),
         ("on", "on"),
