@@ -118,7 +118,7 @@ def test_the_first_start_prints_a_token_that_works_and_the_next_start_none(
     assert first.get("/api/me", Authorization=f"Token {token[:-1]}x")[0] == 401
     started = time.monotonic()
     assert first.stop() == 0
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 9  # a worker that must be killed takes 10
     for secret in (token, SECRET_KEY, ENCRYPTION_KEY):
         assert secret not in first.err
     assert "Traceback" not in first.err
