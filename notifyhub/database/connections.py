@@ -65,10 +65,12 @@ def read_first(read: Callable[[Connection], Answer]) -> Answer:
 def transaction() -> Iterator[Session]:
     """Give a session whose changes are committed together at the end, or not at all.
 
-    The reader is given back first, so that a request never holds two connections.
+    The reader is given back first, so that a request never holds two connections. What an earlier transaction
+    read is read again: others may have changed it.
     """
     drop_reader()
     session = db.session()
+    session.expire_all()
     try:
         yield session
         session.commit()
