@@ -90,7 +90,7 @@ def test_every_constraint_has_a_name_that_says_where_it_belongs() -> None:
     for table, parts in described().items():
         for kind, prefix in PREFIXES.items():
             for part in parts[kind]:
-                # SQLite names no key that counts up; PostgreSQL lists what is unique among indexes, too.
+                # SQLite has no name for a key that counts up; PostgreSQL lists what is unique as an index.
                 if kind == "primary key" and part["name"] is None and db.engine.name == "sqlite":
                     continue
                 if "duplicates_constraint" in part:
