@@ -6,7 +6,7 @@ from pathlib import Path
 from flask import Flask
 
 from notifyhub import config, logs
-from notifyhub.api import errors, health, json, requests
+from notifyhub.api import docs, errors, health, json, requests
 from notifyhub.auth import commands as auth_commands
 from notifyhub.auth import guard, throttle
 from notifyhub.auth import views as auth
@@ -14,21 +14,24 @@ from notifyhub.database import connections, rotation
 from notifyhub.extensions import cors, db, migrate
 from notifyhub.notifiers import views as notifiers
 from notifyhub.patterns import views as patterns
+from notifyhub.seeding import commands as seeding
 from notifyhub.settings import views as settings
 
 BLUEPRINTS = (
-    health.blueprint,
-    auth.blueprint,
     notifiers.sms_blueprint,
-    notifiers.email_blueprint,
     patterns.blueprint,
+    notifiers.email_blueprint,
     settings.blueprint,
+    auth.blueprint,
+    docs.blueprint,
+    health.blueprint,
 )
 
 COMMANDS = (
     auth_commands.users,
     auth_commands.tokens,
     auth_commands.list_permissions,
+    seeding.notifiers,
     rotation.keys,
 )
 

@@ -1,5 +1,6 @@
 """The fixtures of all tests: both databases, an application on each, clients, real servers."""
 
+import logging
 import os
 import signal
 import socket
@@ -132,8 +133,14 @@ def migrated_app(environment: dict[str, str]) -> Iterator[Flask]:
     with app.app_context():
         upgrade()
     yield app
+    dispose(app)
+
+
+def dispose(app: Flask) -> None:
+    """Close the application's connections."""
     with app.app_context():
-        db.engine.dispose()
+        for engine in db.engines.values():
+            engine.dispose()
 
 
 @pytest.fixture
@@ -141,6 +148,27 @@ def app(migrated_app: Flask) -> Iterator[Flask]:
     """The application on an empty, migrated database."""
     yield migrated_app
     clear(migrated_app)
+
+
+@pytest.fixture
+def other_app(app: Flask, environment: dict[str, str]) -> Iterator[Callable[..., Flask]]:
+    """Give a function that makes an application with other variables, on the same database.
+
+    Its log goes to the standard error of the test that makes it.
+    """
+    made: list[Flask] = []
+    handlers = [(log, log.handlers[:]) for log in (logging.getLogger(), logging.getLogger("notifyhub"))]
+
+    def make(**variables: str) -> Flask:
+        made.append(create_app({**environment, **variables}))
+        made[-1].testing = True
+        return made[-1]
+
+    yield make
+    for log, before in handlers:
+        log.handlers[:] = before
+    for other in made:
+        dispose(other)
 
 
 def clear(app: Flask) -> None:
@@ -203,13 +231,16 @@ class Queries:
 
     def __enter__(self) -> list[str]:
         self.statements = []
-        with self.app.app_context():
-            event.listen(db.engine, "before_cursor_execute", self._note)
+        self._on_engines(event.listen)
         return self.statements
 
     def __exit__(self, *_: object) -> None:
+        self._on_engines(event.remove)
+
+    def _on_engines(self, act: Callable[..., None]) -> None:
         with self.app.app_context():
-            event.remove(db.engine, "before_cursor_execute", self._note)
+            for engine in db.engines.values():
+                act(engine, "before_cursor_execute", self._note)
 
     def _note(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if not statement.startswith("BEGIN"):

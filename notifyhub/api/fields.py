@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import Schema, fields, validate
 from marshmallow.exceptions import ValidationError
 from marshmallow.types import ErrorMessages
 
@@ -25,6 +25,11 @@ class Worded:
         "required": "This field is required.",
         "null": "This field may not be null.",
     }
+
+
+def described(words: str, *examples: Any, **keywords: Any) -> dict[str, Any]:
+    """Return what documents a field: its meaning, examples of its values, further keywords of JSON Schema."""
+    return {"description": words, **({"examples": list(examples)} if examples else {}), **keywords}
 
 
 def at_least(least: int) -> validate.Range:
@@ -103,7 +108,11 @@ class Choice(Worded, fields.Field[str]):
 
 
 class Object(Worded, fields.Dict):
-    """A JSON object whose keys are not known here."""
+    """A JSON object whose keys are not known here; `shapes` documents what it may be if it is not empty."""
+
+    def __init__(self, *, shapes: Iterable[Schema] = (), **options: Any) -> None:
+        super().__init__(**options)
+        self.shapes = tuple(shapes)
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -115,8 +124,8 @@ class Object(Worded, fields.Dict):
 class Timestamp(fields.DateTime):
     """A moment that the service sets."""
 
-    def __init__(self) -> None:
-        super().__init__(dump_only=True)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(dump_only=True, **options)
 
     def _serialize(self, value: datetime | None, *_: Any, **__: Any) -> str | None:
         return None if value is None else timestamp(value)

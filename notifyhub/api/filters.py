@@ -1,21 +1,39 @@
-"""Filters of lists: a parameter, and the condition that its value stands for."""
+"""Filters of lists: a parameter, and what is compared with its value."""
 
+import operator
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, String, Table, and_, cast, not_, or_
+from sqlalchemy import Column, ColumnElement, String, Table, and_, bindparam, cast, or_
 
 from notifyhub.api.parameters import Day, Flag, Number, OneOf, Parameter
 
 
-@dataclass(frozen=True)
-class Filter:
-    """A parameter of a list and the condition that it stands for, made from the parameter's parsed value."""
+class Comparison(NamedTuple):
+    """A comparison of an expression with the parameter's value, which `convert` makes comparable."""
+
+    expression: ColumnElement[Any]
+    compare: Callable[[Any, Any], Any] = operator.eq
+    convert: Callable[[Any], Any] = lambda value: value
+
+
+class Filter(NamedTuple):
+    """A parameter of a list and the comparisons that must all hold."""
 
     parameter: Parameter
-    condition: Callable[[Any], ColumnElement[bool]]
+    comparisons: tuple[Comparison, ...]
+
+    def conditions(self, name: str) -> list[ColumnElement[bool]]:
+        """Return the conditions, for whatever value `values` gives."""
+        return [
+            compare(expression, bindparam(f"{name}_{n}", type_=expression.type))
+            for n, (expression, compare, _) in enumerate(self.comparisons)
+        ]
+
+    def values(self, name: str, value: Any) -> dict[str, Any]:
+        """Return the values that belong to the conditions."""
+        return {f"{name}_{n}": convert(value) for n, (_, _, convert) in enumerate(self.comparisons)}
 
 
 Filters = dict[str, Filter]
@@ -25,14 +43,12 @@ def one_of(column: Column[str], choices: Iterable[str]) -> Filter:
     """Return the filter for rows with one of the choices."""
     choices = tuple(choices)
     words = ", ".join(f"`{choice}`" for choice in choices)
-    return Filter(
-        OneOf(f"Only those with this `{column.name}`: {words}.", choices), lambda value: column == value
-    )
+    return Filter(OneOf(f"Only those with this `{column.name}`: {words}.", choices), (Comparison(column),))
 
 
 def flag(column: Column[bool]) -> Filter:
     """Return the filter by a yes or no."""
-    return Filter(Flag(f"Only those with this `{column.name}`."), column.is_)
+    return Filter(Flag(f"Only those with this `{column.name}`."), (Comparison(column),))
 
 
 def filled(column: Column[Any], described: str) -> Filter:
@@ -40,38 +56,43 @@ def filled(column: Column[Any], described: str) -> Filter:
     there: ColumnElement[bool] = column.is_not(None)
     if isinstance(column.type, String):
         there = and_(there, column != "")
-    return Filter(Flag(described), lambda value: there if value else not_(there))
+    return Filter(Flag(described), (Comparison(there.self_group()),))
 
 
 def stamped(table: Table) -> Filters:
     """Return the filters that every resource has: by id, and by the days of creation and last change."""
     filters = {
-        "id_min": Filter(Number("Least id."), lambda value: table.c.id >= value),
-        "id_max": Filter(Number("Greatest id."), lambda value: table.c.id <= value),
+        "id_min": Filter(Number("Least id."), (Comparison(table.c.id, operator.ge),)),
+        "id_max": Filter(Number("Greatest id."), (Comparison(table.c.id, operator.le),)),
     }
     for name, column in {"created": table.c.created_at, "updated": table.c.updated_at}.items():
+        since, until = (
+            Comparison(column, operator.ge, _first_moment),
+            Comparison(column, operator.le, _last_moment),
+        )
         filters |= {
-            f"{name}_date": Filter(Day(f"Only those {name} on this UTC day (`YYYY-MM-DD`)."), _on(column)),
-            f"{name}_from": Filter(Day(f"Only those {name} on this UTC day or later."), _from(column)),
-            f"{name}_to": Filter(Day(f"Only those {name} on this UTC day or earlier."), _to(column)),
+            f"{name}_date": Filter(Day(f"Only those {name} on this UTC day (`YYYY-MM-DD`)."), (since, until)),
+            f"{name}_from": Filter(Day(f"Only those {name} on this UTC day or later."), (since,)),
+            f"{name}_to": Filter(Day(f"Only those {name} on this UTC day or earlier."), (until,)),
         }
     return filters
 
 
-def _from(column: Column[datetime]) -> Callable[[date], ColumnElement[bool]]:
-    return lambda day: column >= datetime.combine(day, time.min, UTC)
+def _first_moment(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
 
 
-def _to(column: Column[datetime]) -> Callable[[date], ColumnElement[bool]]:
-    # Moments are kept to the microsecond, so a day's last one is a bound; 9999-12-31 has no day after it.
-    return lambda day: column <= datetime.combine(day, time.max, UTC)
+def _last_moment(day: date) -> datetime:
+    # Moments are kept to the microsecond, so a day has a last one; the day after 9999-12-31 would be none.
+    return datetime.combine(day, time.max, UTC)
 
 
-def _on(column: Column[datetime]) -> Callable[[date], ColumnElement[bool]]:
-    return lambda day: and_(_from(column)(day), _to(column)(day))
-
-
-def matching(columns: Iterable[Column[Any]], words: list[str]) -> list[ColumnElement[bool]]:
-    """Return the conditions that each word occurs literally, in any case, in one of the columns."""
+def containing(columns: Iterable[Column[Any]], name: str) -> ColumnElement[bool]:
+    """Return the condition that a word, the value `name`, occurs in any case in one of the columns."""
     texts = [column if isinstance(column.type, String) else cast(column, String) for column in columns]
-    return [or_(*(text.icontains(word, autoescape=True) for text in texts)) for word in words]
+    return or_(*(text.icontains(bindparam(name, type_=String()), escape="/") for text in texts))
+
+
+def literally(word: str) -> str:
+    """Return a word as it is given to `containing`: nothing in it is a wildcard."""
+    return word.replace("/", "//").replace("%", "/%").replace("_", "/_")

@@ -2,7 +2,7 @@
 
 import json
 import math
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Never
 
 import orjson
@@ -42,8 +42,8 @@ class ORJSONProvider(JSONProvider):
 
 
 def timestamp(moment: datetime) -> str:
-    """Return a moment as ISO 8601 in UTC with six fractional digits and Z."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    """Return a moment in UTC as ISO 8601 with six fractional digits and Z."""
+    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def encode(value: Any) -> bytes:

@@ -1,51 +1,73 @@
 """Lists of objects: filters, search, order, limit/offset pagination, as Django REST framework gives them."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from flask import current_app, request
 from marshmallow import EXCLUDE, Schema, fields
-from sqlalchemy import Column, ColumnElement, Select, Table, func, select
+from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, func, select
 
-from notifyhub.api.filters import Filters, matching, stamped
+from notifyhub.api.fields import described
+from notifyhub.api.filters import Filters, containing, literally, stamped
 from notifyhub.api.parameters import Number, Ordering, Words
 from notifyhub.api.parsing import query
 from notifyhub.api.rows import Rows
-from notifyhub.database.connections import reader
+from notifyhub.database.connections import autocommit
 
 DEFAULT_LIMIT = 50
 
+_LIMIT = "How many to give at most. The service gives no more than its own limit (1000, unless configured)."
+
+
+class Shape(NamedTuple):
+    """What a list's statement depends on: filters, number of words, order. Their values are bound."""
+
+    filters: tuple[str, ...]
+    words: int
+    order: tuple[tuple[str, bool], ...]
+
 
 class Listing:
-    """The list of one kind of object: which of its columns are searched, ordered and filtered by."""
+    """The list of one kind of object: which of its columns are searched, ordered and filtered by.
+
+    Its rows are those that meet the conditions of `scope`, whose values the path gives.
+    """
 
     def __init__(
-        self, table: Table, rows: Rows, *, search: Iterable[str], ordering: Iterable[str], filters: Filters
+        self,
+        table: Table,
+        rows: Rows,
+        *,
+        scope: Iterable[ColumnElement[bool]],
+        search: Iterable[str],
+        ordering: Iterable[str],
+        filters: Filters,
     ) -> None:
         self.table = table
         self.rows = rows
+        self.scope = tuple(scope)
         self.searched = [table.c[name] for name in search]
         self.filters = stamped(table) | filters
         self.answer = _page_schema(rows.schema)
         self.query = _query_schema(table.name, tuple(search), tuple(ordering), self.filters)
+        # To build a statement costs as much as to run it; the clients of an installation use few shapes.
+        self._statements = lru_cache(maxsize=256)(self._build)
 
-    def page(self, *scope: ColumnElement[bool]) -> dict[str, Any]:
-        """Return the page that the request asks for, of the rows within `scope`."""
+    def page(self, path: Mapping[str, int]) -> dict[str, Any]:
+        """Return the page that the request asks for, of the rows that belong to the path."""
         asked = query(self.query)
-        limit = min(asked["limit"], current_app.config["MAX_LIMIT"])
-        offset = asked["offset"]
-        conditions = [*scope, *self._conditions(asked)]
-        count = select(func.count()).select_from(self.table).where(*conditions)
-        page = (
-            select(*self.rows.columns, count.scalar_subquery())
-            .where(*conditions)
-            .order_by(*self._order(asked["ordering"]))
-            .limit(limit)
-            .offset(offset)
-        )
-        found = reader().execute(page).all()
-        total = found[0][-1] if found else self._count(count, offset)
+        limit, offset = min(asked["limit"], current_app.config["MAX_LIMIT"]), asked["offset"]
+        filters = tuple(name for name in self.filters if name in asked)
+        words = asked.get("search", [])
+        values = {**path, **{f"word_{n}": literally(word) for n, word in enumerate(words)}}
+        for name in filters:
+            values |= self.filters[name].values(name, asked[name])
+        page, count = self._statements(Shape(filters, len(words), asked["ordering"]))
+        found = autocommit().execute(page, {**values, "limit": limit, "offset": offset}).all()
+        # An empty page can't tell the count; without an offset it needs not.
+        total = found[0][-1] if found else autocommit().execute(count, values).scalar_one() if offset else 0
         return {
             "count": total,
             "next": _link(limit, offset + limit) if offset + limit < total else None,
@@ -53,22 +75,21 @@ class Listing:
             "results": self.rows.dump(found),
         }
 
-    def _conditions(self, asked: dict[str, Any]) -> list[ColumnElement[bool]]:
-        conditions = [
-            filter_.condition(asked[name]) for name, filter_ in self.filters.items() if name in asked
-        ]
-        return conditions + matching(self.searched, asked.get("search", []))
+    def _build(self, shape: Shape) -> tuple[Select[Any], Select[int]]:
+        """Return the statements for a page, with the count in each row's last column, and for the count."""
+        conditions = [*self.scope]
+        for name in shape.filters:
+            conditions += self.filters[name].conditions(name)
+        conditions += [containing(self.searched, f"word_{n}") for n in range(shape.words)]
+        count = select(func.count()).select_from(self.table).where(*conditions)
+        page = select(*self.rows.columns, count.scalar_subquery()).where(*conditions)
+        page = page.order_by(*self._order(shape)).limit(bindparam("limit")).offset(bindparam("offset"))
+        return page, count
 
-    def _order(self, asked: list[tuple[str, bool]]) -> list[ColumnElement[Any]]:
+    def _order(self, shape: Shape) -> list[ColumnElement[Any]]:
         """Return the order asked for; ties go by id, so that pages never overlap."""
-        names = [name for name, _ in asked]
-        order = [_ordered(self.table.c[name], descending) for name, descending in asked]
-        return order if "id" in names else [*order, self.table.c.id]
-
-    @staticmethod
-    def _count(count: Select[int], offset: int) -> int:
-        """Return the number of rows where the page itself, empty, could not tell."""
-        return reader().execute(count).scalar_one() if offset else 0
+        order = [_ordered(self.table.c[name], descending) for name, descending in shape.order]
+        return order if "id" in dict(shape.order) else [*order, self.table.c.id]
 
 
 def _ordered(column: Column[Any], descending: bool) -> ColumnElement[Any]:
@@ -81,22 +102,26 @@ def _ordered(column: Column[Any], descending: bool) -> ColumnElement[Any]:
 def _query_schema(table: str, search: tuple[str, ...], ordering: tuple[str, ...], filters: Filters) -> Schema:
     names = ", ".join(f"`{name}`" for name in search)
     parameters: dict[str, fields.Field[Any]] = {
-        "limit": Number("How many to give at most.", least=1, load_default=DEFAULT_LIMIT),
+        "limit": Number(_LIMIT, least=1, load_default=DEFAULT_LIMIT),
         "offset": Number("How many to pass over first.", least=0, load_default=0),
         "search": Words(f"Words that must each occur, in any case, in one of {names}."),
         "ordering": Ordering("Fields to order by, comma-separated; `-` in front: descending.", ordering),
         **{name: filter_.parameter for name, filter_ in filters.items()},
     }
-    parameters["ordering"].load_default = [("id", True)]
+    parameters["ordering"].load_default = (("id", True),)
     return Schema.from_dict(parameters, name=f"{table}_query")(unknown=EXCLUDE)
 
 
 def _page_schema(schema: Schema) -> Schema:
     parts: dict[str, fields.Field[Any]] = {
-        "count": fields.Integer(required=True),
-        "next": fields.URL(required=True, allow_none=True),
-        "previous": fields.URL(required=True, allow_none=True),
-        "results": fields.List(fields.Nested(schema), required=True),
+        "count": fields.Integer(required=True, metadata=described("Number of all results.", 2, minimum=0)),
+        "next": fields.URL(
+            required=True, allow_none=True, metadata=described("URL of the next page of results.")
+        ),
+        "previous": fields.URL(
+            required=True, allow_none=True, metadata=described("URL of the page of results before.")
+        ),
+        "results": fields.List(fields.Nested(schema), required=True, metadata=described("The page.")),
     }
     return Schema.from_dict(parts, name=type(schema).__name__.replace("Schema", "PageSchema"))()
 

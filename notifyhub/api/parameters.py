@@ -86,11 +86,15 @@ class Ordering(Parameter, fields.String):
         choices = "|".join(self.names)
         self.metadata = {**self.metadata, "pattern": f"^-?({choices})( *, *-?({choices}))*$"}
 
-    def _deserialize(self, value: str, *_: Any, **__: Any) -> list[tuple[str, bool]]:  # type: ignore[override]
+    def _serialize(self, value: Any, *_: Any, **__: Any) -> str:
+        """Return the text that stands for an order, for the documentation of the default."""
+        return ",".join(f"-{name}" if descending else name for name, descending in value)
+
+    def _deserialize(self, value: str, *_: Any, **__: Any) -> tuple[tuple[str, bool], ...]:  # type: ignore[override]
         order: dict[str, bool] = {}
         for part in value.split(","):
             name = part.strip().removeprefix("-")
             if name not in self.names:
                 raise ValidationError(f'"{part.strip()}" is not a valid choice.')
             order.setdefault(name, part.strip().startswith("-"))
-        return list(order.items())
+        return tuple(order.items())

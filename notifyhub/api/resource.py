@@ -1,11 +1,11 @@
 """A resource: a kind of object that is made, listed, read, changed and deleted over HTTP."""
 
-from functools import partial
-from typing import Any, NamedTuple
+from functools import partial, update_wrapper
+from typing import Any, NamedTuple, TypeVar
 
 from flask import Blueprint
-from sqlalchemy import ColumnElement, Connection, Table, delete, select
-from sqlalchemy.orm import Session
+from marshmallow import ValidationError
+from sqlalchemy import Column, Select, and_, bindparam, delete, insert, select
 from werkzeug.exceptions import NotFound
 
 from notifyhub.api.endpoint import Endpoint, Permission, endpoint
@@ -15,7 +15,9 @@ from notifyhub.api.parsing import body
 from notifyhub.api.rows import Rows
 from notifyhub.api.schemas import ResourceSchema
 from notifyhub.database.base import Stamped, table_of
-from notifyhub.database.connections import reader, transaction
+from notifyhub.database.connections import autocommit, transaction
+
+Found = TypeVar("Found")
 
 
 class Names(NamedTuple):
@@ -32,11 +34,12 @@ class Names(NamedTuple):
 class Resource:
     """The five operations on one kind of object.
 
-    A resource within another names its `parent`; its column with the parent's id is named as the parameter of
-    the path, `<id:notifier_id>`.
+    A resource within another names in `within` its column that refers to the outer object. The parameter of
+    the path has the same name: `<id:notifier_id>`. An object of a resource that is `referred` to is not
+    deleted while it is in use.
     """
 
-    def __init__(  # noqa: PLR0913 - a declaration, by keywords
+    def __init__(
         self,
         names: Names,
         model: type[Stamped],
@@ -45,70 +48,75 @@ class Resource:
         search: tuple[str, ...],
         ordering: tuple[str, ...],
         filters: Filters,
-        parent: type[Stamped] | None = None,
+        within: str | None = None,
+        referred: bool = False,
     ) -> None:
         self.names = names
+        self.referred = referred
         self.model = model
-        self.table: Table = table_of(model)
-        self.parent = None if parent is None else table_of(parent)
         self.schema = schema()
         self.patched = schema(partial=True)
-        self.rows = Rows(self.table, self.schema)
-        self.listing = Listing(self.table, self.rows, search=search, ordering=ordering, filters=filters)
+        table = table_of(model)
+        self.rows = Rows(table, self.schema)
+        scope = [] if within is None else [table.c[within] == bindparam(within)]
+        self.listing = Listing(
+            table, self.rows, scope=scope, search=search, ordering=ordering, filters=filters
+        )
+        self._outer = None if within is None else _exists(table.c[within])
+        self._this = and_(table.c.id == bindparam("id"), *scope)
+        self._insert = insert(table).returning(*self.rows.columns)
+        self._select = select(*self.rows.columns).where(self._this)
+        self._lock = select(model).where(self._this).with_for_update(key_share=True)
+        self._delete = delete(table).where(self._this)
 
     def register(self, blueprint: Blueprint) -> None:
         """Add the operations to `blueprint`, whose prefix is the collection's URL."""
         say, shown, listing = self._declare, {200: self.schema}, self.listing
-        inside = () if self.parent is None else (404,)
+        inside = () if self._outer is None else (404,)
+        create = say(0, "create", body=self.schema, answers={201: self.schema}, refusals=inside)
+        page = say(1, "list", query=listing.query, answers={200: listing.answer}, refusals=inside)
+        show = say(1, "read", answers=shown, refusals=(404,))
+        update = say(2, "change", body=self.patched, answers=shown, refusals=(404,))
+        delete = say(3, "delete", answers={204: None}, refusals=(404, 409) if self.referred else (404,))
         for url, methods, view, declaration in (
-            (
-                "",
-                "POST",
-                self.create,
-                say(0, "create", body=self.schema, answers={201: self.schema}, refusals=inside),
-            ),
-            (
-                "",
-                "GET",
-                self.page,
-                say(1, "list", query=listing.query, answers={200: listing.answer}, refusals=inside),
-            ),
-            ("/<id:id>", "GET", self.show, say(1, "read", answers=shown, refusals=(404,))),
-            (
-                "/<id:id>",
-                "PATCH POST",
-                self.update,
-                say(2, "change", body=self.patched, answers=shown, refusals=(404,)),
-            ),
-            ("/<id:id>", "DELETE", self.delete, say(3, "delete", answers={204: None}, refusals=(404, 409))),
+            ("", ["POST"], self.create, create),
+            ("", ["GET"], self.page, page),
+            ("/<id:id>", ["GET"], self.show, show),
+            ("/<id:id>", ["PATCH", "POST"], self.update, update),
+            ("/<id:id>", ["DELETE"], self.delete, delete),
         ):
-            declared = endpoint(declaration)(partial(view))
-            blueprint.add_url_rule(url, view.__name__, declared, methods=methods.split())
+            declared = endpoint(declaration)(update_wrapper(partial(view), view))
+            blueprint.add_url_rule(url, view.__name__, declared, methods=methods)
 
-    def create(self, **path: int) -> tuple[Any, int]:
-        """Make an object."""
-        with transaction() as session:
-            self._check_parent(session, path)
-            created = self.model(**self.schema.settle(body(self.schema), None), **path)
-            session.add(created)
-        return self.schema.dump(created), 201
+    def create(self, **path: int) -> tuple[dict[str, Any], int]:
+        """Make an object: one statement, which is its own transaction."""
+        self._find_outer(path)
+        values = self.schema.settle(body(self.schema), None)
+        row = autocommit().execute(self._insert, {**values, **path}).one()
+        return self.rows.dump([row])[0], 201
 
     def page(self, **path: int) -> dict[str, Any]:
-        """Give a page of the list."""
-        self._check_parent(reader(), path)
-        return self.listing.page(*self._within(path))
+        """Give a page of the list.
+
+        What is wrong with a parameter must not hide that the outer object isn't there; rows prove that it is.
+        """
+        try:
+            page = self.listing.page(path)
+        except ValidationError:
+            self._find_outer(path)
+            raise
+        if not page["results"]:
+            self._find_outer(path)
+        return page
 
     def show(self, **path: int) -> dict[str, Any]:
         """Give one object."""
-        row = reader().execute(select(*self.rows.columns).where(*self._within(path))).first()
-        if row is None:
-            raise NotFound
-        return self.rows.dump([row])[0]
+        return self.rows.dump([_found(autocommit().execute(self._select, path).first())])[0]
 
     def update(self, **path: int) -> Any:
-        """Change what the body names of an object."""
+        """Change what the body names of an object, which nobody else changes meanwhile."""
         with transaction() as session:
-            stored = self._locked(session, path)
+            stored = _found(session.scalar(self._lock, path))
             for name, value in self.schema.settle(body(self.patched), stored).items():
                 setattr(stored, name, value)
         return self.schema.dump(stored)
@@ -116,9 +124,12 @@ class Resource:
     def delete(self, **path: int) -> tuple[str, int]:
         """Delete an object, and what belongs to it."""
         with transaction() as session:
-            if not session.connection().execute(delete(self.table).where(*self._within(path))).rowcount:
-                raise NotFound
+            _found(session.connection().execute(self._delete, path).rowcount or None)
         return "", 204
+
+    def _find_outer(self, path: dict[str, int]) -> None:
+        if self._outer is not None:
+            _found(autocommit().execute(self._outer, path).first())
 
     def _declare(self, offset: int, verb: str, **details: Any) -> Endpoint:
         noun, permission, first_code = self.names
@@ -126,24 +137,18 @@ class Resource:
         return Endpoint(
             Permission(first_code + offset, permission, f"{allows.capitalize()} {noun}s"),
             f"{verb.capitalize()} {noun}{'s' if verb == 'list' else ''}",
-            tag=f"{noun}s",
+            tag=f"{noun[0].upper()}{noun[1:]}s",
             **details,
         )
 
-    def _within(self, path: dict[str, int]) -> list[ColumnElement[bool]]:
-        """Return the conditions that the path's ids are: under another parent an object is not found."""
-        return [self.table.c[name] == value for name, value in path.items()]
 
-    def _locked(self, session: Session, path: dict[str, int]) -> Stamped:
-        """Return the object that the path names, locked for others until the transaction ends."""
-        found = session.scalar(select(self.model).where(*self._within(path)).with_for_update(key_share=True))
-        if found is None:
-            raise NotFound
-        return found
+def _exists(reference: Column[int]) -> Select[Any]:
+    """Return the statement that finds what a foreign key refers to, its id given under the key's name."""
+    (key,) = reference.foreign_keys
+    return select(key.column).where(key.column == bindparam(reference.name))
 
-    def _check_parent(self, connection: Connection | Session, path: dict[str, int]) -> None:
-        if self.parent is not None:
-            (parent_id,) = path.values()
-            parent = select(self.parent.c.id).where(self.parent.c.id == parent_id)
-            if connection.execute(parent).first() is None:
-                raise NotFound
+
+def _found(value: Found | None) -> Found:
+    if value is None:
+        raise NotFound
+    return value

@@ -17,18 +17,22 @@ from notifyhub.database.base import Base
 
 def answer(error: IntegrityError) -> ValidationError | HTTPException | None:
     """Return the answer to a violation, None if its constraint declares none."""
-    deleting = re.match(r"DELETE FROM (\w+)", error.statement or "")
-    constraint = _by_name(error) or _by_columns(error) or (deleting and _referring_to(deleting[1]))
-    if not constraint:
-        return None
-    info = _info(constraint)
-    if deleting:
+    verb, table = _changed(error)
+    constraint = _by_name(error) or _by_columns(error) or _by_foreign_key(verb, table)
+    info = {} if constraint is None else _info(constraint)
+    if verb == "DELETE":
         return Conflict(info["in_use"]) if "in_use" in info else None
     if info.get("gone"):
         return NotFound()
     if "field" in info:
         return ValidationError({info["field"]: [info["words"].format_map(_parameters(error))]})
     return None
+
+
+def _changed(error: IntegrityError) -> tuple[str, str]:
+    """Return the verb and the table of the statement that was refused."""
+    match = re.match(r"(INSERT|UPDATE|DELETE)(?: INTO| FROM)? (\w+)", error.statement or "")
+    return (match[1], match[2]) if match else ("", "")
 
 
 def _info(constraint: Constraint) -> dict[Any, Any]:
@@ -58,15 +62,14 @@ def _by_columns(error: IntegrityError) -> Constraint | None:
     return None
 
 
-def _referring_to(table: str) -> Constraint | None:
-    """Find what refuses the deletion of a table's row: SQLite doesn't tell which foreign key it was."""
+def _by_foreign_key(verb: str, table: str) -> Constraint | None:
+    """Find the foreign key that refuses a deletion or a writing: SQLite doesn't tell which one it was."""
+    wanted = "in_use" if verb == "DELETE" else "gone"
     for constraint in _constraints():
-        if (
-            isinstance(constraint, ForeignKeyConstraint)
-            and constraint.referred_table.name == table
-            and "in_use" in _info(constraint)
-        ):
-            return constraint
+        if isinstance(constraint, ForeignKeyConstraint) and wanted in _info(constraint):
+            ends = constraint.referred_table if verb == "DELETE" else constraint.table
+            if ends.name == table:
+                return constraint
     return None
 
 

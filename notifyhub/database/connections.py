@@ -1,12 +1,12 @@
-"""Connections: one for reading, and transactions for changing."""
+"""Connections: for single statements, and for transactions."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from flask import Flask, current_app, g
-from sqlalchemy import Connection, Engine, Table, event
+from flask import Flask, g
+from sqlalchemy import Connection, Table, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -14,36 +14,48 @@ from sqlalchemy.orm import Session
 
 from notifyhub.extensions import db
 
-AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT"}
+AUTOCOMMIT = "autocommit"
+"""The name of the engine whose connections are never in a transaction."""
 
 Answer = TypeVar("Answer")
+
+# What only one process of an installation does at a time: any two numbers of 64 bits that nobody else uses.
+MIGRATING, SEEDING = 0x6E6F746966790001, 0x6E6F746966790002
 
 
 def init_app(app: Flask) -> None:
     """Bind the database to the application: to be called after its configuration."""
-    if make_url(app.config["SQLALCHEMY_DATABASE_URI"]).get_backend_name() == "postgresql":
-        options = {"connect_args": {"options": "-c timezone=UTC", "connect_timeout": 5}}
-    else:
-        options = {"connect_args": {"timeout": 30}}
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
+    url = app.config["SQLALCHEMY_DATABASE_URI"]
+    postgresql = make_url(url).get_backend_name() == "postgresql"
+    options: dict[str, Any] = {
+        "url": url,
+        "connect_args": (
+            {"options": "-c timezone=UTC", "connect_timeout": 5} if postgresql else {"timeout": 30}
+        ),
+        # The values of a statement are no matter for the log: some are secrets.
+        "hide_parameters": True,
+    }
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {**options, "pool_pre_ping": True}
+    app.config["SQLALCHEMY_BINDS"] = {
+        AUTOCOMMIT: {**options, "isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+    }
     db.init_app(app)
-    with app.app_context():
-        if db.engine.dialect.name == "sqlite":
-            event.listen(db.engine, "connect", _set_up_sqlite)
+    if not postgresql:
+        with app.app_context():
+            for engine in db.engines.values():
+                event.listen(engine, "connect", _set_up_sqlite)
             event.listen(db.engine, "begin", _begin_immediate)
-        app.extensions["reading_engine"] = db.engine.execution_options(**AUTOCOMMIT)
-    app.teardown_appcontext(drop_reader)
+    app.teardown_appcontext(release)
 
 
-def reader() -> Connection:
-    """Return the request's connection for reading, on which every statement stands for itself.
+def autocommit() -> Connection:
+    """Return the request's connection on which every statement stands for itself.
 
-    Without BEGIN and ROLLBACK around it a read costs two round trips less.
+    Without a transaction around it a statement costs two round trips less.
     """
-    if "reader" not in g:
-        engine: Engine = current_app.extensions["reading_engine"]
-        g.reader = engine.connect()
-    connection: Connection = g.reader
+    if "autocommit" not in g:
+        g.autocommit = db.engines[AUTOCOMMIT].connect()
+    connection: Connection = g.autocommit
     return connection
 
 
@@ -53,22 +65,22 @@ def read_first(read: Callable[[Connection], Answer]) -> Answer:
     A restart of the database does that; all others of the pool are renewed with the one that finds out.
     """
     try:
-        return read(reader())
+        return read(autocommit())
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
-    drop_reader()
-    return read(reader())
+    release()
+    return read(autocommit())
 
 
 @contextmanager
 def transaction() -> Iterator[Session]:
     """Give a session whose changes are committed together at the end, or not at all.
 
-    The reader is given back first, so that a request never holds two connections. What an earlier transaction
-    read is read again: others may have changed it.
+    The request's other connection is given back first: it never holds two. What an earlier transaction read
+    is read again: others may have changed it.
     """
-    drop_reader()
+    release()
     session = db.session()
     session.expire_all()
     try:
@@ -89,9 +101,18 @@ def insert_unless_there(connection: Connection, table: Table, **values: Any) -> 
     connection.execute(insert.values(**values).on_conflict_do_nothing())
 
 
-def drop_reader(_error: BaseException | None = None) -> None:
-    """Give the request's connection for reading back to the pool."""
-    connection: Connection | None = g.pop("reader", None)
+def hold(connection: Connection, lock: int) -> None:
+    """Wait until no other process holds the lock, and hold it to the end of the transaction.
+
+    On SQLite every transaction holds the one lock there is.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(lock)))
+
+
+def release(_error: BaseException | None = None) -> None:
+    """Give the request's connection without transactions back to the pool."""
+    connection: Connection | None = g.pop("autocommit", None)
     if connection is not None:
         connection.close()
 
@@ -106,5 +127,4 @@ def _begin_immediate(connection: Connection) -> None:
 
     A transaction that reads first and writes later would fail, without waiting, if another wrote between.
     """
-    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

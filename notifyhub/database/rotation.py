@@ -36,7 +36,7 @@ def _encrypted_columns() -> list[tuple[Table, Column[Any]]]:
 
 
 def _rotate(session: Session, table: Table, column: Column[Any]) -> int:
-    """Re-encrypt one column, in batches by rising id; return how many values it has. Nothing else changes."""
+    """Re-encrypt one column, and no other, in batches by rising id; return how many values it has."""
     stored = type_coerce(column, Text)
     count, last = 0, 0
     page = (

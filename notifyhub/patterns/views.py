@@ -5,7 +5,6 @@ from flask import Blueprint
 from notifyhub.api.filters import filled, one_of
 from notifyhub.api.resource import Names, Resource
 from notifyhub.database.base import table_of
-from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.patterns.models import SMSPattern, Status
 from notifyhub.patterns.schemas import SMSPatternSchema
 
@@ -19,7 +18,7 @@ sms_patterns = Resource(
     Names("SMS pattern", "SMSPatternPermission", 2821),
     SMSPattern,
     SMSPatternSchema,
-    parent=SMSNotifier,
+    within="notifier_id",
     search=("id", "name", "code", "description", "body"),
     ordering=("id", "name", "status", "code", "created_at", "updated_at"),
     filters={

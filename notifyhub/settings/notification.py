@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from notifyhub.database.base import table_of
-from notifyhub.database.connections import insert_unless_there, reader
+from notifyhub.database.connections import autocommit, insert_unless_there
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.settings.models import ONLY_ID, NotificationSettings
 
@@ -29,10 +29,10 @@ _SHOWN = (
 
 def shown() -> dict[str, Any]:
     """Return the settings as the documentation shows them."""
-    row = reader().execute(_SHOWN).first()
+    row = autocommit().execute(_SHOWN).first()
     if row is None:
-        insert_unless_there(reader(), _settings, id=ONLY_ID)
-        row = reader().execute(_SHOWN).one()
+        insert_unless_there(autocommit(), _settings, id=ONLY_ID)
+        row = autocommit().execute(_SHOWN).one()
     sms_id, sms_name, email_id, email_name, otp_code_len, otp_ttl = row
     return {
         "notifications_sms_notifier_data": _brief(sms_id, sms_name),

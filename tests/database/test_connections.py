@@ -71,7 +71,7 @@ def test_others_see_a_transaction_when_it_has_ended(app: Flask) -> None:
         session.add(SMSNotifier(name="new", backend="ippanel"))
         session.flush()
         with app.app_context():
-            assert connections.reader().scalar(select(func.count()).select_from(SMSNotifier)) == 0
+            assert connections.autocommit().scalar(select(func.count()).select_from(SMSNotifier)) == 0
     assert names(app) == ["new"]
 
 
@@ -79,7 +79,7 @@ def test_a_reader_sees_what_was_committed_meanwhile(app: Flask) -> None:
     with app.app_context():
         seen = []
         for n in range(3):
-            seen.append(connections.reader().scalar(select(func.count()).select_from(SMSNotifier)))
+            seen.append(connections.autocommit().scalar(select(func.count()).select_from(SMSNotifier)))
             with app.app_context(), transaction() as session:
                 session.add(SMSNotifier(name=str(n), backend="ippanel"))
         assert seen == [0, 1, 2]
@@ -88,7 +88,7 @@ def test_a_reader_sees_what_was_committed_meanwhile(app: Flask) -> None:
 def test_what_is_written_with_the_reader_needs_no_commit(app: Flask) -> None:
     with app.app_context():
         SMSNotifierFactory(name="old")
-        connections.reader().execute(update(SMSNotifier).values(name="new"))
+        connections.autocommit().execute(update(SMSNotifier).values(name="new"))
         assert names(app) == ["new"]
     assert names(app) == ["new"]
 
@@ -99,14 +99,14 @@ def test_a_request_holds_one_connection_at_most_and_gives_it_back(app: Flask) ->
 
     with app.app_context():
         before = held()
-        reader = connections.reader()
-        assert connections.reader() is reader
+        reader = connections.autocommit()
+        assert connections.autocommit() is reader
         assert held() == before + 1
         with transaction() as session:
             session.execute(select(1))
             assert reader.closed
             assert held() == before + 1
-        connections.reader()
+        connections.autocommit()
     with app.app_context():
         assert held() == before
 
@@ -163,7 +163,7 @@ def test_on_sqlite_writers_that_read_first_wait_and_none_fails(app: Flask) -> No
 @pytest.mark.parametrize("environment", ["sqlite"], indirect=True)
 def test_sqlite_is_set_up_on_every_connection(app: Flask) -> None:
     with app.app_context():
-        for connection in (connections.reader(), db.session.connection()):
+        for connection in (connections.autocommit(), db.session.connection()):
             told = {
                 pragma: connection.exec_driver_sql(f"PRAGMA {pragma}").scalar()
                 for pragma in ("journal_mode", "foreign_keys", "busy_timeout")
@@ -205,12 +205,12 @@ def test_the_database_itself_refuses_what_must_not_be(row: int, app: Flask) -> N
 def test_what_belongs_to_a_row_is_deleted_with_it(app: Flask) -> None:
     with app.app_context():
         user = UserFactory(role="staff", codes=(2811, 2812))
-        connections.reader().execute(
+        connections.autocommit().execute(
             table_of(Token)
             .insert()
             .values(user_id=user.id, prefix="p", digest="d", is_test=False, created_by="c")
         )
-        connections.reader().execute(text("DELETE FROM users"))
+        connections.autocommit().execute(text("DELETE FROM users"))
         for model in (User, UserPermission, Token):
             assert db.session.scalar(select(func.count()).select_from(model)) == 0
 
