@@ -532,7 +532,7 @@ def test_a_duplicate_names_the_field_and_leaves_the_first_alone(api: Api, app: F
 
 
 def send_raw(server: Server, head: list[str], body: Iterator[bytes]) -> tuple[int, Any]:
-    """Send a request byte by byte as given, all of it before the answer is read, and return status and JSON."""
+    """Send a whole request before the answer is read, and return the status and the JSON of that."""
     host, port = urlsplit(server.url).hostname, urlsplit(server.url).port
     with socket.create_connection((host, port), timeout=20) as connection:
         connection.sendall("\r\n".join([*head, f"Host: {host}", "Connection: close", "", ""]).encode())
