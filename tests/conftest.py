@@ -44,7 +44,7 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        return self.response.get_json()
+        return self.response.get_json() if self.response.data else None
 
     @property
     def headers(self) -> Any:
@@ -81,7 +81,7 @@ class Api:
 
 
 def _postgresql() -> psycopg.Connection:
-    """Return a connection to the server; without one the test is skipped, or fails where CI says it must be there."""
+    """Return a connection to the server; without one the test is skipped, or fails in CI."""
     try:
         return psycopg.connect(f"{POSTGRESQL}/postgres", autocommit=True, connect_timeout=5)
     except psycopg.OperationalError as error:
@@ -176,6 +176,16 @@ def clear(app: Flask) -> None:
     with app.app_context(), db.engine.begin() as connection:
         for table in reversed(db.metadata.sorted_tables):
             connection.execute(table.delete())
+
+
+def stored_text(app: Flask) -> str:
+    """Return all that the database keeps, as it is kept: every value of every row."""
+    with app.app_context(), db.engine.connect() as connection:
+        return "\n".join(
+            str(row)
+            for table in db.metadata.sorted_tables
+            for row in connection.exec_driver_sql(f"SELECT * FROM {table.name}")
+        )
 
 
 @pytest.fixture
@@ -273,22 +283,47 @@ def wait_for_port(process: subprocess.Popen[str], port: int, seconds: float = 30
     pytest.fail(f"The server does not listen; its exit status: {process.poll()}")
 
 
+def stop(process: subprocess.Popen[str]) -> None:
+    """End a process, and wait for its end."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream:
+            stream.close()
+
+
 @pytest.fixture
 def processes() -> Iterator[list[subprocess.Popen[str]]]:
     """The processes that the test starts: none outlives it."""
     started: list[subprocess.Popen[str]] = []
     yield started
     for process in started:
-        if process.poll() is None:
-            process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        for stream in (process.stdout, process.stderr):
-            if stream:
-                stream.close()
+        stop(process)
+
+
+def start_gunicorn(variables: dict[str, str], log: Path, *options: str) -> Server:
+    """Serve the application with gunicorn, which logs to a file, as `variables` configure it."""
+    port = free_port()
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", f"-b127.0.0.1:{port}", *options, "wsgi:app"],
+            cwd=ROOT,
+            env={**os.environ, **variables},
+            stdout=output,
+            stderr=output,
+            text=True,
+        )
+    try:
+        wait_for_port(process, port)
+    except BaseException:
+        stop(process)
+        raise
+    return Server(process, f"http://127.0.0.1:{port}")
 
 
 @pytest.fixture
@@ -298,19 +333,9 @@ def gunicorn(
     """Give a function that serves the application's database with real gunicorn workers."""
 
     def start(*options: str, workers: int = 2, **variables: str) -> Server:
-        port = free_port()
-        log = (tmp_path / f"gunicorn-{port}.log").open("w")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", f"-w{workers}", f"-b127.0.0.1:{port}", *options, "wsgi:app"],
-            cwd=ROOT,
-            env={**os.environ, **environment, **variables},
-            stdout=log,
-            stderr=log,
-            text=True,
-        )
-        log.close()
-        processes.append(process)
-        wait_for_port(process, port)
-        return Server(process, f"http://127.0.0.1:{port}")
+        log = tmp_path / f"gunicorn-{len(processes)}.log"
+        server = start_gunicorn({**environment, **variables}, log, f"-w{workers}", *options)
+        processes.append(server.process)
+        return server
 
     return start

@@ -34,8 +34,9 @@ class Access(Enum):
 class Endpoint:
     """The declaration of a view.
 
-    `query` and `body` are what it reads, `answers` what it gives by status (None: no body), `refusals` the statuses
-    of the errors that are its own, beside those that come with authentication, a query or a body.
+    `query` and `body` are what it reads, `answers` what it gives by status (None: no body), `refusals` the
+    statuses of the errors that are its own, beside those that come with authentication, a query or a body.
+    What is not for clients of the API, such as a web page, is not `documented`.
     """
 
     access: Permission | Access
@@ -45,6 +46,7 @@ class Endpoint:
     body: Schema | None = None
     answers: Mapping[int, Schema | None] = field(default_factory=dict)
     refusals: tuple[int, ...] = ()
+    documented: bool = True
 
 
 class UndeclaredView(Exception):

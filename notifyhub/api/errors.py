@@ -13,7 +13,7 @@ from notifyhub.api.parsing import NON_FIELD
 
 log = logging.getLogger(__name__)
 
-_WORDS = {
+WORDS = {
     404: "Not found.",
     413: "Request body too large.",
     500: "A server error occurred.",
@@ -29,12 +29,12 @@ def init_app(app: Flask) -> None:
 
 
 def http_error(error: HTTPException) -> Response:
-    """Return `{"detail": …}` with the headers that belong to the error (Allow, Retry-After, WWW-Authenticate)."""
+    """Return `{"detail": …}` with the headers that belong to it (Allow, Retry-After, WWW-Authenticate)."""
     status = error.code or 500
     words = error.description
     if status == 405:
         words = f'Method "{request.method}" not allowed.'
-    answer = jsonify(detail=_WORDS.get(status, words))
+    answer = jsonify(detail=WORDS.get(status, words))
     answer.status_code = status
     for name, value in error.get_headers(request.environ):
         if name.lower() not in {"content-type", "content-length"}:
@@ -44,7 +44,7 @@ def http_error(error: HTTPException) -> Response:
 
 def _invalid(error: ValidationError) -> Response:
     """Return `{field: [words]}`, as Django REST framework writes it."""
-    answer = jsonify(_drf(error.normalized_messages()))
+    answer = jsonify(_drf(error.normalized_messages()))  # type: ignore[no-untyped-call]
     answer.status_code = 400
     return answer
 

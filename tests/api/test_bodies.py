@@ -347,7 +347,7 @@ def test_all_wrong_fields_are_named_at_once(api: Api, app: Flask, collection: Co
 PK = "Incorrect type. Expected pk value, received {}."
 MISSING = 'Invalid pk "{}" - object does not exist.'
 WRONG_REFERENCES = [
-    *((value, PK.format(type(value).__name__)) for value in (True, 1.5, "x", "", [], [1], {}, {"id": 1})),
+    *((value, PK.format(type(value).__name__)) for value in (True, 1.5, "x", [], [1], {}, {"id": 1})),
     *((value, MISSING.format(value)) for value in (0, -1, 99, "99", 2**63 - 1, "9" * 20)),
 ]
 WRONG_SETTINGS: dict[str, list[tuple[Any, str]]] = {
@@ -532,7 +532,7 @@ def test_a_duplicate_names_the_field_and_leaves_the_first_alone(api: Api, app: F
 
 
 def send_raw(server: Server, head: list[str], body: Iterator[bytes]) -> tuple[int, Any]:
-    """Send a whole request before the answer is read, and return the status and the JSON of that."""
+    """Send a request byte by byte as given, then read the answer; return its status and JSON."""
     host, port = urlsplit(server.url).hostname, urlsplit(server.url).port
     with socket.create_connection((host, port), timeout=20) as connection:
         connection.sendall("\r\n".join([*head, f"Host: {host}", "Connection: close", "", ""]).encode())
