@@ -33,7 +33,8 @@ class Provider(Controlled):
     """A simulated HTTP provider; use as a context manager, or `start` and `stop`.
 
     `latency` is the seconds that every answer takes. With `reports` `at_once` an accepted message is
-    delivered at once, with `on_demand` it stays on its way until `advance` is called.
+    delivered at once, with `on_demand` it stays on its way until `advance` is called. Replies put into
+    `canned` are answered first.
     """
 
     switches: ClassVar = {"latency": (int, float), "reports": str, "token": str}
@@ -43,6 +44,7 @@ class Provider(Controlled):
         self.latency: float = 0
         self.reports = "at_once"
         self.requests = 0
+        self.canned: list[Reply] = []
         self.server = Server(self.answer, port)
 
     def __enter__(self) -> Self:
@@ -83,6 +85,8 @@ class Provider(Controlled):
 
     def suffer(self, accept: Callable[[], Reply], recipient: str | None = None, *, on: str = "send") -> Reply:
         """Answer by `accept`, unless a trouble is due."""
+        if self.canned:
+            return self.canned.pop(0)
         trouble = self.troubles.take(recipient, on=on)
         if trouble is None:
             return accept()

@@ -72,7 +72,7 @@ class Server:
         self._server = _Listener(("127.0.0.1", self.port), self)
         self.port = self._server.server_address[1]
         threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         ).start()
 
     def stop(self) -> None:

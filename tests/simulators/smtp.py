@@ -128,6 +128,7 @@ class SMTPSimulator(Controlled):
             tls_context=self.certificate.context if offers["starttls"] and not tls else None,
             authenticator=self._log_in if offers["login"] else None,
             auth_require_tls=False,
+            auth_exclude_mechanism=["LOGIN"] if offers["login"] else ["LOGIN", "PLAIN"],
             data_size_limit=20 * 1024 * 1024,
         )
 
@@ -136,7 +137,8 @@ class SMTPSimulator(Controlled):
     ) -> AuthResult:
         if self.troubles.take(kinds={"bad_credentials"}) is None and isinstance(data, LoginPassword):
             given = (data.login.decode(), data.password.decode())
-            return AuthResult(success=given == (USERNAME, self.password))
+            if given == (USERNAME, self.password):
+                return AuthResult(success=True)
         return AuthResult(success=False, handled=False)
 
     def _answer(self, request: Request) -> Reply:

@@ -20,6 +20,7 @@ from urllib.parse import quote as url_quoted
 Outcome = Literal["temporary", "permanent", "uncertain"]
 
 DETAIL_LENGTH = 500
+ZWNJ = "\u200c"  # belongs to Persian spelling
 
 
 class Failure(Exception):
@@ -76,5 +77,5 @@ def quote(words: str, secrets: Iterable[str] = ()) -> str:
     for secret in filter(None, secrets):
         for spelling in (secret, url_quoted(secret, safe=""), base64.b64encode(secret.encode()).decode()):
             words = re.sub(re.escape(spelling), "•••", words, flags=re.IGNORECASE)
-    line = " ".join("".join(c if c.isprintable() else " " for c in words).split())
+    line = " ".join("".join(c if c.isprintable() or c == ZWNJ else " " for c in words).split())
     return line if len(line) <= DETAIL_LENGTH else line[: DETAIL_LENGTH - 1] + "…"

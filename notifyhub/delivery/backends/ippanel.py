@@ -104,8 +104,10 @@ class IPPanel:
         page = last = 1
         while page <= last:
             answer = self._client.get("/api/patterns", {"page": page, "per_page": PATTERNS_PER_PAGE})
-            for entry in _objects(self._data(answer)):
-                yield _pattern(entry)
+            entries = _objects(self._data(answer))
+            yield from map(_pattern, entries)
+            if not entries:
+                return
             last = whole_number(_meta(answer).get("last_page")) or page
             page += 1
 
@@ -135,14 +137,14 @@ class IPPanel:
     def _recipient_report(self, outbox_id: str) -> Report | None:
         """What the operator says of the one recipient; None as long as it says nothing."""
         answer = self._client.get("/api/report/recipients", {"bulk_id": outbox_id, "page": 1, "per_page": 10})
-        if answer.status in {404, 422}:  # [N] what a send that is not ready yet answers
+        if _knows_nothing(answer):
             return None
         entries = _objects(self._data(answer))
         return RECIPIENT_REPORTS.get(str(entries[0].get("message_status"))) if entries else None
 
     def _send_report(self, outbox_id: str) -> Report:
         answer = self._client.get("/api/report/by_bulk", {"messages_outbox_id": outbox_id}, limit=LIST_LIMIT)
-        if answer.status in {404, 422}:
+        if _knows_nothing(answer):
             return Report("pending")
         data = self._data(answer)
         state = data.get("state_id") if isinstance(data, dict) else None
@@ -181,6 +183,11 @@ class IPPanel:
 def _meta(answer: Answer) -> dict[str, Any]:
     meta = answer.body.get("meta") if isinstance(answer.body, dict) else None
     return meta if isinstance(meta, dict) else {}
+
+
+def _knows_nothing(answer: Answer) -> bool:
+    """Whether IPPanel itself says that there is nothing to report yet ([N]: how it says so)."""
+    return answer.status in {404, 422} and bool(_meta(answer))
 
 
 def _objects(data: object) -> list[dict[str, Any]]:

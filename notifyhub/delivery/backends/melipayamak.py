@@ -142,8 +142,7 @@ class MeliPayamak:
         }
 
     def patterns(self) -> Iterator[ProviderPattern]:
-        """Never called: the console shows no patterns."""
-        raise NotImplementedError
+        raise NotServedHere("not_offered", "MeliPayamak's console does not show an account's patterns.")
 
     def check(self) -> Credit | None:
         answer = self._client.get(f"/receive/credit/{self._key}", limit=SEND_LIMIT)

@@ -4,40 +4,43 @@ import unicodedata
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 
 from notifyhub.delivery.backends.failures import Refused
 from notifyhub.delivery.backends.interface import Attachment, Email
 
+# Seven bits in bodies, whatever the server's extensions: one form of a mail for all of them.
+ASCII = SMTP.clone(cte_type="7bit")
+UTF8 = ASCII.clone(utf8=True)
 
-def parse_address(text: str, code: str) -> Address:
-    """Return `text`, an address or `Name <address>`, with its domain in ASCII (IDNA).
 
-    What is no such thing is Refused, with `code`.
-    """
+def parse_address(text: str) -> Address | None:
+    """Return `text`, an address or `Name <address>`, with its domain in ASCII (IDNA); None if it is neither."""
     name, address = parseaddr(text)
-    local, mark, domain = address.rpartition("@")
-    if not (local and mark and domain) or _breaks(text):
-        raise Refused(code, "It is not an e-mail address.")
+    local, _, domain = address.rpartition("@")
+    if not (local and domain) or _breaks(text):
+        return None
     try:
         return Address(name, username=local, domain=domain.encode("idna").decode("ascii"))
     except (ValueError, IndexError):  # UnicodeError is one; the parser's own slips on odd input are the other
-        pass
-    raise Refused(code, "It is not an e-mail address.")
+        return None
 
 
 def compose(email: Email, sender: Address, recipient: Address) -> EmailMessage:
     """Return the message; line breaks in what becomes a header are Refused (header injection)."""
-    named = [email.subject, email.message_id, email.reply_to or ""]
+    reply_to = parse_address(email.reply_to) if email.reply_to else None
+    if email.reply_to and not reply_to:
+        raise Refused("invalid_header", "The address to reply to is not an e-mail address.")
+    named = [email.subject, email.message_id]
     named += [value for file in email.attachments for value in (file.filename, file.content_type)]
     if any(map(_breaks, named)):
         raise Refused("invalid_header", "A header must be one line without control characters.")
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=ASCII)
     message["From"] = sender
     message["To"] = recipient
-    if email.reply_to:
-        message["Reply-To"] = parse_address(email.reply_to, "invalid_header")
+    if reply_to:
+        message["Reply-To"] = reply_to
     message["Subject"] = email.subject
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = email.message_id
@@ -54,11 +57,11 @@ def compose(email: Email, sender: Address, recipient: Address) -> EmailMessage:
 
 def as_bytes(message: EmailMessage, *, utf8_headers: bool) -> bytes:
     """Return the message with CRLF line ends; with `utf8_headers` for a server of SMTPUTF8 (RFC 6531)."""
-    return message.as_bytes(policy=SMTPUTF8 if utf8_headers else SMTP)
+    return message.as_bytes(policy=UTF8 if utf8_headers else ASCII)
 
 
 def _attach(message: EmailMessage, file: Attachment) -> None:
-    kind = EmailMessage(policy=SMTP)
+    kind = EmailMessage(policy=ASCII)
     kind["Content-Type"] = file.content_type
     maintype, subtype = kind.get_content_maintype(), kind.get_content_subtype()
     if kind["Content-Type"].defects or maintype in {"message", "multipart"}:

@@ -73,8 +73,11 @@ class SMTP:
         )
 
     def send(self, email: Email) -> Accepted:
-        sender = parse_address(email.from_email, "invalid_sender")
-        recipient = parse_address(email.to, "invalid_recipient")
+        sender, recipient = parse_address(email.from_email), parse_address(email.to)
+        if not sender:
+            raise NotifierTrouble("bad_settings", "The notifier's from_email is not an e-mail address.")
+        if not recipient:
+            raise Refused("invalid_recipient", "It is not an e-mail address.")
         message = compose(email, sender, recipient)
         with exchange(TOTAL_SECONDS, REPLY_LIMIT):
             failure = self._send(message, sender, recipient)
