@@ -69,13 +69,17 @@ class Uncertain(Failure):
     outcome = "uncertain"
 
 
+def _base64(secret: str) -> str:
+    return base64.b64encode(secret.encode(errors="replace")).decode()
+
+
 def quote(words: str, secrets: Iterable[str] = ()) -> str:
     """Return a provider's `words` fit to be stored: in one line, without `secrets`, not too long.
 
     A secret is taken out as it is, as in a URL and as in base64.
     """
     for secret in filter(None, secrets):
-        for spelling in (secret, url_quoted(secret, safe=""), base64.b64encode(secret.encode()).decode()):
+        for spelling in (secret, url_quoted(secret, "", errors="replace"), _base64(secret)):
             words = re.sub(re.escape(spelling), "•••", words, flags=re.IGNORECASE)
     line = " ".join("".join(c if c.isprintable() or c == ZWNJ else " " for c in words).split())
     return line if len(line) <= DETAIL_LENGTH else line[: DETAIL_LENGTH - 1] + "…"

@@ -130,7 +130,8 @@ def _read(response: urllib3.BaseHTTPResponse, limit: int) -> Answer:
     if len(raw) > limit:
         return Answer(response.status, problem="The answer is too long.")
     if kind not in {"application/json", "text/json"} and not kind.endswith("+json"):
-        return Answer(response.status, problem=f"The answer is {kind or 'of no type'}, not JSON.")
+        named = kind if re.fullmatch(r"[\w.+-]{1,40}/[\w.+-]{1,40}", kind, re.ASCII) else "of no type"
+        return Answer(response.status, problem=f"The answer is {named}, not JSON.")
     try:
         body = json.loads(raw, parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):

@@ -198,11 +198,16 @@ def _texts(words: object) -> list[str]:
     return [str(word) for word in words] if isinstance(words, list) else [str(words)]
 
 
+def _text(value: object) -> str:
+    """A value as text that a database takes: without null characters and lone surrogates."""
+    return "" if value is None else str(value).replace("\0", "").encode(errors="ignore").decode()
+
+
 def _pattern(entry: Mapping[str, object]) -> ProviderPattern:
-    code = str(entry.get("pattern_code") or "")
+    code = _text(entry.get("pattern_code"))
     return ProviderPattern(
         code=code,
-        name=str(entry.get("title") or code),
-        body=str(entry.get("pattern_message") or ""),
+        name=_text(entry.get("title")) or code,
+        body=_text(entry.get("pattern_message")),
         status=PATTERN_STATUSES.get(str(entry.get("pattern_status")), "pending"),
     )

@@ -16,7 +16,7 @@ UTF8 = ASCII.clone(utf8=True)
 
 
 def parse_address(text: str) -> Address | None:
-    """Return `text`, an address or `Name <address>`, with its domain in ASCII (IDNA); None if it is neither."""
+    """Return an address or `Name <address>`, its domain in ASCII (IDNA); None if `text` is neither."""
     name, address = parseaddr(text)
     local, _, domain = address.rpartition("@")
     if not (local and domain) or _breaks(text):
@@ -57,7 +57,7 @@ def compose(email: Email, sender: Address, recipient: Address) -> EmailMessage:
 
 def as_bytes(message: EmailMessage, *, utf8_headers: bool) -> bytes:
     """Return the message with CRLF line ends; with `utf8_headers` for a server of SMTPUTF8 (RFC 6531)."""
-    return message.as_bytes(policy=UTF8 if utf8_headers else ASCII)
+    return message.as_bytes(policy=UTF8 if utf8_headers else ASCII).removesuffix(b"\r\n") + b"\r\n"
 
 
 def _attach(message: EmailMessage, file: Attachment) -> None:

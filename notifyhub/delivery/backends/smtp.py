@@ -22,9 +22,7 @@ from notifyhub.delivery.backends.smtp_sessions import Server, Session, reply_tex
 from notifyhub.delivery.backends.wire import TIMEOUTS, Timeouts, exchange
 
 TOTAL_SECONDS = 45.0  # for a whole mail: below the lease of an attempt
-END_SECONDS = (
-    30.0  # for the last reply: servers look for spam and viruses before it (RFC 5321 4.5.3.2.6 allows more)
-)
+END_SECONDS = 30.0  # for the last reply, before which servers look for spam (RFC 5321 4.5.3.2.6 allows more)
 REPLY_LIMIT = 1024 * 1024
 
 # (stages, reply code and text, failure, code); the first that fits decides. Codes: RFC 5321 4.2, 4954, 3463.

@@ -46,6 +46,11 @@ def test_a_quote_is_one_short_line_without_the_secret(before: str, secret: str, 
     assert line.replace(ZWNJ, "").isprintable()
 
 
+@given(st.text(), st.text())
+def test_any_words_and_any_secret_give_a_line_that_can_be_stored(words: str, secret: str) -> None:
+    quote(words + secret, [secret]).encode()
+
+
 def test_a_secret_is_not_cut_in_half() -> None:
     assert "sesame" not in quote("x" * (DETAIL_LENGTH - 8) + "sesame-open", ["sesame-open"])
 

@@ -1,3 +1,4 @@
+import json
 import logging
 import re
 import traceback
@@ -210,6 +211,12 @@ def test_all_pages_of_patterns_are_read_with_their_status(
     )
     assert found["simulatednever1"].status == "rejected"
     assert found["pattern00000249"].status == "pending"
+
+
+def test_odd_characters_of_a_pattern_are_left_out(edge: IPPanelSimulator, ippanel_backend: IPPanel) -> None:
+    entry = {"pattern_code": "x", "title": "a\0b", "pattern_message": "c\ud800d", "pattern_status": "فعال"}
+    edge.canned.append(Reply(200, json.dumps({"data": [entry], "meta": {"status": True}}).encode()))
+    assert list(ippanel_backend.patterns()) == [ProviderPattern("x", "ab", "cd", "approved")]
 
 
 def test_the_check_tells_the_credit(edge: IPPanelSimulator, ippanel_backend: IPPanel) -> None:

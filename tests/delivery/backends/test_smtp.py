@@ -18,7 +18,7 @@ from notifyhub.delivery.backends.failures import (
     Temporary,
     Uncertain,
 )
-from notifyhub.delivery.backends.interface import Accepted, Attachment, Email
+from notifyhub.delivery.backends.interface import Accepted, Attachment, Email, EmailBackend
 from notifyhub.delivery.backends.smtp import SMTP
 from notifyhub.delivery.backends.wire import Timeouts
 from tests.simulators import SMTPSimulator
@@ -243,7 +243,9 @@ def test_the_password_never_shows(mail: SMTPSimulator, caplog: pytest.LogCapture
 
 
 def test_the_check_logs_in_and_sends_nothing(mail: SMTPSimulator) -> None:
-    assert backend(mail).check() is None
+    sender: EmailBackend = backend(mail)
+    assert sender.check() is None
+    assert sender.reports(["<1@example.com>"]) == {}
     assert not mail.journal.messages()
     with pytest.raises(NotifierTrouble, match="bad_credentials"):
         backend(mail, password="wrong").check()
