@@ -13,6 +13,8 @@ from notifyhub.auth import views as auth
 from notifyhub.database import connections, rotation
 from notifyhub.extensions import cors, db, migrate
 from notifyhub.notifiers import views as notifiers
+from notifyhub.delivery import models as delivery_models  # noqa: F401
+from notifyhub.messages import models as message_models  # noqa: F401
 from notifyhub.patterns import views as patterns
 from notifyhub.settings import views as settings
 
