@@ -14,7 +14,7 @@ from notifyhub.database import connections, rotation
 from notifyhub.extensions import cors, db, migrate
 from notifyhub.notifiers import views as notifiers
 from notifyhub.delivery import models as delivery_models  # noqa: F401
-from notifyhub.messages import models as message_models  # noqa: F401
+from notifyhub.messages import views as messages
 from notifyhub.patterns import views as patterns
 from notifyhub.settings import views as settings
 
@@ -25,6 +25,8 @@ BLUEPRINTS = (
     notifiers.email_blueprint,
     patterns.blueprint,
     settings.blueprint,
+    messages.blueprint,
+    messages.batches_blueprint,
 )
 
 COMMANDS = (

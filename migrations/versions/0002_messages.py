@@ -61,8 +61,8 @@ def upgrade() -> None:
         sa.Column("user_id", sa.BigInteger(), nullable=False),
         sa.Column("key", line(255), nullable=False),
         sa.Column("digest", sa.String(64), nullable=False),
-        sa.Column("status", sa.Integer()),
-        sa.Column("answer", TEXT),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("answer", TEXT, nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name=op.f("fk_idempotency_keys_user_id"), ondelete="CASCADE"
@@ -115,16 +115,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_messages_batch", "messages", ["batch_id", "id"])
-    op.create_index("ix_messages_created", "messages", ["created_at", "id"])
     op.create_index("ix_messages_due", "messages", ["next_attempt_at"])
-    op.create_index("ix_messages_notifier", "messages", ["channel", "notifier_id", "id"])
-    op.create_index("ix_messages_pattern", "messages", ["pattern_id", "id"])
-    op.create_index("ix_messages_recipient", "messages", ["recipient", "id"])
-    op.create_index("ix_messages_reference", "messages", ["reference", "id"])
     op.create_index("ix_messages_report_due", "messages", ["report_due_at"])
-    op.create_index("ix_messages_status", "messages", ["status", "id"])
-    op.create_index("ix_messages_test", "messages", ["is_test", "id"])
+    op.create_index("ix_messages_created", "messages", ["created_at", "id"])
+    op.create_index("ix_messages_status", "messages", ["status", "channel", "is_test", "id"])
+    op.create_index("ix_messages_recipient", "messages", ["recipient", "status", "id"])
+    op.create_index("ix_messages_notifier", "messages", ["channel", "notifier_id", "status", "id"])
+    for name, column in (("pattern", "pattern_id"), ("reference", "reference"), ("batch", "batch_id")):
+        given = sa.text(f"{column} IS NOT NULL")
+        op.create_index(
+            f"ix_messages_{name}",
+            "messages",
+            [column, "status", "id"],
+            postgresql_where=given,
+            sqlite_where=given,
+        )
 
     op.create_table(
         "attempts",

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from notifyhub.api import violations
-from notifyhub.api.parsing import NON_FIELD
+from notifyhub.api.fields import NON_FIELD
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from notifyhub.database import columns
@@ -42,6 +52,12 @@ class Outcome(StrEnum):
     UNCERTAIN = "uncertain"
 
 
+def _where_given(name: str, column: str, *others: str) -> Index:
+    """Return an index that leaves out the many rows for which its first column is null."""
+    given = text(f"{column} IS NOT NULL")
+    return Index(name, column, *others, postgresql_where=given, sqlite_where=given)
+
+
 class Batch(Identified):
     """Messages that one request made."""
 
@@ -66,14 +82,14 @@ class Message(Stamped):
     __table_args__ = (
         Index("ix_messages_due", "next_attempt_at"),
         Index("ix_messages_report_due", "report_due_at"),
-        Index("ix_messages_status", "status", "id"),
-        Index("ix_messages_recipient", "recipient", "id"),
-        Index("ix_messages_reference", "reference", "id"),
-        Index("ix_messages_batch", "batch_id", "id"),
-        Index("ix_messages_notifier", "channel", "notifier_id", "id"),
-        Index("ix_messages_pattern", "pattern_id", "id"),
-        Index("ix_messages_test", "is_test", "id"),
         Index("ix_messages_created", "created_at", "id"),
+        # The list reads the following in the order of id, one range for each value that a filter leaves open.
+        Index("ix_messages_status", "status", "channel", "is_test", "id"),
+        Index("ix_messages_recipient", "recipient", "status", "id"),
+        Index("ix_messages_notifier", "channel", "notifier_id", "status", "id"),
+        _where_given("ix_messages_pattern", "pattern_id", "status", "id"),
+        _where_given("ix_messages_reference", "reference", "status", "id"),
+        _where_given("ix_messages_batch", "batch_id", "status", "id"),
         NEVER_AGAIN,
     )
 
@@ -157,6 +173,6 @@ class IdempotencyKey(Identified):
     user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"))
     key: Mapped[str] = mapped_column(columns.text(255))
     digest: Mapped[str] = mapped_column(String(64))
-    status: Mapped[int | None] = mapped_column(Integer)
-    answer: Mapped[str | None] = mapped_column(columns.text())
+    status: Mapped[int] = mapped_column(Integer)
+    answer: Mapped[str] = mapped_column(columns.text())
     created_at: Mapped[datetime] = mapped_column(UTC_TIME, default=now, index=True)
