@@ -1,7 +1,7 @@
 """Lists by cursor, as Django REST framework's CursorPagination gives them: newest first, without a count.
 
-A page costs the same wherever it is and whatever it is filtered by: each is read from ranges of an index, in the
-order of the rows' ids. A filter that leaves a column of the index open reads one range for each of its values.
+A page costs the same wherever it is and whatever it is filtered by: it is read from ranges of an index, each
+in the order of ids. A column of the index that no filter names is read in one range for each of its values.
 """
 
 import re
@@ -17,6 +17,7 @@ from flask import current_app, request
 from marshmallow import EXCLUDE, Schema, fields
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Column,
     ColumnElement,
     Row,
@@ -77,9 +78,9 @@ class Cursor(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """What a page's statement depends on: an index, how many of its ranges, further filters, the direction."""
+    """What a page's statement depends on: an index, its ranges, further filters, the direction."""
 
-    index: tuple[str, ...]
+    along: tuple[str, ...]
     ranges: int
     filters: tuple[str, ...]
     reverse: bool
@@ -88,9 +89,9 @@ class Shape(NamedTuple):
 class CursorListing:
     """The list of one kind of object.
 
-    `columns`, the id first, are selected and given to `dump`, which returns what `schema` describes. `indexes` are
-    those of the table that end with the id, each by the names of its columns' keys; the first that serves a
-    request is used, so the most selective ones come first.
+    `columns`, the id first, are selected and given to `dump`, which returns what `schema` describes.
+    `indexes` are those of the table that end with the id, each by the names of its columns' keys; the first
+    that serves a request is used, so the most selective ones come first.
     """
 
     def __init__(
@@ -189,13 +190,14 @@ class CursorListing:
         return none if found is None else found
 
     def _id_beside(self, condition: ColumnElement[bool], *, reverse: bool) -> Select[int]:
-        """Return the statement for the id of the first row by time, or the last one, that meets a condition."""
+        """Return the statement for the id of the first row by time, or the last, that meets a condition."""
         order = _ordered((self.table.c.created_at, self.table.c.id), reverse=reverse)
         return select(self.table.c.id).where(condition).order_by(*order).limit(1)
 
     def _build(self, shape: Shape) -> Select[Any]:
         """Return the statement for a page and one row more, in the direction in which it is read."""
-        limit = bindparam("limit", literal_execute=True)
+        # Known to the planner, that few rows are wanted.
+        limit: BindParameter[int] = bindparam("limit", type_=BigInteger(), literal_execute=True)
         by_id = _ordered((self.table.c.id,), reverse=shape.reverse)
         if shape.ranges == 1:
             return self._range(shape, 0, self.columns).limit(limit)
@@ -215,11 +217,11 @@ class CursorListing:
     def _range(self, shape: Shape, n: int, selected: Sequence[ColumnElement[Any]]) -> Select[Any]:
         """Return the statement that reads one range of an index.
 
-        The range is given by its two ends and read in the index's whole order: any other way to read it, such as along
-        the ids past all rows that don't match, would need sorting, so no database takes it.
+        The range is given by its two ends and read in the whole order of the index: no database reads it
+        another way, such as along the ids and past all rows that don't match, as that would need sorting.
         """
-        columns = [*(self.keys[name].column for name in shape.index), self.table.c.id]
-        values = [bindparam(f"{name}_{n}", type_=self.keys[name].column.type) for name in shape.index]
+        columns = [*(self.keys[name].column for name in shape.along), self.table.c.id]
+        values = [bindparam(f"{name}_{n}", type_=self.keys[name].column.type) for name in shape.along]
         ends = tuple_(*columns)
         conditions = [ends >= tuple_(*values, _id("low")), ends <= tuple_(*values, _id("high"))]
         conditions += [column.is_not(None) for column in columns if column.nullable]
@@ -252,7 +254,7 @@ def _shifted(moment: datetime, by: timedelta) -> datetime:
 
 
 def _neighbours(shown: list[Row[Any]], cursor: Cursor | None) -> tuple[Cursor, Cursor]:
-    """Return the places behind a page and before it; those of an empty page are on both sides of the row it began at."""
+    """Return the places behind a page and before it; an empty one lies at the row that its cursor names."""
     if shown:
         return Cursor(shown[-1][0]), Cursor(shown[0][0], reverse=True)
     position = cursor.position if cursor else LEAST

@@ -34,9 +34,10 @@ class Access(Enum):
 class Endpoint:
     """The declaration of a view.
 
-    `query` and `body` are what it reads, `answers` what it gives by status (None: no body), `refusals` the statuses
-    of the errors that are its own, beside those that come with authentication, a query or a body. `max_body` is the
-    greatest length of its body in bytes, where the configured one is too small for it.
+    `query` and `body` are what it reads, `answers` what it gives by status (None: no body), `refusals` the
+    statuses of the errors that are its own, beside those that come with authentication, a query or a body.
+    What is not for clients of the API, such as a web page, is not `documented`.
+    `max_body` is the greatest length of its body in bytes, where the configured one is too small for it.
     """
 
     access: Permission | Access
@@ -46,6 +47,7 @@ class Endpoint:
     body: Schema | None = None
     answers: Mapping[int, Schema | None] = field(default_factory=dict)
     refusals: tuple[int, ...] = ()
+    documented: bool = True
     max_body: int | None = None
 
 

@@ -1,12 +1,13 @@
 """Fields of schemas: what Django REST framework's serializer fields take and refuse, in its words."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import Schema, fields, validate
 from marshmallow.exceptions import ValidationError
+from marshmallow.types import ErrorMessages
 
 from notifyhub.api.json import timestamp
 from notifyhub.extensions import db
@@ -25,10 +26,15 @@ _MOMENT = re.compile(
 class Worded:
     """The words that all fields share."""
 
-    default_error_messages = {
+    default_error_messages: ErrorMessages = {
         "required": "This field is required.",
         "null": "This field may not be null.",
     }
+
+
+def described(words: str, *examples: Any, **keywords: Any) -> dict[str, Any]:
+    """Return what documents a field: its meaning, examples of its values, further keywords of JSON Schema."""
+    return {"description": words, **({"examples": list(examples)} if examples else {}), **keywords}
 
 
 def at_least(least: int) -> validate.Range:
@@ -49,7 +55,10 @@ def at_most_long(most: int) -> validate.Length:
 class String(Worded, fields.String):
     """A text; a JSON number is taken as its text. It is trimmed, and blanks only are blank."""
 
-    default_error_messages = {"invalid": "Not a valid string.", "blank": "This field may not be blank."}
+    default_error_messages: ErrorMessages = {
+        "invalid": "Not a valid string.",
+        "blank": "This field may not be blank.",
+    }
 
     def __init__(
         self, *, max_length: int = MAX_LENGTH, blank: bool = False, trim: bool = True, **options: Any
@@ -58,9 +67,9 @@ class String(Worded, fields.String):
         self.blank = blank
         self.trim = trim
         if not blank:
-            self.metadata["minLength"] = 1
+            self.metadata = {**self.metadata, "minLength": 1}
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise self.make_error("invalid")
         text = str(value)
@@ -73,14 +82,14 @@ class String(Worded, fields.String):
 class Integer(Worded, fields.Integer):
     """A whole number; its text is taken too, as is a float without a fraction."""
 
-    default_error_messages = {"invalid": "A valid integer is required."}
+    default_error_messages: ErrorMessages = {"invalid": "A valid integer is required."}
 
     def __init__(self, least: int | None = None, most: int | None = None, **options: Any) -> None:
         checks = [at_least(least)] if least is not None else []
         checks += [at_most(most)] if most is not None else []
         super().__init__(validate=checks, **options)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> int:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise self.make_error("invalid")
         match = _INTEGER.fullmatch(str(value))
@@ -92,7 +101,7 @@ class Integer(Worded, fields.Integer):
 class Boolean(Worded, fields.Boolean):
     """True or false, or what a form would send for them."""
 
-    default_error_messages = {"invalid": "Must be a valid boolean."}
+    default_error_messages: ErrorMessages = {"invalid": "Must be a valid boolean."}
 
 
 class Choice(Worded, fields.Field[str]):
@@ -104,20 +113,24 @@ class Choice(Worded, fields.Field[str]):
 
 
 class Object(Worded, fields.Dict):
-    """A JSON object whose keys are not known here."""
+    """A JSON object whose keys are not known here; `shapes` documents what it may be if it is not empty."""
+
+    def __init__(self, *, shapes: Iterable[Schema] = (), **options: Any) -> None:
+        super().__init__(**options)
+        self.shapes = tuple(shapes)
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             kind = type(value).__name__
             raise ValidationError(f'Expected a dictionary of items but got type "{kind}".')
-        return dict(super()._deserialize(value, *args, **options))
+        return dict(super()._deserialize(value, *args, **options))  # type: ignore[no-untyped-call]
 
 
 class Timestamp(fields.DateTime):
     """A moment that the service sets."""
 
-    def __init__(self) -> None:
-        super().__init__(dump_only=True)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(dump_only=True, **options)
 
     def _serialize(self, value: datetime | None, *_: Any, **__: Any) -> str | None:
         return None if value is None else timestamp(value)
@@ -126,7 +139,7 @@ class Timestamp(fields.DateTime):
 class Moment(Worded, fields.Field[datetime]):
     """A moment that the client gives, in ISO 8601; without a zone it is UTC, as to Django REST framework."""
 
-    default_error_messages = {
+    default_error_messages: ErrorMessages = {
         "invalid": "Datetime has wrong format. Use one of these formats instead: "
         "YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].",
     }
@@ -141,7 +154,7 @@ class Moment(Worded, fields.Field[datetime]):
             raise self.make_error("invalid") from None
 
 
-class List(Worded, fields.List):
+class List(Worded, fields.List[Any]):
     """A list, of some number of items."""
 
     def __init__(self, inner: fields.Field[Any], *, least: int = 0, most: int, **options: Any) -> None:
@@ -166,14 +179,17 @@ class Nested(Worded, fields.Nested):
 
 
 class Id(Worded, fields.Integer):
-    """The id of another object, which may not exist."""
+    """The id of another object, there or not. An empty text, a form's word for none, counts as null."""
 
-    default_error_messages = {
+    default_error_messages: ErrorMessages = {
         "incorrect_type": "Incorrect type. Expected pk value, received {kind}.",
         "does_not_exist": 'Invalid pk "{pk}" - object does not exist.',
     }
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> int:
+    def deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
+        return super().deserialize(None if value == "" else value, *args, **options)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         match = None if isinstance(value, bool | float) else re.fullmatch(r"[+-]?[0-9]+", str(value))
         if not match:
             raise self.make_error("incorrect_type", kind=type(value).__name__)

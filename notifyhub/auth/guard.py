@@ -4,6 +4,7 @@ from flask import Flask, current_app, g, request
 from werkzeug.exceptions import Forbidden, HTTPException, MethodNotAllowed
 
 from notifyhub.api.endpoint import Access, Endpoint, Permission, declarations
+from notifyhub.api.requests import read_body
 from notifyhub.auth.tokens import caller, key_of
 
 
@@ -22,7 +23,7 @@ def declared(name: str) -> Endpoint:
 def _guard() -> None:
     """Let the request through to its view, or raise 401 or 403.
 
-    An unknown URL is 404 for anybody; a method that a URL lacks is 405, for those with a token if it needs one.
+    An unknown URL is 404 for anybody; a method that a URL lacks is 405, with a token if it needs one.
     """
     if request.method == "OPTIONS":
         return
@@ -40,8 +41,9 @@ def _guard() -> None:
         raise Forbidden("You do not have permission to perform this action.")
     if declaration.max_body is not None:
         request.max_content_length = max(declaration.max_body, current_app.config["MAX_BODY_BYTES"])
-    # The body arrives before a row is locked: a slow client must not keep others from it.
-    request.get_data()
+    if request.method in {"POST", "PATCH"}:
+        # The body arrives before a row is locked: a slow client must not keep others from it.
+        read_body()
 
 
 def _endpoint_beside(error: HTTPException) -> str | None:

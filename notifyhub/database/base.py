@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import cast
 
 from sqlalchemy import BigInteger, Identity, Integer, MetaData, Table
-from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from notifyhub.database.columns import UTC_TIME
 
@@ -54,4 +54,4 @@ NEVER_AGAIN = {"sqlite_autoincrement": True}
 
 def table_of(model: type[Base]) -> Table:
     """Return the table of a model, whose columns are selected where no objects are needed."""
-    return cast(Table, model.__table__)
+    return cast("Table", model.__table__)

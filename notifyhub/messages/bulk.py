@@ -1,4 +1,4 @@
-"""Many messages in one request: all are right, or none is stored and each wrong one's errors are told by index."""
+"""Many messages in one request: all are right, or none is stored and the errors are told by index."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -21,8 +21,8 @@ _schema: Schema = MessageRequestSchema()
 def compose_all(connection: Connection, request: Mapping[str, Any], moment: datetime) -> list[Draft]:
     """Return the drafts of all messages of a bulk request, as `BulkSchema` has read it.
 
-    Raises ValidationError: `{"messages": {index: {field: […]}}}`; for the other form `recipients`, and `common` for
-    what is wrong in that.
+    Raises ValidationError: `{"messages": {index: {field: […]}}}`; for the other form `recipients`, and
+    `common` for what is wrong in that.
     """
     if "messages" in request and not {"common", "recipients"} & set(request):
         drafts, errors = _compose(connection, request["messages"], moment)
@@ -51,13 +51,13 @@ def _compose(
         try:
             messages[index] = _read(entry)
         except ValidationError as error:
-            errors[index] = error.normalized_messages()
+            errors[index] = error.messages_dict
     sources = look_up(connection, messages.values())
     for index, message in messages.items():
         try:
             drafts.append(compose(message, sources, moment))
         except ValidationError as error:
-            errors[index] = error.normalized_messages()
+            errors[index] = error.messages_dict
     return drafts, dict(sorted(errors.items()))
 
 

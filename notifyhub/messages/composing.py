@@ -67,13 +67,13 @@ def compose(message: Mapping[str, Any], sources: Sources, moment: datetime) -> D
     """
     given = {name: value for name, value in message.items() if value is not None}
     channel = Channel(given["channel"])
-    errors: dict[str, list[str]] = _foreign_fields(channel, given)
+    errors = _foreign_fields(channel, given)
     parts: dict[str, Any] = {}
     for compose_part in (_recipient, _times, _sms if channel is Channel.SMS else _email):
         try:
             parts |= compose_part(given, sources, moment)
         except ValidationError as error:
-            errors = {**error.normalized_messages(), **errors}
+            errors = {**error.messages_dict, **errors}
     if errors:
         raise ValidationError(errors)
     return Draft(
@@ -81,7 +81,7 @@ def compose(message: Mapping[str, Any], sources: Sources, moment: datetime) -> D
     )
 
 
-def _foreign_fields(channel: Channel, given: Mapping[str, Any]) -> dict[str, list[str]]:
+def _foreign_fields(channel: Channel, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return an error for each field that only messages of another channel have."""
     foreign = [name for other, names in _OWN_FIELDS.items() if other is not channel for name in names]
     return {name: [f"This field does not belong to {_NAMES[channel]}."] for name in foreign if name in given}

@@ -1,7 +1,7 @@
 """Requests that a client may repeat: one Idempotency-Key, one effect.
 
-Modelled on the IETF draft "The Idempotency-Key HTTP Header Field". What a request stores and the answer that is
-remembered for its key are one transaction, so that no crash can leave one without the other, or a key in use.
+Modelled on the IETF draft "The Idempotency-Key HTTP Header Field". What a request stores and the answer that
+is remembered for its key are one transaction: no crash can leave one without the other, or a key in use.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 from flask import Response, g, request
-from sqlalchemy import Connection, Row, delete, func, insert, literal, select
+from sqlalchemy import Connection, delete, func, insert, literal, select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import BadRequest, Conflict, UnprocessableEntity
 
@@ -42,8 +42,9 @@ class Done:
 def once(work: Callable[[Connection], Done], *, atomic: bool) -> Response:
     """Answer with what `work` does, or what it did when its key was sent first.
 
-    `work` gets the connection to do all with: in a transaction if it asks for one with `atomic`, or if there is a key.
-    Raises Conflict while another request with the key runs, UnprocessableEntity if the key came with another body.
+    `work` gets the connection to do all with; in a transaction if `atomic` asks for one, or there is a key.
+    Raises Conflict while another request with the key runs, UnprocessableEntity if the key came with another
+    body.
     """
     key = _key()
     if key is None and not atomic:
@@ -77,7 +78,7 @@ def _key() -> str | None:
     return key or None
 
 
-def _claim(connection: Connection, key: str) -> Row[Any] | None:
+def _claim(connection: Connection, key: str) -> Any:
     """Return what is remembered for a key, None if it is this request's now, until the transaction ends.
 
     SQLite lets in one transaction that writes at a time; on PostgreSQL the key is locked.
@@ -113,7 +114,7 @@ def _remember(connection: Connection, key: str, status: int, answer: bytes) -> N
 def _digest() -> str:
     """Return what tells a request from others: the same JSON is the same, however it is written.
 
-    A test token's request is another one than a live token's: no message is taken for sent that was but tried.
+    A test token's request is another one than a live token's: a test must not pass for a message.
     """
     body = orjson.dumps(orjson.loads(request.get_data() or b"{}"), option=orjson.OPT_SORT_KEYS)
     about = f"{request.method} {request.url_rule} {g.caller.test}\n".encode()

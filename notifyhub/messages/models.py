@@ -72,10 +72,10 @@ class Message(Stamped):
     """A message to one recipient. The row is the truth about it; the queue only wakes a worker.
 
     Notifiers and patterns are kept with their names, so that the message stays readable without them.
-    `home_notifier_id` is the notifier that each round begins with, `notifier_id` the one that took the message (until
-    then the same). `next_attempt_at` is when a worker may claim it, null when nothing is to be done; while
-    `lease_until` lies ahead, the worker whose `lease` it is has it. `report_due_at` is when the provider is asked next
-    for a delivery report.
+    `home_notifier_id` is the notifier that each round begins with, `notifier_id` the one that took the
+    message (until then the same). `next_attempt_at` is when a worker may claim it, null when nothing is to be
+    done; while `lease_until` lies ahead, the worker whose `lease` it is has it. `report_due_at` is when the
+    provider is asked next for a delivery report.
     """
 
     __tablename__ = "messages"
@@ -147,7 +147,7 @@ class MessageAttachment(Identified):
 
 
 class Attempt(Identified):
-    """One try to hand a message to one notifier's provider; without an outcome it is running, or its worker died."""
+    """One try to hand a message to a notifier's provider; without an outcome it runs, or its worker died."""
 
     __tablename__ = "attempts"
 
@@ -165,7 +165,7 @@ class Attempt(Identified):
 
 
 class IdempotencyKey(Identified):
-    """A request that a client may repeat: by whom and with what body it was sent, and what it was answered."""
+    """A request that a client may repeat: by whom and with what body it was sent, what it was answered."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (UniqueConstraint("user_id", "key"),)

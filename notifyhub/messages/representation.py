@@ -39,11 +39,11 @@ _ATTEMPTS = select(
 
 def message(row: Sequence[Any]) -> dict[str, Any]:
     """Return a row of COLUMNS as `MessageSchema` describes it, with the moments left to the encoder."""
-    id, channel, status, to, notifier_id, notifier_name, pattern_id, pattern_name, *middle = row
+    id_, channel, status, to, notifier_id, notifier_name, pattern_id, pattern_name, *middle = row
     subject, text, args, encoding, segments, reference, metadata, batch, test, *end = middle
     send_at, expires_at, created_at, updated_at, sent_at, delivered_at, provider_message_id, *error = end
     return {
-        "id": id,
+        "id": id_,
         "channel": channel,
         "status": status,
         "to": to,

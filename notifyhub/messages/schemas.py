@@ -8,6 +8,7 @@ from email.utils import parseaddr
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+from marshmallow.types import ErrorMessages
 
 from notifyhub.api.fields import (
     Choice,
@@ -28,16 +29,13 @@ MAX_ATTACHMENTS = 100
 MAX_BULK = 1000
 MAX_METADATA = 50
 
-# Of what a provider takes in one SMS, and of a page of text; a mail is bounded by its request.
-MAX_MAIL = MAX_BODY
-
 _BREAKING = {"Cc", "Zl", "Zp"}
 
 
 class Line(String):
     """A text that goes into a header of a mail: a line end, even around it, would begin another one."""
 
-    default_error_messages = {"line": "Line ends and control characters are not allowed."}
+    default_error_messages: ErrorMessages = {"line": "Line ends and control characters are not allowed."}
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
         if isinstance(value, str) and any(
@@ -50,14 +48,14 @@ class Line(String):
 class Arguments(Worded, fields.Field[list[str] | dict[str, str]]):
     """A list or an object of texts, taken as they are; a number is taken as its text."""
 
-    default_error_messages = {"invalid": "Expected a list or an object."}
+    default_error_messages: ErrorMessages = {"invalid": "Expected a list or an object."}
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[str] | dict[str, str]:
         if not isinstance(value, list | dict):
             raise self.make_error("invalid")
         items = value.items() if isinstance(value, dict) else enumerate(value)
-        texts: dict[Any, str] = {}
-        errors: dict[Any, list[str]] = {}
+        texts: dict[Any, Any] = {}
+        errors: dict[Any, Any] = {}
         for key, item in items:
             try:
                 texts[key] = _argument.deserialize(item)
@@ -90,7 +88,7 @@ class Texts(Object):
 class Base64(String):
     """Bytes in base64 (RFC 4648, 4), without line ends."""
 
-    default_error_messages = {"base64": "Not valid base64."}
+    default_error_messages: ErrorMessages = {"base64": "Not valid base64."}
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_length=MAX_BODY, **options)
@@ -105,9 +103,9 @@ class Base64(String):
 
 
 def _is_reply_address(value: str) -> None:
-    """Raise ValidationError unless `value` is an address or `Name <address>` that mail programs read as one."""
+    """Raise ValidationError unless `value` is an address or `Name <address>`, as headers of mails have it."""
     is_sender(value)
-    if parseaddr(value)[1] != value.partition("<")[2].removesuffix(">") and parseaddr(value)[1] != value:
+    if parseaddr(value)[1] not in {value, value.partition("<")[2].removesuffix(">")}:
         raise ValidationError("Enter a valid email address.")
 
 
@@ -128,8 +126,8 @@ class AttachmentSchema(Schema):
 class MessageRequestSchema(Schema):
     """A message to send.
 
-    An SMS has a `pattern` with `args`, or a `text`; an email has a `subject` and a `text`, `html` or both. Moments
-    without a zone are in UTC.
+    An SMS has a `pattern` with `args`, or a `text`; an email has a `subject` and a `text`, `html` or both.
+    Moments without a zone are in UTC.
     """
 
     class Meta:
@@ -140,9 +138,9 @@ class MessageRequestSchema(Schema):
     notifier = Id(allow_none=True)
     pattern = Id(allow_none=True)
     args = Arguments(allow_none=True)
-    text = String(max_length=MAX_MAIL, allow_none=True)
+    text = String(max_length=MAX_BODY, allow_none=True)
     subject = Line(allow_none=True)
-    html = String(max_length=MAX_MAIL, allow_none=True)
+    html = String(max_length=MAX_BODY, allow_none=True)
     reply_to = Line(allow_none=True, validate=[_is_reply_address])
     attachments = List(Nested(AttachmentSchema), most=MAX_ATTACHMENTS)
     reference = String(allow_none=True)
@@ -174,7 +172,7 @@ class Entries(List):
 
 
 class BulkSchema(Schema):
-    """Messages to send: each by itself in `messages`, or what they share in `common` and the rest in `recipients`."""
+    """Messages to send: whole, in `messages`, or what they share in `common`, the rest in `recipients`."""
 
     class Meta:
         unknown = EXCLUDE

@@ -14,8 +14,8 @@ due = Signal("Messages are stored that may be sent now: `ids`. Sent after the co
 def announce(ids: Sequence[int]) -> None:
     """Send `due`, if there are any.
 
-    The messages are stored, and will be found by the sweep: what goes wrong in a receiver is logged, and no error
-    to the client who sent them.
+    The messages are stored, and will be found by the sweep: what goes wrong in a receiver is logged, and no
+    error to the client who sent them.
     """
     if not ids:
         return

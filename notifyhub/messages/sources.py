@@ -1,11 +1,11 @@
 """The notifiers and patterns that messages name, looked up in few statements for any number of messages."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, func, literal, select
+from sqlalchemy import BindParameter, Connection, bindparam, func, literal, select
 
 from notifyhub.database.base import table_of
 from notifyhub.messages.models import Channel
@@ -24,7 +24,7 @@ _DEFAULT_TTL: int = _delivery.c.message_ttl.default.arg  # type: ignore[union-at
 MESSAGE_TTL = func.coalesce(select(_delivery.c.message_ttl).scalar_subquery(), literal(_DEFAULT_TTL))
 """The seconds that messages live by default."""
 
-_ids = bindparam("ids", expanding=True)
+_ids: BindParameter[list[int]] = bindparam("ids", expanding=True)
 _PATTERNS = (
     select(
         _patterns.c.id,
@@ -77,7 +77,7 @@ class Sources:
 
 
 def look_up(connection: Connection, messages: Iterable[Mapping[str, Any]]) -> Sources:
-    """Return what messages, as their schema has read them, name: at most one statement for each kind of thing."""
+    """Return what messages, as their schema has read them, name: one statement for each kind of thing."""
     sources = Sources()
     patterns: set[int] = set()
     notifiers: dict[Channel, set[int]] = {channel: set() for channel in Channel}
@@ -91,10 +91,10 @@ def look_up(connection: Connection, messages: Iterable[Mapping[str, Any]]) -> So
         else:
             defaults.add(channel)
     if patterns:
-        for id, name, status, body, *notifier, ttl in connection.execute(
+        for id_, name, status, body, *notifier, ttl in connection.execute(
             _PATTERNS, {"ids": sorted(patterns)}
         ):
-            sources.patterns[id] = Pattern(id, name, status, Template.parse(body), Notifier(*notifier))
+            sources.patterns[id_] = Pattern(id_, name, status, Template.parse(body), Notifier(*notifier))
             sources.message_ttl = timedelta(seconds=ttl)
     for channel, named, default, notifier_of in (
         (Channel.SMS, _NAMED_SMS, _DEFAULT_SMS, _sms_notifier),
@@ -104,17 +104,17 @@ def look_up(connection: Connection, messages: Iterable[Mapping[str, Any]]) -> So
             for row in connection.execute(named, {"ids": sorted(notifiers[channel])}):
                 sources.notifiers[channel][row[0]] = notifier_of(row)
                 sources.message_ttl = timedelta(seconds=row[-1])
-        if channel in defaults and (row := connection.execute(default).first()):
+        for row in connection.execute(default) if channel in defaults else ():
             sources.defaults[channel] = notifier_of(row)
             sources.message_ttl = timedelta(seconds=row[-1])
     return sources
 
 
-def _sms_notifier(row: Row[Any]) -> Notifier:
-    id, name, backend, settings, _ = row
+def _sms_notifier(row: Sequence[Any]) -> Notifier:
+    id_, name, backend, settings, _ = row
     line = _LINES.get(backend)
-    return Notifier(id, name, line is None or bool(settings.get(line)))
+    return Notifier(id_, name, line is None or bool(settings.get(line)))
 
 
-def _email_notifier(row: Row[Any]) -> Notifier:
+def _email_notifier(row: Sequence[Any]) -> Notifier:
     return Notifier(row[0], row[1])

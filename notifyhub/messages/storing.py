@@ -14,14 +14,17 @@ from notifyhub.messages.representation import COLUMNS
 _messages, _attachments, _batches = table_of(Message), table_of(MessageAttachment), table_of(Batch)
 
 _INSERT = insert(_messages).returning(*COLUMNS)
-_INSERT_MANY = insert(_messages).returning(_messages.c.id, sort_by_parameter_order=True)
+_RETURNED = (_messages.c.id, _messages.c.status)
+_INSERT_MANY = insert(_messages).returning(*_RETURNED)
+# On SQLite a statement for each row.
+_INSERT_IN_ORDER = insert(_messages).returning(*_RETURNED, sort_by_parameter_order=True)
 _INSERT_BATCH = insert(_batches).returning(_batches.c.id)
 _BATCH = select(_batches)
 _STATUSES = select(_messages.c.status, func.count()).group_by(_messages.c.status)
 
 
 def store(connection: Connection, draft: Draft, moment: datetime, *, test: bool) -> Row[Any]:
-    """Store one message and return its row, as `representation` takes it; with attachments, in a transaction."""
+    """Store a message and return its row, as `representation` takes it. Attachments need a transaction."""
     row = connection.execute(_INSERT, _values(draft, moment, test=test)).one()
     _store_attachments(connection, [row[0]], [draft])
     return row
@@ -30,12 +33,13 @@ def store(connection: Connection, draft: Draft, moment: datetime, *, test: bool)
 def store_batch(
     connection: Connection, drafts: Sequence[Draft], moment: datetime, *, test: bool
 ) -> tuple[int, list[int]]:
-    """Store messages as a batch, in a transaction; return the batch's id and those of the messages, in order."""
+    """Store messages as a batch, in a transaction; return its id and those of the messages that are due."""
     batch = connection.execute(_INSERT_BATCH, {"count": len(drafts), "created_at": moment}).scalar_one()
     values = [{**_values(draft, moment, test=test), "batch_id": batch} for draft in drafts]
-    ids = list(connection.execute(_INSERT_MANY, values).scalars())
-    _store_attachments(connection, ids, drafts)
-    return batch, ids
+    attached = any(draft.attachments for draft in drafts)
+    rows = connection.execute(_INSERT_IN_ORDER if attached else _INSERT_MANY, values).all()
+    _store_attachments(connection, [row.id for row in rows], drafts)
+    return batch, [row.id for row in rows if row.status == Status.QUEUED]
 
 
 def batch(connection: Connection, id: int) -> dict[str, Any] | None:
@@ -43,8 +47,9 @@ def batch(connection: Connection, id: int) -> dict[str, Any] | None:
     found = connection.execute(_BATCH.where(_batches.c.id == id)).mappings().first()
     if found is None:
         return None
-    counts = dict(connection.execute(_STATUSES.where(_messages.c.batch_id == id)).tuples().all())
-    return {**found, "statuses": {status: counts[status] for status in Status if status in counts}}
+    rows = connection.execute(_STATUSES.where(_messages.c.batch_id == id))
+    counts: dict[str, int] = dict(rows.tuples().all())
+    return {**found, "statuses": {status.value: counts[status] for status in Status if status in counts}}
 
 
 def _values(draft: Draft, moment: datetime, *, test: bool) -> dict[str, Any]:
@@ -78,8 +83,8 @@ def _values(draft: Draft, moment: datetime, *, test: bool) -> dict[str, Any]:
 
 def _store_attachments(connection: Connection, ids: Sequence[int], drafts: Sequence[Draft]) -> None:
     values = [
-        {"message_id": id, **vars(attachment)}
-        for id, draft in zip(ids, drafts, strict=True)
+        {"message_id": message_id, **vars(attachment)}
+        for message_id, draft in zip(ids, drafts, strict=True)
         for attachment in draft.attachments
     ]
     if values:

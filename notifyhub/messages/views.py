@@ -13,7 +13,7 @@ from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit
 from notifyhub.messages import listing, transitions
 from notifyhub.messages.bulk import compose_all
-from notifyhub.messages.composing import Draft, compose
+from notifyhub.messages.composing import compose
 from notifyhub.messages.idempotency import Done, once
 from notifyhub.messages.models import Message
 from notifyhub.messages.representation import COLUMNS, attempts, message
@@ -68,7 +68,7 @@ def _send(asked: dict[str, Any], connection: Connection) -> Done:
     moment = now()
     draft = compose(asked, look_up(connection, [asked]), moment)
     stored = message(store(connection, draft, moment, test=g.caller.test))
-    return Done(stored, _due([draft], [stored["id"]]))
+    return Done(stored, [] if draft.send_at else [stored["id"]])
 
 
 @blueprint.post("/bulk")
@@ -91,12 +91,8 @@ def send_many() -> Response:
 def _send_many(asked: dict[str, Any], connection: Connection) -> Done:
     moment = now()
     drafts = compose_all(connection, asked, moment)
-    stored, ids = store_batch(connection, drafts, moment, test=g.caller.test)
-    return Done({"batch": stored, "count": len(ids)}, _due(drafts, ids))
-
-
-def _due(drafts: list[Draft], ids: list[int]) -> list[int]:
-    return [id for id, draft in zip(ids, drafts, strict=True) if draft.send_at is None]
+    stored, due = store_batch(connection, drafts, moment, test=g.caller.test)
+    return Done({"batch": stored, "count": len(drafts)}, due)
 
 
 @blueprint.post("/preview")

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from notifyhub.database.base import table_of
-from notifyhub.database.connections import insert_unless_there, autocommit
+from notifyhub.database.connections import autocommit, insert_unless_there
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.settings.models import ONLY_ID, NotificationSettings
 

@@ -17,7 +17,7 @@ VIEW = Permission(1036, NAME, "View the settings")
 CHANGE = Permission(1037, NAME, "Change the settings")
 
 _shown = {200: NotificationSettingsSchema()}
-_change = NotificationSettingsChangeSchema(partial=True)
+_change = NotificationSettingsChangeSchema()
 
 
 @blueprint.get("/notifications")
