@@ -11,7 +11,9 @@ from notifyhub.auth import commands as auth_commands
 from notifyhub.auth import guard, throttle
 from notifyhub.auth import views as auth
 from notifyhub.database import connections, rotation
+from notifyhub.delivery import models as delivery_models  # noqa: F401
 from notifyhub.extensions import cors, db, migrate
+from notifyhub.messages import views as messages
 from notifyhub.notifiers import views as notifiers
 from notifyhub.patterns import views as patterns
 from notifyhub.seeding import commands as seeding
@@ -22,6 +24,8 @@ BLUEPRINTS = (
     patterns.blueprint,
     notifiers.email_blueprint,
     settings.blueprint,
+    messages.blueprint,
+    messages.batches_blueprint,
     auth.blueprint,
     docs.blueprint,
     health.blueprint,

@@ -37,6 +37,7 @@ class Endpoint:
     `query` and `body` are what it reads, `answers` what it gives by status (None: no body), `refusals` the
     statuses of the errors that are its own, beside those that come with authentication, a query or a body.
     What is not for clients of the API, such as a web page, is not `documented`.
+    `max_body` is the greatest length of its body in bytes, where the configured one is too small for it.
     """
 
     access: Permission | Access
@@ -47,6 +48,7 @@ class Endpoint:
     answers: Mapping[int, Schema | None] = field(default_factory=dict)
     refusals: tuple[int, ...] = ()
     documented: bool = True
+    max_body: int | None = None
 
 
 class UndeclaredView(Exception):

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from notifyhub.api import violations
-from notifyhub.api.parsing import NON_FIELD
+from notifyhub.api.fields import NON_FIELD
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +32,11 @@ def http_error(error: HTTPException) -> Response:
     """Return `{"detail": …}` with the headers that belong to it (Allow, Retry-After, WWW-Authenticate)."""
     status = error.code or 500
     words = error.description
+    if words == type(error).description:
+        words = WORDS.get(status, words)
     if status == 405:
         words = f'Method "{request.method}" not allowed.'
-    answer = jsonify(detail=WORDS.get(status, words))
+    answer = jsonify(detail=words)
     answer.status_code = status
     for name, value in error.get_headers(request.environ):
         if name.lower() not in {"content-type", "content-length"}:

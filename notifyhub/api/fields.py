@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import Schema, fields, validate
@@ -15,7 +15,12 @@ from notifyhub.extensions import db
 MAX_LENGTH = 255
 MAX_TEXT = 10_000
 
+NON_FIELD = "non_field_errors"
+
 _INTEGER = re.compile(r"\s*([+-]?[0-9]+)(?:\.0*)?\s*")
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?"
+)
 
 
 class Worded:
@@ -131,17 +136,55 @@ class Timestamp(fields.DateTime):
         return None if value is None else timestamp(value)
 
 
-class Reference(Worded, fields.Integer):
-    """The id of another object, which must exist. An empty text, a form's word for none, counts as null."""
+class Moment(Worded, fields.Field[datetime]):
+    """A moment that the client gives, in ISO 8601; without a zone it is UTC, as to Django REST framework."""
+
+    default_error_messages: ErrorMessages = {
+        "invalid": "Datetime has wrong format. Use one of these formats instead: "
+        "YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].",
+    }
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> datetime:
+        if not isinstance(value, str) or not _MOMENT.fullmatch(value.strip()):
+            raise self.make_error("invalid")
+        try:
+            moment = datetime.fromisoformat(value.strip())
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            raise self.make_error("invalid") from None
+
+
+class List(Worded, fields.List[Any]):
+    """A list, of some number of items."""
+
+    def __init__(self, inner: fields.Field[Any], *, least: int = 0, most: int, **options: Any) -> None:
+        checks = [validate.Length(min=least, error="This list may not be empty.")] if least else []
+        too_many = "Ensure this field has no more than {max} elements."
+        super().__init__(inner, validate=[*checks, validate.Length(max=most, error=too_many)], **options)
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise ValidationError(f'Expected a list of items but got type "{type(value).__name__}".')
+        return list(super()._deserialize(value, *args, **options))
+
+
+class Nested(Worded, fields.Nested):
+    """An object whose keys are known."""
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
+        if not isinstance(value, dict):
+            kind = type(value).__name__
+            raise ValidationError({NON_FIELD: [f"Invalid data. Expected a dictionary, but got {kind}."]})
+        return super()._deserialize(value, *args, **options)
+
+
+class Id(Worded, fields.Integer):
+    """The id of another object, there or not. An empty text, a form's word for none, counts as null."""
 
     default_error_messages: ErrorMessages = {
         "incorrect_type": "Incorrect type. Expected pk value, received {kind}.",
         "does_not_exist": 'Invalid pk "{pk}" - object does not exist.',
     }
-
-    def __init__(self, model: type, **options: Any) -> None:
-        super().__init__(**options)
-        self.model = model
 
     def deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
         return super().deserialize(None if value == "" else value, *args, **options)
@@ -151,6 +194,20 @@ class Reference(Worded, fields.Integer):
         if not match:
             raise self.make_error("incorrect_type", kind=type(value).__name__)
         number = int(value) if len(match[0]) < 20 else 0
-        if not 0 < number < 2**63 or db.session.get(self.model, number) is None:
+        if not 0 < number < 2**63:
             raise self.make_error("does_not_exist", pk=match[0][:40])
+        return number
+
+
+class Reference(Id):
+    """The id of another object, which must exist."""
+
+    def __init__(self, model: type, **options: Any) -> None:
+        super().__init__(**options)
+        self.model = model
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> int:
+        number = super()._deserialize(value, *args, **options)
+        if db.session.get(self.model, number) is None:
+            raise self.make_error("does_not_exist", pk=number)
         return number

@@ -98,3 +98,29 @@ class Ordering(Parameter, fields.String):
                 raise ValidationError(f'"{part.strip()}" is not a valid choice.')
             order.setdefault(name, part.strip().startswith("-"))
         return tuple(order.items())
+
+
+class Text(Parameter, fields.String):
+    """A text, compared as it is."""
+
+    def _deserialize(self, value: str, *_: Any, **__: Any) -> str:
+        if "\0" in value:
+            raise ValidationError("Null characters are not allowed.")
+        return value
+
+
+class SomeOf(Parameter, fields.String):
+    """One or more of some words, comma-separated."""
+
+    def __init__(self, described: str, choices: Iterable[str]) -> None:
+        super().__init__(described)
+        self.choices = tuple(choices)
+        some = "|".join(self.choices)
+        self.metadata = {**self.metadata, "pattern": f"^({some})( *, *({some}))*$"}
+
+    def _deserialize(self, value: str, *_: Any, **__: Any) -> tuple[str, ...]:  # type: ignore[override]
+        words = [word.strip() for word in value.split(",")]
+        for word in words:
+            if word not in self.choices:
+                raise ValidationError(f'"{word}" is not a valid choice.')
+        return tuple(dict.fromkeys(words))

@@ -8,8 +8,7 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from notifyhub.api import json
-
-NON_FIELD = "non_field_errors"
+from notifyhub.api.fields import NON_FIELD
 
 
 class Parser(FlaskParser):

@@ -31,13 +31,16 @@ def _guard() -> None:
     name = request.endpoint if error is None else _endpoint_beside(error)
     if name is None:
         return
-    access = declared(name).access
+    declaration = declared(name)
+    access = declaration.access
     if access is Access.PUBLIC:
         return
     code = access.code if isinstance(access, Permission) and error is None else None
     g.caller = caller(key_of(request.headers.get("Authorization")), code)
     if not g.caller.permitted:
         raise Forbidden("You do not have permission to perform this action.")
+    if declaration.max_body is not None:
+        request.max_content_length = max(declaration.max_body, current_app.config["MAX_BODY_BYTES"])
     if request.method in {"POST", "PATCH"}:
         # The body arrives before a row is locked: a slow client must not keep others from it.
         read_body()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Integer
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notifyhub.database.base import ID, Base
@@ -32,3 +32,19 @@ class NotificationSettings(Base):
     email_notifier_id: Mapped[int | None] = _notifier("email")
     otp_code_len: Mapped[int] = mapped_column(Integer, default=5)
     otp_ttl: Mapped[int] = mapped_column(Integer, default=120)
+
+
+class DeliverySettings(Base):
+    """How hard a message is tried. Delays and lifetimes are in seconds."""
+
+    __tablename__ = "delivery_settings"
+    __table_args__ = (CheckConstraint(f"id = {ONLY_ID}", name="only_one"),)
+
+    id: Mapped[int] = mapped_column(ID, primary_key=True, autoincrement=False, default=ONLY_ID)
+    sms_backup_notifiers: Mapped[list[int]] = mapped_column(JSON, default=list)
+    email_backup_notifiers: Mapped[list[int]] = mapped_column(JSON, default=list)
+    max_attempts: Mapped[int] = mapped_column(Integer, default=5)
+    retry_delays: Mapped[list[int]] = mapped_column(JSON, default=lambda: [5, 30, 120, 600])
+    message_ttl: Mapped[int] = mapped_column(Integer, default=86_400)
+    retention_days: Mapped[int] = mapped_column(Integer, default=90)
+    resend_uncertain: Mapped[bool] = mapped_column(default=True)

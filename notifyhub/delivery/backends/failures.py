@@ -1,0 +1,85 @@
+"""What a provider's refusal or silence means for the message and for the notifier.
+
+The five classes are the answers that the delivery has to tell apart:
+
+| class | the message | the notifier |
+|---|---|---|
+| `Temporary` | is tried again later | is well (a mail server's grey-listing) |
+| `NotifierTrouble` | is tried again later | is in trouble: counts for its circuit breaker |
+| `NotServedHere` | can't go through this notifier; another may serve it | is well |
+| `Refused` | will be refused everywhere | is well |
+| `Uncertain` | may have been taken: trying again may send it twice | is not judged |
+"""
+
+import base64
+import re
+from collections.abc import Iterable
+from typing import ClassVar, Literal
+from urllib.parse import quote as url_quoted
+
+Outcome = Literal["temporary", "permanent", "uncertain"]
+
+DETAIL_LENGTH = 500
+ZWNJ = "\u200c"  # belongs to Persian spelling
+
+
+class Failure(Exception):
+    """A message was not accepted, or a question not answered.
+
+    `code` is a short word that stays the same from release to release; `detail` is for people and holds the
+    provider's own words, cut at `DETAIL_LENGTH` characters, without credentials.
+    """
+
+    outcome: ClassVar[Outcome]
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.detail}" if self.detail else self.code
+
+
+class Temporary(Failure):
+    """Not now: the message may be taken later, by this notifier or another."""
+
+    outcome = "temporary"
+
+
+class NotifierTrouble(Temporary):
+    """The notifier can't send anything at present: credentials, credit, limits, the line to the provider."""
+
+
+class NotServedHere(Failure):
+    """This notifier will never take this message: its pattern or sender is not known or allowed there."""
+
+    outcome = "permanent"
+
+
+class Refused(Failure):
+    """The message itself is refused: its recipient or its text."""
+
+    outcome = "permanent"
+
+
+class Uncertain(Failure):
+    """The request was written, but whether the message was taken is not known."""
+
+    outcome = "uncertain"
+
+
+def _base64(secret: str) -> str:
+    return base64.b64encode(secret.encode(errors="replace")).decode()
+
+
+def quote(words: str, secrets: Iterable[str] = ()) -> str:
+    """Return a provider's `words` fit to be stored: in one line, without `secrets`, not too long.
+
+    A secret is taken out as it is, as in a URL and as in base64.
+    """
+    for secret in filter(None, secrets):
+        for spelling in (secret, url_quoted(secret, "", errors="replace"), _base64(secret)):
+            words = re.sub(re.escape(spelling), "•••", words, flags=re.IGNORECASE)
+    line = " ".join("".join(c if c.isprintable() or c == ZWNJ else " " for c in words).split())
+    return line if len(line) <= DETAIL_LENGTH else line[: DETAIL_LENGTH - 1] + "…"

@@ -1,0 +1,178 @@
+"""Messages, their attachments, the attempts to send them, batches, and remembered answers."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from notifyhub.database import columns
+from notifyhub.database.base import NEVER_AGAIN, Identified, Stamped, now
+from notifyhub.database.columns import UTC_TIME
+
+
+class Channel(StrEnum):
+    """The ways to reach a recipient."""
+
+    SMS = "sms"
+    EMAIL = "email"
+
+
+class Status(StrEnum):
+    """How far a message has come. It never goes back, except through a retry."""
+
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    ACCEPTED = "accepted"
+    TEMPORARY = "temporary"
+    PERMANENT = "permanent"
+    UNCERTAIN = "uncertain"
+
+
+def _where_given(name: str, column: str, *others: str) -> Index:
+    """Return an index that leaves out the many rows for which its first column is null."""
+    given = text(f"{column} IS NOT NULL")
+    return Index(name, column, *others, postgresql_where=given, sqlite_where=given)
+
+
+class Batch(Identified):
+    """Messages that one request made."""
+
+    __tablename__ = "batches"
+    __table_args__ = (NEVER_AGAIN,)
+
+    count: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[datetime] = mapped_column(UTC_TIME, default=now)
+
+
+class Message(Stamped):
+    """A message to one recipient. The row is the truth about it; the queue only wakes a worker.
+
+    Notifiers and patterns are kept with their names, so that the message stays readable without them.
+    `home_notifier_id` is the notifier that each round begins with, `notifier_id` the one that took the
+    message (until then the same). `next_attempt_at` is when a worker may claim it, null when nothing is to be
+    done; while `lease_until` lies ahead, the worker whose `lease` it is has it. `report_due_at` is when the
+    provider is asked next for a delivery report.
+    """
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        Index("ix_messages_due", "next_attempt_at"),
+        Index("ix_messages_report_due", "report_due_at"),
+        Index("ix_messages_created", "created_at", "id"),
+        # The list reads the following in the order of id, one range for each value that a filter leaves open.
+        Index("ix_messages_status", "status", "channel", "is_test", "id"),
+        Index("ix_messages_recipient", "recipient", "status", "id"),
+        Index("ix_messages_notifier", "channel", "notifier_id", "status", "id"),
+        _where_given("ix_messages_pattern", "pattern_id", "status", "id"),
+        _where_given("ix_messages_reference", "reference", "status", "id"),
+        _where_given("ix_messages_batch", "batch_id", "status", "id"),
+        NEVER_AGAIN,
+    )
+
+    channel: Mapped[str] = mapped_column(String(8))
+    status: Mapped[str] = mapped_column(String(16))
+    recipient: Mapped[str] = mapped_column(columns.text(320))
+    notifier_id: Mapped[int] = mapped_column(BigInteger)
+    notifier_name: Mapped[str] = mapped_column(columns.text(255))
+    home_notifier_id: Mapped[int] = mapped_column(BigInteger)
+    pattern_id: Mapped[int | None] = mapped_column(BigInteger)
+    pattern_name: Mapped[str | None] = mapped_column(columns.text(255))
+    args: Mapped[Any | None] = mapped_column(JSON(none_as_null=True), nullable=True)
+    subject: Mapped[str | None] = mapped_column(columns.text())
+    text: Mapped[str | None] = mapped_column(columns.text())
+    html: Mapped[str | None] = mapped_column(columns.text())
+    reply_to: Mapped[str | None] = mapped_column(columns.text(320))
+    encoding: Mapped[str | None] = mapped_column(String(8))
+    segments: Mapped[int | None] = mapped_column(Integer)
+    reference: Mapped[str | None] = mapped_column(columns.text(255))
+    client_metadata: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    batch_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("batches.id", ondelete="SET NULL"))
+    is_test: Mapped[bool] = mapped_column(default=False)
+    send_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
+    expires_at: Mapped[datetime] = mapped_column(UTC_TIME)
+    sent_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
+    delivered_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
+    provider_message_id: Mapped[str | None] = mapped_column(columns.text(255))
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_detail: Mapped[str | None] = mapped_column(columns.text())
+
+    rounds: Mapped[int] = mapped_column(Integer, default=0)
+    next_attempt_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
+    lease: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[datetime | None] = mapped_column(UTC_TIME)
+    report_due_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
+    reports_asked: Mapped[int] = mapped_column(Integer, default=0)
+
+    attempts: Mapped[list["Attempt"]] = relationship(passive_deletes=True, order_by="Attempt.id")
+    attachments: Mapped[list["MessageAttachment"]] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True, order_by="MessageAttachment.id"
+    )
+
+
+class MessageAttachment(Identified):
+    """A file that goes with an email."""
+
+    __tablename__ = "message_attachments"
+
+    message_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("messages.id", ondelete="CASCADE"), index=True
+    )
+    filename: Mapped[str] = mapped_column(columns.text(255))
+    content_type: Mapped[str] = mapped_column(columns.text(255))
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Attempt(Identified):
+    """One try to hand a message to a notifier's provider; without an outcome it runs, or its worker died."""
+
+    __tablename__ = "attempts"
+
+    message_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("messages.id", ondelete="CASCADE"), index=True
+    )
+    round: Mapped[int] = mapped_column(Integer)
+    notifier_id: Mapped[int] = mapped_column(BigInteger)
+    notifier_name: Mapped[str] = mapped_column(columns.text(255))
+    started_at: Mapped[datetime] = mapped_column(UTC_TIME)
+    duration_ms: Mapped[int | None] = mapped_column(Integer)
+    outcome: Mapped[str | None] = mapped_column(String(16))
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_detail: Mapped[str | None] = mapped_column(columns.text())
+
+
+class IdempotencyKey(Identified):
+    """A request that a client may repeat: by whom and with what body it was sent, what it was answered."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (UniqueConstraint("user_id", "key"),)
+
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(columns.text(255))
+    digest: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int] = mapped_column(Integer)
+    answer: Mapped[str] = mapped_column(columns.text())
+    created_at: Mapped[datetime] = mapped_column(UTC_TIME, default=now, index=True)

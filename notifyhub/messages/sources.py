@@ -1,0 +1,120 @@
+"""The notifiers and patterns that messages name, looked up in few statements for any number of messages."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import BindParameter, Connection, bindparam, func, literal, select
+
+from notifyhub.database.base import table_of
+from notifyhub.messages.models import Channel
+from notifyhub.notifiers.models import Backend, EmailNotifier, SMSNotifier
+from notifyhub.patterns.models import SMSPattern
+from notifyhub.settings.models import DeliverySettings, NotificationSettings
+from notifyhub.text.placeholders import Template
+
+# The settings' key that holds the line which texts without a pattern are sent from, by backend.
+_LINES = {Backend.MELIPAYAMAK: "number", Backend.IPPANEL: "from_number"}
+
+_sms, _email, _patterns = table_of(SMSNotifier), table_of(EmailNotifier), table_of(SMSPattern)
+_settings, _delivery = table_of(NotificationSettings), table_of(DeliverySettings)
+
+_DEFAULT_TTL: int = _delivery.c.message_ttl.default.arg  # type: ignore[union-attr]
+MESSAGE_TTL = func.coalesce(select(_delivery.c.message_ttl).scalar_subquery(), literal(_DEFAULT_TTL))
+"""The seconds that messages live by default."""
+
+_ids: BindParameter[list[int]] = bindparam("ids", expanding=True)
+_PATTERNS = (
+    select(
+        _patterns.c.id,
+        _patterns.c.name,
+        _patterns.c.status,
+        _patterns.c.body,
+        _sms.c.id,
+        _sms.c.name,
+        MESSAGE_TTL,
+    )
+    .join_from(_patterns, _sms)
+    .where(_patterns.c.id.in_(_ids))
+)
+_SMS = select(_sms.c.id, _sms.c.name, _sms.c.backend, _sms.c.settings, MESSAGE_TTL)
+_EMAIL = select(_email.c.id, _email.c.name, MESSAGE_TTL)
+_NAMED_SMS, _NAMED_EMAIL = _SMS.where(_sms.c.id.in_(_ids)), _EMAIL.where(_email.c.id.in_(_ids))
+_DEFAULT_SMS = _SMS.join_from(_settings, _sms, _settings.c.sms_notifier_id == _sms.c.id)
+_DEFAULT_EMAIL = _EMAIL.join_from(_settings, _email, _settings.c.email_notifier_id == _email.c.id)
+
+
+class Notifier(NamedTuple):
+    """A notifier, as far as messages are concerned."""
+
+    id: int
+    name: str
+    sends_texts: bool = True
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A pattern with its notifier."""
+
+    id: int
+    name: str
+    status: str
+    template: Template = field(repr=False)
+    notifier: Notifier
+
+
+@dataclass
+class Sources:
+    """What some messages name, by id, as far as it exists, and how long messages live by default."""
+
+    patterns: dict[int, Pattern] = field(default_factory=dict)
+    notifiers: dict[Channel, dict[int, Notifier]] = field(
+        default_factory=lambda: {channel: {} for channel in Channel}
+    )
+    defaults: dict[Channel, Notifier] = field(default_factory=dict)
+    message_ttl: timedelta = timedelta(seconds=_DEFAULT_TTL)
+
+
+def look_up(connection: Connection, messages: Iterable[Mapping[str, Any]]) -> Sources:
+    """Return what messages, as their schema has read them, name: one statement for each kind of thing."""
+    sources = Sources()
+    patterns: set[int] = set()
+    notifiers: dict[Channel, set[int]] = {channel: set() for channel in Channel}
+    defaults: set[Channel] = set()
+    for message in messages:
+        channel = Channel(message["channel"])
+        if channel is Channel.SMS and message.get("pattern"):
+            patterns.add(message["pattern"])
+        elif message.get("notifier"):
+            notifiers[channel].add(message["notifier"])
+        else:
+            defaults.add(channel)
+    if patterns:
+        for id_, name, status, body, *notifier, ttl in connection.execute(
+            _PATTERNS, {"ids": sorted(patterns)}
+        ):
+            sources.patterns[id_] = Pattern(id_, name, status, Template.parse(body), Notifier(*notifier))
+            sources.message_ttl = timedelta(seconds=ttl)
+    for channel, named, default, notifier_of in (
+        (Channel.SMS, _NAMED_SMS, _DEFAULT_SMS, _sms_notifier),
+        (Channel.EMAIL, _NAMED_EMAIL, _DEFAULT_EMAIL, _email_notifier),
+    ):
+        if notifiers[channel]:
+            for row in connection.execute(named, {"ids": sorted(notifiers[channel])}):
+                sources.notifiers[channel][row[0]] = notifier_of(row)
+                sources.message_ttl = timedelta(seconds=row[-1])
+        for row in connection.execute(default) if channel in defaults else ():
+            sources.defaults[channel] = notifier_of(row)
+            sources.message_ttl = timedelta(seconds=row[-1])
+    return sources
+
+
+def _sms_notifier(row: Sequence[Any]) -> Notifier:
+    id_, name, backend, settings, _ = row
+    line = _LINES.get(backend)
+    return Notifier(id_, name, line is None or bool(settings.get(line)))
+
+
+def _email_notifier(row: Sequence[Any]) -> Notifier:
+    return Notifier(row[0], row[1])

@@ -1,0 +1,166 @@
+"""The URLs of messages and batches."""
+
+from functools import partial
+from typing import Any
+
+from flask import Blueprint, Response, g
+from sqlalchemy import Connection, select
+from werkzeug.exceptions import NotFound
+
+from notifyhub.api.endpoint import Endpoint, Permission, endpoint
+from notifyhub.api.parsing import body
+from notifyhub.database.base import now, table_of
+from notifyhub.database.connections import autocommit
+from notifyhub.messages import listing, transitions
+from notifyhub.messages.bulk import compose_all
+from notifyhub.messages.composing import compose
+from notifyhub.messages.idempotency import Done, once
+from notifyhub.messages.models import Message
+from notifyhub.messages.representation import COLUMNS, attempts, message
+from notifyhub.messages.schemas import (
+    MAX_BODY,
+    AcceptedBatchSchema,
+    BatchSchema,
+    BulkSchema,
+    MessageDetailSchema,
+    MessageRequestSchema,
+    MessageSchema,
+    PreviewSchema,
+)
+from notifyhub.messages.signals import announce
+from notifyhub.messages.sources import look_up
+from notifyhub.messages.storing import batch, store, store_batch
+
+blueprint = Blueprint("messages", __name__, url_prefix="/api/notifications/messages")
+batches_blueprint = Blueprint("batches", __name__, url_prefix="/api/notifications/batches")
+
+TAG = "Messages"
+NAME = "MessagePermission"
+SEND = Permission(2841, NAME, "Send messages")
+VIEW = Permission(2842, NAME, "View messages")
+CHANGE = Permission(2843, NAME, "Cancel and retry messages")
+
+_message, _bulk = MessageRequestSchema(), BulkSchema()
+_detail = {200: MessageDetailSchema()}
+_SELECT = select(*COLUMNS)
+_id = table_of(Message).c.id
+
+
+@blueprint.post("")
+@endpoint(
+    Endpoint(
+        SEND,
+        "Send a message",
+        TAG,
+        body=_message,
+        answers={201: MessageSchema()},
+        refusals=(409, 422),
+        max_body=MAX_BODY,
+    )
+)
+def send() -> Response:
+    """Store a message, to be sent."""
+    asked = body(_message)
+    return once(partial(_send, asked), atomic="attachments" in asked)
+
+
+def _send(asked: dict[str, Any], connection: Connection) -> Done:
+    moment = now()
+    draft = compose(asked, look_up(connection, [asked]), moment)
+    stored = message(store(connection, draft, moment, test=g.caller.test))
+    return Done(stored, [] if draft.send_at else [stored["id"]])
+
+
+@blueprint.post("/bulk")
+@endpoint(
+    Endpoint(
+        SEND,
+        "Send many messages",
+        TAG,
+        body=_bulk,
+        answers={201: AcceptedBatchSchema()},
+        refusals=(409, 422),
+        max_body=MAX_BODY,
+    )
+)
+def send_many() -> Response:
+    """Store messages as a batch: all of them or none."""
+    return once(partial(_send_many, body(_bulk)), atomic=True)
+
+
+def _send_many(asked: dict[str, Any], connection: Connection) -> Done:
+    moment = now()
+    drafts = compose_all(connection, asked, moment)
+    stored, due = store_batch(connection, drafts, moment, test=g.caller.test)
+    return Done({"batch": stored, "count": len(drafts)}, due)
+
+
+@blueprint.post("/preview")
+@endpoint(
+    Endpoint(
+        SEND,
+        "Show what a message would be",
+        TAG,
+        body=_message,
+        answers={200: PreviewSchema()},
+        max_body=MAX_BODY,
+    )
+)
+def preview() -> dict[str, Any]:
+    """Compose a message; nothing is stored or sent."""
+    asked = body(_message)
+    draft = compose(asked, look_up(autocommit(), [asked]), now())
+    return {
+        "text": draft.text,
+        "encoding": draft.encoding,
+        "segments": draft.segments,
+        "notifier_data": {"id": draft.notifier.id, "name": draft.notifier.name},
+        "to": draft.recipient,
+    }
+
+
+@blueprint.get("")
+@endpoint(Endpoint(VIEW, "List messages", TAG, query=listing.QUERY, answers={200: listing.ANSWER}))
+def list_messages() -> dict[str, Any]:
+    """Give a page of the list."""
+    return listing.page()
+
+
+@blueprint.get("/<id:id>")
+@endpoint(Endpoint(VIEW, "Read a message", TAG, answers=_detail, refusals=(404,)))
+def show(id: int) -> dict[str, Any]:
+    """Give a message with its attempts."""
+    row = autocommit().execute(_SELECT.where(_id == id)).first()
+    if row is None:
+        raise NotFound
+    return _detailed(row)
+
+
+@blueprint.post("/<id:id>/cancel")
+@endpoint(Endpoint(CHANGE, "Cancel a message", TAG, answers=_detail, refusals=(404, 409)))
+def cancel(id: int) -> dict[str, Any]:
+    """Cancel a message that waits."""
+    return _detailed(transitions.cancel(autocommit(), id))
+
+
+@blueprint.post("/<id:id>/retry")
+@endpoint(Endpoint(CHANGE, "Retry a message", TAG, answers=_detail, refusals=(404, 409)))
+def retry(id: int) -> dict[str, Any]:
+    """Send a message anew that has failed."""
+    retried = _detailed(transitions.retry(autocommit(), id))
+    announce([id])
+    return retried
+
+
+def _detailed(row: Any) -> dict[str, Any]:
+    return {**message(row), "attempts": attempts(autocommit(), row[0])}
+
+
+@batches_blueprint.get("/<id:id>")
+@endpoint(Endpoint(VIEW, "Read a batch", TAG, answers={200: BatchSchema()}, refusals=(404,)))
+def show_batch(id: int) -> dict[str, Any]:
+    """Give a batch, with the number of its messages in each status."""
+    found = batch(autocommit(), id)
+    if found is None:
+        raise NotFound
+    return found

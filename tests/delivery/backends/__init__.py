@@ -1,0 +1,1 @@
+"""The backends, against simulated providers."""

@@ -1,0 +1,285 @@
+import logging
+import traceback
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from notifyhub.delivery.backends import melipayamak
+from notifyhub.delivery.backends.failures import Failure, NotifierTrouble, NotServedHere, Refused, Uncertain
+from notifyhub.delivery.backends.http import whole_number
+from notifyhub.delivery.backends.interface import SMS, Accepted, Credit, Report
+from notifyhub.delivery.backends.melipayamak import MeliPayamak
+from tests.simulators import MeliPayamakSimulator
+from tests.simulators.melipayamak import NUMBER, SUCCESS, TOKEN
+from tests.simulators.server import Reply
+
+TO = "+989121234567"
+OTP = SMS(TO, "Your login code is 12345", "13420", ["12345"])
+TEXT = SMS(TO, "سلام دنیا")
+
+
+def failure_of(backend: MeliPayamak, sms: SMS = OTP) -> Failure:
+    with pytest.raises(Failure) as caught:
+        backend.send(sms)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("sms", "sender"), [(OTP, ""), (TEXT, NUMBER), (SMS(TO, OTP.text, "۱۳۴۲۰", ["12345"]), "")]
+)
+def test_a_message_is_accepted_with_the_providers_id(
+    console: MeliPayamakSimulator, melipayamak_backend: MeliPayamak, sms: SMS, sender: str
+) -> None:
+    accepted = melipayamak_backend.send(sms)
+    [received] = console.journal.messages()
+    assert accepted == Accepted(received.id)
+    assert len(received.id) == 19
+    assert (received.recipient, received.text, received.sender) == ("09121234567", sms.text, sender)
+
+
+@pytest.mark.parametrize(
+    ("kind", "failure", "code", "detail"),
+    [
+        ("bad_token", NotifierTrouble, "bad_credentials", "کلید کنسول معتبر نیست"),
+        ("no_credit", NotifierTrouble, "no_credit", "اعتبار کافی نمی‌باشد"),
+        ("hourly_limit", NotifierTrouble, "rate_limited", "محدودیت ساعتی"),
+        ("rate_limited", NotifierTrouble, "rate_limited", "HTTP 429"),
+        ("server_error", NotifierTrouble, "unavailable", "An unexpected error occured"),
+        ("redirect", NotifierTrouble, "redirected", "text/html"),
+        ("unapproved_pattern", NotServedHere, "unknown_pattern", "کد متن ارسالی"),
+        ("pattern_mismatch", NotServedHere, "pattern_mismatch", "همخوانی ندارد"),
+        ("line_not_allowed", NotServedHere, "line_not_allowed", "شماره فرستنده"),
+        ("link_in_value", Refused, "forbidden_text", "لینک"),
+        ("filtered_text", Refused, "forbidden_text", "فیلتر"),
+        ("empty_text", Refused, "invalid_text", "خالی"),
+        ("invalid_recipient", Refused, "invalid_recipient", "شماره گیرنده نامعتبر است"),
+        ("blacklisted", Refused, "blacklisted", "لیست سیاه"),
+        ("unknown_refusal", Refused, "refused", "خطای ناشناخته"),
+        ("internal_error", Uncertain, "provider_error", "خطای داخلی"),
+        ("html", Uncertain, "not_understood", "text/html, not JSON"),
+        ("html_after_accepting", Uncertain, "not_understood", "text/html"),
+        ("broken_json", Uncertain, "not_understood", "not JSON"),
+        ("huge_answer", Uncertain, "not_understood", "too long"),
+        ("half_answer", Uncertain, "connection_lost", "broke off"),
+        ("reset", Uncertain, "connection_lost", "broke off"),
+        ("reset_after_accepting", Uncertain, "connection_lost", "broke off"),
+        ("timeout_after_accepting", Uncertain, "timeout", "did not answer in time"),
+    ],
+)
+@pytest.mark.parametrize("refused_id", [0, None, -99])
+def test_every_trouble_is_classed_with_the_providers_words(
+    *,
+    console: MeliPayamakSimulator,
+    melipayamak_backend: MeliPayamak,
+    kind: str,
+    failure: type[Failure],
+    code: str,
+    detail: str,
+    refused_id: int | None,
+) -> None:
+    console.refused_id = refused_id
+    console.troubles.add(kind)
+    error = failure_of(melipayamak_backend)
+    assert (type(error), error.code) == (failure, code)
+    assert detail in error.detail
+    assert melipayamak_backend.send(OTP), "the next request goes through"
+
+
+@pytest.mark.parametrize(
+    ("sms", "failure", "code"),
+    [
+        (SMS(TO, "", "99999", ["1"]), NotServedHere, "unknown_pattern"),
+        (SMS(TO, "", "13422", ["1"]), NotServedHere, "unknown_pattern"),
+        (SMS(TO, "", "abc", ["1"]), NotServedHere, "unknown_pattern"),
+        (SMS(TO, "", "13420", ["1", "2"]), NotServedHere, "pattern_mismatch"),
+        (SMS(TO, "", "13420", ["https://example.com"]), Refused, "forbidden_text"),
+        (SMS("+14155550100", "a text"), NotServedHere, "recipient_not_served"),
+        (SMS("+982188776655", "a text"), Refused, "invalid_recipient"),
+        (SMS(TO, ""), Refused, "invalid_text"),
+    ],
+)
+def test_what_the_provider_itself_refuses_is_classed(
+    melipayamak_backend: MeliPayamak, sms: SMS, failure: type[Failure], code: str
+) -> None:
+    error = failure_of(melipayamak_backend, sms)
+    assert (type(error), error.code) == (failure, code)
+
+
+@pytest.mark.parametrize(("number", "text", "failure", "code"), melipayamak.RESULTS)
+def test_every_documented_result_is_known_by_its_text_and_by_its_number(
+    *,
+    console: MeliPayamakSimulator,
+    melipayamak_backend: MeliPayamak,
+    number: int,
+    text: str,
+    failure: type[Failure],
+    code: str,
+) -> None:
+    answers = [{"recId": 0, "status": f"{text}، با پشتیبانی تماس بگیرید"}, {"recId": number, "status": text}]
+    answers += [{"recId": number, "status": ""}] if number else []
+    for body in answers:
+        console.canned.append(Reply(200, body))
+        error = failure_of(melipayamak_backend)
+        assert (type(error), error.code) == (failure, code), body
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.integers(10**9, 2**63 - 1),
+    st.sampled_from([SUCCESS, "", None, "ارسال موفق بود.", "anything"]),
+    st.booleans(),
+)
+def test_a_long_positive_id_is_success_and_nothing_else_is(
+    console: MeliPayamakSimulator,
+    melipayamak_backend: MeliPayamak,
+    id: int,
+    status: str | None,
+    as_text: bool,
+) -> None:
+    console.canned.append(Reply(200, {"recId": str(id) if as_text else id, "status": status}))
+    assert melipayamak_backend.send(OTP) == Accepted(str(id))
+    console.canned.append(Reply(200, {"recId": -id, "status": "anything"}))
+    assert isinstance(failure_of(melipayamak_backend), Refused)
+
+
+@pytest.mark.parametrize(
+    ("body", "failure"),
+    [
+        ({}, Uncertain),
+        ([], Uncertain),
+        ("ok", Uncertain),
+        ({"recId": None, "status": ""}, Uncertain),
+        ({"recId": None, "status": SUCCESS}, Uncertain),
+        ({"recId": 0, "status": SUCCESS}, Uncertain),
+        ({"recId": True, "status": SUCCESS}, Uncertain),
+        ({"recId": 4.7e18, "status": SUCCESS}, Uncertain),
+        ({"recId": "12x", "status": SUCCESS}, Uncertain),
+        ({"recId": 0, "status": ""}, Refused),
+        ({"recId": 0, "status": None}, Refused),
+        ({"status": "چیز دیگر"}, Refused),
+        ({"recId": 2, "status": "چیز دیگر"}, NotifierTrouble),
+    ],
+)
+def test_an_answer_without_an_id_is_never_success(
+    console: MeliPayamakSimulator, melipayamak_backend: MeliPayamak, body: object, failure: type[Failure]
+) -> None:
+    console.canned.append(Reply(200, body))
+    assert type(failure_of(melipayamak_backend)) is failure
+
+
+def test_a_text_needs_a_number_to_come_from(console: MeliPayamakSimulator) -> None:
+    error = failure_of(MeliPayamak({"token": TOKEN}, console.url), TEXT)
+    assert (type(error), error.code) == (NotServedHere, "line_not_allowed")
+    assert console.requests == 0
+
+
+@pytest.mark.parametrize("kind", ["bad_token", "reset", "html", "timeout_after_accepting", "rate_limited"])
+def test_the_token_in_the_path_never_shows(
+    console: MeliPayamakSimulator,
+    caplog: pytest.LogCaptureFixture,
+    kind: str,
+    melipayamak_backend: MeliPayamak,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    console.troubles.add(kind)
+    error = failure_of(melipayamak_backend)
+    shown = "".join([caplog.text, repr(error), repr(melipayamak_backend), *traceback.format_exception(error)])
+    assert TOKEN not in shown
+    assert "urllib3" in caplog.text
+    assert error.__cause__ is None
+    assert error.__context__ is None
+
+
+def test_no_connection_is_trouble_of_the_notifier_and_shows_no_token(
+    console: MeliPayamakSimulator, melipayamak_backend: MeliPayamak, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    console.stop()
+    error = failure_of(melipayamak_backend)
+    assert (type(error), error.code) == (NotifierTrouble, "unreachable")
+    assert "Connection refused" in error.detail
+    assert TOKEN not in caplog.text + "".join(traceback.format_exception(error))
+    console.start()
+    assert melipayamak_backend.send(OTP)
+
+
+@pytest.mark.parametrize("token", ["a/b c%", "sesame?x=1#y", "../../x"])
+def test_a_token_of_odd_characters_stays_one_part_of_the_path(
+    console: MeliPayamakSimulator, token: str
+) -> None:
+    error = failure_of(MeliPayamak({"token": token}, console.url))
+    assert (type(error), error.code) == (NotifierTrouble, "bad_credentials")
+
+
+@pytest.mark.parametrize(
+    ("state", "report"),
+    [
+        ("sent", Report("pending")),
+        ("unknown", Report("pending")),
+        ("delivered", Report("delivered")),
+        ("undelivered", melipayamak.REPORTS[2]),
+        ("blacklisted", melipayamak.REPORTS[35]),
+        ("filtered", melipayamak.REPORTS[300]),
+    ],
+)
+def test_reports_come_for_many_at_once(
+    console: MeliPayamakSimulator, melipayamak_backend: MeliPayamak, state: str, report: Report
+) -> None:
+    console.reports = "on_demand"
+    sent = [melipayamak_backend.send(OTP).provider_message_id for _ in range(3)]
+    console.advance(state, sent[1])
+    pending = Report("pending")
+    assert melipayamak_backend.reports(sent) == dict(zip(sent, [pending, report, pending], strict=True))
+
+
+def test_ids_of_another_provider_are_not_asked_for(
+    console: MeliPayamakSimulator, melipayamak_backend: MeliPayamak
+) -> None:
+    assert melipayamak_backend.reports(["test-1", ""]) == {}
+    assert console.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "failure"),
+    [
+        ({"resultsAsCode": [1, 1], "status": ""}, Uncertain),
+        ({"results": [], "status": ""}, Uncertain),
+        ({"status": "اعتبار کافی نمی‌باشد"}, NotifierTrouble),
+    ],
+)
+def test_reports_that_do_not_match_are_not_guessed(
+    console: MeliPayamakSimulator, melipayamak_backend: MeliPayamak, body: object, failure: type[Failure]
+) -> None:
+    console.canned.append(Reply(200, body))
+    with pytest.raises(failure):
+        melipayamak_backend.reports(["4707203589561557161"])
+
+
+@pytest.mark.parametrize("code", [None, "x", 12345, 1.5, True])
+def test_an_unknown_delivery_code_is_pending(
+    console: MeliPayamakSimulator, melipayamak_backend: MeliPayamak, code: object
+) -> None:
+    console.canned.append(Reply(200, {"resultsAsCode": [code], "status": ""}))
+    assert melipayamak_backend.reports(["47072035"]) == {"47072035": Report("pending")}
+
+
+def test_the_check_tells_how_many_messages_are_left(melipayamak_backend: MeliPayamak) -> None:
+    assert melipayamak_backend.check() == Credit(Decimal(37414), "sms")
+
+
+def test_patterns_are_not_offered(melipayamak_backend: MeliPayamak) -> None:
+    assert not MeliPayamak.offers_patterns
+    with pytest.raises(NotServedHere, match="not_offered"):
+        melipayamak_backend.patterns()
+
+
+def test_the_check_tells_a_bad_token(console: MeliPayamakSimulator) -> None:
+    with pytest.raises(NotifierTrouble, match="کلید کنسول معتبر نیست"):
+        MeliPayamak({"token": "0" * 32}, console.url).check()
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_an_id_keeps_every_digit(number: int) -> None:
+    assert whole_number(number) == whole_number(str(number)) == number

@@ -1,0 +1,255 @@
+"""IPPanel Edge, simulated after ippanelcom/Edge-Document; where that is silent the choice is marked [N]."""
+
+import itertools
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from tests.simulators.journal import Received
+from tests.simulators.provider import HTML, WIRE_TROUBLES, Provider
+from tests.simulators.server import Reply, Request
+
+TOKEN = "simulated-ippanel-token-0123456789"
+LINE = "+983000505"
+
+
+@dataclass
+class Pattern:
+    title: str
+    body: str
+    status: str = "active"
+
+    @property
+    def names(self) -> set[str]:
+        return set(re.findall(r"%(\w+)%", self.body))
+
+
+@dataclass
+class Sent:
+    """`state_id` of the send, `message_status` of its recipient (empty: nothing known yet)."""
+
+    received: Received
+    state_id: int
+    message_status: str
+
+
+LATER = {"no_credit_later": 8, "invalid_recipient_later": 4}  # accepted, then this state_id
+
+# Unmarked: documented. The bodies of those marked [N] are a choice.
+REFUSALS: dict[str, Callable[[], Reply]] = {
+    "bad_token": lambda: _error(401, "400-1", "اطلاعات وارد شده صحیح نمی باشد"),
+    "unknown_pattern": lambda: _error(404, "404-1", "الگو یافت نشد"),
+    "unapproved_pattern": lambda: _invalid(code="الگو تایید نشده است"),  # [N]
+    "no_credit": lambda: _error(422, "400-2", "اعتبار کافی نیست"),  # [N]
+    "line_not_allowed": lambda: _invalid(from_number="گزینه انتخاب شده from_number صحیح نمی باشد"),  # [N]
+    "invalid_recipient": lambda: _invalid(
+        **{"recipients.0": "گزینه انتخاب شده recipients.0 صحیح نمی باشد"}
+    ),  # [N]
+    "refusal_with_200": lambda: Reply(200, _envelope(None, "انجام نشد", "400-9", status=False)),  # [N]
+    "unknown_refusal": lambda: _error(422, "400-99", "خطای ناشناخته"),  # [N]
+}
+
+
+class IPPanelSimulator(Provider):
+    """Serves under `url`; `patterns` by code, `sent` by outbox id.
+
+    `refuse_duplicates` turns the 40-second rule on.
+    """
+
+    kinds = WIRE_TROUBLES | set(REFUSALS) | set(LATER)
+    switches: ClassVar = {**Provider.switches, "refuse_duplicates": bool}
+
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(port)
+        self.token = TOKEN
+        self.refuse_duplicates = False
+        self.credit = 6084722932.705052
+        self.patterns = {
+            "simulatedotp001": Pattern("otp", "Your login code is %code%"),
+            "simulatedhello1": Pattern("hello", "Hello %name%, your order %order% is on its way."),
+            "simulatedwait01": Pattern("waiting", "Waiting for %name%", "pending"),
+            "simulatednever1": Pattern("rejected", "Never %name%", "inactive"),
+        }
+        self.sent: dict[str, Sent] = {}
+        self._ids = itertools.count(1123594208)
+        self._lock = threading.Lock()
+        self._latest: dict[tuple[str, ...], float] = {}
+
+    @property
+    def url(self) -> str:
+        return f"{self.server.address}/v1"
+
+    def advance(self, state: str, id: str | None = None) -> None:
+        status = {"sent": "1", "delivered": "2", "undelivered": "3", "blacklisted": "4"}[state]
+        with self._lock:
+            for sent in [self.sent[id]] if id else self.sent.values():
+                sent.state_id, sent.message_status = 6, status
+
+    def server_error(self) -> Any:
+        return _envelope(None, "خطای سرور", "500-1", status=False)
+
+    def refuse(self, kind: str) -> Reply:
+        return REFUSALS[kind]()
+
+    def route(self, request: Request) -> Reply:
+        path = request.path.removeprefix("/v1")
+        routes = {
+            ("POST", "/api/send"): self._send,
+            ("GET", "/api/report/recipients"): self._recipients,
+            ("GET", "/api/report/by_bulk"): self._by_bulk,
+            ("GET", "/api/patterns"): self._patterns,
+            ("GET", "/api/payment/credit/mine"): self._credit,
+        }
+        view = routes.get((request.method, path))
+        if view is None or not request.path.startswith("/v1/"):
+            return Reply(404, HTML, "text/html; charset=utf-8")
+        if request.headers.get("authorization") != self.token:
+            return self.refuse("bad_token")
+        if view == self._send:
+            return self._send(request)
+        return self.suffer(lambda: view(request), on="read")
+
+    def _send(self, request: Request) -> Reply:
+        body = request.body if isinstance(request.body, dict) else {}
+        params = body.get("params")
+        as_pattern = body.get("sending_type") == "pattern"
+        recipients = body.get("recipients") if as_pattern else (params or {}).get("recipients")
+        recipient = recipients[0] if isinstance(recipients, list) and recipients else None
+        later = self.troubles.take(recipient, kinds=LATER)
+        state_id = LATER[later.kind] if later else 6
+
+        def accept() -> Reply:
+            return self._accept(body, recipients, state_id)
+
+        return self.suffer(accept, recipient)
+
+    def _accept(self, body: dict[str, Any], recipients: Any, state_id: int) -> Reply:
+        if refusal := _check(body, recipients):
+            return refusal
+        pattern, text = None, body.get("message", "")
+        if body["sending_type"] == "pattern":
+            pattern = self.patterns.get(body["code"])
+            if pattern is None:
+                return self.refuse("unknown_pattern")
+            if pattern.status != "active":
+                return self.refuse("unapproved_pattern")
+            if set(body["params"]) != pattern.names:
+                odd = sorted(set(body["params"]) ^ pattern.names)
+                return _invalid(**{f"params.{name}": f"تکمیل گزینه {name} الزامی است" for name in odd})
+            text = re.sub(r"%(\w+)%", lambda match: str(body["params"][match[1]]), pattern.body)
+        if self.refuse_duplicates and self._is_duplicate(body["from_number"], recipients[0], text):
+            return Reply(429, {})
+        outbox_id = str(next(self._ids))
+        received = Received(
+            outbox_id,
+            recipients[0],
+            text,
+            body.get("code"),
+            body["params"] if pattern else {},
+            body["from_number"],
+        )
+        with self._lock:
+            at_once = self.reports == "at_once" and state_id == 6
+            self.sent[outbox_id] = Sent(
+                received, state_id if at_once or state_id != 6 else 2, "2" if at_once else ""
+            )
+        self.journal.add(received)
+        return Reply(200, _envelope({"message_outbox_ids": [int(outbox_id)]}, "انجام شد", "200-1"))
+
+    def _is_duplicate(self, *message: str) -> bool:
+        with self._lock:
+            now, before = time.monotonic(), self._latest.get(message)
+            self._latest[message] = now
+            return before is not None and now - before < 40
+
+    def _recipients(self, request: Request) -> Reply:
+        if "bulk_id" not in request.query:
+            return _invalid(bulk_id="تکمیل گزینه bulk_id الزامی است")
+        sent = self.sent.get(request.query["bulk_id"])
+        if sent is None:  # [N]
+            return _error(404, "404-1", "یافت نشد")
+        data = [
+            {
+                "recipient": sent.received.recipient,
+                "message": sent.received.text,
+                "is_readable": True,
+                "msg_parts": "1",
+                "message_status": sent.message_status,
+            }
+        ]
+        return Reply(200, _page(data if sent.message_status else [], 1, 10))
+
+    def _by_bulk(self, request: Request) -> Reply:
+        sent = self.sent.get(request.query.get("messages_outbox_id", ""))
+        if sent is None:  # [N]
+            return _error(404, "404-1", "یافت نشد")
+        state = {"messages_outbox_id": sent.received.id, "state_id": sent.state_id, "state": "finish"}
+        return Reply(200, _envelope(state, "انجام شد", "200-1"))
+
+    def _patterns(self, request: Request) -> Reply:
+        entries = [
+            {
+                "pattern_code": code,
+                "title": p.title,
+                "pattern_message": p.body,
+                "pattern_status": p.status,
+                "delimiter": "%",
+            }
+            for code, p in self.patterns.items()
+        ]
+        size = min(int(request.query.get("per_page", 10)), 100)
+        return Reply(200, _page(entries, int(request.query.get("page", 1)), size))
+
+    def _credit(self, _: Request) -> Reply:
+        return Reply(200, _envelope({"credit": self.credit, "gift": 0}, "انجام شد", "200-1"))
+
+
+def _check(body: dict[str, Any], recipients: Any) -> Reply | None:
+    """The documented validation; None if there is nothing to complain of."""
+    required = {"from_number": str, "params": dict}
+    if body.get("sending_type") == "pattern":
+        required |= {"code": str, "recipients": list}
+    elif body.get("sending_type") == "webservice":
+        required |= {"message": str}
+    else:
+        return _invalid(sending_type="گزینه انتخاب شده sending_type صحیح نمی باشد")
+    wrong = {
+        name: f"تکمیل گزینه {name} الزامی است"
+        for name, kind in required.items()
+        if not isinstance(body.get(name), kind) or body[name] == ""
+    }
+    if not wrong and not re.fullmatch(r"\+98\w{3,17}", body["from_number"]):
+        wrong["from_number"] = "گزینه انتخاب شده from_number صحیح نمی باشد"
+    if not isinstance(recipients, list) or len(recipients) != 1:
+        wrong["recipients"] = "تکمیل گزینه recipients الزامی است"
+    elif not re.fullmatch(r"\+989\d{9}", str(recipients[0]), re.ASCII):
+        wrong["recipients.0"] = "گزینه انتخاب شده recipients.0 صحیح نمی باشد"
+    if len(body.get("message", "")) > 1400:
+        wrong["message"] = "گزینه پیام بیش از حد بلند است"
+    return _invalid(**wrong) if wrong else None
+
+
+def _envelope(data: Any, message: str, code: str, *, status: bool = True) -> dict[str, Any]:
+    meta = {"status": status, "message": message, "message_parameters": [], "message_code": code}
+    return {"data": data, "meta": meta if status else {**meta, "errors": {}}}
+
+
+def _error(status: int, code: str, message: str) -> Reply:
+    return Reply(status, _envelope(None, message, code, status=False))
+
+
+def _invalid(**errors: str) -> Reply:
+    message = next(iter(errors.values())) + (f" (و {len(errors) - 1} خطای دیگر)" if len(errors) > 1 else "")
+    reply = _error(422, "400-2", message)
+    reply.body["meta"]["errors"] = {name: [text] for name, text in errors.items()}
+    return reply
+
+
+def _page(entries: list[Any], page: int, size: int) -> dict[str, Any]:
+    body = _envelope(entries[(page - 1) * size : page * size], "انجام شد", "200-1")
+    last = max(1, -(-len(entries) // size))
+    body["meta"] |= {"current_page": page, "last_page": last, "per_page": size, "total": len(entries)}
+    return body
