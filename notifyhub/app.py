@@ -14,6 +14,8 @@ from notifyhub.database import connections, rotation
 from notifyhub.extensions import cors, db, migrate
 from notifyhub.notifiers import views as notifiers
 from notifyhub.delivery import models as delivery_models  # noqa: F401
+from notifyhub.delivery import commands as delivery_commands
+from notifyhub.delivery import queue
 from notifyhub.messages import models as message_models  # noqa: F401
 from notifyhub.patterns import views as patterns
 from notifyhub.settings import views as settings
@@ -32,6 +34,7 @@ COMMANDS = (
     auth_commands.tokens,
     auth_commands.list_permissions,
     rotation.keys,
+    delivery_commands.worker,
 )
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
@@ -48,7 +51,7 @@ def create_app(environment: Mapping[str, str] | None = None) -> Flask:
     connections.init_app(app)
     migrate.init_app(app, db, directory=str(MIGRATIONS))
     logs.init_app(app)
-    for part in (requests, errors):
+    for part in (requests, errors, queue):
         part.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -1,5 +1,6 @@
 """The extensions, not yet bound to an application."""
 
+from celery import Celery
 from flask_cors import CORS
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -12,3 +13,4 @@ db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 migrate = Migrate(compare_type=True, render_as_batch=True)
 limiter = Limiter(lambda: "")
 cors = CORS()
+celery = Celery("notifyhub", set_as_current=False)

@@ -103,6 +103,7 @@ def upgrade() -> None:
         sa.Column("error_detail", TEXT),
         sa.Column("rounds", sa.Integer(), nullable=False),
         sa.Column("next_attempt_at", MOMENT),
+        sa.Column("enqueued_at", MOMENT),
         sa.Column("lease", sa.String(32)),
         sa.Column("lease_until", MOMENT),
         sa.Column("report_due_at", MOMENT),
@@ -125,6 +126,13 @@ def upgrade() -> None:
     op.create_index("ix_messages_report_due", "messages", ["report_due_at"])
     op.create_index("ix_messages_status", "messages", ["status", "id"])
     op.create_index("ix_messages_test", "messages", ["is_test", "id"])
+    op.create_index(
+        "ix_messages_unerased",
+        "messages",
+        ["created_at"],
+        postgresql_where=sa.text("recipient <> ''"),
+        sqlite_where=sa.text("recipient <> ''"),
+    )
 
     op.create_table(
         "attempts",

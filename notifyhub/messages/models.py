@@ -4,7 +4,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from notifyhub.database import columns
@@ -59,7 +69,7 @@ class Message(Stamped):
     `home_notifier_id` is the notifier that each round begins with, `notifier_id` the one that took the message (until
     then the same). `next_attempt_at` is when a worker may claim it, null when nothing is to be done; while
     `lease_until` lies ahead, the worker whose `lease` it is has it. `report_due_at` is when the provider is asked next
-    for a delivery report.
+    for a delivery report. `enqueued_at` is when the sweep last woke a worker for it.
     """
 
     __tablename__ = "messages"
@@ -74,6 +84,12 @@ class Message(Stamped):
         Index("ix_messages_pattern", "pattern_id", "id"),
         Index("ix_messages_test", "is_test", "id"),
         Index("ix_messages_created", "created_at", "id"),
+        Index(
+            "ix_messages_unerased",
+            "created_at",
+            postgresql_where=text("recipient <> ''"),
+            sqlite_where=text("recipient <> ''"),
+        ),
         NEVER_AGAIN,
     )
 
@@ -106,6 +122,7 @@ class Message(Stamped):
 
     rounds: Mapped[int] = mapped_column(Integer, default=0)
     next_attempt_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
+    enqueued_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
     lease: Mapped[str | None] = mapped_column(String(32))
     lease_until: Mapped[datetime | None] = mapped_column(UTC_TIME)
     report_due_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
