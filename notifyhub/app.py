@@ -12,6 +12,8 @@ from notifyhub.auth import guard, throttle
 from notifyhub.auth import views as auth
 from notifyhub.database import connections, rotation
 from notifyhub.delivery import models as delivery_models  # noqa: F401
+from notifyhub.delivery import commands as delivery_commands
+from notifyhub.delivery import queue
 from notifyhub.extensions import cors, db, migrate
 from notifyhub.messages import views as messages
 from notifyhub.notifiers import views as notifiers
@@ -37,6 +39,7 @@ COMMANDS = (
     auth_commands.list_permissions,
     seeding.notifiers,
     rotation.keys,
+    delivery_commands.worker,
 )
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
@@ -53,7 +56,7 @@ def create_app(environment: Mapping[str, str] | None = None) -> Flask:
     connections.init_app(app)
     migrate.init_app(app, db, directory=str(MIGRATIONS))
     logs.init_app(app)
-    for part in (requests, errors):
+    for part in (requests, errors, queue):
         part.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -80,6 +80,9 @@ def _whole_number(least: int) -> Callable[[str], int]:
     return read
 
 
+_HTTP_URL = validate.Regexp(r"https?://[^\s/]+", error="must be an http:// or https:// URL")
+
+
 class _Flag(fields.Boolean):
     def __init__(self, **options: Any) -> None:
         super().__init__(
@@ -107,6 +110,23 @@ class _Environment(Schema):
     MAX_BODY_BYTES = fields.Function(deserialize=_whole_number(1), load_default=1024 * 1024)
     TRUSTED_PROXIES = fields.Function(deserialize=_whole_number(0), load_default=0)
     CORS_ORIGINS = fields.Function(deserialize=_commas, load_default=list)
+    BROKER_URL = fields.String(
+        validate=validate.Regexp(r"(amqps?|rediss?)://.+", error="must be an amqp:// or redis:// URL"),
+        load_default="filesystem://",
+    )
+    QUEUE_PREFIX = fields.String(
+        validate=validate.Regexp(
+            r"[A-Za-z0-9_-]{1,64}\Z", error="must be 1 to 64 ASCII letters, digits, hyphens or underscores"
+        ),
+        load_default="notifyhub",
+    )
+    LEASE_SECONDS = fields.Function(deserialize=_whole_number(1), load_default=60)
+    REPORT_DELAY = fields.Function(deserialize=_whole_number(1), load_default=10)
+    BREAKER_FAILURES = fields.Function(deserialize=_whole_number(1), load_default=5)
+    BREAKER_REST = fields.Function(deserialize=_whole_number(1), load_default=30)
+    IPPANEL_URL = fields.String(validate=_HTTP_URL, load_default=None)
+    MELIPAYAMAK_URL = fields.String(validate=_HTTP_URL, load_default=None)
+    SMTP_VERIFY = _Flag(load_default=True)
     LOG_FORMAT = fields.String(
         validate=validate.OneOf(("json", "console"), error="must be json or console"), load_default="console"
     )

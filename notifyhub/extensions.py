@@ -1,5 +1,6 @@
 """The extensions, not yet bound to an application."""
 
+from celery import Celery
 from flask_cors import CORS
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
@@ -9,3 +10,4 @@ from notifyhub.database.base import Base
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 migrate = Migrate(compare_type=True, render_as_batch=True)
 cors = CORS()
+celery = Celery("notifyhub", set_as_current=False)

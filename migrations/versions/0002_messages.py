@@ -103,6 +103,7 @@ def upgrade() -> None:
         sa.Column("error_detail", TEXT),
         sa.Column("rounds", sa.Integer(), nullable=False),
         sa.Column("next_attempt_at", MOMENT),
+        sa.Column("enqueued_at", MOMENT),
         sa.Column("lease", sa.String(32)),
         sa.Column("lease_until", MOMENT),
         sa.Column("report_due_at", MOMENT),
@@ -130,6 +131,13 @@ def upgrade() -> None:
             postgresql_where=given,
             sqlite_where=given,
         )
+    op.create_index(
+        "ix_messages_unerased",
+        "messages",
+        ["created_at"],
+        postgresql_where=sa.text("recipient <> ''"),
+        sqlite_where=sa.text("recipient <> ''"),
+    )
 
     op.create_table(
         "attempts",

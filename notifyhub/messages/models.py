@@ -75,7 +75,8 @@ class Message(Stamped):
     `home_notifier_id` is the notifier that each round begins with, `notifier_id` the one that took the
     message (until then the same). `next_attempt_at` is when a worker may claim it, null when nothing is to be
     done; while `lease_until` lies ahead, the worker whose `lease` it is has it. `report_due_at` is when the
-    provider is asked next for a delivery report.
+    provider is asked next for a delivery report. `enqueued_at` is when the
+    sweep last woke a worker for it.
     """
 
     __tablename__ = "messages"
@@ -90,6 +91,12 @@ class Message(Stamped):
         _where_given("ix_messages_pattern", "pattern_id", "status", "id"),
         _where_given("ix_messages_reference", "reference", "status", "id"),
         _where_given("ix_messages_batch", "batch_id", "status", "id"),
+        Index(
+            "ix_messages_unerased",
+            "created_at",
+            postgresql_where=text("recipient <> ''"),
+            sqlite_where=text("recipient <> ''"),
+        ),
         NEVER_AGAIN,
     )
 
@@ -122,6 +129,7 @@ class Message(Stamped):
 
     rounds: Mapped[int] = mapped_column(Integer, default=0)
     next_attempt_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
+    enqueued_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
     lease: Mapped[str | None] = mapped_column(String(32))
     lease_until: Mapped[datetime | None] = mapped_column(UTC_TIME)
     report_due_at: Mapped[datetime | None] = mapped_column(UTC_TIME)

@@ -1,0 +1,84 @@
+"""Notifiers as the delivery uses them: with a backend that is ready to send."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import Connection, select
+
+from notifyhub.database.base import table_of
+from notifyhub.delivery.backends.failures import NotifierTrouble
+from notifyhub.delivery.backends.interface import Backend
+from notifyhub.delivery.backends.registry import UnknownBackend, sms_backend
+from notifyhub.delivery.backends.smtp import SMTP
+from notifyhub.delivery.backends.test import Sandbox
+from notifyhub.delivery.connections import statements
+from notifyhub.delivery.remembering import remember
+from notifyhub.messages.models import Channel
+from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
+
+_tables = {Channel.SMS: table_of(SMSNotifier), Channel.EMAIL: table_of(EmailNotifier)}
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """A notifier of a channel; `row` is its whole row, secrets in clear, and stays out of the repr."""
+
+    channel: str
+    id: int
+    name: str
+    row: Mapping[str, Any]
+    url: str | None = None
+    verify: bool = True
+
+    def __repr__(self) -> str:
+        return f"<{self.channel} notifier {self.id}>"
+
+    @cached_property
+    def backend(self) -> Any:
+        """The backend of its provider; raises a failure if its settings can't be used."""
+        if self.channel == Channel.EMAIL:
+            return SMTP(self.row, verify=self.verify)
+        try:
+            return sms_backend(self.row["backend"])(self.row["settings"], self.url)
+        except UnknownBackend as error:
+            raise NotifierTrouble("unknown_backend", str(error)) from error
+
+
+def backend_for(carrier: Carrier, *, is_test: bool) -> Any:
+    """Return the carrier's backend, or for the messages of test tokens the one that pretends; may fail."""
+    return Sandbox() if is_test else carrier.backend
+
+
+def report_batch(carrier: Carrier, *, is_test: bool) -> int:
+    """Return how many reports the provider gives at once, 0 for none."""
+    backend: Backend = backend_for(carrier, is_test=is_test)
+    return backend.report_batch
+
+
+def carrier(channel: str, id: int, version: datetime | None) -> Carrier | None:
+    """Return a notifier, of which `version` says when it last changed; None if it is gone.
+
+    Decrypting its settings takes longer than a statement.
+    """
+
+    def load() -> Carrier | None:
+        with statements() as connection:
+            return carriers(connection, channel, [id]).get(id)
+
+    return remember(channel, id, version, load)
+
+
+def carriers(connection: Connection, channel: str, ids: Iterable[int]) -> dict[int, Carrier]:
+    """Return those of the notifiers that there are, by id."""
+    table = _tables[Channel(channel)]
+    rows = connection.execute(select(table).where(table.c.id.in_(list(ids)))).mappings()
+    return {row["id"]: _made(channel, dict(row)) for row in rows}
+
+
+def _made(channel: str, row: dict[str, Any]) -> Carrier:
+    url = current_app.config.get(f"{row['backend'].upper()}_URL") if channel == Channel.SMS else None
+    return Carrier(channel, row["id"], row["name"], row, url, current_app.config["SMTP_VERIFY"])

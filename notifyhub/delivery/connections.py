@@ -1,0 +1,55 @@
+"""Connections of the workers: taken for a statement, never held while a provider is talked to."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from flask import current_app
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from notifyhub.database.connections import AUTOCOMMIT
+from notifyhub.extensions import db
+
+T = TypeVar("T")
+
+LONGEST_PAUSE = 1.0
+
+
+def is_postgresql() -> bool:
+    """Tell whether a statement may change several tables at once, by common table expressions."""
+    return db.engine.dialect.name == "postgresql"
+
+
+@contextmanager
+def statements() -> Iterator[Connection]:
+    """Give a connection on which every statement stands for itself."""
+    with db.engines[AUTOCOMMIT].connect() as connection:
+        yield connection
+
+
+@contextmanager
+def transaction() -> Iterator[Connection]:
+    """Give a connection in a transaction, which is committed at the end."""
+    with db.engine.begin() as connection:
+        yield connection
+
+
+def persist(work: Callable[[], T], seconds: float) -> T:
+    """Return what `work` returns, which is tried again for some seconds while the database can't be reached.
+
+    A connection may be lost after a statement was done and before that was known, so `work` must be such that
+    doing it twice is as doing it once.
+    """
+    deadline, pause = time.monotonic() + seconds, 0.05
+    while True:
+        try:
+            return work()
+        except DBAPIError as error:
+            out_of_reach = error.connection_invalidated or isinstance(error, OperationalError)
+            if not out_of_reach or time.monotonic() + pause > deadline:
+                raise
+            current_app.logger.warning("The database can't be reached: %s", type(error.orig).__name__)
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)

@@ -1,0 +1,175 @@
+"""Outcomes: what is written when an attempt, or a round, has ended."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import Connection, and_, bindparam, func, update
+
+from notifyhub.database.base import now, table_of
+from notifyhub.delivery import breakers
+from notifyhub.delivery.backends.failures import Failure, NotifierTrouble, Uncertain
+from notifyhub.delivery.backends.interface import SMS, Accepted
+from notifyhub.delivery.carriers import report_batch
+from notifyhub.delivery.claims import Claim
+from notifyhub.delivery.connections import is_postgresql, statements, transaction
+from notifyhub.delivery.rounds import Ending, Result
+from notifyhub.delivery.routes import Route
+from notifyhub.messages.models import Attempt, Message, Outcome, Status
+from notifyhub.text.segments import measure
+
+_m, _a = table_of(Message), table_of(Attempt)
+
+_close = (
+    update(_a)
+    .where(_a.c.id == bindparam("of_attempt"), _a.c.outcome.is_(None))
+    .values(
+        outcome=bindparam("attempt_outcome"),
+        duration_ms=bindparam("attempt_ms"),
+        error_code=bindparam("attempt_code"),
+        error_detail=bindparam("attempt_detail"),
+    )
+)
+
+_end = (
+    update(_m)
+    .where(and_(_m.c.id == bindparam("of_message"), _m.c.lease == bindparam("by")))
+    .values(
+        status=bindparam("new_status"),
+        rounds=bindparam("new_rounds"),
+        next_attempt_at=bindparam("new_next_attempt_at"),
+        error_code=bindparam("new_error_code"),
+        error_detail=bindparam("new_error_detail"),
+        sent_at=func.coalesce(bindparam("new_sent_at", type_=_m.c.sent_at.type), _m.c.sent_at),
+        lease=None,
+        lease_until=None,
+        updated_at=bindparam("at"),
+    )
+    .returning(_m.c.id)
+)
+
+_take = _end.values(
+    notifier_id=bindparam("of_notifier"),
+    notifier_name=bindparam("new_notifier_name"),
+    provider_message_id=bindparam("new_provider_message_id"),
+    report_due_at=bindparam("new_report_due_at"),
+    reports_asked=0,
+    text=func.coalesce(bindparam("new_text", type_=_m.c.text.type), _m.c.text),
+    encoding=func.coalesce(bindparam("new_encoding", type_=_m.c.encoding.type), _m.c.encoding),
+    segments=func.coalesce(bindparam("new_segments", type_=_m.c.segments.type), _m.c.segments),
+)
+
+_close_and_end = _end.add_cte(_close.cte("closed"))
+_close_and_take = _take.add_cte(_close.cte("closed"))
+_close_take_and_forget = _close_and_take.add_cte(breakers.well.cte("well"))
+
+
+@dataclass(frozen=True)
+class Try:
+    """An attempt that has ended: its id, the route it took, how it ended, in how many milliseconds."""
+
+    id: int
+    route: Route
+    result: Result
+    ms: int
+
+
+def record(claim: Claim, attempt: Try) -> None:
+    """Write how an attempt ended after which the round goes on."""
+    with statements() as connection:
+        connection.execute(_close, _attempt_values(attempt))
+        _judge(connection, claim, attempt)
+
+
+def finish(claim: Claim, ending: Ending) -> bool:
+    """Write what a round came to whose attempts are all recorded; False if the lease was lost."""
+    with statements() as connection:
+        return connection.execute(_end, _message_values(claim, ending)).first() is not None
+
+
+def finish_with(claim: Claim, ending: Ending, attempt: Try) -> bool:
+    """Write how the last attempt ended and what the round came to, together; False if the lease was lost.
+
+    An accepted message shows who took it and what that was given.
+    """
+    values = _attempt_values(attempt) | _message_values(claim, ending)
+    if isinstance(attempt.result, Accepted):
+        values |= _taken_values(claim, attempt, attempt.result, values["at"])
+        if claim.is_test:
+            return _apply(_close_and_take, (_close, _take), values)
+        return _apply(_close_take_and_forget, (_close, breakers.well, _take), values)
+    done = _apply(_close_and_end, (_close, _end), values)
+    with statements() as connection:
+        _judge(connection, claim, attempt)
+    return done
+
+
+def _apply(whole: Any, steps: tuple[Any, ...], values: dict[str, Any]) -> bool:
+    """Execute the whole in one statement, or where the database can't its steps in one transaction."""
+    if is_postgresql():
+        with statements() as connection:
+            return connection.execute(whole, values).first() is not None
+    with transaction() as connection:
+        *others, last = steps
+        for step in others:
+            connection.execute(step, values)
+        return connection.execute(last, values).first() is not None
+
+
+def _judge(connection: Connection, claim: Claim, attempt: Try) -> None:
+    """Count a notifier's failure, or forget its failures; messages of test tokens say nothing about it."""
+    if claim.is_test or attempt.route.refusal:
+        return
+    carrier = attempt.route.carrier
+    if isinstance(attempt.result, NotifierTrouble):
+        breakers.count_failure(connection, carrier.channel, carrier.id)
+    elif not isinstance(attempt.result, Uncertain):
+        connection.execute(breakers.well, {"of_channel": carrier.channel, "of_notifier": carrier.id})
+
+
+def _attempt_values(attempt: Try) -> dict[str, Any]:
+    failure = attempt.result if isinstance(attempt.result, Failure) else None
+    return {
+        "of_attempt": attempt.id,
+        "attempt_outcome": failure.outcome if failure else Outcome.ACCEPTED,
+        "attempt_ms": attempt.ms,
+        "attempt_code": failure and failure.code,
+        "attempt_detail": failure and failure.detail,
+    }
+
+
+def _message_values(claim: Claim, ending: Ending) -> dict[str, Any]:
+    at = now()
+    return {
+        "of_message": claim.id,
+        "by": claim.lease,
+        "at": at,
+        "new_status": ending.status,
+        "new_rounds": ending.rounds,
+        "new_sent_at": at if ending.status == Status.SENT else None,
+        # Not beyond its expiry, so that the sweep finds it then.
+        "new_next_attempt_at": ending.next_attempt_at and min(ending.next_attempt_at, claim.expires_at),
+        "new_error_code": ending.error and ending.error.code,
+        "new_error_detail": ending.error and ending.error.detail,
+    }
+
+
+def _taken_values(claim: Claim, attempt: Try, accepted: Accepted, at: datetime) -> dict[str, Any]:
+    carrier, content = attempt.route.carrier, attempt.route.content
+    values: dict[str, Any] = {
+        "of_channel": claim.channel,
+        "of_notifier": carrier.id,
+        "new_notifier_name": carrier.name,
+        "new_provider_message_id": accepted.provider_message_id,
+        "new_report_due_at": None,
+        "new_text": None,
+        "new_encoding": None,
+        "new_segments": None,
+    }
+    if report_batch(carrier, is_test=claim.is_test):
+        values["new_report_due_at"] = at + timedelta(seconds=current_app.config["REPORT_DELAY"])
+    if isinstance(content, SMS) and content.text != claim.text:
+        encoding, segments = measure(content.text)
+        values |= {"new_text": content.text, "new_encoding": encoding, "new_segments": segments}
+    return values

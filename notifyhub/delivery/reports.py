@@ -1,0 +1,137 @@
+"""Delivery reports: providers are asked in batches, at growing intervals, what became of sent messages."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import bindparam, select, update
+
+from notifyhub.database.base import now, table_of
+from notifyhub.delivery.backends.failures import Failure
+from notifyhub.delivery.backends.interface import Backend, Report
+from notifyhub.delivery.backends.test import Sandbox
+from notifyhub.delivery.carriers import carriers
+from notifyhub.delivery.connections import statements, transaction
+from notifyhub.messages.models import Message, Status
+
+_m = table_of(Message)
+
+BATCH = 1000
+TOGETHER = 100
+"""So many messages of one notifier are asked for in one task."""
+
+LONGEST = timedelta(hours=6)
+"""Between two questions about one message; each interval is twice the one before, up to this."""
+GIVEN_UP = timedelta(hours=72)
+"""After the sending; what has not been reported until then stays `sent`."""
+
+_due = (
+    select(_m.c.id, _m.c.channel, _m.c.notifier_id, _m.c.is_test, _m.c.sent_at, _m.c.reports_asked)
+    .where(_m.c.status == Status.SENT, _m.c.report_due_at <= bindparam("at", type_=_m.c.sent_at.type))
+    .order_by(_m.c.report_due_at)
+    .limit(BATCH)
+)
+_postpone = (
+    update(_m)
+    .where(_m.c.id == bindparam("of_message"))
+    .values(
+        report_due_at=bindparam("next"),
+        reports_asked=_m.c.reports_asked + 1,
+        updated_at=_m.c.updated_at,
+    )
+)
+_sent = select(_m.c.id, _m.c.channel, _m.c.notifier_id, _m.c.is_test, _m.c.provider_message_id).where(
+    _m.c.status == Status.SENT, _m.c.provider_message_id.is_not(None)
+)
+_tell = (
+    update(_m)
+    # Neither a status that has moved on nor a sending that came later is touched.
+    .where(
+        _m.c.id == bindparam("of_message"),
+        _m.c.status == Status.SENT,
+        _m.c.provider_message_id == bindparam("sent_as"),
+    )
+    .values(
+        status=bindparam("new_status"),
+        delivered_at=bindparam("new_delivered_at"),
+        error_code=bindparam("new_error_code"),
+        error_detail=bindparam("new_error_detail"),
+        report_due_at=None,
+    )
+)
+
+
+def claim_due() -> list[list[int]]:
+    """Return the messages whose reports are due, each list of one notifier.
+
+    The next question is put off to its time in the same step, so that no other worker asks now, and what this
+    one fails to learn is asked then.
+    """
+    at = now()
+    with statements() as connection:  # without the lock that SQLite's transactions begin with
+        if connection.execute(_due.limit(1), {"at": at}).first() is None:
+            return []
+    with transaction() as connection:
+        rows = connection.execute(_due.with_for_update(skip_locked=True), {"at": at}).all()
+        if rows:
+            connection.execute(_postpone, [{"of_message": row.id, "next": _next(row, at)} for row in rows])
+    lists = [[row.id for row in group] for _, group in groupby(sorted(rows, key=_notifier), _notifier)]
+    return [ids[start : start + TOGETHER] for ids in lists for start in range(0, len(ids), TOGETHER)]
+
+
+def fetch(ids: Sequence[int]) -> None:
+    """Ask providers what became of some messages, and write it down."""
+    with statements() as connection:
+        rows = sorted(connection.execute(_sent.where(_m.c.id.in_(ids))).all(), key=_notifier)
+    for (channel, notifier_id, is_test), group in groupby(rows, _notifier):
+        with statements() as connection:
+            carrier = carriers(connection, channel, [notifier_id]).get(notifier_id)
+        if carrier is None and not is_test:
+            continue  # nobody is left to ask
+        try:
+            _ask(Sandbox() if is_test else carrier.backend, list(group))
+        except Failure as failure:
+            current_app.logger.warning("No delivery reports from %s: %s", carrier, failure)
+
+
+def _ask(backend: Backend, rows: Sequence[Any]) -> None:
+    size = backend.report_batch
+    for start in range(0, len(rows) if size else 0, size or 1):
+        batch = rows[start : start + size]
+        reports = backend.reports([row.provider_message_id for row in batch])
+        told = [
+            _telling(row, report)
+            for row in batch
+            if (report := reports.get(row.provider_message_id)) and report.state != "pending"
+        ]
+        if told:
+            with transaction() as connection:
+                connection.execute(_tell, told)
+
+
+def _telling(row: Any, report: Report) -> dict[str, Any]:
+    delivered = report.state == "delivered"
+    return {
+        "of_message": row.id,
+        "sent_as": row.provider_message_id,
+        "new_status": Status.DELIVERED if delivered else Status.UNDELIVERED,
+        "new_delivered_at": now() if delivered else None,
+        "new_error_code": report.code,
+        "new_error_detail": report.detail or None,
+    }
+
+
+def _next(row: Any, at: datetime) -> datetime | None:
+    """Return when to ask again; None if the report that is asked for now is the last."""
+    end: datetime = row.sent_at + GIVEN_UP
+    if at >= end:
+        return None
+    first = timedelta(seconds=current_app.config["REPORT_DELAY"])
+    doublings = min(row.reports_asked + 1, 32)
+    return min(at + min(first * 2**doublings, LONGEST), end)
+
+
+def _notifier(row: Any) -> tuple[str, int, bool]:
+    return row.channel, row.notifier_id, row.is_test

@@ -1,0 +1,66 @@
+"""Retention: what messages say and to whom is erased some days after they were made; that they were stays."""
+
+from datetime import timedelta
+
+from sqlalchemy import delete, select, text, update
+
+from notifyhub.database.base import now, table_of
+from notifyhub.delivery import policies
+from notifyhub.delivery.claims import LIVE
+from notifyhub.delivery.connections import transaction
+from notifyhub.messages.models import Attempt, IdempotencyKey, Message, MessageAttachment
+
+_m, _a = table_of(Message), table_of(Attempt)
+_files, _keys = table_of(MessageAttachment), table_of(IdempotencyKey)
+
+BATCH = 500
+KEYS_KEPT = timedelta(hours=24)
+
+ERASED = {
+    "recipient": "",  # by which an erased message is known
+    "args": None,
+    "subject": None,
+    "text": None,
+    "html": None,
+    "reply_to": None,
+    "client_metadata": {},
+    "error_detail": None,  # a provider may repeat the recipient
+}
+
+
+def erase() -> int:
+    """Erase the contents of messages older than the delivery settings say; return how many.
+
+    Those that still have to go out are kept.
+    """
+    before = now() - timedelta(days=policies.in_force().retention_days)
+    old = (
+        select(_m.c.id)
+        # As text, so that the index of what is not yet erased serves.
+        .where(_m.c.created_at < before, text("recipient <> ''"), _m.c.status.not_in(LIVE))
+        .order_by(_m.c.created_at)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    count = 0
+    while True:
+        with transaction() as connection:
+            ids = list(connection.scalars(old))
+            connection.execute(update(_m).where(_m.c.id.in_(ids)).values(ERASED))
+            connection.execute(update(_a).where(_a.c.message_id.in_(ids)).values(error_detail=None))
+            connection.execute(delete(_files).where(_files.c.message_id.in_(ids)))
+        count += len(ids)
+        if len(ids) < BATCH:
+            return count
+
+
+def purge_keys() -> int:
+    """Forget the idempotency keys that are older than their 24 hours; return how many."""
+    old = select(_keys.c.id).where(_keys.c.created_at < now() - KEYS_KEPT).limit(BATCH)
+    count = 0
+    while True:
+        with transaction() as connection:
+            forgotten = connection.execute(delete(_keys).where(_keys.c.id.in_(old))).rowcount
+        count += forgotten
+        if forgotten < BATCH:
+            return count

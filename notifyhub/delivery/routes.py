@@ -1,0 +1,145 @@
+"""Routes: the notifiers by which a message can go, and what each of them is given to send."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from notifyhub.database.base import table_of
+from notifyhub.delivery import policies
+from notifyhub.delivery.backends.failures import NotServedHere
+from notifyhub.delivery.backends.interface import SMS, Attachment, Email
+from notifyhub.delivery.backends.mime import parse_address
+from notifyhub.delivery.carriers import Carrier, carrier, carriers
+from notifyhub.delivery.claims import Claim
+from notifyhub.delivery.connections import statements
+from notifyhub.delivery.remembering import remember
+from notifyhub.messages.models import Channel, MessageAttachment
+from notifyhub.patterns.models import SMSPattern, Status
+from notifyhub.text.placeholders import FilledTemplate, InvalidArguments, Template
+
+_p, _f = table_of(SMSPattern), table_of(MessageAttachment)
+_own_pattern = select(_p.c.code, _p.c.body).where(_p.c.id == bindparam("pattern"))
+_own_body = select(_p.c.body).where(_p.c.id == bindparam("pattern"))
+_patterns_like = select(_p.c.notifier_id, _p.c.code, _p.c.body).where(
+    _p.c.name == bindparam("name"), _p.c.status == Status.APPROVED
+)
+_files = (
+    select(_f.c.filename, _f.c.content_type, _f.c.content)
+    .where(_f.c.message_id == bindparam("of_message"))
+    .order_by(_f.c.id)
+)
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A pattern: its code at the provider, and its body."""
+
+    code: str
+    template: Template
+
+
+@dataclass(frozen=True)
+class Route:
+    """A notifier and what it is given to send; a `refusal` where it can't be given that, though it should."""
+
+    carrier: Carrier
+    content: SMS | Email | None = None
+    refusal: NotServedHere | None = None
+
+
+def home_route(claim: Claim) -> Route | None:
+    """Return the route by the message's own notifier; None if that is gone."""
+    home = carrier(claim.channel, claim.home_notifier_id, claim.home_version)
+    if home is None:
+        return None
+    if claim.channel == Channel.EMAIL:
+        with statements() as connection:
+            return Route(home, _email(connection, claim, home, home))
+    if claim.pattern_id is None:
+        return Route(home, _plain(claim))
+    pattern = remember("pattern", claim.pattern_id, claim.pattern_version, lambda: _own(claim))
+    if pattern is None:
+        return Route(home, refusal=NotServedHere("unknown_pattern", "The pattern was deleted."))
+    try:
+        return Route(home, _from_pattern(claim, pattern.code, _filled(claim, pattern.template)))
+    except InvalidArguments as error:
+        return Route(home, refusal=NotServedHere("pattern_mismatch", str(error)))
+
+
+def backup_routes(claim: Claim, home: Carrier | None) -> list[Route]:
+    """Return the routes by the backups that can serve the message, in the order of the delivery settings."""
+    wanted = policies.in_force().backups[claim.channel]
+    ids = [each for each in dict.fromkeys(wanted) if each != claim.home_notifier_id]
+    if not ids:
+        return []
+    contents: Mapping[int, SMS | Email]
+    with statements() as connection:
+        found = carriers(connection, claim.channel, ids)
+        backups = [found[each] for each in ids if each in found]
+        if claim.channel == Channel.EMAIL:
+            contents = {backup.id: _email(connection, claim, home or backup, backup) for backup in backups}
+        elif claim.pattern_id is None:
+            contents = {backup.id: _plain(claim) for backup in backups}
+        else:
+            contents = _carried(connection, claim, backups)
+    return [Route(backup, contents[backup.id]) for backup in backups if backup.id in contents]
+
+
+def _plain(claim: Claim) -> SMS:
+    return SMS(claim.recipient, claim.text or "")
+
+
+def _from_pattern(claim: Claim, code: str, filled: FilledTemplate) -> SMS:
+    return SMS(claim.recipient, filled.text, code, filled.as_list(), filled.as_mapping())
+
+
+def _own(claim: Claim) -> Pattern | None:
+    with statements() as connection:
+        row = connection.execute(_own_pattern, {"pattern": claim.pattern_id}).first()
+    return Pattern(row.code, Template.parse(row.body)) if row else None
+
+
+def _filled(claim: Claim, template: Template) -> FilledTemplate:
+    return template.fill([] if claim.args is None else claim.args)
+
+
+def _carried(connection: Connection, claim: Claim, backups: Sequence[Carrier]) -> dict[int, SMS]:
+    """Return by notifier what its own approved pattern of the same name makes of the arguments, if it can."""
+    own = connection.scalar(_own_body, {"pattern": claim.pattern_id})
+    named = _patterns_like.where(_p.c.notifier_id.in_([backup.id for backup in backups]))
+    contents = {}
+    for notifier_id, code, body in connection.execute(named, {"name": claim.pattern_name}):
+        template = Template.parse(body)
+        try:
+            if own is None:
+                filled = _filled(claim, template)
+            else:
+                filled = _filled(claim, Template.parse(own)).carry_to(template)
+        except InvalidArguments:
+            continue
+        contents[notifier_id] = _from_pattern(claim, code, filled)
+    return contents
+
+
+def _email(connection: Connection, claim: Claim, home: Carrier, sender: Carrier) -> Email:
+    files = connection.execute(_files, {"of_message": claim.id})
+    return Email(
+        to=claim.recipient,
+        from_email=sender.row["from_email"],
+        subject=claim.subject or "",
+        message_id=_message_id(claim, home),
+        text=claim.text or "",
+        html=claim.html or "",
+        reply_to=claim.reply_to,
+        attachments=[Attachment(*file) for file in files],
+    )
+
+
+def _message_id(claim: Claim, home: Carrier) -> str:
+    """Return the mail's Message-ID, which is the same at every attempt, so that mail servers can tell."""
+    sender: Any = parse_address(home.row["from_email"])
+    unique = uuid.uuid5(uuid.NAMESPACE_OID, f"{claim.id} {claim.created_at.isoformat()}")
+    return f"<{unique}@{sender.domain if sender else 'notifyhub.invalid'}>"

@@ -1,0 +1,157 @@
+"""The sweep: what is due and nobody has looked after, found in the rows.
+
+Any number of sweeps may run at once: each takes rows that no other one holds.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, or_, select, update
+
+from notifyhub.database.base import now, table_of
+from notifyhub.delivery import policies, queue
+from notifyhub.delivery.backends.failures import Uncertain
+from notifyhub.delivery.claims import LIVE, due
+from notifyhub.delivery.connections import statements, transaction
+from notifyhub.delivery.rounds import Ending, ending
+from notifyhub.messages.models import Attempt, Message, Outcome, Status
+
+_m, _a = table_of(Message), table_of(Attempt)
+
+BATCH = 500
+MOST_WAITING = 5000
+"""Of calls in the queue; beyond it the workers have enough to do, and a message waits in its row."""
+
+FRESH = timedelta(seconds=10)
+"""The time in which a message that was just stored is left to the call that went out with it."""
+PATIENCE = timedelta(seconds=30)
+"""The time after which a call is taken for lost."""
+
+WORKER_LOST = Uncertain("worker_lost", "The worker stopped before the outcome was known.")
+
+Rows = Sequence[Any]
+
+_take = select(_m.c.id, _m.c.rounds, _m.c.expires_at).order_by(_m.c.next_attempt_at)
+_at = bindparam("at", type_=_m.c.created_at.type)
+_lost = and_(
+    _m.c.status.in_(LIVE), _m.c.next_attempt_at <= _at, _m.c.lease_until.is_not(None), _m.c.lease_until <= _at
+)
+_over = and_(due(_at), _m.c.expires_at <= _at)
+_waiting = and_(
+    due(_at),
+    _m.c.expires_at > _at,
+    or_(_m.c.status != Status.QUEUED, _m.c.next_attempt_at <= bindparam("fresh", type_=_at.type)),
+    or_(
+        _m.c.enqueued_at.is_(None),
+        _m.c.enqueued_at < _m.c.next_attempt_at,
+        _m.c.enqueued_at <= bindparam("patient", type_=_at.type),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Swept:
+    """How many messages a sweep recovered from dead workers, expired, and woke workers for."""
+
+    recovered: int
+    expired: int
+    enqueued: int
+
+
+def sweep() -> Swept:
+    """Recover, expire and enqueue what is due, batch after batch."""
+    return Swept(_in_batches(_lost, _recover), _in_batches(_over, _expire), _enqueue())
+
+
+def _in_batches(condition: ColumnElement[bool], work: Callable[[Connection, Rows, datetime], None]) -> int:
+    """Do `work` on all rows of a condition; return how many there were."""
+    count = 0
+    rows: Rows = []
+    while (not count or len(rows) == BATCH) and _any(condition):
+        at = now()
+        with transaction() as connection:
+            taken = _take.where(condition).limit(BATCH).with_for_update(skip_locked=True)
+            rows = connection.execute(taken, _moments(at)).all()
+            if not rows:
+                break
+            work(connection, rows, at)
+        count += len(rows)
+    return count
+
+
+def _any(condition: ColumnElement[bool]) -> bool:
+    """Tell whether there are rows, without the lock that SQLite's transactions begin with."""
+    with statements() as connection:
+        return connection.execute(_take.where(condition).limit(1), _moments(now())).first() is not None
+
+
+def _recover(connection: Connection, rows: Rows, at: datetime) -> None:
+    """End the rounds of workers that died: an attempt without an outcome is uncertain."""
+    running = _a.c.message_id.in_([row.id for row in rows]) & _a.c.outcome.is_(None)
+    lost = {"outcome": Outcome.UNCERTAIN, "error_code": WORKER_LOST.code, "error_detail": WORKER_LOST.detail}
+    closed = update(_a).where(running).values(lost).returning(_a.c.message_id)
+    uncertain = set(connection.scalars(closed))
+    policy = policies.in_force().policy
+    for row in rows:
+        if row.id in uncertain:
+            end = ending([WORKER_LOST], [], row.rounds, policy, at)
+        else:  # it died between two attempts: the round begins anew
+            end = Ending(Status.SENDING, row.rounds, None, at)
+        released = {
+            "status": end.status,
+            "rounds": end.rounds,
+            "next_attempt_at": end.next_attempt_at and min(end.next_attempt_at, row.expires_at),
+            "error_code": end.error and end.error.code,
+            "error_detail": end.error and end.error.detail,
+        }
+        connection.execute(
+            update(_m)
+            .where(_m.c.id == row.id)
+            .values(**released, lease=None, lease_until=None, updated_at=at)
+        )
+
+
+def _expire(connection: Connection, rows: Rows, at: datetime) -> None:
+    """End messages whose time is over."""
+    ended = {"status": Status.EXPIRED, "next_attempt_at": None, "updated_at": at}
+    connection.execute(update(_m).where(_m.c.id.in_([row.id for row in rows])).values(ended))
+
+
+def _enqueue() -> int:
+    """Wake workers for what waits, but no more than they can soon take up."""
+    count = 0
+    while _any(_waiting):
+        depth = queue.publisher().depth(queue.MESSAGES)
+        room = 0 if depth is None else min(BATCH, MOST_WAITING - depth)
+        ids = _mark(room) if room > 0 else []
+        if not ids:
+            break
+        if not queue.enqueue(ids):
+            _unmark(ids)
+            break
+        count += len(ids)
+    return count
+
+
+def _mark(most: int) -> list[int]:
+    at = now()
+    with transaction() as connection:
+        ids = _take.where(_waiting).limit(most).with_for_update(skip_locked=True)
+        taken = [row.id for row in connection.execute(ids, _moments(at))]
+        connection.execute(_marking(taken, at))
+    return taken
+
+
+def _unmark(ids: list[int]) -> None:
+    with statements() as connection:
+        connection.execute(_marking(ids, None))
+
+
+def _marking(ids: list[int], at: datetime | None) -> Update:
+    return update(_m).where(_m.c.id.in_(ids)).values(enqueued_at=at, updated_at=_m.c.updated_at)
+
+
+def _moments(at: datetime) -> dict[str, datetime]:
+    return {"at": at, "fresh": at - FRESH, "patient": at - PATIENCE}

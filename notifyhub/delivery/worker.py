@@ -1,0 +1,115 @@
+"""The worker: Celery in one process, whose threads spend their time waiting for providers."""
+
+import logging
+import threading
+import time
+from typing import Any
+
+from celery import signals
+from celery.beat import ScheduleEntry, Scheduler, Service
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from notifyhub.delivery import queue, tasks
+from notifyhub.delivery.connections import statements
+from notifyhub.delivery.queue import Call
+from notifyhub.extensions import celery
+from notifyhub.messages.models import Message
+
+CONCURRENCY = 32
+PREFETCHED = 4
+"""Calls that a worker holds for each of its threads, so that none of them waits for the broker."""
+
+
+def run(app: Flask, concurrency: int = CONCURRENCY, *, beat: bool = False) -> int:
+    """Deliver until SIGTERM or Ctrl-C, which let the attempts under way end; return the exit status.
+
+    With `beat` this worker also keeps the time for all: at least one has to. A broker or database that is not
+    there yet is waited for.
+    """
+    _log(app)
+    configure(app)
+    wait_for_database(app)
+    if beat:
+        clock = Service(celery, max_interval=1, scheduler_cls=Clock, remote_control=False)
+        threading.Thread(target=clock.start, name="beat", daemon=True).start()
+    worker = celery.Worker(
+        pool="threads",
+        concurrency=concurrency,
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    worker.start()
+    return worker.exitcode or 0
+
+
+def configure(app: Flask) -> None:
+    """Make Celery work for the application; its tasks run in the application's context."""
+    url, options = queue.broker(app)
+    prefix = app.config["QUEUE_PREFIX"]
+    celery.flask_app = app
+    celery.conf.update(
+        broker_url=url,
+        broker_transport_options=options,
+        broker_connection_timeout=4,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_heartbeat=10,
+        task_queues=[queue.named_queue(prefix, name) for name in (queue.MESSAGES, queue.UPKEEP)],
+        task_default_queue=f"{prefix}.{queue.MESSAGES}",
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        beat_schedule={task: {"task": task, "schedule": seconds} for task, seconds in tasks.PERIODS.items()},
+        worker_prefetch_multiplier=PREFETCHED,
+        worker_disable_rate_limits=True,
+        worker_enable_remote_control=False,
+        worker_detect_quorum_queues=False,
+    )
+
+
+def wait_for_database(app: Flask) -> None:
+    """Return as soon as the database answers and has its tables."""
+    words = ""
+    while True:
+        try:
+            with app.app_context(), statements() as connection:
+                connection.execute(select(Message).limit(1))
+        except SQLAlchemyError as error:
+            if words != (words := f"{type(error).__name__}: {error}".partition("\n")[0]):
+                app.logger.warning("Waiting for the database: %s", type(error).__name__)
+            time.sleep(1)
+        else:
+            return
+
+
+class Clock(Scheduler):
+    """Celery's scheduler, whose calls go out as all others do: a broker that is down stops nothing.
+
+    Nothing is written to files. Two clocks do no harm, as periodic tasks take turns at the rows.
+    """
+
+    producer = None
+
+    def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
+        """Have a task run; a call that waits until the next one is due is dropped."""
+        with celery.flask_app.app_context():
+            call = Call(entry.task, expires=tasks.PERIODS[entry.task])
+            queue.publisher().publish([call], queue.UPKEEP)
+
+
+def _log(app: Flask) -> None:
+    """Send Celery's log where the application's goes, without a line for every task."""
+
+    def configured(**_: Any) -> None:
+        celery_log = logging.getLogger("celery")
+        celery_log.handlers[:] = logging.getLogger("notifyhub").handlers
+        celery_log.setLevel(logging.INFO)
+        celery_log.propagate = False
+        for busy in ("celery.worker.strategy", "celery.app.trace"):
+            logging.getLogger(busy).setLevel(logging.WARNING)
+
+    signals.setup_logging.connect(configured, weak=False)
