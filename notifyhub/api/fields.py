@@ -7,8 +7,10 @@ from typing import Any
 
 from marshmallow import fields, validate
 from marshmallow.exceptions import ValidationError
+from sqlalchemy import select
 
 from notifyhub.api.json import timestamp
+from notifyhub.database.base import Identified
 from notifyhub.extensions import db
 
 MAX_LENGTH = 255
@@ -118,23 +120,75 @@ class Timestamp(fields.DateTime):
         return None if value is None else timestamp(value)
 
 
-class Reference(Worded, fields.Integer):
-    """The id of another object, which must exist."""
+class List(Worded, fields.List[Any]):
+    """From `least` to `most` values of one kind. What is wrong with some of them is told by their places, from 0."""
+
+    default_error_messages = {"invalid": 'Expected a list of items but got type "{kind}".'}
+
+    def __init__(self, inner: fields.Field[Any], *, most: int, least: int = 0, **options: Any) -> None:
+        checks = [
+            validate.Length(min=least, error="Ensure this field has at least {min} elements."),
+            validate.Length(max=most, error="Ensure this field has no more than {max} elements."),
+        ]
+        super().__init__(inner, validate=checks, **options)
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise self.make_error("invalid", kind=type(value).__name__)
+        self._validate(value)  # a list that is too long is not looked into
+        return super()._deserialize(value, *args, **options)
+
+
+class Key(Worded, fields.Integer):
+    """The id of another object."""
 
     default_error_messages = {
         "incorrect_type": "Incorrect type. Expected pk value, received {kind}.",
         "does_not_exist": 'Invalid pk "{pk}" - object does not exist.',
     }
 
-    def __init__(self, model: type, **options: Any) -> None:
-        super().__init__(**options)
-        self.model = model
-
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> int:
         match = None if isinstance(value, bool | float) else re.fullmatch(r"[+-]?[0-9]+", str(value))
         if not match:
             raise self.make_error("incorrect_type", kind=type(value).__name__)
         number = int(value) if len(match[0]) < 20 else 0
-        if not 0 < number < 2**63 or db.session.get(self.model, number) is None:
+        if not 0 < number < 2**63:
             raise self.make_error("does_not_exist", pk=match[0][:40])
         return number
+
+
+class Reference(Key):
+    """The id of another object, which must exist."""
+
+    def __init__(self, model: type, **options: Any) -> None:
+        super().__init__(**options)
+        self.model = model
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> int:
+        number = super()._deserialize(value, *args, **options)
+        if db.session.get(self.model, number) is None:
+            raise self.make_error("does_not_exist", pk=str(value)[:40])
+        return number
+
+
+class References(List):
+    """Ids of other objects in an order, each of them once; the objects must exist."""
+
+    default_error_messages = {"duplicate": "{pk} stands in this list already."}
+
+    def __init__(self, model: type[Identified], *, most: int, **options: Any) -> None:
+        super().__init__(Key(), most=most, metadata={"uniqueItems": True}, **options)
+        self.model = model
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> list[int]:
+        numbers: list[int] = super()._deserialize(value, *args, **options)
+        there = set(db.session.scalars(select(self.model.id).where(self.model.id.in_(numbers))))
+        errors: dict[int, Any] = {}
+        for place, number in enumerate(numbers):
+            if number not in there:
+                errors[place] = self.inner.make_error("does_not_exist", pk=str(value[place])[:40]).messages
+            elif number in numbers[:place]:
+                errors[place] = self.make_error("duplicate", pk=number).messages
+        if errors:
+            raise ValidationError(errors)
+        return numbers

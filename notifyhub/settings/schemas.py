@@ -2,7 +2,7 @@
 
 from marshmallow import EXCLUDE, Schema, fields
 
-from notifyhub.api.fields import Integer, Reference
+from notifyhub.api.fields import Boolean, Integer, List, Reference, References
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 
 
@@ -32,3 +32,22 @@ class NotificationSettingsSchema(Schema):
     notifications_email_notifier_data = fields.Nested(NotifierDataSchema, required=True, allow_none=True)
     notifications_otp_code_len = fields.Integer(required=True)
     notifications_otp_ttl = fields.Integer(required=True)
+
+
+DAY = 86_400  # seconds
+MOST_BACKUPS = 100
+
+
+class DeliverySettingsSchema(Schema):
+    """How hard a message is tried, and through which notifiers when its own one fails."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    sms_backup_notifiers = References(SMSNotifier, most=MOST_BACKUPS, required=True)
+    email_backup_notifiers = References(EmailNotifier, most=MOST_BACKUPS, required=True)
+    max_attempts = Integer(1, 50, required=True)
+    retry_delays = List(Integer(1, DAY), least=1, most=50, required=True)
+    message_ttl = Integer(60, 30 * DAY, required=True)
+    retention_days = Integer(1, 3650, required=True)
+    resend_uncertain = Boolean(required=True)
