@@ -1,8 +1,6 @@
 """The extensions, not yet bound to an application."""
 
 from flask_cors import CORS
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 
@@ -10,5 +8,4 @@ from notifyhub.database.base import Base
 
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 migrate = Migrate(compare_type=True, render_as_batch=True)
-limiter = Limiter(lambda: "")
 cors = CORS()

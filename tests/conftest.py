@@ -1,5 +1,6 @@
 """The fixtures of all tests: both databases, an application on each, clients, real servers."""
 
+import logging
 import os
 import signal
 import socket
@@ -43,7 +44,7 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        return self.response.get_json()
+        return self.response.get_json() if self.response.data else None
 
     @property
     def headers(self) -> Any:
@@ -80,7 +81,7 @@ class Api:
 
 
 def _postgresql() -> psycopg.Connection:
-    """Return a connection to the server; without one the test is skipped, or fails where CI says it must be there."""
+    """Return a connection to the server; without one the test is skipped, or fails in CI."""
     try:
         return psycopg.connect(f"{POSTGRESQL}/postgres", autocommit=True, connect_timeout=5)
     except psycopg.OperationalError as error:
@@ -132,8 +133,14 @@ def migrated_app(environment: dict[str, str]) -> Iterator[Flask]:
     with app.app_context():
         upgrade()
     yield app
+    dispose(app)
+
+
+def dispose(app: Flask) -> None:
+    """Close the application's connections."""
     with app.app_context():
-        db.engine.dispose()
+        for engine in db.engines.values():
+            engine.dispose()
 
 
 @pytest.fixture
@@ -143,11 +150,42 @@ def app(migrated_app: Flask) -> Iterator[Flask]:
     clear(migrated_app)
 
 
+@pytest.fixture
+def other_app(app: Flask, environment: dict[str, str]) -> Iterator[Callable[..., Flask]]:
+    """Give a function that makes an application with other variables, on the same database.
+
+    Its log goes to the standard error of the test that makes it.
+    """
+    made: list[Flask] = []
+    handlers = [(log, log.handlers[:]) for log in (logging.getLogger(), logging.getLogger("notifyhub"))]
+
+    def make(**variables: str) -> Flask:
+        made.append(create_app({**environment, **variables}))
+        made[-1].testing = True
+        return made[-1]
+
+    yield make
+    for log, before in handlers:
+        log.handlers[:] = before
+    for other in made:
+        dispose(other)
+
+
 def clear(app: Flask) -> None:
     """Delete all rows."""
     with app.app_context(), db.engine.begin() as connection:
         for table in reversed(db.metadata.sorted_tables):
             connection.execute(table.delete())
+
+
+def stored_text(app: Flask) -> str:
+    """Return all that the database keeps, as it is kept: every value of every row."""
+    with app.app_context(), db.engine.connect() as connection:
+        return "\n".join(
+            str(row)
+            for table in db.metadata.sorted_tables
+            for row in connection.exec_driver_sql(f"SELECT * FROM {table.name}")
+        )
 
 
 @pytest.fixture
@@ -193,13 +231,16 @@ class Queries:
 
     def __enter__(self) -> list[str]:
         self.statements = []
-        with self.app.app_context():
-            event.listen(db.engine, "before_cursor_execute", self._note)
+        self._on_engines(event.listen)
         return self.statements
 
     def __exit__(self, *_: object) -> None:
+        self._on_engines(event.remove)
+
+    def _on_engines(self, act: Callable[..., None]) -> None:
         with self.app.app_context():
-            event.remove(db.engine, "before_cursor_execute", self._note)
+            for engine in db.engines.values():
+                act(engine, "before_cursor_execute", self._note)
 
     def _note(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if not statement.startswith("BEGIN"):

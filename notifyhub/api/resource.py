@@ -1,6 +1,5 @@
 """A resource: a kind of object that is made, listed, read, changed and deleted over HTTP."""
 
-from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from flask import Blueprint
@@ -8,7 +7,7 @@ from marshmallow import ValidationError
 from sqlalchemy import Column, Select, and_, bindparam, delete, insert, select
 from werkzeug.exceptions import NotFound
 
-from notifyhub.api.endpoint import Endpoint, Permission, endpoint
+from notifyhub.api.endpoint import Endpoint, Permission, declare_method
 from notifyhub.api.filters import Filters
 from notifyhub.api.listing import Listing
 from notifyhub.api.parsing import body
@@ -16,7 +15,6 @@ from notifyhub.api.rows import Rows
 from notifyhub.api.schemas import ResourceSchema
 from notifyhub.database.base import Stamped, table_of
 from notifyhub.database.connections import autocommit, transaction
-
 
 Found = TypeVar("Found")
 
@@ -35,8 +33,9 @@ class Names(NamedTuple):
 class Resource:
     """The five operations on one kind of object.
 
-    A resource within another names in `within` its column that refers to the outer object. The parameter of the path
-    has the same name: `<id:notifier_id>`.
+    A resource within another names in `within` its column that refers to the outer object. The parameter of
+    the path has the same name: `<id:notifier_id>`. An object of a resource that is `referred` to is not
+    deleted while it is in use.
     """
 
     def __init__(
@@ -49,8 +48,10 @@ class Resource:
         ordering: tuple[str, ...],
         filters: Filters,
         within: str | None = None,
+        referred: bool = False,
     ) -> None:
         self.names = names
+        self.referred = referred
         self.model = model
         self.schema = schema()
         self.patched = schema(partial=True)
@@ -75,7 +76,7 @@ class Resource:
         page = say(1, "list", query=listing.query, answers={200: listing.answer}, refusals=inside)
         show = say(1, "read", answers=shown, refusals=(404,))
         update = say(2, "change", body=self.patched, answers=shown, refusals=(404,))
-        delete = say(3, "delete", answers={204: None}, refusals=(404, 409))
+        delete = say(3, "delete", answers={204: None}, refusals=(404, 409) if self.referred else (404,))
         for url, methods, view, declaration in (
             ("", ["POST"], self.create, create),
             ("", ["GET"], self.page, page),
@@ -83,7 +84,7 @@ class Resource:
             ("/<id:id>", ["PATCH", "POST"], self.update, update),
             ("/<id:id>", ["DELETE"], self.delete, delete),
         ):
-            blueprint.add_url_rule(url, view.__name__, endpoint(declaration)(partial(view)), methods=methods)
+            blueprint.add_url_rule(url, view.__name__, declare_method(declaration, view), methods=methods)
 
     def create(self, **path: int) -> tuple[dict[str, Any], int]:
         """Make an object: one statement, which is its own transaction."""
@@ -95,7 +96,7 @@ class Resource:
     def page(self, **path: int) -> dict[str, Any]:
         """Give a page of the list.
 
-        What is wrong with a parameter must not hide that the outer object is not there; its rows prove that it is.
+        What is wrong with a parameter must not hide that the outer object isn't there; rows prove that it is.
         """
         try:
             page = self.listing.page(path)
@@ -134,7 +135,7 @@ class Resource:
         return Endpoint(
             Permission(first_code + offset, permission, f"{allows.capitalize()} {noun}s"),
             f"{verb.capitalize()} {noun}{'s' if verb == 'list' else ''}",
-            tag=f"{noun}s",
+            tag=f"{noun[0].upper()}{noun[1:]}s",
             **details,
         )
 

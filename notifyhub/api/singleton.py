@@ -1,16 +1,15 @@
 """A resource of which there is one: it is read and changed over HTTP, never made or deleted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from flask import Blueprint
 from marshmallow import Schema
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from notifyhub.api.endpoint import Endpoint, Permission, endpoint
+from notifyhub.api.endpoint import Endpoint, Permission, declare_method
 from notifyhub.api.parsing import body
 from notifyhub.database.base import ONLY_ID, Single, table_of
 from notifyhub.database.connections import autocommit, insert_unless_there, transaction
@@ -29,26 +28,26 @@ class Permissions(NamedTuple):
 class Singleton(Generic[Model]):
     """The only row of a table, which is there from the first request on, with the defaults of its columns.
 
-    `selected` selects what `dump` makes the answer of, which has the shape of `shown`. `taken` reads a body into
-    attributes of the model; what a body leaves out stays as it is.
+    `selected` selects what `dump` makes the answer of, which has the shape of `shown`. `taken` reads a body
+    into attributes of the model; what a body leaves out stays as it is.
     """
 
     model: type[Model]
     selected: Select[Any]
-    dump: Callable[[Row[Any]], dict[str, Any]]
+    dump: Callable[[Sequence[Any]], dict[str, Any]]
     taken: Schema
     shown: Schema
 
     def register(self, blueprint: Blueprint, url: str, noun: str, permissions: Permissions) -> None:
         """Add the two operations to `blueprint`; `noun` is what the object is called in sentences."""
         answers = {200: self.shown}
-        say = partial(Endpoint, tag="Settings", answers=answers)
-        for method, verb, view, declaration in (
-            ("GET", "show", self.show, say(permissions.view, f"Read the {noun}")),
-            ("PATCH", "change", self.change, say(permissions.change, f"Change the {noun}", body=self.taken)),
-        ):
-            name = f"{verb}_{noun.replace(' ', '_')}"
-            blueprint.add_url_rule(url, name, endpoint(declaration)(partial(view)), methods=[method])
+        read = Endpoint(permissions.view, f"Read the {noun}", "Settings", answers=answers)
+        change = Endpoint(
+            permissions.change, f"Change the {noun}", "Settings", body=self.taken, answers=answers
+        )
+        for method, view, declaration in (("GET", self.show, read), ("PATCH", self.change, change)):
+            name = f"{view.__name__}_{noun.replace(' ', '_')}"
+            blueprint.add_url_rule(url, name, declare_method(declaration, view), methods=[method])
 
     def show(self) -> dict[str, Any]:
         """Give the object as it is shown."""

@@ -68,4 +68,4 @@ NEVER_AGAIN = {"sqlite_autoincrement": True}
 
 def table_of(model: type[Base]) -> Table:
     """Return the table of a model, whose columns are selected where no objects are needed."""
-    return cast(Table, model.__table__)
+    return cast("Table", model.__table__)

@@ -1,12 +1,13 @@
 """The delivery settings: how hard a message is tried, and through which notifiers when its own one fails.
 
-A backup notifier that has been deleted is left out wherever the list is read. Ids are never given again, so what is
-stored of it can't come to mean another notifier.
+A backup notifier that has been deleted is left out wherever the list is read. Ids are never given again, so
+what is stored of it can't come to mean another notifier.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 
 from notifyhub.api.singleton import Singleton
 from notifyhub.database.base import Base, table_of
@@ -21,8 +22,11 @@ _BACKUPS: dict[str, type[Base]] = {
 }
 
 
-def _dump(row: Row[Any]) -> dict[str, Any]:
-    shown = dict(row._mapping)
+_schema = DeliverySettingsSchema(partial=True)
+
+
+def _dump(row: Sequence[Any]) -> dict[str, Any]:
+    shown = dict(zip(_schema.fields, row, strict=True))
     for name, model in _BACKUPS.items():
         shown[name] = _existing(model, shown[name])
     return shown
@@ -33,10 +37,8 @@ def _existing(model: type[Base], ids: list[int]) -> list[int]:
         return []
     id_column = table_of(model).c.id
     there = set(autocommit().scalars(select(id_column).where(id_column.in_(ids))))
-    return [id for id in ids if id in there]
+    return [number for number in ids if number in there]
 
-
-_schema = DeliverySettingsSchema(partial=True)
 
 delivery_settings = Singleton(
     DeliverySettings,

@@ -1,8 +1,9 @@
 """The notification settings, as the documentation shows them."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 
 from notifyhub.api.singleton import Singleton
 from notifyhub.database.base import table_of
@@ -13,7 +14,7 @@ from notifyhub.settings.schemas import NotificationSettingsChangeSchema, Notific
 _settings, _sms, _email = table_of(NotificationSettings), table_of(SMSNotifier), table_of(EmailNotifier)
 
 
-def _dump(row: Row[Any]) -> dict[str, Any]:
+def _dump(row: Sequence[Any]) -> dict[str, Any]:
     sms_id, sms_name, email_id, email_name, otp_code_len, otp_ttl = row
     return {
         "notifications_sms_notifier_data": _brief(sms_id, sms_name),
@@ -41,6 +42,6 @@ notification_settings = Singleton(
     .outerjoin(_sms, _settings.c.sms_notifier_id == _sms.c.id)
     .outerjoin(_email, _settings.c.email_notifier_id == _email.c.id),
     _dump,
-    taken=NotificationSettingsChangeSchema(partial=True),
+    taken=NotificationSettingsChangeSchema(),
     shown=NotificationSettingsSchema(),
 )
