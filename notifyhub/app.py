@@ -12,6 +12,7 @@ from notifyhub.auth import guard, throttle
 from notifyhub.auth import views as auth
 from notifyhub.database import connections, rotation
 from notifyhub.delivery import models as delivery_models  # noqa: F401
+from notifyhub.delivery import views as delivery
 from notifyhub.extensions import cors, db, migrate
 from notifyhub.messages import models as message_models  # noqa: F401
 from notifyhub.notifiers import views as notifiers
@@ -24,6 +25,7 @@ BLUEPRINTS = (
     patterns.blueprint,
     notifiers.email_blueprint,
     settings.blueprint,
+    delivery.blueprint,
     auth.blueprint,
     docs.blueprint,
     health.blueprint,

@@ -1,7 +1,7 @@
 """Fields of schemas: what Django REST framework's serializer fields take and refuse, in its words."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -110,11 +110,11 @@ class Choice(Worded, fields.Field[str]):
 
 
 class Object(Worded, fields.Dict):
-    """A JSON object whose keys are not known here; `shapes` documents what it may be if it is not empty."""
+    """A JSON object whose keys are not known here; `shapes` gives what it may be if it is not empty."""
 
-    def __init__(self, *, shapes: Iterable[Schema] = (), **options: Any) -> None:
+    def __init__(self, *, shapes: Callable[[], Iterable[Schema]] = tuple, **options: Any) -> None:
         super().__init__(**options)
-        self.shapes = tuple(shapes)
+        self.shapes = shapes
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
