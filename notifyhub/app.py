@@ -11,9 +11,10 @@ from notifyhub.auth import commands as auth_commands
 from notifyhub.auth import guard, throttle
 from notifyhub.auth import views as auth
 from notifyhub.database import connections, rotation
-from notifyhub.delivery import models as delivery_models  # noqa: F401
 from notifyhub.delivery import commands as delivery_commands
+from notifyhub.delivery import models as delivery_models  # noqa: F401
 from notifyhub.delivery import queue
+from notifyhub.delivery import views as delivery
 from notifyhub.extensions import cors, db, migrate
 from notifyhub.messages import views as messages
 from notifyhub.notifiers import views as notifiers
@@ -28,6 +29,7 @@ BLUEPRINTS = (
     settings.blueprint,
     messages.blueprint,
     messages.batches_blueprint,
+    delivery.blueprint,
     auth.blueprint,
     docs.blueprint,
     health.blueprint,

@@ -41,14 +41,24 @@ def _database_url(text: str) -> None:
         raise ValidationError("must name a file by its path: sqlite:////var/lib/notifyhub/notifyhub.db")
 
 
-def _redis_url(text: str) -> None:
+def _names_host(text: str, *schemes: str) -> bool:
+    """Tell whether a URL has one of the schemes, and a host with a usable port."""
     try:
-        parsed = urlsplit(text)
-        valid = parsed.scheme in {"redis", "rediss"} and bool(parsed.hostname) and parsed.port != 0
+        url = urlsplit(text)
+        return url.scheme in schemes and bool(url.hostname) and url.port != 0
     except ValueError:
-        valid = False
-    if not valid:
+        return False
+
+
+def _redis_url(text: str) -> None:
+    if not _names_host(text, "redis", "rediss"):
         raise ValidationError("must be a redis:// or rediss:// URL")
+
+
+def _base_url(text: str) -> None:
+    """Check an address to which paths are appended: it ends with a path, and holds no log-in."""
+    if not _names_host(text, "http", "https") or not re.fullmatch(r"[!-~]+", text) or set("?#@") & set(text):
+        raise ValidationError("must be an http:// or https:// URL without a log-in, a query or a fragment")
 
 
 def _encryption_keys(text: str) -> None:
@@ -78,9 +88,6 @@ def _whole_number(least: int) -> Callable[[str], int]:
         return int(text)
 
     return read
-
-
-_HTTP_URL = validate.Regexp(r"https?://[^\s/]+", error="must be an http:// or https:// URL")
 
 
 class _Flag(fields.Boolean):
@@ -124,8 +131,8 @@ class _Environment(Schema):
     REPORT_DELAY = fields.Function(deserialize=_whole_number(1), load_default=10)
     BREAKER_FAILURES = fields.Function(deserialize=_whole_number(1), load_default=5)
     BREAKER_REST = fields.Function(deserialize=_whole_number(1), load_default=30)
-    IPPANEL_URL = fields.String(validate=_HTTP_URL, load_default=None)
-    MELIPAYAMAK_URL = fields.String(validate=_HTTP_URL, load_default=None)
+    IPPANEL_URL = fields.String(validate=_base_url, load_default=None)
+    MELIPAYAMAK_URL = fields.String(validate=_base_url, load_default=None)
     SMTP_VERIFY = _Flag(load_default=True)
     LOG_FORMAT = fields.String(
         validate=validate.OneOf(("json", "console"), error="must be json or console"), load_default="console"

@@ -60,6 +60,12 @@ def mode(path: Path) -> int:
         ("CORS_ORIGINS", "https://a.example, https://b.example,", ["https://a.example", "https://b.example"]),
         ("LOG_FORMAT", "json", "json"),
         ("REDIS_URL", "rediss://:password@host:6380/1", "rediss://:password@host:6380/1"),
+        ("IPPANEL_URL", "https://edge.ippanel.com/v1", "https://edge.ippanel.com/v1"),
+        ("IPPANEL_URL", " ", None),
+        ("MELIPAYAMAK_URL", "http://127.0.0.1:8081/api/", "http://127.0.0.1:8081/api/"),
+        ("MELIPAYAMAK_URL", "http://[::1]:8081", "http://[::1]:8081"),
+        ("SMTP_VERIFY", "0", False),
+        ("SMTP_VERIFY", "", True),
     ],
 )
 def test_a_variable_sets_what_it_names(instance: Path, name: str, value: str, expected: Any) -> None:
@@ -96,6 +102,16 @@ def test_a_variable_sets_what_it_names(instance: Path, name: str, value: str, ex
         ("MAX_BODY_BYTES", "hunter2"),
         ("TRUSTED_PROXIES", "hunter2"),
         ("LOG_FORMAT", "hunter2"),
+        ("IPPANEL_URL", "hunter2"),
+        ("IPPANEL_URL", "ftp://hunter2"),
+        ("IPPANEL_URL", "https:///hunter2"),
+        ("IPPANEL_URL", "https://host:hunter2"),
+        ("IPPANEL_URL", "https://host/hunter2?query"),
+        ("IPPANEL_URL", "https://host/hunter2#fragment"),
+        ("IPPANEL_URL", "https://user:hunter2@host"),
+        ("MELIPAYAMAK_URL", "https://host/hunter 2"),
+        ("MELIPAYAMAK_URL", "https://host/hunter2\n"),
+        ("SMTP_VERIFY", "hunter2"),
     ],
 )
 def test_a_wrong_value_is_refused_in_one_line_that_names_the_variable_and_not_the_value(

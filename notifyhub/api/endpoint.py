@@ -6,6 +6,7 @@ The guard, the documentation and the start-up check all read this one declaratio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial, update_wrapper
 from typing import Any, TypeVar
 
 from flask import Flask
@@ -63,6 +64,11 @@ def endpoint(declaration: Endpoint) -> Callable[[View], View]:
         return view
 
     return declare
+
+
+def declare_method(declaration: Endpoint, method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a declared view that calls a bound method, which can't bear a declaration itself."""
+    return endpoint(declaration)(update_wrapper(partial(method), method))
 
 
 def declarations(app: Flask) -> dict[str, Endpoint]:

@@ -1,15 +1,17 @@
 """Fields of schemas: what Django REST framework's serializer fields take and refuse, in its words."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import Schema, fields, validate
 from marshmallow.exceptions import ValidationError
 from marshmallow.types import ErrorMessages
+from sqlalchemy import select
 
 from notifyhub.api.json import timestamp
+from notifyhub.database.base import Identified
 from notifyhub.extensions import db
 
 MAX_LENGTH = 255
@@ -113,11 +115,11 @@ class Choice(Worded, fields.Field[str]):
 
 
 class Object(Worded, fields.Dict):
-    """A JSON object whose keys are not known here; `shapes` documents what it may be if it is not empty."""
+    """A JSON object whose keys are not known here; `shapes` gives what it may be if it is not empty."""
 
-    def __init__(self, *, shapes: Iterable[Schema] = (), **options: Any) -> None:
+    def __init__(self, *, shapes: Callable[[], Iterable[Schema]] = tuple, **options: Any) -> None:
         super().__init__(**options)
-        self.shapes = tuple(shapes)
+        self.shapes = shapes
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -155,17 +157,22 @@ class Moment(Worded, fields.Field[datetime]):
 
 
 class List(Worded, fields.List[Any]):
-    """A list, of some number of items."""
+    """From `least` to `most` values of one kind. Errors go by place, from 0."""
 
-    def __init__(self, inner: fields.Field[Any], *, least: int = 0, most: int, **options: Any) -> None:
-        checks = [validate.Length(min=least, error="This list may not be empty.")] if least else []
-        too_many = "Ensure this field has no more than {max} elements."
-        super().__init__(inner, validate=[*checks, validate.Length(max=most, error=too_many)], **options)
+    default_error_messages: ErrorMessages = {"invalid": 'Expected a list of items but got type "{kind}".'}
 
-    def _deserialize(self, value: Any, *args: Any, **options: Any) -> list[Any]:
+    def __init__(self, inner: fields.Field[Any], *, most: int, least: int = 0, **options: Any) -> None:
+        checks = [
+            validate.Length(min=least, error="Ensure this field has at least {min} elements."),
+            validate.Length(max=most, error="Ensure this field has no more than {max} elements."),
+        ]
+        super().__init__(inner, validate=checks, **options)
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
         if not isinstance(value, list):
-            raise ValidationError(f'Expected a list of items but got type "{type(value).__name__}".')
-        return list(super()._deserialize(value, *args, **options))
+            raise self.make_error("invalid", kind=type(value).__name__)
+        self._validate(value)  # a list that is too long is not looked into
+        return super()._deserialize(value, *args, **options)
 
 
 class Nested(Worded, fields.Nested):
@@ -211,3 +218,28 @@ class Reference(Id):
         if db.session.get(self.model, number) is None:
             raise self.make_error("does_not_exist", pk=number)
         return number
+
+
+class References(List):
+    """Ids of other objects in an order, each of them once; the objects must exist."""
+
+    default_error_messages: ErrorMessages = {"duplicate": "{pk} stands in this list already."}
+
+    def __init__(
+        self, model: type[Identified], *, most: int, metadata: Mapping[str, Any], **options: Any
+    ) -> None:
+        super().__init__(Id(), most=most, metadata={**metadata, "uniqueItems": True}, **options)
+        self.model = model
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
+        numbers: list[int] = super()._deserialize(value, *args, **options)
+        there = set(db.session.scalars(select(self.model.id).where(self.model.id.in_(numbers))))
+        errors: dict[int, Any] = {}
+        for place, number in enumerate(numbers):
+            if number not in there:
+                errors[place] = self.inner.make_error("does_not_exist", pk=str(value[place])[:40]).messages
+            elif number in numbers[:place]:
+                errors[place] = self.make_error("duplicate", pk=number).messages
+        if errors:
+            raise ValidationError(errors)
+        return numbers

@@ -60,6 +60,7 @@ def _detail(description: str, words: str, *headers: str) -> dict[str, Any]:
 
 
 _NAMES = {
+    400: "NotOffered",
     401: "Unauthorized",
     403: "Forbidden",
     404: "NotFound",
@@ -68,6 +69,7 @@ _NAMES = {
     415: "UnsupportedMediaType",
     429: "TooManyRequests",
     500: "ServerError",
+    502: "ProviderTrouble",
 }
 
 RESPONSES: dict[str, dict[str, Any]] = {
@@ -108,6 +110,17 @@ RESPONSES: dict[str, dict[str, Any]] = {
         "Request was throttled. Expected available in 60 seconds.",
         "Retry-After",
     ),
+    "NotOffered": _response(
+        "A parameter has a wrong value, or the notifier's provider does not offer it.",
+        "FieldErrors",
+        "Error",
+        parameter={"create": ["Must be a valid boolean."]},
+        provider={"detail": "The SMS backend melipayamak shows no patterns of an account."},
+    ),
+    "ProviderTrouble": _detail(
+        "The provider can't be reached, or refuses the notifier's account. `detail` holds its own words.",
+        "اطلاعات وارد شده صحیح نمی باشد",
+    ),
     "ServerError": _detail("The service failed. Its log, under the request's id, says how.", WORDS[500]),
 }
 
@@ -122,6 +135,6 @@ def refusals(declared: Endpoint) -> dict[int, str]:
     if declared.body:
         statuses |= {413, 415}
     found = {status: _NAMES[status] for status in statuses}
-    if declared.query or declared.body:
+    if 400 not in found and (declared.query or declared.body):
         found[400] = "InvalidBody" if declared.body else "InvalidQuery"
     return found

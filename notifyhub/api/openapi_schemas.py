@@ -52,10 +52,9 @@ class _Converter(OpenAPIConverter):
 
     def shapes(self, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
         """Return the shapes that an object may have: those that it knows, and the empty one."""
-        if not isinstance(field, Object) or not field.shapes:
-            return {}
-        known = [self.resolve_nested_schema(shape) for shape in field.shapes]  # type: ignore[no-untyped-call]
-        return {"anyOf": [*known, {"maxProperties": 0}]}
+        shapes = field.shapes() if isinstance(field, Object) else ()
+        known = [self.resolve_nested_schema(shape) for shape in shapes]  # type: ignore[no-untyped-call]
+        return {"anyOf": [*known, {"maxProperties": 0}]} if known else {}
 
     def schema2jsonschema(self, schema: Schema) -> dict[str, Any]:
         """Return the component of a schema; in an answer every field is there, and none has a default."""

@@ -1,10 +1,13 @@
 """What the settings of an SMS notifier must hold for its backend.
 
-The rules are the documentation's (page "Create SMS Notifier"); keys that they don't name are kept as given.
+The rules are the documentation's (page "Create SMS Notifier"); those of other packages' backends are
+theirs (see `plugins`). Keys that they don't name are kept as given.
 """
 
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields
@@ -12,7 +15,10 @@ from marshmallow.types import ErrorMessages
 
 from notifyhub.api.fields import MAX_LENGTH, Worded, at_most_long, described
 from notifyhub.notifiers.models import Backend
+from notifyhub.notifiers.plugins import UnknownBackend, load_plugin, plugin_names
 from notifyhub.text.digits import ascii_digits
+
+log = logging.getLogger(__name__)
 
 
 class _Text(Worded, fields.String):
@@ -69,18 +75,47 @@ class IPPanelSettingsSchema(Schema):
     from_number = _Line(r"\+98[0-9]{5,12}", "Must be +98 and 5 to 12 digits.", "+983000505", required=True)
 
 
-SCHEMAS: Mapping[str, Schema] = {
+class TokenSettingsSchema(Schema):
+    """What a backend of another package needs that says nothing of its own."""
+
+    token = _Text()
+
+
+_OURS: Mapping[str, Schema] = {
     Backend.MELIPAYAMAK: MelipayamakSettingsSchema(unknown=INCLUDE),
     Backend.IPPANEL: IPPanelSettingsSchema(unknown=INCLUDE),
 }
 
 
+def backend_names() -> list[str]:
+    """Return the names of all backends of SMS, ours first."""
+    return [*Backend, *(name for name in plugin_names() if name not in _OURS)]
+
+
+@lru_cache
+def _schema(backend: str) -> Schema:
+    if backend in _OURS:
+        return _OURS[backend]
+    schema: type[Schema] = getattr(load_plugin(backend), "settings_schema", TokenSettingsSchema)
+    return schema(unknown=INCLUDE)
+
+
+def schemas() -> Iterator[Schema]:
+    """Give the schema of each backend's settings, but for those whose packages can't be loaded."""
+    for name in backend_names():
+        try:
+            yield _schema(name)
+        except UnknownBackend as error:
+            log.warning("%s", error)
+
+
 def check(backend: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Return the settings as they are stored: with the digits of lines in ASCII.
 
-    Empty settings are taken for any backend. Raises ValidationError, by key, if a rule is broken.
+    Empty settings are taken for any backend. Raises ValidationError, by key, if a rule is broken; and
+    UnknownBackend if there is nobody to ask for the rules.
     """
     if not settings:
         return settings
-    checked = SCHEMAS[backend].load(settings)
+    checked = _schema(backend).load(settings)
     return {key: checked[key] for key in settings}

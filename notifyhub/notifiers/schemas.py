@@ -10,6 +10,7 @@ from notifyhub.api.schemas import ResourceSchema
 from notifyhub.notifiers import backend_settings
 from notifyhub.notifiers.masking import mask, mask_values, masking, unmask, unmask_values
 from notifyhub.notifiers.models import Backend, SMSNotifier
+from notifyhub.notifiers.plugins import UnknownBackend
 from notifyhub.notifiers.senders import is_sender
 
 
@@ -40,11 +41,13 @@ class SMSNotifierSchema(ResourceSchema):
 
     name = String(required=True, metadata=described("Name of the notifier.", "melipayamak_general"))
     backend = Choice(
-        list(Backend), required=True, metadata=described("Provider of SMS.", Backend.MELIPAYAMAK)
+        backend_settings.backend_names(),
+        required=True,
+        metadata=described("Provider of SMS.", Backend.MELIPAYAMAK),
     )
     settings = SecretObject(
         load_default=dict,
-        shapes=backend_settings.SCHEMAS.values(),
+        shapes=backend_settings.schemas,
         metadata=described(
             "What the provider needs: empty, or by the rules of `backend`. Further keys are kept.",
             {"token": "value1", "number": "50002710008883"},
@@ -53,6 +56,8 @@ class SMSNotifierSchema(ResourceSchema):
 
     def settle(self, values: dict[str, Any], stored: SMSNotifier | None) -> dict[str, Any]:
         """Check the settings against the backend, whichever of the two is stored already."""
+        if not values.keys() & {"backend", "settings"}:
+            return values
         old = stored.settings or {} if stored else {}
         backend = values.get("backend", stored.backend if stored else "")
         settings = values.get("settings", old)
@@ -60,6 +65,8 @@ class SMSNotifierSchema(ResourceSchema):
             if masking() and "settings" in values:
                 settings = unmask_values(settings, old)
             return {**values, "settings": backend_settings.check(backend, settings)}
+        except UnknownBackend as error:
+            raise ValidationError({"backend": [str(error)]}) from None
         except ValidationError as error:
             raise ValidationError({"settings": error.messages}) from None
 

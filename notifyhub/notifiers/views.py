@@ -5,7 +5,8 @@ from flask import Blueprint
 from notifyhub.api.filters import filled, flag, one_of
 from notifyhub.api.resource import Names, Resource
 from notifyhub.database.base import table_of
-from notifyhub.notifiers.models import Backend, EmailNotifier, SMSNotifier
+from notifyhub.notifiers.backend_settings import backend_names
+from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.notifiers.schemas import EmailNotifierSchema, SMSNotifierSchema
 
 sms_blueprint = Blueprint("sms_notifiers", __name__, url_prefix="/api/notifications/notifiers/sms")
@@ -21,7 +22,7 @@ sms_notifiers = Resource(
     ordering=("id", "name", "backend", "created_at", "updated_at"),
     referred=True,
     filters={
-        "backend": one_of(_sms.backend, Backend),
+        "backend": one_of(_sms.backend, backend_names()),
         "has_settings": filled(_sms.settings, "Only those with settings, or without."),
     },
 )

@@ -20,7 +20,7 @@ from notifyhub.patterns.models import SMSPattern
 from notifyhub.patterns.schemas import SMSPatternSchema
 from notifyhub.seeding.document import Node
 from notifyhub.seeding.mistakes import Mistakes
-from notifyhub.settings import notification
+from notifyhub.settings.notification import notification_settings
 from notifyhub.settings.schemas import NotificationSettingsChangeSchema
 
 Counts = dict[str, Counter[str]]
@@ -112,7 +112,7 @@ class _Seeder:
                 given[key] = self._id(kind, section, key, given[key])
         values = self._checked(section, schema, given)
         if values is not None:
-            self._change("settings", notification.locked(self.session), values)
+            self._change("settings", notification_settings.locked(self.session), values)
 
     def _id(self, kind: _Kind, section: Node, key: str, name: Any) -> int | None:
         try:

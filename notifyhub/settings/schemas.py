@@ -2,7 +2,7 @@
 
 from marshmallow import EXCLUDE, Schema, fields
 
-from notifyhub.api.fields import Integer, Reference, described
+from notifyhub.api.fields import Boolean, Integer, List, Reference, References, described
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 
 _CODE_LENGTH = described("Length of one-time passwords (at first 5).", 6)
@@ -49,3 +49,61 @@ class NotificationSettingsSchema(Schema):
     )
     notifications_otp_code_len = fields.Integer(required=True, metadata=_CODE_LENGTH)
     notifications_otp_ttl = fields.Integer(required=True, metadata=_LIFETIME)
+
+
+DAY = 86_400  # seconds
+MOST_BACKUPS = 100
+_BACKUPS = ", in this order. Deleted ones are left out."
+
+
+class DeliverySettingsSchema(Schema):
+    """How hard a message is tried, and through which notifiers when its own one fails."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    sms_backup_notifiers = References(
+        SMSNotifier,
+        most=MOST_BACKUPS,
+        required=True,
+        metadata=described(
+            f"Ids of the SMS notifiers to try when a message's own one fails{_BACKUPS}", [3, 1]
+        ),
+    )
+    email_backup_notifiers = References(
+        EmailNotifier,
+        most=MOST_BACKUPS,
+        required=True,
+        metadata=described(
+            f"Ids of the email notifiers to try when a message's own one fails{_BACKUPS}", [2]
+        ),
+    )
+    max_attempts = Integer(
+        1, 50, required=True, metadata=described("Rounds of attempts for a message (at first 5).", 5)
+    )
+    retry_delays = List(
+        Integer(1, DAY),
+        least=1,
+        most=50,
+        required=True,
+        metadata=described("Seconds to wait after each round; the last one repeats.", [5, 30, 120, 600]),
+    )
+    message_ttl = Integer(
+        60,
+        30 * DAY,
+        required=True,
+        metadata=described("Seconds after which an unsent message expires (at first a day).", DAY),
+    )
+    retention_days = Integer(
+        1,
+        3650,
+        required=True,
+        metadata=described("Days after which a message's text, recipient and arguments are erased.", 90),
+    )
+    resend_uncertain = Boolean(
+        required=True,
+        metadata=described(
+            "Whether a message that may have been taken is sent again, and may arrive twice; else it fails.",
+            True,
+        ),
+    )
