@@ -11,7 +11,6 @@ from notifyhub.auth import commands as auth_commands
 from notifyhub.auth import guard, throttle
 from notifyhub.auth import views as auth
 from notifyhub.database import connections, rotation
-from notifyhub.delivery import commands as delivery_commands
 from notifyhub.delivery import models as delivery_models  # noqa: F401
 from notifyhub.delivery import queue
 from notifyhub.delivery import views as delivery
@@ -41,7 +40,6 @@ COMMANDS = (
     auth_commands.list_permissions,
     seeding.notifiers,
     rotation.keys,
-    delivery_commands.worker,
 )
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"

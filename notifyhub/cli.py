@@ -19,7 +19,9 @@ from notifyhub.auth import accounts
 from notifyhub.config import InvalidSetting
 from notifyhub.database.commands import CommandError, in_one_line
 from notifyhub.database.connections import transaction
+from notifyhub.delivery import worker as delivery
 from notifyhub.extensions import db
+from notifyhub.supervisor import PartEnded, Supervisor
 
 THREADS = 8
 GRACE = 10  # seconds for the requests under way when the service is stopped
@@ -40,18 +42,38 @@ def main() -> None:
     help="Processes; by default one for each CPU, 2 to 8.",
 )
 def up(host: str, port: int, workers: int) -> None:
-    """Run everything: upgrade the database, on the first start create user `admin`, serve."""
+    """Run everything: upgrade the database, on the first start create user `admin`, serve and deliver."""
     # Until gunicorn takes over the signals: what is under way is undone, and that is a clean end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    try:
-        app = create_app()
-    except InvalidSetting as error:
-        click.echo(error, err=True)
-        sys.exit(3)
+    app = _app()
     listener = _listen(host, port)
     with app.app_context():
         _prepare_database()
-    _Server(app, listener, workers).run()
+    parts = Supervisor()
+    parts.start("server", _Server(app, listener, workers).run)
+    listener.close()
+    parts.start("worker", lambda: delivery.run(app, beat=True))
+    try:
+        parts.wait()
+    except PartEnded as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command()
+@click.option("--concurrency", default=delivery.CONCURRENCY, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--beat", is_flag=True, help="Keep the time for all workers; at least one has to.")
+def worker(concurrency: int, *, beat: bool) -> None:
+    """Deliver messages until stopped; wait for a broker or database that is not there yet."""
+    sys.exit(delivery.run(_app(), concurrency, beat=beat))
+
+
+def _app() -> Flask:
+    """Return the application, or end with the one line that says which variable is wrong."""
+    try:
+        return create_app()
+    except InvalidSetting as error:
+        click.echo(error, err=True)
+        sys.exit(3)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -107,7 +129,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
     def __init__(self, app: Flask, listener: socket.socket, workers: int) -> None:
         self.app = app
         self.options = {
-            "bind": f"fd://{listener.detach()}",
+            "bind": f"fd://{listener.fileno()}",
             "workers": workers,
             "worker_class": "gthread",
             "threads": THREADS,

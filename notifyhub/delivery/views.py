@@ -46,7 +46,7 @@ def check_sms_notifier(id: int) -> dict[str, Any]:
 @endpoint(email_notifiers.declare("view", "Check an email notifier at its mail server", **_checked))
 def check_email_notifier(id: int) -> dict[str, Any]:
     """Log in at the mail server with the stored password; the database is not held meanwhile."""
-    notifier = found(autocommit().execute(_EMAIL, {"id": id}).first())
+    notifier = found(autocommit().execute(_EMAIL, {"id": id}).mappings().first())
     release()
     return asdict(check(partial(smtp_of, notifier), test=g.caller.test))
 
