@@ -16,7 +16,7 @@ class PartEnded(Exception):
 
 
 class Supervisor:
-    """Starts parts as forks of this process, and stops all of them when one ends or the service is stopped."""
+    """Starts parts as forks of this process, and stops them all when one ends or the service is stopped."""
 
     def __init__(self) -> None:
         self._parts: dict[int, str] = {}
