@@ -7,13 +7,15 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psycopg
 import pytest
+import redis
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
@@ -80,14 +82,31 @@ class Api:
         return self.call("DELETE", path, **options)
 
 
+def absent(service: str, variable: str) -> NoReturn:
+    """Skip the test because a service does not answer; in CI, where it has to, fail it."""
+    words = f"{service} does not answer; its address is in {variable}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(words)
+    pytest.skip(words)
+
+
 def _postgresql() -> psycopg.Connection:
-    """Return a connection to the server; without one the test is skipped, or fails in CI."""
+    """Return a connection to the server, if there is one."""
     try:
         return psycopg.connect(f"{POSTGRESQL}/postgres", autocommit=True, connect_timeout=5)
-    except psycopg.OperationalError as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"PostgreSQL does not answer: {error}")
-        pytest.skip("PostgreSQL does not answer at TEST_POSTGRESQL_URL")
+    except psycopg.OperationalError:
+        absent("PostgreSQL", "TEST_POSTGRESQL_URL")
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> str:
+    """The URL of a Redis server."""
+    url = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
+    try:
+        redis.Redis.from_url(url, socket_connect_timeout=2).ping()
+    except redis.RedisError:
+        absent("Redis", "TEST_REDIS_URL")
+    return url
 
 
 @pytest.fixture(scope="session")
@@ -339,3 +358,10 @@ def gunicorn(
         return server
 
     return start
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say why tests were skipped: once for each reason, not for each test."""
+    reasons = Counter(str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", []))
+    for reason, count in reasons.items():
+        terminalreporter.write_line(f"{count} tests were skipped: {reason.removeprefix('Skipped: ')}")
