@@ -27,8 +27,8 @@ _schema = SMSPatternSchema()
 class Counts:
     """How many of our patterns were created, updated and left as they are.
 
-    `unknown` counts those of the provider that we don't have: none was to be created, or it can't be kept, its
-    name, code or body being empty or too long.
+    `unknown` counts those of the provider that we don't have: none was to be created, or it can't be kept,
+    because its name, code or body is empty, or code or body are too long.
     """
 
     created: int = 0

@@ -22,6 +22,7 @@ from tests.conftest import Api, free_port
 from tests.factories import SMSNotifierFactory, SMSPatternFactory
 from tests.simulators import IPPanelSimulator, ippanel
 from tests.simulators.ippanel import Pattern
+from tests.simulators.provider import Provider
 from tests.simulators.server import Reply
 
 pytestmark = pytest.mark.usefixtures("_simulated")
@@ -267,19 +268,9 @@ def test_staff_need_the_code_for_changing_patterns_and_the_notifier_must_exist(
 
 
 def test_the_database_is_not_held_while_the_provider_answers(
-    api: Api,
-    notifier: int,
-    edge: IPPanelSimulator,
-    held_connections: Callable[[], int],
-    monkeypatch: pytest.MonkeyPatch,
+    api: Api, notifier: int, edge: IPPanelSimulator, held_connections: Callable[[Provider], list[int]]
 ) -> None:
-    held, suffer = [], edge.suffer
-
-    def watch(*args: Any, **options: Any) -> Reply:
-        held.append(held_connections())
-        return suffer(*args, **options)
-
-    monkeypatch.setattr(edge, "suffer", watch)
+    held = held_connections(edge)
     counts(api, notifier)
     assert held == [0]
 
