@@ -1,12 +1,20 @@
 """Runs the migrations on the application's database: in one transaction, by one process at a time."""
 
 from alembic import context
+from alembic.util import CommandError
 from flask import current_app
+from sqlalchemy.exc import OperationalError
 
+from notifyhub.database.commands import in_one_line
 from notifyhub.database.connections import MIGRATING, hold
 from notifyhub.extensions import db
 
-with db.engine.connect() as connection:
+try:
+    connection = db.engine.connect()
+except OperationalError as error:
+    raise CommandError(in_one_line(error)) from error
+
+with connection:
     context.configure(
         connection=connection,
         target_metadata=db.metadata,

@@ -63,7 +63,8 @@ def _listen(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=2048)
     except OSError as error:
-        words = error.strerror or type(error).__name__
+        # A name that is not found has no number of the system's; else Python adds the address to the words.
+        words = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise click.ClickException(f"Can't listen at {host}, port {port}: {words}.") from error
 
 

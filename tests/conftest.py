@@ -7,13 +7,15 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psycopg
 import pytest
+import redis
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
@@ -80,14 +82,31 @@ class Api:
         return self.call("DELETE", path, **options)
 
 
+def absent(service: str, variable: str) -> NoReturn:
+    """Skip the test because a service does not answer; in CI, where it has to, fail it."""
+    words = f"{service} does not answer; its address is in {variable}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(words)
+    pytest.skip(words)
+
+
 def _postgresql() -> psycopg.Connection:
-    """Return a connection to the server; without one the test is skipped, or fails in CI."""
+    """Return a connection to the server, if there is one."""
     try:
         return psycopg.connect(f"{POSTGRESQL}/postgres", autocommit=True, connect_timeout=5)
-    except psycopg.OperationalError as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"PostgreSQL does not answer: {error}")
-        pytest.skip("PostgreSQL does not answer at TEST_POSTGRESQL_URL")
+    except psycopg.OperationalError:
+        absent("PostgreSQL", "TEST_POSTGRESQL_URL")
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> str:
+    """The URL of a Redis server."""
+    url = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
+    try:
+        redis.Redis.from_url(url, socket_connect_timeout=2).ping()
+    except redis.RedisError:
+        absent("Redis", "TEST_REDIS_URL")
+    return url
 
 
 @pytest.fixture(scope="session")
@@ -288,22 +307,47 @@ def wait_for_port(process: subprocess.Popen[str], port: int, seconds: float = 30
     pytest.fail(f"The server does not listen; its exit status: {process.poll()}")
 
 
+def stop(process: subprocess.Popen[str]) -> None:
+    """End a process, and wait for its end."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream:
+            stream.close()
+
+
 @pytest.fixture
 def processes() -> Iterator[list[subprocess.Popen[str]]]:
     """The processes that the test starts: none outlives it."""
     started: list[subprocess.Popen[str]] = []
     yield started
     for process in started:
-        if process.poll() is None:
-            process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        for stream in (process.stdout, process.stderr):
-            if stream:
-                stream.close()
+        stop(process)
+
+
+def start_gunicorn(variables: dict[str, str], log: Path, *options: str) -> Server:
+    """Serve the application with gunicorn, which logs to a file, as `variables` configure it."""
+    port = free_port()
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", f"-b127.0.0.1:{port}", *options, "wsgi:app"],
+            cwd=ROOT,
+            env={**os.environ, **variables},
+            stdout=output,
+            stderr=output,
+            text=True,
+        )
+    try:
+        wait_for_port(process, port)
+    except BaseException:
+        stop(process)
+        raise
+    return Server(process, f"http://127.0.0.1:{port}")
 
 
 @pytest.fixture
@@ -313,19 +357,16 @@ def gunicorn(
     """Give a function that serves the application's database with real gunicorn workers."""
 
     def start(*options: str, workers: int = 2, **variables: str) -> Server:
-        port = free_port()
-        log = (tmp_path / f"gunicorn-{port}.log").open("w")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", f"-w{workers}", f"-b127.0.0.1:{port}", *options, "wsgi:app"],
-            cwd=ROOT,
-            env={**os.environ, **environment, **variables},
-            stdout=log,
-            stderr=log,
-            text=True,
-        )
-        log.close()
-        processes.append(process)
-        wait_for_port(process, port)
-        return Server(process, f"http://127.0.0.1:{port}")
+        log = tmp_path / f"gunicorn-{len(processes)}.log"
+        server = start_gunicorn({**environment, **variables}, log, f"-w{workers}", *options)
+        processes.append(server.process)
+        return server
 
     return start
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say why tests were skipped: once for each reason, not for each test."""
+    reasons = Counter(str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", []))
+    for reason, count in reasons.items():
+        terminalreporter.write_line(f"{count} tests were skipped: {reason.removeprefix('Skipped: ')}")

@@ -76,13 +76,16 @@ def test_warnings_of_libraries_are_shown_and_their_chatter_is_not(
     assert "Context impl" not in err
 
 
-@pytest.mark.parametrize("style", ["json", "console"])
-@pytest.mark.parametrize("place", ["view", "statement"])
+@pytest.mark.parametrize(
+    ("style", "place"),
+    [("json", "view"), ("console", "view"), ("json", "statement"), ("console", "statement")],
+)
 def test_a_failure_is_logged_without_secrets(
     logging_app: Callable[[str], Flask],
     token: Callable[..., str],
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
+    *,
     style: str,
     place: str,
 ) -> None:

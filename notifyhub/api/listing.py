@@ -72,7 +72,7 @@ class Listing:
             "count": total,
             "next": _link(limit, offset + limit) if offset + limit < total else None,
             "previous": _link(limit, max(offset - limit, 0)) if offset > 0 else None,
-            "results": self.rows.dump(found),
+            "results": self.rows.encode(found),
         }
 
     def _build(self, shape: Shape) -> tuple[Select[Any], Select[int]]:

@@ -107,7 +107,7 @@ RESPONSES: dict[str, dict[str, Any]] = {
     ),
     "TooManyRequests": _detail(
         "The token's limit of requests is used up, where the operator has set one.",
-        "600 per 1 minute",
+        "Request was throttled. Expected available in 60 seconds.",
         "Retry-After",
     ),
     "NotOffered": _response(

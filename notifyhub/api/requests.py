@@ -6,7 +6,8 @@ import ssl
 from contextlib import suppress
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
+from flask.sessions import SessionInterface
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, NotFound, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -32,12 +33,20 @@ def init_app(app: Flask) -> None:
     app.url_map.converters["id"] = IdConverter
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    app.session_interface = _NoSessions()
     app.before_request(_name)
     app.after_request(_finish)
     hops = app.config["TRUSTED_PROXIES"]
     if hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops, hops)  # type: ignore[method-assign]
     app.wsgi_app = _OwnScheme(app.wsgi_app)  # type: ignore[method-assign]
+
+
+class _NoSessions(SessionInterface):
+    """A request's token says who calls; nothing is remembered in cookies."""
+
+    def open_session(self, _app: Flask, _request: Request) -> None:
+        """Open none: Flask then gives the request an empty one that can't be written."""
 
 
 class _OwnScheme:

@@ -104,7 +104,7 @@ class Resource:
         except ValidationError:
             self._find_outer(path)
             raise
-        if not page["results"]:
+        if not page["count"]:
             self._find_outer(path)
         return page
 

@@ -52,7 +52,9 @@ def create_user(session: Session, name: str, role: Role, codes: Iterable[int] = 
 
 def find_user(session: Session, name: str) -> User:
     """Return the user with a name."""
-    user = session.scalar(select(User).where(User.name == name)) if _is_writable(name) else None
+    if not _is_writable(name):
+        raise AccountError("There is no user with a name like this.")
+    user = session.scalar(select(User).where(User.name == name))
     if user is None:
         raise AccountError(f"There is no user {name}.")
     return user

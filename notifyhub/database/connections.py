@@ -77,10 +77,12 @@ def read_first(read: Callable[[Connection], Answer]) -> Answer:
 def transaction() -> Iterator[Session]:
     """Give a session whose changes are committed together at the end, or not at all.
 
-    The request's other connection is given back first: it never holds two.
+    The request's other connection is given back first: it never holds two. What an earlier transaction read
+    is read again: others may have changed it.
     """
     release()
     session = db.session()
+    session.expire_all()
     try:
         yield session
         session.commit()

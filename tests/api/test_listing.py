@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import product
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 from urllib.request import Request, urlopen
@@ -26,7 +27,7 @@ from tests.api.resources import (
 )
 from tests.conftest import Api, Server
 
-QUICK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 THOROUGH = settings(QUICK, max_examples=1000)
 
 every_collection = pytest.mark.parametrize("collection", COLLECTIONS, ids=str)
@@ -61,14 +62,14 @@ SHOWN = {
 }
 
 
-def rows_of(collection: Collection, most: int = 12) -> st.SearchStrategy[list[Row]]:
+def rows_of(collection: Collection, least: int = 0, most: int = 12) -> st.SearchStrategy[list[Row]]:
     names = ("id", *SHOWN[collection], "created_at", "updated_at")
     row = st.fixed_dictionaries({name: FIELDS.get(name, TEXTS) for name in names if name != "id"})
     # Names are unique within a notifier, where the rows are patterns.
     key = (lambda row: row["name"]) if collection is SMS_PATTERNS else repr
     unique = None if key is repr else key
     ids = st.lists(st.integers(1, 200), min_size=most, max_size=most, unique=True)
-    rows = st.lists(row, max_size=most, unique_by=unique)
+    rows = st.lists(row, min_size=least, max_size=most, unique_by=unique)
     return st.builds(
         lambda rows, ids: [{"id": id_} | row for id_, row in zip(ids, rows, strict=False)], rows, ids
     )
@@ -164,6 +165,19 @@ def test_a_list_answers_as_the_model_does_at_length(
     url = refill(app, collection, rows)
     for asked in data.draw(st.lists(parameters_of(collection), min_size=1, max_size=12)):
         check_page(api, collection, url, rows, asked)
+
+
+@every_collection
+@settings(QUICK, max_examples=5)
+@given(data=st.data())
+def test_every_order_and_every_two_of_them_are_those_of_the_model(
+    api: Api, app: Flask, collection: Collection, data: st.DataObject
+) -> None:
+    rows = data.draw(rows_of(collection, least=12))
+    url = refill(app, collection, rows)
+    orders = [sign + name for name in collection.ordering for sign in ("", "-")]
+    for ordering in (*orders, *map(",".join, data.draw(st.permutations([*product(orders, orders)]))[:40])):
+        check_page(api, collection, url, rows, [("ordering", ordering)])
 
 
 @every_collection

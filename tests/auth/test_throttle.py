@@ -1,6 +1,5 @@
 """The limit of requests per token."""
 
-import os
 import re
 import socket
 import time
@@ -9,13 +8,11 @@ from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 
 import pytest
-import redis
 import time_machine
 from flask import Flask
 
 from tests.conftest import Answer, Api, free_port
 
-REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
 THROTTLED = re.compile(r"Request was throttled\. Expected available in (\d+) seconds?\.")
 
 Limited = Callable[..., Flask]
@@ -25,16 +22,6 @@ Limited = Callable[..., Flask]
 def limited(other_app: Callable[..., Flask]) -> Limited:
     """Give a function that makes an application which takes two requests a minute."""
     return lambda **variables: other_app(NOTIFYHUB_RATE_LIMIT="2/minute", **variables)
-
-
-@pytest.fixture
-def shared() -> str:
-    """The URL of a Redis; without one the test is skipped."""
-    try:
-        redis.Redis.from_url(REDIS, socket_connect_timeout=2).ping()
-    except redis.RedisError:
-        pytest.skip("Redis does not answer at TEST_REDIS_URL")
-    return REDIS
 
 
 def statuses(api: Api, count: int) -> list[int]:
@@ -111,8 +98,10 @@ def test_an_application_keeps_to_its_own_limit(
     ]
 
 
-def test_processes_count_together_in_redis(limited: Limited, token: Callable[..., str], shared: str) -> None:
-    installation = {"NOTIFYHUB_REDIS_URL": shared, "NOTIFYHUB_SECRET_KEY": token_hex(16)}
+def test_processes_count_together_in_redis(
+    limited: Limited, token: Callable[..., str], redis_url: str
+) -> None:
+    installation = {"NOTIFYHUB_REDIS_URL": redis_url, "NOTIFYHUB_SECRET_KEY": token_hex(16)}
     key = token()
     one, another = (Api(limited(**installation).test_client(), key) for _ in range(2))
     assert (statuses(one, 1), statuses(another, 1)) == ([200], [200])
@@ -121,11 +110,11 @@ def test_processes_count_together_in_redis(limited: Limited, token: Callable[...
 
 
 def test_installations_that_share_a_redis_count_apart(
-    limited: Limited, token: Callable[..., str], shared: str
+    limited: Limited, token: Callable[..., str], redis_url: str
 ) -> None:
     key = token()
     for _ in range(2):
-        app = limited(NOTIFYHUB_REDIS_URL=shared, NOTIFYHUB_SECRET_KEY=token_hex(16))
+        app = limited(NOTIFYHUB_REDIS_URL=redis_url, NOTIFYHUB_SECRET_KEY=token_hex(16))
         assert statuses(Api(app.test_client(), key), 3) == [200, 200, 429]
 
 
