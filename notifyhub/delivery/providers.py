@@ -4,18 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import Row
 
 from notifyhub.delivery.backends.failures import NotifierTrouble
 from notifyhub.delivery.backends.interface import SMSBackend
 from notifyhub.delivery.backends.registry import sms_backend
 from notifyhub.delivery.backends.smtp import SMTP
-from notifyhub.notifiers.models import EmailNotifier
 from notifyhub.notifiers.plugins import UnknownBackend
 
 # The variables that move a backend away from its provider's own address.
 _URLS = {"ippanel": "IPPANEL_URL", "melipayamak": "MELIPAYAMAK_URL"}
-_SMTP_SETTINGS = ("host", "port", "username", "password", "use_tls", "use_ssl")
 
 
 def sms_backend_class(backend_name: str) -> type[SMSBackend]:
@@ -32,7 +29,6 @@ def sms_backend_of(backend_name: str, settings: Mapping[str, Any]) -> SMSBackend
     return sms_backend_class(backend_name)(settings, url)
 
 
-def smtp_of(notifier: EmailNotifier | Row[*tuple[Any, ...]]) -> SMTP:
-    """Return the mail account of an email notifier, or of a row with its columns."""
-    settings = {name: getattr(notifier, name) for name in _SMTP_SETTINGS}
-    return SMTP(settings, verify=current_app.config["SMTP_VERIFY"])
+def smtp_of(notifier: Mapping[str, Any]) -> SMTP:
+    """Return the mail account of an email notifier, given as its columns; raises NotifierTrouble as above."""
+    return SMTP(notifier, verify=current_app.config["SMTP_VERIFY"])
