@@ -136,12 +136,17 @@ def environment(
     empty_database: Callable[[str], str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, str]:
-    """The variables of an installation on each kind of database; processes are started with them."""
+    """The variables of an installation on each kind of database; processes are started with them.
+
+    No provider can be reached.
+    """
     return {
         "NOTIFYHUB_DATABASE_URL": empty_database(request.param),
         "NOTIFYHUB_INSTANCE": str(tmp_path_factory.mktemp("instance")),
         "NOTIFYHUB_SECRET_KEY": SECRET_KEY,
         "NOTIFYHUB_ENCRYPTION_KEYS": ENCRYPTION_KEY,
+        "NOTIFYHUB_IPPANEL_URL": "http://127.0.0.1:1",
+        "NOTIFYHUB_MELIPAYAMAK_URL": "http://127.0.0.1:1",
     }
 
 

@@ -1,11 +1,14 @@
 """Objects for tests, with sensible defaults, stored and committed."""
 
+from pathlib import Path
+
 import factory
 from factory.alchemy import SQLAlchemyModelFactory
 
 from notifyhub.auth.models import Role, User, UserPermission
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import Backend, EmailNotifier, SMSNotifier
+from notifyhub.notifiers.plugins import GROUP
 from notifyhub.patterns.models import SMSPattern
 
 
@@ -61,3 +64,12 @@ class SMSPatternFactory(Stored):
     code = factory.Sequence(lambda n: str(100_000 + n))
     description = None
     body = "Your login code is {0}"
+
+
+def install_backends(folder: Path, **backends: str) -> None:
+    """Install in `folder` a package that offers SMS backends: by name, as `module:class`."""
+    metadata = folder / "backends-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: backends\nVersion: 1.0\n")
+    lines = [f"{name} = {value}" for name, value in backends.items()]
+    (metadata / "entry_points.txt").write_text("\n".join([f"[{GROUP}]", *lines, ""]))

@@ -110,7 +110,6 @@ def test_a_variable_sets_what_it_names(instance: Path, name: str, value: str, ex
         ("IPPANEL_URL", "https://host/hunter2#fragment"),
         ("IPPANEL_URL", "https://user:hunter2@host"),
         ("MELIPAYAMAK_URL", "https://host/hunter 2"),
-        ("MELIPAYAMAK_URL", "https://host/hunter2\n"),
         ("SMTP_VERIFY", "hunter2"),
     ],
 )

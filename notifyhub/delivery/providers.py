@@ -30,5 +30,5 @@ def sms_backend_of(backend_name: str, settings: Mapping[str, Any]) -> SMSBackend
 
 
 def smtp_of(notifier: Mapping[str, Any]) -> SMTP:
-    """Return the mail account of an email notifier, given its columns."""
+    """Return the mail account of an email notifier, given as its columns; raises NotifierTrouble as above."""
     return SMTP(notifier, verify=current_app.config["SMTP_VERIFY"])

@@ -27,8 +27,8 @@ _schema = SMSPatternSchema()
 class Counts:
     """How many of our patterns were created, updated and left as they are.
 
-    `unknown` counts those of the provider that we don't have: none was to be created, or it can't be kept here,
-    its name, code or body being empty or too long.
+    `unknown` counts those of the provider that we don't have: none was to be created, or it can't be kept,
+    because its name, code or body is empty, or code or body are too long.
     """
 
     created: int = 0
@@ -38,9 +38,10 @@ class Counts:
 
 
 def source(backend_name: str, settings: Mapping[str, Any]) -> SMSBackend:
-    """Return the backend to read patterns from; raises Failure where there can be none, asking nobody."""
+    """Return the backend to read patterns from; raises Failure where there is none."""
     if not sms_backend_class(backend_name).offers_patterns:
-        raise NotServedHere("not_offered", f"The SMS backend {backend_name} shows no patterns of an account.")
+        words = f"The SMS backend {backend_name} shows no patterns of an account."
+        raise NotServedHere("not_offered", words)
     return sms_backend_of(backend_name, settings)
 
 

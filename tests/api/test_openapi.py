@@ -18,6 +18,7 @@ SMS = "/api/notifications/notifiers/sms"
 PATTERNS = f"{SMS}/{{notifier_id}}/patterns"
 EMAIL = "/api/notifications/notifiers/email"
 SETTINGS = "/api/settings/notifications"
+DELIVERY = "/api/settings/delivery"
 
 CODES = {
     ("post", SMS): 2811,
@@ -35,8 +36,13 @@ CODES = {
     ("get", f"{EMAIL}/{{id}}"): 2832,
     ("patch", f"{EMAIL}/{{id}}"): 2833,
     ("delete", f"{EMAIL}/{{id}}"): 2834,
+    ("post", f"{SMS}/{{id}}/check"): 2812,
+    ("post", f"{EMAIL}/{{id}}/check"): 2832,
+    ("post", f"{PATTERNS}/sync"): 2823,
     ("get", SETTINGS): 1036,
     ("patch", SETTINGS): 1037,
+    ("get", DELIVERY): 1036,
+    ("patch", DELIVERY): 1037,
     ("get", "/api/me"): None,
     ("get", "/healthz"): None,
     ("get", "/readyz"): None,

@@ -7,9 +7,8 @@ from flask import Flask
 from jsonschema import Draft202012Validator
 
 from notifyhub.app import create_app
-from notifyhub.extensions import db
 from tests.api.test_openapi import EMAIL, PATTERNS, SETTINGS, SMS, component
-from tests.conftest import Answer, Api
+from tests.conftest import Answer, Api, dispose
 from tests.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
 
 
@@ -63,8 +62,7 @@ def test_the_error_of_too_many_requests_is_documented(api: Api, environment: dic
     client = Api(limited.test_client(), api.token)
     assert client.get("/api/me").status == 200
     answer = client.get("/api/me")
-    with limited.app_context():
-        db.engine.dispose()
+    dispose(limited)
     (example,) = examples_of(document, "get", "/api/me", answer)
     assert answer.status == 429
     assert answer.json == {"detail": example["detail"]}

@@ -17,6 +17,7 @@ SMS = "/api/notifications/notifiers/sms"
 EMAIL = "/api/notifications/notifiers/email"
 PATTERNS = f"{SMS}/<id:notifier_id>/patterns"
 SETTINGS = "/api/settings/notifications"
+DELIVERY = "/api/settings/delivery"
 
 FORBIDDEN = {"detail": "You do not have permission to perform this action."}
 UNAUTHENTICATED = {"detail": "Authentication credentials were not provided."}
@@ -42,9 +43,11 @@ CODES = {
     **resource(SMS, 2811),
     **resource(PATTERNS, 2821),
     **resource(EMAIL, 2831),
-    ("GET", SETTINGS): 1036,
-    ("HEAD", SETTINGS): 1036,
-    ("PATCH", SETTINGS): 1037,
+    ("POST", f"{SMS}/<id:id>/check"): 2812,
+    ("POST", f"{EMAIL}/<id:id>/check"): 2832,
+    ("POST", f"{PATTERNS}/sync"): 2823,
+    **{(method, url): 1036 for method in ("GET", "HEAD") for url in (SETTINGS, DELIVERY)},
+    **{("PATCH", url): 1037 for url in (SETTINGS, DELIVERY)},
 }
 ALL = frozenset(CODES.values())
 operations = pytest.mark.parametrize(("method", "rule"), CODES, ids=str)

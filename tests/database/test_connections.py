@@ -16,8 +16,8 @@ from notifyhub.database.connections import insert_unless_there, transaction
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
-from notifyhub.settings import notification
 from notifyhub.settings.models import NotificationSettings
+from notifyhub.settings.notification import notification_settings
 from tests.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory, Stored, UserFactory
 
 SETTINGS = table_of(NotificationSettings)
@@ -137,7 +137,7 @@ def test_changes_of_a_locked_row_wait_for_each_other_and_none_is_lost(app: Flask
     def count_up() -> None:
         for _ in range(5):
             with transaction() as session:
-                settings = notification.locked(session)
+                settings = notification_settings.locked(session)
                 settings.otp_ttl += 1
 
     together(app, count_up, threads=8)

@@ -1,6 +1,7 @@
 """Simulated providers, backends that talk to them, and an application that is led to them."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -11,6 +12,8 @@ from notifyhub.delivery.backends.melipayamak import MeliPayamak
 from notifyhub.delivery.backends.wire import Timeouts
 from notifyhub.extensions import db
 from tests.simulators import IPPanelSimulator, MeliPayamakSimulator, SMTPSimulator, ippanel, melipayamak
+from tests.simulators.provider import Provider
+from tests.simulators.server import Reply
 
 IMPATIENT = Timeouts(connect=1, read=1)
 
@@ -65,11 +68,19 @@ def _simulated(
 
 
 @pytest.fixture
-def held_connections(app: Flask) -> Callable[[], int]:
-    """Give a function that counts the connections to the database that are in use."""
+def held_connections(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[Provider], list[int]]:
+    """Give a function that makes a provider count, at each request, the database's connections in use."""
 
-    def count() -> int:
-        with app.app_context():
-            return sum(engine.pool.checkedout() for engine in db.engines.values())  # type: ignore[attr-defined]
+    def watch(provider: Provider) -> list[int]:
+        counts: list[int] = []
+        suffer = provider.suffer
 
-    return count
+        def count(*args: Any, **options: Any) -> Reply:
+            with app.app_context():
+                counts.append(sum(engine.pool.checkedout() for engine in db.engines.values()))  # type: ignore[attr-defined]
+            return suffer(*args, **options)
+
+        monkeypatch.setattr(provider, "suffer", count)
+        return counts
+
+    return watch

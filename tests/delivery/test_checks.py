@@ -217,17 +217,9 @@ def test_the_database_is_not_held_while_the_provider_answers(
     api: Api,
     sms: Callable[..., str],
     console: MeliPayamakSimulator,
-    held_connections: Callable[[], int],
-    monkeypatch: pytest.MonkeyPatch,
+    held_connections: Callable[[Provider], list[int]],
 ) -> None:
-    url, held = sms("melipayamak"), []
-    suffer = console.suffer
-
-    def watch(*args: Any, **options: Any) -> Reply:
-        held.append(held_connections())
-        return suffer(*args, **options)
-
-    monkeypatch.setattr(console, "suffer", watch)
+    url, held = sms("melipayamak"), held_connections(console)
     assert checked(api, url)["ok"]
     assert held == [0]
 
