@@ -11,7 +11,7 @@ from apispec.ext.marshmallow.field_converter import DEFAULT_FIELD_MAPPING
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import INCLUDE, Schema, fields
 
-from notifyhub.api.fields import Choice, Object, Reference
+from notifyhub.api.fields import Choice, Id, Moment, Object
 from notifyhub.api.parameters import Number
 
 
@@ -38,7 +38,8 @@ class _Converter(OpenAPIConverter):
         **DEFAULT_FIELD_MAPPING,
         Choice: ("string", None),
         Number: ("integer", "int64"),
-        Reference: ("integer", "int64"),
+        Id: ("integer", "int64"),
+        Moment: ("string", "date-time"),
         fields.URL: ("string", "uri"),
     }
 
