@@ -42,8 +42,8 @@ _TOKEN = {
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "A name of the client's for this request, so that it can be repeated: the same key and body "
-    "within 24 hours give the first answer again, with the header `Idempotent-Replayed`.",
+    "description": "The client's name for this request, so that it can be repeated: the same key and body "
+    "give the first answer again for 24 hours, with the header `Idempotent-Replayed`.",
     "schema": {"type": "string", "maxLength": 255},
 }
 

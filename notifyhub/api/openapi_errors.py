@@ -96,7 +96,7 @@ RESPONSES: dict[str, dict[str, Any]] = {
     "Forbidden": _detail(
         "The token's user lacks the permission.", "You do not have permission to perform this action."
     ),
-    "NotFound": _detail("There is no object with an id of the path.", WORDS[404]),
+    "NotFound": _detail("There is no object with an id of the path, or no such cursor.", WORDS[404]),
     "Conflict": _detail(
         "The object is in use, or not in a state for this; or a request with the Idempotency-Key is running.",
         "This notifier is the default one in the notification settings.",

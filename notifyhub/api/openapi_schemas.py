@@ -4,6 +4,7 @@ What a client sends and what it is answered are components of their own (`SMSPat
 `PatchedSMSPattern` and `SMSPattern`): an answer has every field, a request only those that can be set.
 """
 
+from inspect import cleandoc
 from typing import Any
 
 from apispec.ext.marshmallow import MarshmallowPlugin
@@ -68,8 +69,8 @@ class _Converter(OpenAPIConverter):
         if answered or schema.partial:
             for described in component["properties"].values():
                 described.pop("default", None)
-        if type(schema).__doc__:
-            component["description"] = type(schema).__doc__
+        if words := type(schema).__doc__:
+            component["description"] = cleandoc(words)
         if schema.unknown == INCLUDE:
             component["additionalProperties"] = True
         return component

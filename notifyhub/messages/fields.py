@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from email.utils import parseaddr
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import ValidationError, fields
 from marshmallow.types import ErrorMessages
 
-from notifyhub.api.fields import Object, String, Worded
+from notifyhub.api.fields import MAX_LENGTH, Object, String, Worded
 from notifyhub.notifiers.senders import is_sender
 
 _BREAKING = {"Cc", "Zl", "Zp"}
@@ -34,6 +34,12 @@ class Arguments(Worded, fields.Field[list[str] | dict[str, str]]):
 
     default_error_messages: ErrorMessages = {"invalid": "Expected a list or an object."}
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        text = {"type": ["string", "number"], "maxLength": MAX_LENGTH}
+        shapes = [{"type": "array", "items": text}, {"type": "object", "additionalProperties": text}]
+        self.metadata = {**self.metadata, "anyOf": [*shapes, {"type": "null"}]}
+
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[str] | dict[str, str]:
         if not isinstance(value, list | dict):
             raise self.make_error("invalid")
@@ -54,10 +60,13 @@ class Texts(Object):
     """An object of texts."""
 
     def __init__(self, most: int, **options: Any) -> None:
-        too_many = validate.Length(max=most, error="Ensure this field has no more than {max} elements.")
-        super().__init__(keys=String(), values=String(), validate=[too_many], **options)
+        super().__init__(keys=String(), values=String(), **options)
+        self.most = most
+        self.metadata = {**self.metadata, "maxProperties": most}
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> dict[str, str]:
+        if isinstance(value, dict) and len(value) > self.most:
+            raise ValidationError(f"Ensure this field has no more than {self.most} elements.")
         try:
             return super()._deserialize(value, *args, **options)
         except ValidationError as error:

@@ -118,7 +118,9 @@ def preview() -> dict[str, Any]:
 
 
 @blueprint.get("")
-@endpoint(Endpoint(VIEW, "List messages", TAG, query=listing.QUERY, answers={200: listing.ANSWER}))
+@endpoint(
+    Endpoint(VIEW, "List messages", TAG, query=listing.QUERY, answers={200: listing.ANSWER}, refusals=(404,))
+)
 def list_messages() -> dict[str, Any]:
     """Give a page of the list."""
     return listing.page()
