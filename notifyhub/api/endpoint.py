@@ -39,6 +39,7 @@ class Endpoint:
     statuses of the errors that are its own, beside those that come with authentication, a query or a body.
     What is not for clients of the API, such as a web page, is not `documented`.
     `max_body` is the greatest length of its body in bytes, where the configured one is too small for it.
+    One that is `repeatable` takes an Idempotency-Key.
     """
 
     access: Permission | Access
@@ -50,6 +51,7 @@ class Endpoint:
     refusals: tuple[int, ...] = ()
     documented: bool = True
     max_body: int | None = None
+    repeatable: bool = False
 
 
 class UndeclaredView(Exception):

@@ -39,6 +39,14 @@ _TOKEN = {
     "description": "`Token <key>`: the word and the key, with a space between them.",
 }
 
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "The client's name for this request, so that it can be repeated: the same key and body "
+    "give the first answer again for 24 hours, with the header `Idempotent-Replayed`.",
+    "schema": {"type": "string", "maxLength": 255},
+}
+
 _HEADERS = {
     REQUEST_ID: {
         "description": "The request's id, by which the service's log can be searched.",
@@ -127,6 +135,8 @@ def _operation(rule: Rule, declared: Endpoint) -> dict[str, Any]:
         operation["security"] = []
     if declared.query:
         operation["parameters"] = [{"in": "query", "schema": declared.query}]
+    if declared.repeatable:
+        operation["parameters"] = [_IDEMPOTENCY_KEY]
     if declared.body:
         operation["requestBody"] = _body(declared.body)
     return operation

@@ -67,6 +67,7 @@ _NAMES = {
     409: "Conflict",
     413: "TooLarge",
     415: "UnsupportedMediaType",
+    422: "OtherRequest",
     429: "TooManyRequests",
     500: "ServerError",
     502: "ProviderTrouble",
@@ -97,13 +98,18 @@ RESPONSES: dict[str, dict[str, Any]] = {
     "Forbidden": _detail(
         "The token's user lacks the permission.", "You do not have permission to perform this action."
     ),
-    "NotFound": _detail("There is no object with an id of the path.", WORDS[404]),
+    "NotFound": _detail("There is no object with an id of the path, or no such cursor.", WORDS[404]),
     "Conflict": _detail(
-        "The object is in use.", "This notifier is the default one in the notification settings."
+        "The object is in use, or not in a state for this; or a request with the Idempotency-Key is running.",
+        "This notifier is the default one in the notification settings.",
     ),
     "TooLarge": _detail("The body is longer than the service takes.", WORDS[413]),
     "UnsupportedMediaType": _detail(
         "The body is not declared as JSON.", 'Unsupported media type "text/plain" in request.'
+    ),
+    "OtherRequest": _detail(
+        "The Idempotency-Key was sent with another request.",
+        "This Idempotency-Key was sent with another request.",
     ),
     "TooManyRequests": _detail(
         "The token's limit of requests is used up, where the operator has set one.",
@@ -134,6 +140,8 @@ def refusals(declared: Endpoint) -> dict[int, str]:
         statuses.add(403)
     if declared.body:
         statuses |= {413, 415}
+    if declared.repeatable:
+        statuses |= {409, 422}
     found = {status: _NAMES[status] for status in statuses}
     if 400 not in found and (declared.query or declared.body):
         found[400] = "InvalidBody" if declared.body else "InvalidQuery"

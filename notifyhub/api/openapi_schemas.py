@@ -4,6 +4,7 @@ What a client sends and what it is answered are components of their own (`SMSPat
 `PatchedSMSPattern` and `SMSPattern`): an answer has every field, a request only those that can be set.
 """
 
+from inspect import cleandoc
 from typing import Any
 
 from apispec.ext.marshmallow import MarshmallowPlugin
@@ -11,7 +12,7 @@ from apispec.ext.marshmallow.field_converter import DEFAULT_FIELD_MAPPING
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import INCLUDE, Schema, fields
 
-from notifyhub.api.fields import Choice, Object, Reference
+from notifyhub.api.fields import Choice, Id, Moment, Object
 from notifyhub.api.parameters import Number
 
 
@@ -38,7 +39,8 @@ class _Converter(OpenAPIConverter):
         **DEFAULT_FIELD_MAPPING,
         Choice: ("string", None),
         Number: ("integer", "int64"),
-        Reference: ("integer", "int64"),
+        Id: ("integer", "int64"),
+        Moment: ("string", "date-time"),
         fields.URL: ("string", "uri"),
     }
 
@@ -66,8 +68,8 @@ class _Converter(OpenAPIConverter):
         if answered or schema.partial:
             for described in component["properties"].values():
                 described.pop("default", None)
-        if type(schema).__doc__:
-            component["description"] = type(schema).__doc__
+        if words := type(schema).__doc__:
+            component["description"] = cleandoc(words)
         if schema.unknown == INCLUDE:
             component["additionalProperties"] = True
         return component

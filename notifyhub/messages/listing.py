@@ -7,9 +7,9 @@ from marshmallow import ValidationError
 from notifyhub.api.cursor import CursorListing, Key
 from notifyhub.api.parameters import Flag, Number, OneOf, SomeOf, Text
 from notifyhub.database.base import table_of
+from notifyhub.messages.answers import MessageSchema
 from notifyhub.messages.models import Channel, Message, Status
 from notifyhub.messages.representation import COLUMNS, message
-from notifyhub.messages.schemas import MessageSchema
 from notifyhub.text.phones import InvalidNumber, to_e164
 
 _messages = table_of(Message)

@@ -145,6 +145,7 @@ class MessageAttachment(Identified):
     """A file that goes with an email."""
 
     __tablename__ = "message_attachments"
+    __table_args__ = (NEVER_AGAIN,)
 
     message_id: Mapped[int] = mapped_column(
         BigInteger, ForeignKey("messages.id", ondelete="CASCADE"), index=True
@@ -158,6 +159,7 @@ class Attempt(Identified):
     """One try to hand a message to a notifier's provider; without an outcome it runs, or its worker died."""
 
     __tablename__ = "attempts"
+    __table_args__ = (NEVER_AGAIN,)
 
     message_id: Mapped[int] = mapped_column(
         BigInteger, ForeignKey("messages.id", ondelete="CASCADE"), index=True
@@ -176,7 +178,7 @@ class IdempotencyKey(Identified):
     """A request that a client may repeat: by whom and with what body it was sent, what it was answered."""
 
     __tablename__ = "idempotency_keys"
-    __table_args__ = (UniqueConstraint("user_id", "key"),)
+    __table_args__ = (UniqueConstraint("user_id", "key"), NEVER_AGAIN)
 
     user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"))
     key: Mapped[str] = mapped_column(columns.text(255))

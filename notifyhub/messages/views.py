@@ -12,21 +12,19 @@ from notifyhub.api.parsing import body
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit
 from notifyhub.messages import listing, transitions
+from notifyhub.messages.answers import (
+    AcceptedBatchSchema,
+    BatchSchema,
+    MessageDetailSchema,
+    MessageSchema,
+    PreviewSchema,
+)
 from notifyhub.messages.bulk import compose_all
 from notifyhub.messages.composing import compose
 from notifyhub.messages.idempotency import Done, once
 from notifyhub.messages.models import Message
 from notifyhub.messages.representation import COLUMNS, attempts, message
-from notifyhub.messages.schemas import (
-    MAX_BODY,
-    AcceptedBatchSchema,
-    BatchSchema,
-    BulkSchema,
-    MessageDetailSchema,
-    MessageRequestSchema,
-    MessageSchema,
-    PreviewSchema,
-)
+from notifyhub.messages.schemas import MAX_BODY, BulkSchema, MessageRequestSchema
 from notifyhub.messages.signals import announce
 from notifyhub.messages.sources import look_up
 from notifyhub.messages.storing import batch, store, store_batch
@@ -54,8 +52,8 @@ _id = table_of(Message).c.id
         TAG,
         body=_message,
         answers={201: MessageSchema()},
-        refusals=(409, 422),
         max_body=MAX_BODY,
+        repeatable=True,
     )
 )
 def send() -> Response:
@@ -79,8 +77,8 @@ def _send(asked: dict[str, Any], connection: Connection) -> Done:
         TAG,
         body=_bulk,
         answers={201: AcceptedBatchSchema()},
-        refusals=(409, 422),
         max_body=MAX_BODY,
+        repeatable=True,
     )
 )
 def send_many() -> Response:
@@ -120,7 +118,9 @@ def preview() -> dict[str, Any]:
 
 
 @blueprint.get("")
-@endpoint(Endpoint(VIEW, "List messages", TAG, query=listing.QUERY, answers={200: listing.ANSWER}))
+@endpoint(
+    Endpoint(VIEW, "List messages", TAG, query=listing.QUERY, answers={200: listing.ANSWER}, refusals=(404,))
+)
 def list_messages() -> dict[str, Any]:
     """Give a page of the list."""
     return listing.page()

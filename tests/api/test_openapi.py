@@ -17,6 +17,7 @@ from notifyhub.app import create_app
 SMS = "/api/notifications/notifiers/sms"
 PATTERNS = f"{SMS}/{{notifier_id}}/patterns"
 EMAIL = "/api/notifications/notifiers/email"
+MESSAGES = "/api/notifications/messages"
 SETTINGS = "/api/settings/notifications"
 DELIVERY = "/api/settings/delivery"
 
@@ -43,6 +44,14 @@ CODES = {
     ("patch", SETTINGS): 1037,
     ("get", DELIVERY): 1036,
     ("patch", DELIVERY): 1037,
+    ("post", MESSAGES): 2841,
+    ("get", MESSAGES): 2842,
+    ("post", f"{MESSAGES}/bulk"): 2841,
+    ("post", f"{MESSAGES}/preview"): 2841,
+    ("get", f"{MESSAGES}/{{id}}"): 2842,
+    ("post", f"{MESSAGES}/{{id}}/cancel"): 2843,
+    ("post", f"{MESSAGES}/{{id}}/retry"): 2843,
+    ("get", "/api/notifications/batches/{id}"): 2842,
     ("get", "/api/me"): None,
     ("get", "/healthz"): None,
     ("get", "/readyz"): None,
@@ -276,5 +285,9 @@ def test_the_rules_of_an_sms_notifiers_settings_are_documented(
 
 
 def test_only_what_may_be_in_use_documents_a_refused_deletion(document: dict[str, Any]) -> None:
-    refused = {path for (method, path), operation in operations(document) if "409" in operation["responses"]}
+    refused = {
+        path
+        for (method, path), operation in operations(document)
+        if method == "delete" and "409" in operation["responses"]
+    }
     assert refused == {f"{SMS}/{{id}}", f"{EMAIL}/{{id}}"}

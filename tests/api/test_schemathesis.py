@@ -71,6 +71,12 @@ def test_every_answer_is_as_documented(
 def test_every_query_that_the_document_allows_is_taken(
     gunicorn: Callable[..., Server], token: Callable[..., str], tmp_path: Path
 ) -> None:
-    allowed = ["--include-method=GET", "--mode=positive", "--generation-allow-x00=false"]
+    # A schema can't tell a cursor from other texts, nor that one parameter needs another.
+    allowed = [
+        "--exclude-path=/api/notifications/messages",
+        "--include-method=GET",
+        "--mode=positive",
+        "--generation-allow-x00=false",
+    ]
     few = ["--generation-deterministic", "--max-examples=10"]
     run(gunicorn(), token(test=True), tmp_path, "--checks=positive_data_acceptance", *allowed, *few)

@@ -60,10 +60,16 @@ def described() -> dict[str, dict[str, Any]]:
             "foreign keys": sorted(inspector.get_foreign_keys(table), key=_name),
             "unique": sorted(inspector.get_unique_constraints(table), key=_name),
             "checks": sorted(inspector.get_check_constraints(table), key=_name),
-            "indexes": sorted(inspector.get_indexes(table), key=_name),
+            "indexes": [_plain(index) for index in sorted(inspector.get_indexes(table), key=_name)],
         }
         for table in sorted(set(inspector.get_table_names()) - {"alembic_version"})
     }
+
+
+def _plain(index: Any) -> dict[str, Any]:
+    """Return an index with its condition as text, which can be compared."""
+    options = {name: str(value) for name, value in index.get("dialect_options", {}).items()}
+    return {**index, "dialect_options": options}
 
 
 def _name(constraint: Any) -> str:

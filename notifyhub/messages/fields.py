@@ -1,0 +1,108 @@
+"""Fields of what a client sends."""
+
+import binascii
+import unicodedata
+from base64 import b64decode
+from collections.abc import Mapping
+from email.utils import parseaddr
+from typing import Any
+
+from marshmallow import ValidationError, fields
+from marshmallow.types import ErrorMessages
+
+from notifyhub.api.fields import MAX_LENGTH, Object, String, Worded
+from notifyhub.notifiers.senders import is_sender
+
+_BREAKING = {"Cc", "Zl", "Zp"}
+
+
+class Line(String):
+    """A text that goes into a header of a mail: a line end, even around it, would begin another one."""
+
+    default_error_messages: ErrorMessages = {"line": "Line ends and control characters are not allowed."}
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
+        if isinstance(value, str) and any(
+            unicodedata.category(character) in _BREAKING for character in value
+        ):
+            raise self.make_error("line")
+        return super()._deserialize(value, *args, **options)
+
+
+class Arguments(Worded, fields.Field[list[str] | dict[str, str]]):
+    """A list or an object of texts, taken as they are; a number is taken as its text."""
+
+    default_error_messages: ErrorMessages = {"invalid": "Expected a list or an object."}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        text = {"type": ["string", "number"], "maxLength": MAX_LENGTH}
+        shapes = [{"type": "array", "items": text}, {"type": "object", "additionalProperties": text}]
+        self.metadata = {**self.metadata, "anyOf": [*shapes, {"type": "null"}]}
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[str] | dict[str, str]:
+        if not isinstance(value, list | dict):
+            raise self.make_error("invalid")
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        texts: dict[Any, Any] = {}
+        errors: dict[Any, Any] = {}
+        for key, item in items:
+            try:
+                texts[key] = _argument.deserialize(item)
+            except ValidationError as error:
+                errors[key] = error.messages
+        if errors:
+            raise ValidationError(errors)
+        return texts if isinstance(value, dict) else list(texts.values())
+
+
+class Texts(Object):
+    """An object of texts."""
+
+    def __init__(self, most: int, **options: Any) -> None:
+        super().__init__(keys=String(), values=String(), **options)
+        self.most = most
+        self.metadata = {**self.metadata, "maxProperties": most}
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> dict[str, str]:
+        if isinstance(value, dict) and len(value) > self.most:
+            raise ValidationError(f"Ensure this field has no more than {self.most} elements.")
+        try:
+            return super()._deserialize(value, *args, **options)
+        except ValidationError as error:
+            if not isinstance(error.messages, dict):
+                raise
+            # marshmallow tells a key's errors from a value's; to a client both are the entry's.
+            raise ValidationError(
+                {key: _flat(messages) for key, messages in error.messages.items()}
+            ) from None
+
+
+class Base64(String):
+    """Bytes in base64 (RFC 4648, 4), without line ends."""
+
+    default_error_messages: ErrorMessages = {"base64": "Not valid base64."}
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> bytes:  # type: ignore[override]
+        try:
+            return b64decode(super()._deserialize(value, *args, **options), validate=True)
+        except (binascii.Error, ValueError) as error:
+            if isinstance(error, ValidationError):
+                raise
+            raise self.make_error("base64") from None
+
+
+def is_mailbox(value: str) -> None:
+    """Raise ValidationError unless `value` is an address or `Name <address>`, as headers of mails have it."""
+    is_sender(value)
+    if parseaddr(value)[1] not in {value, value.partition("<")[2].removesuffix(">")}:
+        raise ValidationError("Enter a valid email address.")
+
+
+_argument = String(blank=True, trim=False)
+
+
+def _flat(messages: Any) -> list[str]:
+    if isinstance(messages, Mapping):
+        return [word for inner in messages.values() for word in inner]
+    return list(messages)
