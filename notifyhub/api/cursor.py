@@ -23,11 +23,13 @@ from sqlalchemy import (
     Row,
     Select,
     Table,
+    any_,
     bindparam,
+    func,
     select,
-    tuple_,
     union_all,
 )
+from sqlalchemy.dialects.postgresql import array
 from werkzeug.exceptions import NotFound
 
 from notifyhub.api.filters import stamped
@@ -84,6 +86,7 @@ class Shape(NamedTuple):
     ranges: int
     filters: tuple[str, ...]
     reverse: bool
+    dialect: str
 
 
 class CursorListing:
@@ -161,7 +164,7 @@ class CursorListing:
         values |= {name: given[name] for name in others}
         for name in times:
             values |= self.stamped[name].values(name, asked[name])
-        return Shape(index, len(ranges), others + times, reverse), values
+        return Shape(index, len(ranges), others + times, reverse, autocommit().dialect.name), values
 
     def _serves(self, index: tuple[str, ...], given: Mapping[str, Any]) -> bool:
         """Tell whether an index has what is asked for in ranges that can be named."""
@@ -196,10 +199,9 @@ class CursorListing:
 
     def _build(self, shape: Shape) -> Select[Any]:
         """Return the statement for a page and one row more, in the direction in which it is read."""
-        # Known to the planner, that few rows are wanted.
-        limit: BindParameter[int] = bindparam("limit", type_=BigInteger(), literal_execute=True)
+        limit = _known("limit")
         by_id = _ordered((self.table.c.id,), reverse=shape.reverse)
-        if shape.ranges == 1:
+        if not shape.along:
             return self._range(shape, 0, self.columns).limit(limit)
         ids = [
             select(self._range(shape, n, [self.table.c.id]).limit(limit).subquery().c.id)
@@ -215,26 +217,39 @@ class CursorListing:
         return select(*self.columns).join(nearest, nearest.c.id == self.table.c.id).order_by(*by_id)
 
     def _range(self, shape: Shape, n: int, selected: Sequence[ColumnElement[Any]]) -> Select[Any]:
-        """Return the statement that reads one range of an index.
-
-        The range is given by its two ends and read in the whole order of the index: no database reads it
-        another way, such as along the ids and past all rows that don't match, as that would need sorting.
-        """
+        """Return the statement that reads a range of an index: one value in each column, ids in order."""
         columns = [*(self.keys[name].column for name in shape.along), self.table.c.id]
-        values = [bindparam(f"{name}_{n}", type_=self.keys[name].column.type) for name in shape.along]
-        ends = tuple_(*columns)
-        conditions = [ends >= tuple_(*values, _id("low")), ends <= tuple_(*values, _id("high"))]
-        conditions += [column.is_not(None) for column in columns if column.nullable]
+        conditions = [self.table.c.id >= _known("low"), self.table.c.id <= _known("high")]
+        for place, name in enumerate(shape.along):
+            column = self.keys[name].column
+            value = bindparam(f"{name}_{n}", type_=column.type)
+            conditions.append(column == value if place else _only(column, value, shape.dialect))
+            conditions += [column.is_not(None)] if column.nullable else []
         for name in shape.filters:
             if name in self.keys:
                 conditions.append(self.keys[name].column.in_(bindparam(name, expanding=True)))
             else:
-                conditions += self.stamped[name].conditions(name)
+                conditions += [_unsearched(condition) for condition in self.stamped[name].conditions(name)]
         return select(*selected).where(*conditions).order_by(*_ordered(columns, reverse=shape.reverse))
 
 
-def _id(name: str) -> ColumnElement[int]:
-    return bindparam(name, type_=BigInteger())
+def _only(column: Column[Any], value: BindParameter[Any], dialect: str) -> ColumnElement[bool]:
+    """Return the condition that a column has a value; PostgreSQL doesn't see that ordering by it is moot.
+
+    Else it may read the rows along their ids, past all that don't match: as good as reading the index where
+    many rows match and lie everywhere, and a scan of the whole table where they are all old.
+    """
+    return column == (any_(array([value])) if dialect == "postgresql" else value)
+
+
+def _unsearched(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return a condition that no index is used for: the range of ids holds few rows that it rules out."""
+    return func.coalesce(condition, condition)
+
+
+def _known(name: str) -> BindParameter[int]:
+    """Return a value that stands in the statement itself: a plan for any ids and limit would be a bad one."""
+    return bindparam(name, type_=BigInteger(), literal_execute=True)
 
 
 def _several(value: Any) -> tuple[Any, ...]:
