@@ -17,6 +17,7 @@ from flask import Flask, current_app
 from kombu import Connection, Exchange, Producer, Queue
 from kombu.exceptions import KombuError
 
+from notifyhub.delivery import folder
 from notifyhub.extensions import celery
 from notifyhub.messages.signals import due
 
@@ -151,13 +152,13 @@ def broker(app: Flask) -> tuple[str, dict[str, Any]]:
     url = app.config["BROKER_URL"]
     if not url.startswith("filesystem:"):
         return url, {}
-    folder = Path(app.instance_path) / "queue"
-    for path in (folder, folder / "control"):
+    place = Path(app.instance_path) / "queue"
+    for path in (place, place / "control"):
         path.mkdir(mode=0o700, exist_ok=True)
-    return url, {
-        "data_folder_in": str(folder),
-        "data_folder_out": str(folder),
-        "control_folder": folder / "control",
+    return folder.URL, {
+        "data_folder_in": str(place),
+        "data_folder_out": str(place),
+        "control_folder": place / "control",
         "polling_interval": 0.05,
     }
 
