@@ -54,6 +54,7 @@ class Publisher:
         self._options = options
         self._prefix = prefix
         self._lock = threading.Lock()
+        self._connection: Connection | None = None
         self._producer: Producer | None = None
         self._process = 0
         self._resumes = 0.0
@@ -95,7 +96,7 @@ class Publisher:
         An idle connection may have died: only a fresh one that fails tells that the broker is away.
         """
         if self._process != os.getpid():  # a connection is never shared with a parent process
-            self._producer, self._process = None, os.getpid()
+            self._connection, self._producer, self._process = None, None, os.getpid()
         while True:
             fresh = self._producer is None
             try:
@@ -110,22 +111,18 @@ class Publisher:
                     return None
 
     def _connect(self) -> Producer:
-        connection = Connection(self._url, connect_timeout=TIMEOUT, transport_options=self._options)
-        try:
-            connection.connect()
-            return Producer(connection.channel(), auto_declare=False)
-        except BaseException:
-            connection.collapse()
-            raise
+        self._connection = Connection(self._url, connect_timeout=TIMEOUT, transport_options=self._options)
+        self._connection.ensure_connection(max_retries=0, reraise_as_library_errors=False)
+        return Producer(self._connection.channel(), auto_declare=False)
 
     def _errors(self) -> tuple[type[Exception], ...]:
         transport = Connection(self._url).transport
         return (*transport.connection_errors, *transport.channel_errors)
 
     def _drop(self) -> None:
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            producer.channel.connection.client.collapse()
+        connection, self._connection, self._producer = self._connection, None, None
+        if connection is not None:
+            connection.release()
 
 
 def named_queue(prefix: str, queue: str) -> Queue:
@@ -202,9 +199,8 @@ def _send(producer: Producer, call: Call, queue: Queue) -> None:
 
 
 def _depth(producer: Producer, queue: Queue) -> int:
-    bound = queue(producer.channel)
-    bound.declare()
-    return int(bound.queue_declare(passive=True).message_count)
+    # Declaring what is there changes nothing; asking passively, Redis would not know an empty queue.
+    return int(queue(producer.channel).queue_declare().message_count)
 
 
 def _impatient(url: str, options: dict[str, Any]) -> dict[str, Any]:
