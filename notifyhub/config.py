@@ -182,8 +182,8 @@ def configure(app: Flask, environment: Mapping[str, str] | None = None) -> None:
     """Fill `app.config` from the environment, and from the instance folder what it leaves open.
 
     The instance folder holds the embedded default: the SQLite database, the queue and the keys, which are
-    made on the first start, readable by their owner alone. It is not touched where the variables leave nothing
-    open.
+    made on the first start, readable by their owner alone. It is not touched where the variables leave
+    nothing open.
     """
     values = read(os.environ if environment is None else environment)
     instance = Path(values.pop("INSTANCE", app.instance_path)).absolute()

@@ -34,6 +34,7 @@ def run(app: Flask, concurrency: int = CONCURRENCY, *, beat: bool = False) -> in
     """
     configure(app)
     wait_for_database(app)
+    wait_for_broker(app)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     if beat:
@@ -90,6 +91,13 @@ def wait_for_database(app: Flask) -> None:
             time.sleep(1)
         else:
             return
+
+
+def wait_for_broker(app: Flask) -> None:
+    """Return as soon as the broker takes calls; the log says why it does not."""
+    with app.app_context():
+        while queue.publisher().depth(queue.MESSAGES) is None:
+            time.sleep(1)
 
 
 class Clock(Scheduler):  # type: ignore[misc]
