@@ -53,6 +53,8 @@ def up(host: str, port: int, workers: int) -> None:
         listener.close()
         parts.start("worker", lambda: sys.exit(delivery.run(app, beat=True)))
         parts.wait()
+        with app.app_context():
+            _fold_write_ahead_log()
 
 
 @main.command()
@@ -116,6 +118,17 @@ def _close_connections() -> None:
     """Close the connections to the database: forks must not share them."""
     for engine in db.engines.values():
         engine.dispose()
+
+
+def _fold_write_ahead_log() -> None:
+    """Leave SQLite's database in one file, as it does itself when the last connection is closed.
+
+    The parts' connections end with their processes.
+    """
+    if db.engine.dialect.name == "sqlite":
+        with db.engine.connect() as connection:
+            connection.exec_driver_sql("SELECT 1 FROM alembic_version")
+        _close_connections()
 
 
 def _first_admin() -> str | None:
