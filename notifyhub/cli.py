@@ -4,14 +4,13 @@ import os
 import signal
 import socket
 import sys
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 from alembic import command as alembic
 from alembic.util import CommandError as MigrationError
 from flask import Flask, current_app
-from gunicorn.app.base import BaseApplication
-from gunicorn.glogging import Logger
 from sqlalchemy.exc import SQLAlchemyError
 
 from notifyhub.app import create_app
@@ -21,10 +20,8 @@ from notifyhub.database.commands import CommandError, in_one_line
 from notifyhub.database.connections import transaction
 from notifyhub.delivery import worker as delivery
 from notifyhub.extensions import db
+from notifyhub.server import Server
 from notifyhub.supervisor import PartEnded, Supervisor
-
-THREADS = 8
-GRACE = 10  # seconds for the requests under way when the service is stopped
 
 
 @click.group()
@@ -43,20 +40,21 @@ def main() -> None:
 )
 def up(host: str, port: int, workers: int) -> None:
     """Run everything: upgrade the database, on the first start create user `admin`, serve and deliver."""
-    # Until gunicorn takes over the signals: what is under way is undone, and that is a clean end.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    _end_cleanly_when_told()
     app = _app()
     listener = _listen(host, port)
-    with app.app_context():
-        _prepare_database()
-    parts = Supervisor()
-    parts.start("server", _Server(app, listener, workers).run)
-    listener.close()
-    parts.start("worker", lambda: delivery.run(app, beat=True))
-    try:
+    with _errors_in_one_line(), app.app_context():
+        alembic.upgrade(current_app.extensions["migrate"].migrate.get_config(), "head")
+    with _errors_in_one_line(), Supervisor() as parts:
+        with app.app_context():  # a signal does not come between the admin and the token's being printed
+            _introduce_admin()
+            _close_connections()
+        parts.start("server", Server(app, listener, workers).run)
+        listener.close()
+        parts.start("worker", lambda: sys.exit(delivery.run(app, beat=True)))
         parts.wait()
-    except PartEnded as error:
-        raise click.ClickException(str(error)) from error
+        with app.app_context():
+            _fold_write_ahead_log()
 
 
 @main.command()
@@ -64,7 +62,14 @@ def up(host: str, port: int, workers: int) -> None:
 @click.option("--beat", is_flag=True, help="Keep the time for all workers; at least one has to.")
 def worker(concurrency: int, *, beat: bool) -> None:
     """Deliver messages until stopped; wait for a broker or database that is not there yet."""
+    _end_cleanly_when_told()
     sys.exit(delivery.run(_app(), concurrency, beat=beat))
+
+
+def _end_cleanly_when_told() -> None:
+    """Have SIGTERM and Ctrl-C undo what is under way and end the process, until a part has its own way."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
 
 
 def _app() -> Flask:
@@ -90,20 +95,40 @@ def _listen(host: str, port: int) -> socket.socket:
         raise click.ClickException(f"Can't listen at {host}, port {port}: {words}.") from error
 
 
-def _prepare_database() -> None:
-    """Upgrade the database; on the first start create user `admin` and print its token."""
+@contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    """End the command with one line for an operator where something keeps the service from running."""
     try:
-        alembic.upgrade(current_app.extensions["migrate"].migrate.get_config(), "head")
-        key = _first_admin()
+        yield
     except SQLAlchemyError as error:
         raise click.ClickException(in_one_line(error)) from error
-    except (MigrationError, CommandError) as error:
+    except (MigrationError, CommandError, PartEnded) as error:
         raise click.ClickException(str(error)) from error
-    finally:
-        db.engine.dispose()  # the workers are forks, and must not share a connection
+
+
+def _introduce_admin() -> None:
+    """On the first start create user `admin` and print its token."""
+    key = _first_admin()
     if key is not None:
         click.echo("User admin was created. This is its token, which is shown only now:", err=True)
         click.echo(key)
+
+
+def _close_connections() -> None:
+    """Close the connections to the database: forks must not share them."""
+    for engine in db.engines.values():
+        engine.dispose()
+
+
+def _fold_write_ahead_log() -> None:
+    """Leave SQLite's database in one file, as it does itself when the last connection is closed.
+
+    The parts' connections end with their processes.
+    """
+    if db.engine.dialect.name == "sqlite":
+        with db.engine.connect() as connection:
+            connection.exec_driver_sql("SELECT 1 FROM alembic_version")
+        _close_connections()
 
 
 def _first_admin() -> str | None:
@@ -112,38 +137,3 @@ def _first_admin() -> str | None:
             return accounts.create_first_admin(session)
     except accounts.NameTaken:  # by another process that starts at this moment, and prints the token
         return None
-
-
-class _Log(Logger):  # type: ignore[misc]
-    """gunicorn's log as part of the application's."""
-
-    def setup(self, cfg: Any) -> None:
-        super().setup(cfg)
-        self.error_log.handlers.clear()
-        self.error_log.propagate = True
-
-
-class _Server(BaseApplication):  # type: ignore[misc]
-    """gunicorn, which serves an application on a socket that listens already."""
-
-    def __init__(self, app: Flask, listener: socket.socket, workers: int) -> None:
-        self.app = app
-        self.options = {
-            "bind": f"fd://{listener.fileno()}",
-            "workers": workers,
-            "worker_class": "gthread",
-            "threads": THREADS,
-            "graceful_timeout": GRACE,
-            "logger_class": _Log,
-            "control_socket_disable": True,
-            # Whose X-Forwarded-* headers count is the application's setting.
-            "forwarded_allow_ips": "",
-        }
-        super().__init__()
-
-    def load_config(self) -> None:
-        for name, value in self.options.items():
-            self.cfg.set(name, value)
-
-    def load(self) -> Flask:
-        return self.app

@@ -55,6 +55,13 @@ def _redis_url(text: str) -> None:
         raise ValidationError("must be a redis:// or rediss:// URL")
 
 
+def _broker_url(text: str) -> None:
+    if not _names_host(text, "amqp", "amqps") and not (
+        _names_host(text, "redis", "rediss") and re.fullmatch("/?[0-9]*", urlsplit(text).path)
+    ):
+        raise ValidationError("must be an amqp:// or redis:// URL; the path of the latter is a number")
+
+
 def _base_url(text: str) -> None:
     """Check an address to which paths are appended: it ends with a path, and holds no log-in."""
     if not _names_host(text, "http", "https") or not re.fullmatch(r"[!-~]+", text) or set("?#@") & set(text):
@@ -117,10 +124,7 @@ class _Environment(Schema):
     MAX_BODY_BYTES = fields.Function(deserialize=_whole_number(1), load_default=1024 * 1024)
     TRUSTED_PROXIES = fields.Function(deserialize=_whole_number(0), load_default=0)
     CORS_ORIGINS = fields.Function(deserialize=_commas, load_default=list)
-    BROKER_URL = fields.String(
-        validate=validate.Regexp(r"(amqps?|rediss?)://.+", error="must be an amqp:// or redis:// URL"),
-        load_default="filesystem://",
-    )
+    BROKER_URL = fields.String(validate=_broker_url, load_default="filesystem://")
     QUEUE_PREFIX = fields.String(
         validate=validate.Regexp(
             r"[A-Za-z0-9_-]{1,64}\Z", error="must be 1 to 64 ASCII letters, digits, hyphens or underscores"
@@ -177,8 +181,9 @@ def read(environment: Mapping[str, str]) -> dict[str, Any]:
 def configure(app: Flask, environment: Mapping[str, str] | None = None) -> None:
     """Fill `app.config` from the environment, and from the instance folder what it leaves open.
 
-    The instance folder holds the embedded default: the SQLite database and the keys, which are made on the
-    first start, readable by their owner alone. It is not touched where the variables leave nothing open.
+    The instance folder holds the embedded default: the SQLite database, the queue and the keys, which are
+    made on the first start, readable by their owner alone. It is not touched where the variables leave
+    nothing open.
     """
     values = read(os.environ if environment is None else environment)
     instance = Path(values.pop("INSTANCE", app.instance_path)).absolute()
@@ -193,6 +198,18 @@ def configure(app: Flask, environment: Mapping[str, str] | None = None) -> None:
         MAX_CONTENT_LENGTH=values["MAX_BODY_BYTES"],
         RATELIMIT_ENABLED=values["RATE_LIMIT"] != "0",
     )
+
+
+def make_folder(instance: Path, name: str) -> Path:
+    """Return a folder in the instance folder, made for its owner alone if it is not there.
+
+    Raises InvalidSetting if it can't be made.
+    """
+    folder = instance / name
+    with _blaming("INSTANCE"):
+        instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
 
 
 def _kept(instance: Path, name: str, make: Callable[[], str]) -> str:

@@ -1,79 +1,132 @@
 """Runs the parts of the service as processes of its own: all of them, or none."""
 
+import logging
 import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
-from types import FrameType
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import NoReturn, Self
 
 PATIENCE = 20
 """Seconds that the parts have to end what is under way when the service stops."""
 
+_STOPS = {signal.SIGTERM, signal.SIGINT}
+_HELD = {*_STOPS, signal.SIGCHLD, signal.SIGALRM}
+
+log = logging.getLogger(__name__)
+
 
 class PartEnded(Exception):
-    """A part of the service ended by itself; the text says which one."""
+    """A part of the service ended by itself; the text says which one, and how."""
 
 
 class Supervisor:
-    """Starts parts as forks of this process, and stops them all when one ends or the service is stopped."""
+    """Starts parts as forks of this process, and stops them all when one ends or the service is stopped.
+
+    Use as a context manager in the main thread. From its beginning on signals are held, and taken up by
+    `wait` alone, one after the other: none can arrive at a wrong moment. They stay held, as the process has
+    nothing left to do afterwards.
+    """
 
     def __init__(self) -> None:
         self._parts: dict[int, str] = {}
-        self._stopping = False
+        self._mask: set[int] = set()
+
+    def __enter__(self) -> Self:
+        # Without a handler some systems don't hold SIGCHLD; and it may be inherited as ignored.
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._mask = set(signal.pthread_sigmask(signal.SIG_BLOCK, _HELD))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
 
     def start(self, name: str, run: Callable[[], object]) -> None:
-        """Run a part in a process of its own, whose exit status is the one that `run` exits with."""
+        """Run a part in a process of its own, which ends with `run`."""
         sys.stdout.flush()
         sys.stderr.flush()
+        supervisor = os.getpid()
         process = os.fork()
         if process:
             self._parts[process] = name
-            return
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        status = 1
-        try:
-            run()
-            status = 0
-        except SystemExit as error:
-            status = error.code if isinstance(error.code, int) else int(error.code is not None)
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
+        else:
+            _be_part(name, run, supervisor, self._mask)
 
     def wait(self) -> None:
         """Return when SIGTERM or Ctrl-C has stopped all parts; raises PartEnded if one stopped the others."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
-        ended = self._next_end()
-        by_itself = not self._stopping
-        self._stop_parts()
+        words: list[str] = []
+        while not words and signal.sigwait({*_STOPS, signal.SIGCHLD}) == signal.SIGCHLD:
+            words = [f"The {name} {_manner(status)}" for name, status in self._reap()]
+        if words:
+            time.sleep(
+                0.2
+            )  # systemd sends SIGTERM to all processes: a part may have been faster than this one
+        by_itself = words and not signal.sigpending() & _STOPS
+        self._stop()
         if by_itself:
-            raise PartEnded(f"The {ended} ended by itself: everything is stopped.")
+            raise PartEnded(f"{words[0]}: everything is stopped.")
 
-    def _stop(self, _number: int, _frame: FrameType | None) -> None:
-        self._stopping = True
-        self._signal(signal.SIGTERM)
-
-    def _stop_parts(self) -> None:
-        self._signal(signal.SIGTERM)
-        deadline = time.monotonic() + PATIENCE
-        while self._parts:
-            if time.monotonic() > deadline:
-                self._signal(signal.SIGKILL)
-            process, _ = os.waitpid(-1, os.WNOHANG)
-            if process:
-                self._parts.pop(process, None)
-            else:
-                time.sleep(0.05)
-
-    def _next_end(self) -> str:
-        while True:
-            process, _ = os.wait()
-            if process in self._parts:
-                return self._parts.pop(process)
-
-    def _signal(self, number: signal.Signals) -> None:
+    def _stop(self) -> None:
         for process in self._parts:
-            os.kill(process, number)
+            os.kill(process, signal.SIGTERM)
+        signal.alarm(PATIENCE)
+        while self._parts:
+            if signal.sigwait({signal.SIGCHLD, signal.SIGALRM}) == signal.SIGALRM:
+                for process in self._parts:
+                    os.kill(process, signal.SIGKILL)
+            for _ in self._reap():
+                pass
+        signal.alarm(0)
+
+    def _reap(self) -> Iterator[tuple[str, int]]:
+        """Take leave of the processes that have ended; give the parts among them with their status."""
+        while True:
+            try:
+                process, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not process:
+                return
+            name = self._parts.pop(process, None)
+            if name is not None:  # a container's first process is given others' orphans, too
+                with suppress(ProcessLookupError):
+                    os.killpg(process, signal.SIGKILL)  # what it has left behind, as it was killed
+                yield name, os.waitstatus_to_exitcode(status)
+
+
+def _be_part(name: str, run: Callable[[], object], supervisor: int, mask: set[int]) -> NoReturn:
+    status = 1
+    try:
+        os.setsid()  # Ctrl-C reaches the supervisor alone
+        for number in (*_STOPS, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        threading.Thread(target=_follow, args=(supervisor,), daemon=True).start()
+        run()
+        status = 0
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except Exception:
+        log.exception("The %s failed", name)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status & 0xFF)
+
+
+def _follow(supervisor: int) -> None:
+    """End this part, if need be by force, when the supervisor is gone without having been able to."""
+    while os.getppid() == supervisor:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(PATIENCE)
+    os.killpg(0, signal.SIGKILL)
+
+
+def _manner(status: int) -> str:
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"ended by itself with status {status}"

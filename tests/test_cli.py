@@ -1,18 +1,15 @@
 """`notifyhub up`, as a process."""
 
 import json
-import os
 import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -22,43 +19,10 @@ from notifyhub.app import create_app
 from notifyhub.cli import main
 from notifyhub.extensions import db
 from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, free_port, wait_for_port
+from tests.service import Service
 
-Up = Callable[..., "Service"]
+Up = Callable[..., Service]
 TOKEN = re.compile(r"[0-9a-f]{40}")
-
-
-class Service:
-    """A started `notifyhub up`."""
-
-    def __init__(self, process: subprocess.Popen[str], port: int, output: Path) -> None:
-        self.process = process
-        self.port = port
-        self.output = output
-
-    @property
-    def out(self) -> str:
-        return self.output.with_suffix(".out").read_text()
-
-    @property
-    def err(self) -> str:
-        return self.output.with_suffix(".err").read_text()
-
-    def wait_until_it_serves(self) -> None:
-        wait_for_port(self.process, self.port)
-        assert self.get("/readyz") == (200, {"status": "ok", "database": "ok"})
-
-    def get(self, path: str, **headers: str) -> tuple[int, Any]:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.load(error)
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(30)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -68,6 +32,7 @@ def variables(
     """The variables of an installation whose database is empty."""
     return {
         "NOTIFYHUB_DATABASE_URL": empty_database(request.param),
+        "NOTIFYHUB_INSTANCE": str(tmp_path / "instance"),
         "NOTIFYHUB_SECRET_KEY": SECRET_KEY,
         "NOTIFYHUB_ENCRYPTION_KEYS": ENCRYPTION_KEY,
         "HOME": str(tmp_path / "home"),
@@ -77,31 +42,13 @@ def variables(
 @pytest.fixture
 def up(processes: list[subprocess.Popen[str]], tmp_path: Path) -> Up:
     """Give a function that starts `notifyhub up` in a folder of its own."""
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
 
-    def start(variables: dict[str, str], *options: str, port: int | None = None) -> Service:
-        port = port or free_port()
-        output = tmp_path / f"up-{len(processes)}"
-        with output.with_suffix(".out").open("w") as out, output.with_suffix(".err").open("w") as err:
-            process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-c",
-                    "from notifyhub.cli import main; main()",
-                    "up",
-                    "--port",
-                    str(port),
-                    *options,
-                ],
-                cwd=folder,
-                env={**os.environ, **variables},
-                stdout=out,
-                stderr=err,
-                text=True,
-            )
-        processes.append(process)
-        return Service(process, port, output)
+    def start(variables: dict[str, str], *options: str, port: int = 0) -> Service:
+        folder = tmp_path / f"elsewhere-{len(processes)}"
+        folder.mkdir()
+        service = Service(folder, variables, "up", *options, port=port)
+        processes.append(service.process)
+        return service
 
     return start
 
@@ -128,7 +75,9 @@ def test_the_first_start_prints_a_token_that_works_and_the_next_start_none(
     assert second.get("/api/me", Authorization=f"Token {token}")[0] == 200
     assert second.stop(signal.SIGINT) == 0
     assert second.out == ""
-    left = [path for folder in ("home", "elsewhere") for path in (tmp_path / folder).glob("*")]
+    left = [
+        path for folder in ("home", "elsewhere-0", "elsewhere-1") for path in (tmp_path / folder).glob("*")
+    ]
     assert left == []
 
 
@@ -149,12 +98,15 @@ def test_the_embedded_default_is_kept_in_the_instance_folder(up: Up, tmp_path: P
     instance = tmp_path / "instance"
     service = up({"NOTIFYHUB_INSTANCE": str(instance), "NOTIFYHUB_LOG_FORMAT": "json"}, "--workers", "1")
     service.wait_until_it_serves()
+    service.wait_until_it_delivers()
     assert service.stop() == 0
-    assert {path.name for path in instance.iterdir()} == {"notifyhub.db", "secret_key", "encryption_keys"}
-    assert {path.stat().st_mode & 0o777 for path in instance.iterdir()} == {0o600}
+    modes = {path.name: path.stat().st_mode & 0o777 for path in instance.iterdir()}
+    assert modes.pop("queue") == 0o700
+    assert modes == dict.fromkeys(("notifyhub.db", "secret_key", "encryption_keys"), 0o600)
     words, *events = service.err.splitlines()
     assert "token" in words
-    assert [json.loads(event)["logger"] for event in events] == ["gunicorn.error"] * len(events)
+    loggers = [json.loads(event)["logger"] for event in events]
+    assert sorted(loggers) == ["notifyhub.delivery.worker", "notifyhub.server"]
 
 
 def test_headers_of_proxies_count_only_where_proxies_are_trusted(up: Up, tmp_path: Path) -> None:

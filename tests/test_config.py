@@ -110,7 +110,16 @@ def test_a_variable_sets_what_it_names(instance: Path, name: str, value: str, ex
         ("IPPANEL_URL", "https://host/hunter2#fragment"),
         ("IPPANEL_URL", "https://user:hunter2@host"),
         ("MELIPAYAMAK_URL", "https://host/hunter 2"),
+        ("MELIPAYAMAK_URL", "https://host/\nhunter2"),
         ("SMTP_VERIFY", "hunter2"),
+        ("BROKER_URL", "hunter2"),
+        ("BROKER_URL", "sqs://hunter2"),
+        ("BROKER_URL", "filesystem://hunter2"),
+        ("BROKER_URL", "amqp://:hunter2@"),
+        ("BROKER_URL", "amqp://host:hunter2"),
+        ("BROKER_URL", "amqp://[hunter2"),
+        ("BROKER_URL", "redis://host/hunter2"),
+        ("QUEUE_PREFIX", "hunter2 hunter2"),
     ],
 )
 def test_a_wrong_value_is_refused_in_one_line_that_names_the_variable_and_not_the_value(
@@ -127,6 +136,20 @@ def test_any_spelling_of_a_postgresql_url_uses_psycopg_3(instance: Path) -> None
     for scheme in ("postgresql", "postgresql+psycopg2", "postgresql+asyncpg"):
         found = configured(instance, DATABASE_URL=f"{scheme}://user:p%40ss@host/db")
         assert found["SQLALCHEMY_DATABASE_URI"] == "postgresql+psycopg://user:p%40ss@host/db"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "amqp://host",
+        "amqps://user:word@host:5671//",
+        "redis://host",
+        "redis://host:6379/",
+        "rediss://:word@host/2",
+    ],
+)
+def test_a_broker_is_rabbitmq_or_redis(instance: Path, url: str) -> None:
+    assert configured(instance, BROKER_URL=url)["BROKER_URL"] == url
 
 
 def test_other_variables_are_not_read(instance: Path) -> None:
@@ -163,10 +186,11 @@ def test_a_sqlite_path_is_relative_to_the_instance_folder(instance: Path) -> Non
 
 
 def test_a_sqlite_database_elsewhere_is_its_owners_too(instance: Path, tmp_path: Path) -> None:
-    app = create_app({**GIVEN, "NOTIFYHUB_DATABASE_URL": f"sqlite:///{tmp_path}/x.db"})
+    url = f"sqlite:///{tmp_path}/x.db"
+    app = create_app({**GIVEN, "NOTIFYHUB_DATABASE_URL": url, "NOTIFYHUB_INSTANCE": str(instance)})
     with app.app_context(), db.engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE t (x)")
-        assert {file.name: mode(file) for file in tmp_path.iterdir()} == {
+        assert {file.name: mode(file) for file in tmp_path.glob("x.db*")} == {
             "x.db": 0o600,
             "x.db-wal": 0o600,
             "x.db-shm": 0o600,

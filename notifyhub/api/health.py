@@ -1,10 +1,14 @@
 """Whether the process lives, and whether it can serve."""
 
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from flask import Blueprint, current_app
+from flask import Blueprint, Flask, current_app
 from marshmallow import Schema, fields, validate
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,6 +17,12 @@ from notifyhub.api.endpoint import Access, Endpoint, endpoint
 from notifyhub.database.connections import read_first
 
 blueprint = Blueprint("health", __name__)
+
+PATIENCE = 1.5
+"""Seconds within which a service that others look after has to answer."""
+
+FRESH = 1.0
+"""Seconds for which its answer is given again: whoever asks often is no load for it."""
 
 
 class LivenessSchema(Schema):
@@ -26,9 +36,48 @@ class ReadinessSchema(Schema):
 
     status = fields.String(required=True, validate=validate.OneOf(("ok", "unavailable")))
     database = fields.String(required=True, validate=validate.OneOf(("ok", "no answer", "not migrated")))
+    broker = fields.String(required=True, validate=validate.OneOf(("ok", "no answer")))
 
 
 _READINESS = ReadinessSchema()
+
+
+class Probe:
+    """Asks whether a service answers, once for all who want to know at a time; nobody waits for long."""
+
+    def __init__(self, app: Flask, ask: Callable[[], bool]) -> None:
+        self._app = app
+        self._ask = ask
+        self._lock = threading.Lock()
+        self._asked: Future[bool] | None = None
+        self._fresh_until = 0.0
+
+    def answers(self) -> bool:
+        """Tell whether the service answers, as of now or a moment ago."""
+        with self._lock:
+            if self._asked is None or (self._asked.done() and time.monotonic() > self._fresh_until):
+                self._asked = Future()
+                threading.Thread(target=self._find_out, args=(self._asked,), daemon=True).start()
+            asked = self._asked
+        try:
+            return asked.result(PATIENCE)
+        except TimeoutError:
+            return False
+
+    def _find_out(self, asked: Future[bool]) -> None:
+        found = False
+        try:
+            with self._app.app_context():
+                found = self._ask()
+        except Exception:
+            self._app.logger.exception("A check of what the service needs failed")
+        self._fresh_until = time.monotonic() + FRESH
+        asked.set_result(found)
+
+
+def watch_broker(app: Flask, ask: Callable[[], bool]) -> None:
+    """Have `/readyz` tell whether the broker answers, which `ask` finds out, however long it takes."""
+    app.extensions["broker_probe"] = Probe(app, ask)
 
 
 @blueprint.get("/healthz")
@@ -51,9 +100,10 @@ def healthz() -> dict[str, str]:
 )
 def readyz() -> tuple[dict[str, str], int]:
     """Answer 200, or 503 with what fails."""
-    database = _database()
-    ready = database == "ok"
-    return {"status": "ok" if ready else "unavailable", "database": database}, 200 if ready else 503
+    broker: Probe = current_app.extensions["broker_probe"]
+    parts = {"database": _database(), "broker": "ok" if broker.answers() else "no answer"}
+    ready = set(parts.values()) == {"ok"}
+    return {"status": "ok" if ready else "unavailable", **parts}, 200 if ready else 503
 
 
 def _database() -> str:

@@ -17,6 +17,9 @@ from flask import Flask, current_app
 from kombu import Connection, Exchange, Producer, Queue
 from kombu.exceptions import KombuError
 
+from notifyhub import config
+from notifyhub.api import health
+from notifyhub.delivery import folder
 from notifyhub.extensions import celery
 from notifyhub.messages.signals import due
 
@@ -74,6 +77,8 @@ class Publisher:
         if not self._lock.acquire(timeout=TIMEOUT):
             return None
         try:
+            if time.monotonic() < self._resumes:
+                return None
             return self._attempt(lambda producer: _depth(producer, named_queue(self._prefix, queue)))
         finally:
             self._lock.release()
@@ -134,6 +139,7 @@ def init_app(app: Flask) -> None:
     url, options = broker(app)
     app.extensions["publisher"] = Publisher(url, _impatient(url, options), app.config["QUEUE_PREFIX"])
     due.connect(_on_due)
+    health.watch_broker(app, lambda: publisher().depth(MESSAGES) is not None)
 
 
 def _on_due(_sender: Any, ids: Sequence[int]) -> None:
@@ -148,13 +154,11 @@ def broker(app: Flask) -> tuple[str, dict[str, Any]]:
     url = app.config["BROKER_URL"]
     if not url.startswith("filesystem:"):
         return url, {}
-    folder = Path(app.instance_path) / "queue"
-    for path in (folder, folder / "control"):
-        path.mkdir(mode=0o700, exist_ok=True)
-    return url, {
-        "data_folder_in": str(folder),
-        "data_folder_out": str(folder),
-        "control_folder": folder / "control",
+    place = config.make_folder(Path(app.instance_path), "queue")
+    return folder.URL, {
+        "data_folder_in": str(place),
+        "data_folder_out": str(place),
+        "control_folder": config.make_folder(place, "control"),
         "polling_interval": 0.05,
     }
 

@@ -1,12 +1,14 @@
 """The worker: Celery in one process, whose threads spend their time waiting for providers."""
 
 import logging
+import signal
 import threading
 import time
 from typing import Any
 
-from celery import signals
 from celery.beat import ScheduleEntry, Scheduler, Service
+from celery.platforms import EX_FAILURE, EX_OK
+from celery.worker import state
 from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,6 +18,8 @@ from notifyhub.delivery.connections import statements
 from notifyhub.delivery.queue import Call
 from notifyhub.extensions import celery
 from notifyhub.messages.models import Message
+
+log = logging.getLogger(__name__)
 
 CONCURRENCY = 32
 PREFETCHED = 4
@@ -28,16 +32,18 @@ def run(app: Flask, concurrency: int = CONCURRENCY, *, beat: bool = False) -> in
     With `beat` this worker also keeps the time for all: at least one has to. A broker or database that is not
     there yet is waited for.
     """
-    _log(app)
     configure(app)
     wait_for_database(app)
+    wait_for_broker(app)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
     if beat:
-        clock = Service(celery, max_interval=1, scheduler_cls=Clock, remote_control=False)
-        threading.Thread(target=clock.start, name="beat", daemon=True).start()
-    worker = celery.Worker(
+        threading.Thread(target=_keep_time, name="beat", daemon=True).start()
+    # Not Celery's `Worker`, which has a program's ways: its own log, signals, warnings, restart by SIGHUP.
+    worker = celery.WorkController(
         pool="threads",
         concurrency=concurrency,
-        quiet=True,
+        ready_callback=lambda _consumer: log.info("The worker is ready"),
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
@@ -51,6 +57,7 @@ def configure(app: Flask) -> None:
     url, options = queue.broker(app)
     prefix = app.config["QUEUE_PREFIX"]
     celery.flask_app = app
+    celery.set_default()  # for the threads of the pool
     celery.conf.update(
         broker_url=url,
         broker_transport_options=options,
@@ -86,7 +93,14 @@ def wait_for_database(app: Flask) -> None:
             return
 
 
-class Clock(Scheduler):
+def wait_for_broker(app: Flask) -> None:
+    """Return as soon as the broker takes calls; the log says why it does not."""
+    with app.app_context():
+        while queue.publisher().depth(queue.MESSAGES) is None:
+            time.sleep(1)
+
+
+class Clock(Scheduler):  # type: ignore[misc]
     """Celery's scheduler, whose calls go out as all others do: a broker that is down stops nothing.
 
     Nothing is written to files. Two clocks do no harm, as periodic tasks take turns at the rows.
@@ -101,15 +115,18 @@ class Clock(Scheduler):
             queue.publisher().publish([call], queue.UPKEEP)
 
 
-def _log(app: Flask) -> None:
-    """Send Celery's log where the application's goes, without a line for every task."""
+def _keep_time() -> None:
+    """Call periodic tasks when they are due, for ever; without a clock the worker stops."""
+    try:
+        Service(celery, max_interval=1, scheduler_cls=Clock, remote_control=False).start()
+    except Exception:
+        log.exception("The clock has stopped")
+        state.should_stop = EX_FAILURE
 
-    def configured(**_: Any) -> None:
-        celery_log = logging.getLogger("celery")
-        celery_log.handlers[:] = logging.getLogger("notifyhub").handlers
-        celery_log.setLevel(logging.INFO)
-        celery_log.propagate = False
-        for busy in ("celery.worker.strategy", "celery.app.trace"):
-            logging.getLogger(busy).setLevel(logging.WARNING)
 
-    signals.setup_logging.connect(configured, weak=False)
+def _stop(*_: object) -> None:
+    """Have the worker end as soon as the attempts under way have ended.
+
+    It stands for Celery's own handlers, which write to standard output and let a second Ctrl-C drop attempts.
+    """
+    state.should_stop = EX_OK

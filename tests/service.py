@@ -1,0 +1,116 @@
+"""The `notifyhub` command as a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import free_port, wait_for_port
+
+READY = {"status": "ok", "database": "ok", "broker": "ok"}
+
+
+class Service:
+    """A started `notifyhub`, the leader of a process group, in a folder beside which its output is kept."""
+
+    def __init__(self, folder: Path, variables: dict[str, str], command: str, *options: str, port: int = 0):
+        self.folder = folder
+        self.port = port or free_port()
+        self.mark = f"NOTIFYHUB_TEST={folder}"
+        if command == "up":
+            options = ("--port", str(self.port), *options)
+        with self._output("out").open("w") as out, self._output("err").open("w") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", "from notifyhub.cli import main; main()", command, *options],
+                cwd=folder,
+                env={**os.environ, **variables, "NOTIFYHUB_TEST": str(folder)},
+                stdout=out,
+                stderr=err,
+                text=True,
+                process_group=0,
+            )
+
+    def _output(self, name: str) -> Path:
+        return self.folder.with_name(f"{self.folder.name}.{name}")
+
+    @property
+    def out(self) -> str:
+        return self._output("out").read_text()
+
+    @property
+    def err(self) -> str:
+        return self._output("err").read_text()
+
+    @property
+    def key(self) -> str:
+        """The admin's token, if this start has printed it."""
+        return self.out.strip()
+
+    def wait_until_it_serves(self) -> None:
+        wait_for_port(self.process, self.port)
+        assert self.get("/readyz") == (200, READY)
+
+    def wait_until_it_delivers(self) -> None:
+        until(lambda: "The worker is ready" in self.err, "the worker is ready")
+
+    def get(self, path: str, **headers: str) -> tuple[int, Any]:
+        return self.call(urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers))
+
+    def post(self, path: str, body: Any, key: str) -> Any:
+        """Return what a request that makes something is answered."""
+        headers = {"Authorization": f"Token {key}", "Content-Type": "application/json"}
+        url = f"http://127.0.0.1:{self.port}{path}"
+        status, made = self.call(urllib.request.Request(url, json.dumps(body).encode(), headers))
+        assert status == 201, made
+        return made
+
+    def call(self, request: urllib.request.Request) -> tuple[int, Any]:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+    def parts(self) -> dict[str, int]:
+        """The processes of the server and of the worker, which are started in this order."""
+        server, worker = sorted(pid for pid in self.living() if _parent(pid) == self.process.pid)
+        return {"server": server, "worker": worker}
+
+    def living(self) -> set[int]:
+        """The processes of this start, wherever they hang in the tree; a zombie has no environment."""
+        return {int(place.name) for place in Path("/proc").glob("[0-9]*") if self.mark in _environment(place)}
+
+
+def until(condition: Callable[[], Any], words: str, seconds: float = 25) -> Any:
+    """Return what the condition gives as soon as it is true; fail if that takes too long."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"Not within {seconds} s: {words}")
+        time.sleep(0.05)
+    return found
+
+
+def _environment(place: Path) -> list[str]:
+    try:
+        return (place / "environ").read_bytes().decode(errors="replace").split("\0")
+    except (FileNotFoundError, ProcessLookupError, PermissionError):  # it has just ended, or is not ours
+        return []
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
