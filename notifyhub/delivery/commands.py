@@ -1,9 +1,10 @@
 """The command of the worker."""
 
 import sys
+from typing import Any, cast
 
 import click
-from flask import current_app
+from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from notifyhub.delivery.worker import CONCURRENCY, run
@@ -15,5 +16,5 @@ from notifyhub.delivery.worker import CONCURRENCY, run
 @with_appcontext
 def worker(concurrency: int, *, beat: bool) -> None:
     """Deliver messages until stopped."""
-    app = current_app._get_current_object()
+    app: Flask = cast("Any", current_app)._get_current_object()
     sys.exit(run(app, concurrency, beat=beat))
