@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from flask import current_app
 from sqlalchemy import Connection, Engine, create_engine
@@ -37,13 +37,13 @@ def _engine() -> Engine:
     """
     if not is_postgresql():
         return db.engines[AUTOCOMMIT]
-    if "delivery_engine" not in current_app.extensions:
+    engines = cast("dict[str | None, Engine]", db.engines)
+    if "delivery" not in engines:
         options = current_app.config["SQLALCHEMY_BINDS"][AUTOCOMMIT]
-        current_app.extensions["delivery_engine"] = create_engine(
+        engines["delivery"] = create_engine(
             **{**options, "pool_pre_ping": False, "pool_size": KEPT}
         )
-    engine: Engine = current_app.extensions["delivery_engine"]
-    return engine
+    return engines["delivery"]
 
 
 @contextmanager
