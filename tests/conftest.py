@@ -25,7 +25,10 @@ from werkzeug.test import TestResponse
 from notifyhub.app import create_app
 from notifyhub.auth.accounts import issue_token
 from notifyhub.auth.models import Role
+from notifyhub.delivery.backends import registry
 from notifyhub.extensions import db
+from tests.delivery.scripted import NAME as SCRIPTED
+from tests.delivery.scripted import Scripted
 from tests.factories import UserFactory
 
 ROOT = Path(__file__).parent.parent
@@ -244,6 +247,14 @@ def api(app: Flask, token: Callable[..., str]) -> Api:
 def staff(app: Flask, token: Callable[..., str]) -> Callable[..., Api]:
     """Give a function that returns the client of a member of staff with some permission codes."""
     return lambda *codes: Api(app.test_client(), token(Role.STAFF, codes))
+
+
+@pytest.fixture
+def scripted(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Scripted]]:
+    """The backend `scripted`, which does what it is told."""
+    monkeypatch.setitem(registry.BUILT_IN, SCRIPTED, Scripted)
+    yield Scripted
+    Scripted.reset()
 
 
 @dataclass

@@ -8,10 +8,10 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask, current_app
 from kombu import Connection, Exchange, Producer, Queue
@@ -22,6 +22,8 @@ from notifyhub.api import health
 from notifyhub.delivery import folder
 from notifyhub.extensions import celery
 from notifyhub.messages.signals import due
+
+T = TypeVar("T")
 
 MESSAGES = "messages"
 UPKEEP = "upkeep"
@@ -79,7 +81,8 @@ class Publisher:
         try:
             if time.monotonic() < self._resumes:
                 return None
-            return self._attempt(lambda producer: _depth(producer, named_queue(self._prefix, queue)))
+            named = named_queue(self._prefix, queue)
+            return self._attempt(lambda producer: _depth(producer, named))
         finally:
             self._lock.release()
 
@@ -94,7 +97,7 @@ class Publisher:
 
         return self._attempt(publish) or False
 
-    def _attempt(self, work: Any) -> Any:
+    def _attempt(self, work: Callable[[Producer], T]) -> T | None:
         """Return what `work` does with a producer; None if the broker does not take part.
 
         An idle connection may have died: only a fresh one that fails tells that the broker is away.
@@ -107,7 +110,7 @@ class Publisher:
                 if self._producer is None:
                     self._producer = self._connect()
                 return work(self._producer)
-            except (OSError, KombuError, *self._errors()) as error:
+            except self._errors() as error:
                 self._drop()
                 if fresh:
                     self._resumes = time.monotonic() + PAUSE
@@ -121,7 +124,7 @@ class Publisher:
 
     def _errors(self) -> tuple[type[Exception], ...]:
         transport = Connection(self._url).transport
-        return (*transport.connection_errors, *transport.channel_errors)
+        return (OSError, KombuError, *transport.connection_errors, *transport.channel_errors)
 
     def _drop(self) -> None:
         connection, self._connection, self._producer = self._connection, None, None

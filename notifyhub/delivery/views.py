@@ -46,9 +46,9 @@ def check_sms_notifier(id: int) -> dict[str, Any]:
 @endpoint(email_notifiers.declare("view", "Check an email notifier at its mail server", **_checked))
 def check_email_notifier(id: int) -> dict[str, Any]:
     """Log in at the mail server with the stored password; the database is not held meanwhile."""
-    notifier = found(autocommit().execute(_EMAIL, {"id": id}).mappings().first())
+    notifier = found(autocommit().execute(_EMAIL, {"id": id}).first())
     release()
-    return asdict(check(partial(smtp_of, notifier), test=g.caller.test))
+    return asdict(check(partial(smtp_of, notifier._asdict()), test=g.caller.test))
 
 
 @blueprint.post("/sms/<id:notifier_id>/patterns/sync")

@@ -6,10 +6,12 @@ import threading
 import time
 from typing import Any
 
+from celery import Celery
 from celery.beat import ScheduleEntry, Scheduler, Service
 from celery.platforms import EX_FAILURE, EX_OK
 from celery.worker import state
 from flask import Flask
+from kombu import Queue
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -39,14 +41,8 @@ def run(app: Flask, concurrency: int = CONCURRENCY, *, beat: bool = False) -> in
         signal.signal(number, _stop)
     if beat:
         threading.Thread(target=_keep_time, name="beat", daemon=True).start()
-    # Not Celery's `Worker`, which has a program's ways: its own log, signals, warnings, restart by SIGHUP.
-    worker = celery.WorkController(
-        pool="threads",
-        concurrency=concurrency,
-        ready_callback=lambda _consumer: log.info("The worker is ready"),
-        without_gossip=True,
-        without_mingle=True,
-        without_heartbeat=True,
+    worker = celery_worker(
+        celery, concurrency, ready_callback=lambda _consumer: log.info("The worker is ready")
     )
     worker.start()
     return worker.exitcode or 0
@@ -54,27 +50,49 @@ def run(app: Flask, concurrency: int = CONCURRENCY, *, beat: bool = False) -> in
 
 def configure(app: Flask) -> None:
     """Make Celery work for the application; its tasks run in the application's context."""
-    url, options = queue.broker(app)
     prefix = app.config["QUEUE_PREFIX"]
+    queues = [queue.named_queue(prefix, name) for name in (queue.MESSAGES, queue.UPKEEP)]
     celery.flask_app = app
     celery.set_default()  # for the threads of the pool
-    celery.conf.update(
-        broker_url=url,
-        broker_transport_options=options,
-        broker_connection_timeout=4,
-        broker_connection_retry_on_startup=True,
-        broker_connection_max_retries=None,
-        broker_heartbeat=10,
-        task_queues=[queue.named_queue(prefix, name) for name in (queue.MESSAGES, queue.UPKEEP)],
-        task_default_queue=f"{prefix}.{queue.MESSAGES}",
-        task_ignore_result=True,
-        task_serializer="json",
-        accept_content=["json"],
-        beat_schedule={task: {"task": task, "schedule": seconds} for task, seconds in tasks.PERIODS.items()},
-        worker_prefetch_multiplier=PREFETCHED,
-        worker_disable_rate_limits=True,
-        worker_enable_remote_control=False,
-        worker_detect_quorum_queues=False,
+    celery.conf.update(celery_options(*queue.broker(app), queues))
+    celery.conf.beat_schedule = {
+        task: {"task": task, "schedule": seconds} for task, seconds in tasks.PERIODS.items()
+    }
+
+
+def celery_options(url: str, transport: dict[str, Any], queues: list[Queue]) -> dict[str, Any]:
+    """Return the configuration of a Celery worker for a broker and some queues."""
+    return {
+        "broker_url": url,
+        "broker_transport_options": transport,
+        "broker_connection_timeout": 4,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_heartbeat": 10,
+        "task_queues": queues,
+        "task_default_queue": queues[0].name,
+        "task_ignore_result": True,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "worker_prefetch_multiplier": PREFETCHED,
+        "worker_disable_rate_limits": True,
+        "worker_enable_remote_control": False,
+        "worker_detect_quorum_queues": False,
+    }
+
+
+def celery_worker(app: Celery, concurrency: int, **options: Any) -> Any:
+    """Return a Celery worker of one process with so many threads, which talks to no other worker.
+
+    Not Celery's `Worker`, which has a program's ways: its own log, signals, warnings, restart by SIGHUP.
+    """
+    return app.WorkController(
+        pool="threads",
+        concurrency=concurrency,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        **options,
     )
 
 
@@ -108,7 +126,7 @@ class Clock(Scheduler):  # type: ignore[misc]
 
     producer = None
 
-    def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
+    def apply_entry(self, entry: ScheduleEntry, **_: Any) -> None:
         """Have a task run; a call that waits until the next one is due is dropped."""
         with celery.flask_app.app_context():
             call = Call(entry.task, expires=tasks.PERIODS[entry.task])
