@@ -86,7 +86,7 @@ class MessageFactory(Stored):
         model = Message
         exclude = ("notifier", "pattern")
 
-    notifier = factory.LazyFunction(lambda: SMSNotifierFactory())
+    notifier = factory.LazyFunction(SMSNotifierFactory)
     pattern = None
     channel = Channel.SMS
     status = MessageStatus.QUEUED

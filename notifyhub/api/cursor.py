@@ -1,7 +1,6 @@
 """Lists by cursor, as Django REST framework's CursorPagination gives them: newest first, without a count.
 
-A page costs the same wherever it is and whatever it is filtered by: it is read from ranges of an index, each
-in the order of ids. A column of the index that no filter names is read in one range for each of its values.
+A page costs the same wherever it is and whatever it is filtered by: it is read from ranges of an index.
 """
 
 import re
@@ -15,30 +14,14 @@ from urllib.parse import urlencode
 
 from flask import current_app, request
 from marshmallow import EXCLUDE, Schema, fields
-from sqlalchemy import (
-    BigInteger,
-    BindParameter,
-    Column,
-    ColumnElement,
-    Row,
-    Select,
-    Table,
-    any_,
-    bindparam,
-    column,
-    func,
-    select,
-    true,
-    union_all,
-)
-from sqlalchemy.dialects.postgresql import ARRAY, array
-from sqlalchemy.types import TypeEngine
+from sqlalchemy import ColumnElement, Row, Select, Table, bindparam, select
 from werkzeug.exceptions import NotFound
 
 from notifyhub.api.filters import stamped
 from notifyhub.api.listing import DEFAULT_LIMIT
 from notifyhub.api.parameters import Number, Parameter, Text
 from notifyhub.api.parsing import query
+from notifyhub.api.ranges import Key, Ranges, Shape, in_order
 from notifyhub.database.connections import autocommit
 
 LEAST, GREATEST = 0, 2**63 - 1
@@ -47,17 +30,6 @@ DISORDER = timedelta(minutes=10)
 """By how much the moments of creation may be out of the order of ids: transactions overlap, clocks differ."""
 
 _CURSOR = re.compile(rb"(r=1&)?p=([0-9]{1,18})")
-
-
-class Key(NamedTuple):
-    """A filter for rows with a value in a column, or one of several.
-
-    `values` are all values that the column can have, where they are few.
-    """
-
-    parameter: Parameter
-    column: Column[Any]
-    values: tuple[Any, ...] = ()
 
 
 class Cursor(NamedTuple):
@@ -80,18 +52,6 @@ class Cursor(NamedTuple):
         if match is None:
             raise NotFound("Invalid cursor")
         return cls(int(match[2]), reverse=bool(match[1]))
-
-
-class Shape(NamedTuple):
-    """What a page's statement depends on: an index, further filters, the direction.
-
-    `ranges` is the number of ranges, None where one statement is for any number of them.
-    """
-
-    along: tuple[str, ...]
-    ranges: int | None
-    filters: tuple[str, ...]
-    reverse: bool
 
 
 class CursorListing:
@@ -125,7 +85,7 @@ class CursorListing:
         parameters |= {name: filter_.parameter for name, filter_ in self.stamped.items()}
         self.query = _query_schema(table.name, parameters)
         # To build a statement costs as much as to run it; the clients of an installation use few shapes.
-        self._statements = lru_cache(maxsize=256)(self._build)
+        self._statements = lru_cache(maxsize=256)(Ranges(table, columns, keys, self.stamped).build)
         self._bound_by_time = {
             "created_from": self._id_beside(table.c.created_at >= bindparam("moment"), reverse=True),
             "created_to": self._id_beside(table.c.created_at <= bindparam("moment"), reverse=False),
@@ -199,89 +159,12 @@ class CursorListing:
 
     def _id_beside(self, condition: ColumnElement[bool], *, reverse: bool) -> Select[int]:
         """Return the statement for the id of the first row by time, or the last, that meets a condition."""
-        order = _ordered((self.table.c.created_at, self.table.c.id), reverse=reverse)
+        order = in_order((self.table.c.created_at, self.table.c.id), reverse=reverse)
         return select(self.table.c.id).where(condition).order_by(*order).limit(1)
-
-    def _build(self, shape: Shape) -> Select[Any]:
-        """Return the statement for a page and one row more, in the direction in which it is read."""
-        order = _ordered((self.table.c.id,), reverse=shape.reverse)
-        if not shape.along:
-            return self._range(shape, {}, self.columns)
-        found = (
-            self._found_at_once(shape)
-            if shape.ranges is None
-            else self._found_one_by_one(shape, shape.ranges)
-        )
-        by_id = _ordered((found.selected_columns.id,), reverse=shape.reverse)
-        nearest = found.order_by(*by_id).limit(_known("limit")).subquery()
-        return select(*self.columns).join(nearest, nearest.c.id == self.table.c.id).order_by(*order)
-
-    def _found_one_by_one(self, shape: Shape, ranges: int) -> Select[Any]:
-        """Return the statement for the first ids of all ranges, each value a parameter: `status_0`, …"""
-        ids = []
-        for n in range(ranges):
-            value = {name: bindparam(f"{name}_{n}", type_=self._type(name)) for name in shape.along}
-            ids.append(select(self._range(shape, value, [self.table.c.id]).subquery().c.id))
-        return select(union_all(*ids).subquery().c.id)
-
-    def _found_at_once(self, shape: Shape) -> Select[Any]:
-        """Return the same for PostgreSQL, which takes long to plan many ranges: the values are arrays."""
-        arrays = [bindparam(name, type_=ARRAY(self._type(name))) for name in shape.along]
-        columns = [column(name, self._type(name)) for name in shape.along]
-        given = func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
-        each = self._range(shape, dict(given.c), [self.table.c.id]).lateral()
-        return select(each.c.id).select_from(given.join(each, true()))
-
-    def _type(self, name: str) -> TypeEngine[Any]:
-        return self.keys[name].column.type
-
-    def _range(
-        self, shape: Shape, among: Mapping[str, ColumnElement[Any]], selected: Sequence[ColumnElement[Any]]
-    ) -> Select[Any]:
-        """Return the statement that reads a range of an index: one value in each column, ids in order."""
-        columns = [self.keys[name].column for name in shape.along]
-        conditions = [self.table.c.id >= _known("low"), self.table.c.id <= _known("high")]
-        conditions += (
-            [_only(columns[0], among[shape.along[0]], at_once=shape.ranges is None)] if columns else []
-        )
-        conditions += [
-            column == among[name] for name, column in zip(shape.along[1:], columns[1:], strict=True)
-        ]
-        conditions += [column.is_not(None) for column in columns if column.nullable]
-        for name in shape.filters:
-            if name in self.keys:
-                conditions.append(self.keys[name].column.in_(bindparam(name, expanding=True)))
-            else:
-                conditions += [_unsearched(condition) for condition in self.stamped[name].conditions(name)]
-        order = _ordered((*columns, self.table.c.id), reverse=shape.reverse)
-        return select(*selected).where(*conditions).order_by(*order).limit(_known("limit"))
-
-
-def _only(column: Column[Any], value: ColumnElement[Any], *, at_once: bool) -> ColumnElement[bool]:
-    """Return the condition that a column has a value; PostgreSQL doesn't see that ordering by it is moot.
-
-    Else it may read the rows along their ids, past all that don't match: as good as reading the index where
-    many rows match and lie everywhere, and a scan of the whole table where they are all old.
-    """
-    return column == (any_(array([value])) if at_once else value)
-
-
-def _unsearched(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Return a condition that no index is used for: the range of ids holds few rows that it rules out."""
-    return func.coalesce(condition, condition)
-
-
-def _known(name: str) -> BindParameter[int]:
-    """Return a value that stands in the statement itself: a plan for any ids and limit would be a bad one."""
-    return bindparam(name, type_=BigInteger(), literal_execute=True)
 
 
 def _several(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
-
-
-def _ordered(columns: Iterable[ColumnElement[Any]], *, reverse: bool) -> list[ColumnElement[Any]]:
-    return [column.asc() if reverse else column.desc() for column in columns]
 
 
 def _shifted(moment: datetime, by: timedelta) -> datetime:

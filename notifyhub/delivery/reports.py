@@ -130,7 +130,8 @@ def _next(row: Any, at: datetime) -> datetime | None:
         return None
     first = timedelta(seconds=current_app.config["REPORT_DELAY"])
     doublings = min(row.reports_asked + 1, 32)
-    return min(at + min(first * (1 << doublings), LONGEST), end)
+    after: datetime = min(at + min(first * (1 << doublings), LONGEST), end)
+    return after
 
 
 def _notifier(row: Any) -> tuple[str, int, bool]:

@@ -1,0 +1,158 @@
+"""Many messages in one request: all or none."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+from sqlalchemy import select
+
+from notifyhub.extensions import db
+from notifyhub.messages.models import Message
+from tests.conftest import Api, Queries
+from tests.factories import MessageFactory, SMSNotifierFactory, SMSPatternFactory
+from tests.messages.accounts import BATCHES, MESSAGES, Accounts, make_accounts
+from tests.messages.test_views import email, sms, stored
+
+BULK = f"{MESSAGES}/bulk"
+
+
+@pytest.fixture
+def accounts(app: Flask) -> Accounts:
+    return make_accounts(app)
+
+
+def test_messages_of_all_kinds_become_a_batch(api: Api, accounts: Accounts) -> None:
+    messages = [sms(accounts), email(), sms(accounts, pattern=None, args=None, text="سلام")]
+    answer = api.post(BULK, {"messages": messages})
+    assert (answer.status, answer.json["count"]) == (201, 3)
+    page = api.get(f"{MESSAGES}?batch={answer.json['batch']}").json["results"]
+    assert [message["text"] for message in page] == ["سلام", "World", "Your login code is 12345"]
+    assert {message["batch"] for message in page} == {answer.json["batch"]}
+
+
+def test_recipients_share_what_is_common(api: Api, accounts: Accounts) -> None:
+    common = {"channel": "sms", "pattern": accounts.pattern, "args": ["0"], "to": "nobody", "reference": "r"}
+    recipients = [{"to": "09121234567", "args": ["1"], "reference": "own"}, {"to": "09121234568"}]
+    answer = api.post(BULK, {"common": common, "recipients": recipients})
+    assert answer.status == 201
+    page = api.get(f"{MESSAGES}?batch={answer.json['batch']}").json["results"]
+    assert [(m["to"], m["args"], m["reference"]) for m in page] == [
+        ("+989121234568", ["0"], "r"),
+        ("+989121234567", ["1"], "r"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "errors"),
+    [
+        ({}, {"non_field_errors"}),
+        ({"common": {}}, {"non_field_errors"}),
+        ({"messages": [], "recipients": []}, {"messages", "recipients"}),
+        ({"messages": []}, {"messages"}),
+        ({"messages": None}, {"messages"}),
+        ({"messages": "x"}, {"messages"}),
+        ({"messages": {"0": {}}}, {"messages"}),
+        ({"messages": [{}] * 1001}, {"messages"}),
+        ({"common": [], "recipients": [{}]}, {"common"}),
+        ({"messages": [{"channel": "sms"}], "common": {}}, {"non_field_errors"}),
+        ({"common": {"channel": "email"}, "recipients": []}, {"recipients"}),
+    ],
+)
+def test_another_form_is_refused(api: Api, app: Flask, body: dict[str, Any], errors: set[str]) -> None:
+    answer = api.post(BULK, body)
+    assert (answer.status, set(answer.json)) == (400, errors)
+    assert stored(app) == 0
+
+
+def test_one_wrong_message_refuses_all_with_its_errors_by_index(
+    api: Api, app: Flask, accounts: Accounts
+) -> None:
+    messages = [
+        sms(accounts),
+        7,
+        sms(accounts, to="x", args=[]),
+        email(),
+        {"channel": "sms"},
+        email(notifier=99),
+    ]
+    answer = api.post(BULK, {"messages": messages})
+    assert answer.status == 400
+    assert set(answer.json) == {"messages"}
+    errors = answer.json["messages"]
+    assert {index: set(wrong) for index, wrong in errors.items()} == {
+        "1": {"non_field_errors"},
+        "2": {"to", "args"},
+        "4": {"to"},
+        "5": {"notifier"},
+    }
+    assert list(errors) == ["1", "2", "4", "5"]
+    assert stored(app) == 0
+
+
+def test_what_is_wrong_in_common_is_told_once(api: Api, app: Flask, accounts: Accounts) -> None:
+    common = {"channel": "sms", "pattern": accounts.pattern, "html": "x"}
+    recipients = [{"to": "09121234567", "args": ["1"]}, {"to": "x", "args": []}, "x"]
+    answer = api.post(BULK, {"common": common, "recipients": recipients})
+    assert answer.status == 400
+    assert set(answer.json["common"]) == {"html"}
+    assert {index: set(wrong) for index, wrong in answer.json["recipients"].items()} == {
+        "1": {"to", "args"},
+        "2": {"non_field_errors"},
+    }
+    without_args = api.post(BULK, {"common": common, "recipients": [{"to": "09121234567"}]})
+    assert set(without_args.json) == {"common"}
+    assert set(without_args.json["common"]) == {"html", "args"}
+    assert stored(app) == 0
+
+
+def test_a_thousand_messages_take_a_handful_of_statements(
+    api: Api, app: Flask, accounts: Accounts, queries: Queries
+) -> None:
+    with app.app_context():
+        patterns = [
+            SMSPatternFactory(notifier_id=SMSNotifierFactory().id, status="approved").id for _ in range(20)
+        ]
+    messages = [
+        sms(accounts, pattern=patterns[n % 20], to=f"0912{n:07}")
+        if n % 3
+        else email(**({"notifier": accounts.email} if n % 2 else {}))
+        for n in range(1000)
+    ]
+    with time_machine.travel(datetime(2025, 3, 1, tzinfo=UTC), tick=False):
+        api.get("/api/me")
+        with queries as sent:
+            answer = api.post(BULK, {"messages": messages})
+    assert (answer.status, answer.json["count"]) == (201, 1000)
+    assert len(sent) <= 8, [statement[:80] for statement in sent]
+
+
+def test_attachments_stay_with_their_messages(api: Api, app: Flask, accounts: Accounts) -> None:
+    def attached(n: int) -> dict[str, Any]:
+        files = [
+            {"filename": f"{n}-{m}", "content_type": "text/plain", "content": "aGk="} for m in range(n % 3)
+        ]
+        return email(subject=str(n), attachments=files)
+
+    assert api.post(BULK, {"messages": [attached(n) for n in range(30)]}).status == 201
+    with app.app_context():
+        for message in db.session.scalars(select(Message)):
+            names = [f"{message.subject}-{m}" for m in range(int(message.subject or 0) % 3)]
+            assert [attachment.filename for attachment in message.attachments] == names
+
+
+def test_a_batch_counts_its_messages_by_status_in_the_order_of_their_life(
+    api: Api, app: Flask, accounts: Accounts
+) -> None:
+    batch = api.post(BULK, {"messages": [sms(accounts)] * 5}).json["batch"]
+    with app.app_context():
+        ids = db.session.scalars(select(Message.id).order_by(Message.id)).all()
+        for id_, status in zip(ids, ("delivered", "delivered", "failed", "sending"), strict=False):
+            db.session.get_one(Message, id_).status = status
+        MessageFactory(status="sent")
+        db.session.commit()
+    shown = api.get(f"{BATCHES}/{batch}").json
+    assert list(shown) == ["id", "count", "created_at", "statuses"]
+    assert (shown["id"], shown["count"]) == (batch, 5)
+    assert list(shown["statuses"].items()) == [("queued", 1), ("sending", 1), ("delivered", 2), ("failed", 1)]
