@@ -9,16 +9,15 @@ from notifyhub.database.base import now, table_of
 from notifyhub.delivery import policies
 from notifyhub.delivery.claims import LIVE
 from notifyhub.delivery.connections import transaction
-from notifyhub.messages.models import Attempt, IdempotencyKey, Message, MessageAttachment
+from notifyhub.messages.idempotency import KEPT
+from notifyhub.messages.models import ERASED, Attempt, IdempotencyKey, Message, MessageAttachment
 
 _m, _a = table_of(Message), table_of(Attempt)
 _files, _keys = table_of(MessageAttachment), table_of(IdempotencyKey)
 
 BATCH = 500
-KEYS_KEPT = timedelta(hours=24)
-
-ERASED: dict[str, Any] = {
-    "recipient": "",  # by which an erased message is known
+_ERASED: dict[str, Any] = {
+    "recipient": ERASED,
     "args": None,
     "subject": None,
     "text": None,
@@ -47,7 +46,7 @@ def erase() -> int:
     while True:
         with transaction() as connection:
             ids = list(connection.scalars(old))
-            connection.execute(update(_m).where(_m.c.id.in_(ids)).values(ERASED))
+            connection.execute(update(_m).where(_m.c.id.in_(ids)).values(_ERASED))
             connection.execute(update(_a).where(_a.c.message_id.in_(ids)).values(error_detail=None))
             connection.execute(delete(_files).where(_files.c.message_id.in_(ids)))
         count += len(ids)
@@ -57,7 +56,7 @@ def erase() -> int:
 
 def purge_keys() -> int:
     """Forget the idempotency keys that are older than their 24 hours; return how many."""
-    old = select(_keys.c.id).where(_keys.c.created_at < now() - KEYS_KEPT).limit(BATCH)
+    old = select(_keys.c.id).where(_keys.c.created_at < now() - KEPT).limit(BATCH)
     count = 0
     while True:
         with transaction() as connection:

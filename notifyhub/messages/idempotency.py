@@ -66,11 +66,6 @@ def once(work: Callable[[Connection], Done], *, atomic: bool) -> Response:
     return _response(done.status, answer)
 
 
-def forget_expired(connection: Connection) -> int:
-    """Delete the answers that are not given again, and return how many there were."""
-    return connection.execute(delete(_keys).where(_keys.c.created_at <= now() - KEPT)).rowcount
-
-
 def _key() -> str | None:
     key = request.headers.get(HEADER, "").strip()
     if len(key) > MAX_LENGTH or not key.isprintable():

@@ -5,8 +5,8 @@ from typing import Any
 from marshmallow import ValidationError
 
 from notifyhub.api.cursor import CursorListing
-from notifyhub.api.ranges import Key
 from notifyhub.api.parameters import Flag, Number, OneOf, SomeOf, Text
+from notifyhub.api.ranges import Key
 from notifyhub.database.base import table_of
 from notifyhub.messages.answers import MessageSchema
 from notifyhub.messages.models import Channel, Message, Status

@@ -43,6 +43,10 @@ class Status(StrEnum):
     EXPIRED = "expired"
 
 
+ERASED = ""
+"""The recipient of a message whose content is not kept any more."""
+
+
 class Outcome(StrEnum):
     """How an attempt ended."""
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, case, select, update
 from werkzeug.exceptions import Conflict, NotFound
 
 from notifyhub.database.base import now, table_of
-from notifyhub.messages.models import Message, Status
+from notifyhub.messages.models import ERASED, Message, Status
 from notifyhub.messages.representation import COLUMNS
 from notifyhub.messages.sources import MESSAGE_TTL
 
@@ -52,14 +52,21 @@ def _change(
     connection: Connection, id: int, states: tuple[Status, ...], values: dict[str, Any]
 ) -> Row[Any] | None:
     """Change a message that is in one of some states; return its row, None if it is not."""
-    change = update(_messages).where(_messages.c.id == id, _messages.c.status.in_(states))
+    change = update(_messages).where(
+        _messages.c.id == id, _messages.c.status.in_(states), _messages.c.recipient != ERASED
+    )
     return connection.execute(change.values(values).returning(*COLUMNS)).first()
 
 
 def _refuse(connection: Connection, id: int, done: str, states: tuple[Status, ...]) -> NoReturn:
-    status = connection.execute(select(_messages.c.status).where(_messages.c.id == id)).scalar()
-    if status is None:
+    row = connection.execute(
+        select(_messages.c.status, _messages.c.recipient).where(_messages.c.id == id)
+    ).first()
+    if row is None:
         raise NotFound
+    status, recipient = row
+    if recipient == ERASED:
+        raise Conflict("This message is older than messages are kept: its recipient and content are erased.")
     raise Conflict(
         f"This message is {status}: only one that is {', '.join(states[:-1])} or {states[-1]} can be {done}."
     )

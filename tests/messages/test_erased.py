@@ -1,0 +1,19 @@
+"""Messages whose content is not kept any more."""
+
+import pytest
+from flask import Flask
+
+from notifyhub.messages.models import ERASED, Status
+from tests.conftest import Api
+from tests.factories import MessageFactory
+
+
+@pytest.mark.parametrize(("operation", "status"), [("retry", Status.FAILED), ("cancel", Status.QUEUED)])
+def test_an_erased_message_is_neither_sent_anew_nor_cancelled(
+    api: Api, app: Flask, operation: str, status: Status
+) -> None:
+    with app.app_context():
+        id = MessageFactory(status=status, recipient=ERASED, text=None, next_attempt_at=None).id
+    answer = api.post(f"/api/notifications/messages/{id}/{operation}")
+    assert (answer.status, list(answer.json)) == (409, ["detail"])
+    assert api.get(f"/api/notifications/messages/{id}").json["status"] == status
