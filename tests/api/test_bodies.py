@@ -26,7 +26,7 @@ from tests.conftest import Answer, Api, Server
 from tests.factories import SMSNotifierFactory
 
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-THOROUGH = settings(QUICK, max_examples=1500)
+THOROUGH = settings(QUICK, max_examples=300)
 
 every_writer = pytest.mark.parametrize("writer", WRITERS, ids=str)
 every_collection = pytest.mark.parametrize("collection", COLLECTIONS, ids=str)
@@ -457,6 +457,7 @@ def test_anything_is_taken_whole_or_refused(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.timeout(900)
 @every_writer
 @THOROUGH

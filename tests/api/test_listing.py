@@ -28,7 +28,7 @@ from tests.api.resources import (
 from tests.conftest import Api, Server
 
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-THOROUGH = settings(QUICK, max_examples=1000)
+THOROUGH = settings(QUICK, max_examples=300)
 
 every_collection = pytest.mark.parametrize("collection", COLLECTIONS, ids=str)
 
@@ -154,6 +154,7 @@ def test_a_list_answers_as_the_model_does(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.timeout(900)
 @every_collection
 @THOROUGH
