@@ -56,7 +56,7 @@ def run(server: Server, token: str, folder: Path, *options: str) -> None:
     [
         pytest.param(["--generation-deterministic", "--max-examples=8"], id="few"),
         pytest.param(
-            ["--generation-database=none", "--max-examples=400"],
+            ["--generation-database=none", "--max-examples=60"],
             id="many",
             marks=[pytest.mark.slow, pytest.mark.timeout(900)],
         ),
