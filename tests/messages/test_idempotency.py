@@ -1,0 +1,223 @@
+"""Requests that are repeated with a key: one effect, the same answer."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+import urllib3
+from flask import Flask
+from sqlalchemy import Engine, create_engine, func, insert, select, text
+
+from notifyhub.auth.accounts import find_user, issue_token
+from notifyhub.auth.models import User
+from notifyhub.database.base import now
+from notifyhub.extensions import db
+from notifyhub.messages.idempotency import HEADER, forget_expired
+from notifyhub.messages.models import Batch, IdempotencyKey, Message
+from tests.conftest import Api, Server
+from tests.messages.accounts import MESSAGES, Accounts, make_accounts
+from tests.messages.test_views import email, sms
+
+KEY = {HEADER: "a key"}
+BEGUN = datetime(2025, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def accounts(app: Flask) -> Accounts:
+    return make_accounts(app)
+
+
+def counted(app: Flask, model: type = Message) -> int:
+    with app.app_context():
+        return db.session.scalars(select(func.count()).select_from(model)).one()
+
+
+def another_token(app: Flask, *, test: bool) -> str:
+    """Return a further token of the only user."""
+    with app.app_context():
+        user = find_user(db.session(), db.session.scalars(select(User.name)).one())
+        key = issue_token(db.session(), user, None, test=test)
+        db.session.commit()
+    return key
+
+
+def test_a_repeated_request_gives_the_first_answer_again(api: Api, app: Flask, accounts: Accounts) -> None:
+    first = api.post(MESSAGES, sms(accounts), headers=KEY)
+    with app.app_context():
+        db.session.get_one(Message, first.json["id"]).status = "sent"
+        db.session.commit()
+    again = api.post(MESSAGES, sms(accounts), headers=KEY)
+    assert (first.status, again.status) == (201, 201)
+    assert first.response.data == again.response.data
+    assert first.response.mimetype == again.response.mimetype
+    assert "Idempotent-Replayed" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert counted(app) == 1
+
+
+def test_a_repeated_bulk_request_makes_one_batch(api: Api, app: Flask, accounts: Accounts) -> None:
+    body = {"messages": [sms(accounts), email()]}
+    answers = [api.post(f"{MESSAGES}/bulk", body, headers=KEY) for _ in range(3)]
+    assert {(answer.status, answer.json["batch"]) for answer in answers} == {(201, answers[0].json["batch"])}
+    assert (counted(app), counted(app, Batch)) == (2, 1)
+
+
+def test_the_same_json_is_the_same_request_however_it_is_written(
+    api: Api, app: Flask, accounts: Accounts
+) -> None:
+    body = sms(accounts)
+    written = [json.dumps(body), json.dumps(dict(reversed(body.items())), indent=2)]
+    for data in written:
+        answer = api.call("POST", MESSAGES, data=data, content_type="application/json", headers=KEY)
+        assert answer.status == 201
+    assert counted(app) == 1
+
+
+@pytest.mark.parametrize("path", ["", "/bulk"])
+def test_another_request_with_the_key_is_422(api: Api, app: Flask, accounts: Accounts, path: str) -> None:
+    assert api.post(MESSAGES, sms(accounts), headers=KEY).status == 201
+    body = {"messages": [sms(accounts)]} if path else sms(accounts, args=["other"])
+    answer = api.post(MESSAGES + path, body, headers=KEY)
+    assert (answer.status, list(answer.json)) == (422, ["detail"])
+    assert counted(app) == 1
+
+
+def test_a_repeated_request_is_not_checked_again(api: Api, app: Flask, accounts: Accounts) -> None:
+    """What was right at first may be wrong by now: its time is past, its pattern is gone."""
+    with time_machine.travel(BEGUN):
+        body = sms(accounts, send_at="2025-03-01T13:00:00Z")
+        first = api.post(MESSAGES, body, headers=KEY)
+    api.delete(f"/api/notifications/notifiers/sms/{accounts.sms}/patterns/{accounts.pattern}")
+    with time_machine.travel(BEGUN + timedelta(hours=2)):
+        again = api.post(MESSAGES, body, headers=KEY)
+    assert (first.status, again.status, first.json) == (201, 201, again.json)
+
+
+def test_a_refused_request_leaves_its_key_free(api: Api, app: Flask, accounts: Accounts) -> None:
+    for _ in range(2):
+        assert api.post(MESSAGES, sms(accounts, args=[]), headers=KEY).status == 400
+    assert counted(app, IdempotencyKey) == 0
+    assert api.post(MESSAGES, sms(accounts), headers=KEY).status == 201
+    assert counted(app) == 1
+
+
+def test_a_key_is_forgotten_after_a_day(api: Api, app: Flask, accounts: Accounts) -> None:
+    ids = []
+    for passed in (timedelta(), timedelta(hours=24) - timedelta(seconds=1), timedelta(hours=24)):
+        with time_machine.travel(BEGUN + passed, tick=False):
+            ids.append(api.post(MESSAGES, sms(accounts), headers=KEY).json["id"])
+    assert ids[0] == ids[1] != ids[2]
+    assert counted(app, IdempotencyKey) == 1
+
+
+def test_expired_answers_are_deleted(api: Api, app: Flask, accounts: Accounts) -> None:
+    for passed in (timedelta(), timedelta(seconds=2)):
+        with time_machine.travel(BEGUN + passed, tick=False):
+            api.post(MESSAGES, sms(accounts), headers={HEADER: f"key {passed}"})
+    later = time_machine.travel(BEGUN + timedelta(hours=24), tick=False)
+    with later, app.app_context(), db.engine.begin() as connection:
+        assert forget_expired(connection) == 1
+    assert counted(app, IdempotencyKey) == 1
+
+
+def test_keys_belong_to_a_user(api: Api, app: Flask, token: Callable[..., str], accounts: Accounts) -> None:
+    same = Api(app.test_client(), another_token(app, test=False))
+    tester = Api(app.test_client(), another_token(app, test=True))
+    other = Api(app.test_client(), token())
+    first = api.post(MESSAGES, sms(accounts), headers=KEY).json["id"]
+    assert same.post(MESSAGES, sms(accounts), headers=KEY).json["id"] == first
+    assert other.post(MESSAGES, sms(accounts), headers=KEY).json["id"] != first
+    assert tester.post(MESSAGES, sms(accounts), headers=KEY).status == 422
+
+
+@pytest.mark.parametrize("key", ["x" * 256, "a\x01b", "a\x7f"])
+def test_a_key_that_is_none_is_400(api: Api, app: Flask, accounts: Accounts, key: str) -> None:
+    answer = api.post(MESSAGES, sms(accounts), headers={HEADER: key})
+    assert (answer.status, list(answer.json)) == (400, ["detail"])
+    assert counted(app) == 0
+
+
+@pytest.mark.parametrize("key", ["x" * 255, "é\xa0ü".replace("\xa0", ""), "' OR 1=1 --"])
+def test_any_printable_key_will_do(api: Api, app: Flask, accounts: Accounts, key: str) -> None:
+    for _ in range(2):
+        assert api.post(MESSAGES, sms(accounts), headers={HEADER: key}).status == 201
+    assert counted(app) == 1
+
+
+def test_an_empty_key_is_none(api: Api, app: Flask, accounts: Accounts) -> None:
+    for _ in range(2):
+        assert api.post(MESSAGES, sms(accounts), headers={HEADER: " "}).status == 201
+    assert (counted(app), counted(app, IdempotencyKey)) == (2, 0)
+
+
+@pytest.fixture
+def engine(environment: dict[str, str]) -> Any:
+    """An engine of another process, so to speak."""
+    url = environment["NOTIFYHUB_DATABASE_URL"].replace("postgresql:", "postgresql+psycopg:")
+    engine = create_engine(url)
+    yield engine
+    engine.dispose()
+
+
+def test_while_the_first_request_runs_its_key_is_taken_and_free_if_it_dies(
+    api: Api, app: Flask, accounts: Accounts, engine: Engine
+) -> None:
+    with app.app_context():
+        user = db.session.scalars(select(User.id)).one()
+    values = {
+        "user_id": user,
+        "key": KEY[HEADER],
+        "digest": "",
+        "status": 201,
+        "answer": "",
+        "created_at": now(),
+    }
+    connection = engine.connect()
+    if engine.name == "postgresql":
+        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+        connection.execute(lock, {"name": f"{HEADER} {user} {KEY[HEADER]}"})
+    connection.execute(insert(IdempotencyKey).values(**values))
+    if engine.name == "postgresql":  # SQLite would wait for its lock
+        answer = api.post(MESSAGES, sms(accounts), headers=KEY)
+        assert (answer.status, list(answer.json)) == (409, ["detail"])
+        assert api.post(MESSAGES, sms(accounts), headers={HEADER: "another"}).status == 201
+    connection.invalidate()
+    connection.close()
+    first = api.post(MESSAGES, sms(accounts), headers=KEY)
+    assert first.status == 201
+    assert api.post(MESSAGES, sms(accounts), headers=KEY).json == first.json
+
+
+@pytest.mark.parametrize("kind", ["", "/bulk"])
+def test_of_concurrent_requests_with_a_key_one_is_stored(
+    app: Flask, api: Api, accounts: Accounts, gunicorn: Callable[..., Server], kind: str
+) -> None:
+    server = gunicorn("--threads=4", "--worker-class=gthread")
+    pool = urllib3.PoolManager(maxsize=16)
+    body = {"messages": [sms(accounts)] * 50} if kind else sms(accounts)
+
+    def post(n: int) -> tuple[int, Any]:
+        answer = pool.request(
+            "POST",
+            f"{server.url}{MESSAGES}{kind}",
+            headers={"Authorization": f"Token {api.token}", HEADER: f"key {n // 8}"},
+            json=body,
+            timeout=30,
+            retries=False,
+        )
+        return n // 8, (answer.status, answer.json())
+
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(post, range(5 * 8)))
+    for key in range(5):
+        mine = [answer for n, answer in answers if n == key]
+        assert {status for status, _ in mine} <= {201, 409}
+        taken = [found for status, found in mine if status == 201]
+        assert taken
+        assert all(found == taken[0] for found in taken)
+    assert counted(app) == 5 * (50 if kind else 1)
+    assert counted(app, IdempotencyKey) == 5

@@ -1,0 +1,142 @@
+"""Cancelling and retrying: who may, what becomes of the message, and that of rivals one wins."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import update
+
+from notifyhub.database.base import now
+from notifyhub.extensions import db
+from notifyhub.messages.models import Message, Status
+from notifyhub.messages.signals import due
+from notifyhub.messages.transitions import CANCELLABLE, RETRIABLE
+from tests.conftest import Api
+from tests.factories import MessageFactory
+from tests.messages.accounts import MESSAGES
+
+ROUNDS = 25
+
+
+def make(app: Flask, **values: Any) -> int:
+    with app.app_context():
+        message: Message = MessageFactory(**values)
+        return message.id
+
+
+def read(app: Flask, message_id: int) -> Message:
+    with app.app_context():
+        return db.session.get_one(Message, message_id)
+
+
+@pytest.mark.parametrize("status", list(Status))
+@pytest.mark.parametrize(("action", "from_"), [("cancel", CANCELLABLE), ("retry", RETRIABLE)])
+def test_only_some_states_can_be_left(
+    api: Api, app: Flask, status: Status, action: str, from_: tuple[Status, ...]
+) -> None:
+    message_id = make(app, status=status)
+    before = read(app, message_id).updated_at
+    answer = api.post(f"{MESSAGES}/{message_id}/{action}")
+    after = read(app, message_id)
+    if status in from_:
+        assert (answer.status, answer.json["id"]) == (200, message_id)
+        assert answer.json["status"] == after.status == ("cancelled" if action == "cancel" else "queued")
+        assert after.updated_at > before
+        assert "attempts" in answer.json
+    else:
+        assert (answer.status, list(answer.json)) == (409, ["detail"])
+        assert status in answer.json["detail"]
+        assert (after.status, after.updated_at) == (status, before)
+
+
+@pytest.mark.parametrize("action", ["cancel", "retry"])
+def test_an_unknown_message_is_404(api: Api, action: str) -> None:
+    assert api.post(f"{MESSAGES}/1/{action}").status == 404
+
+
+def test_a_cancelled_message_is_never_due(api: Api, app: Flask) -> None:
+    message_id = make(app, status=Status.SCHEDULED, next_attempt_at=now() + timedelta(days=1))
+    api.post(f"{MESSAGES}/{message_id}/cancel")
+    assert read(app, message_id).next_attempt_at is None
+
+
+def test_a_retried_message_begins_anew(api: Api, app: Flask) -> None:
+    heard: list[int] = []
+    message_id = make(
+        app,
+        status=Status.UNDELIVERED,
+        rounds=5,
+        next_attempt_at=None,
+        sent_at=now(),
+        provider_message_id="1",
+        error_code="undelivered",
+        error_detail="2",
+        report_due_at=now(),
+        reports_asked=3,
+    )
+    expires_at = read(app, message_id).expires_at
+
+    def hear(_sender: Any, ids: list[int]) -> None:
+        heard.extend(ids)
+
+    with due.connected_to(hear):
+        answer = api.post(f"{MESSAGES}/{message_id}/retry").json
+    assert heard == [message_id]
+    assert [answer[name] for name in ("sent_at", "delivered_at", "provider_message_id", "error")] == [
+        None
+    ] * 4
+    after = read(app, message_id)
+    assert (after.rounds, after.reports_asked, after.report_due_at) == (0, 0, None)
+    assert after.next_attempt_at is not None
+    assert after.next_attempt_at <= now()
+    assert after.expires_at == expires_at
+
+
+def test_a_message_whose_time_was_over_gets_a_new_life(api: Api, app: Flask) -> None:
+    message_id = make(app, status=Status.EXPIRED, expires_at=now() - timedelta(seconds=1))
+    begun = now()
+    api.post(f"{MESSAGES}/{message_id}/retry")
+    life = read(app, message_id).expires_at - begun
+    assert timedelta(days=1) <= life < timedelta(days=1, minutes=1)
+
+
+def race(*rivals: Callable[[], Any]) -> list[Any]:
+    """Return what the rivals give, begun at the same time."""
+    barrier = Barrier(len(rivals))
+
+    def run(rival: Callable[[], Any]) -> Any:
+        barrier.wait(10)
+        return rival()
+
+    with ThreadPoolExecutor(len(rivals)) as threads:
+        return list(threads.map(run, rivals))
+
+
+def claim(app: Flask, message_id: int) -> bool:
+    """Claim a message as a worker does, and return whether it was got."""
+    with app.app_context(), db.engine.begin() as connection:
+        free = (Status.SCHEDULED, Status.QUEUED)
+        mine = update(Message).where(Message.id == message_id, Message.status.in_(free))
+        return connection.execute(mine.values(status=Status.SENDING)).rowcount == 1
+
+
+def test_a_message_is_either_cancelled_or_claimed(api: Api, app: Flask) -> None:
+    for _ in range(ROUNDS):
+        message_id = make(app)
+        answer, claimed = race(
+            lambda id_=message_id: api.post(f"{MESSAGES}/{id_}/cancel").status,
+            lambda id_=message_id: claim(app, id_),
+        )
+        assert (answer, claimed) in {(200, False), (409, True)}
+        assert read(app, message_id).status == ("sending" if claimed else "cancelled")
+
+
+def test_of_concurrent_retries_one_wins(api: Api, app: Flask) -> None:
+    for _ in range(ROUNDS):
+        message_id = make(app, status=Status.FAILED)
+        again = [lambda id_=message_id: api.post(f"{MESSAGES}/{id_}/retry").status] * 2
+        assert sorted(race(*again)) == [200, 409]
