@@ -6,35 +6,38 @@ from pathlib import Path
 from flask import Flask
 
 from notifyhub import config, logs
-from notifyhub.api import errors, health, json, requests
-from notifyhub.auth import guard, throttle
+from notifyhub.api import docs, errors, health, json, requests
 from notifyhub.auth import commands as auth_commands
+from notifyhub.auth import guard, throttle
 from notifyhub.auth import views as auth
 from notifyhub.database import connections, rotation
-from notifyhub.extensions import cors, db, migrate
-from notifyhub.notifiers import views as notifiers
 from notifyhub.delivery import models as delivery_models  # noqa: F401
-from notifyhub.delivery import commands as delivery_commands
 from notifyhub.delivery import queue
+from notifyhub.delivery import views as delivery
+from notifyhub.extensions import cors, db, migrate
 from notifyhub.messages import models as message_models  # noqa: F401
+from notifyhub.notifiers import views as notifiers
 from notifyhub.patterns import views as patterns
+from notifyhub.seeding import commands as seeding
 from notifyhub.settings import views as settings
 
 BLUEPRINTS = (
-    health.blueprint,
-    auth.blueprint,
     notifiers.sms_blueprint,
-    notifiers.email_blueprint,
     patterns.blueprint,
+    notifiers.email_blueprint,
     settings.blueprint,
+    delivery.blueprint,
+    auth.blueprint,
+    docs.blueprint,
+    health.blueprint,
 )
 
 COMMANDS = (
     auth_commands.users,
     auth_commands.tokens,
     auth_commands.list_permissions,
+    seeding.notifiers,
     rotation.keys,
-    delivery_commands.worker,
 )
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
@@ -43,7 +46,7 @@ MIGRATIONS = Path(__file__).parent.parent / "migrations"
 def create_app(environment: Mapping[str, str] | None = None) -> Flask:
     """Return the application, configured from `environment` (the process's own, if None).
 
-    Raises config.InvalidSetting if a variable is wrong, UndeclaredView if a view says nothing of who may call it.
+    Raises config.InvalidSetting if a variable is wrong, UndeclaredView if a view doesn't say who may call it.
     """
     app = Flask(__name__, static_folder=None)
     app.json = json.ORJSONProvider(app)

@@ -3,9 +3,11 @@
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from flask import Flask
@@ -30,11 +32,38 @@ def _commas(text: str) -> list[str]:
 
 def _database_url(text: str) -> None:
     try:
-        backend = make_url(text).get_backend_name()
-    except ArgumentError:
-        backend = ""
-    if backend not in {"sqlite", "postgresql"}:
+        url = make_url(text)
+    except (ArgumentError, ValueError):  # the latter for a port that is no number
+        url = None
+    if url is None or url.get_backend_name() not in {"sqlite", "postgresql"}:
         raise ValidationError("must be a sqlite:// or postgresql:// URL")
+    if url.get_backend_name() == "sqlite" and (url.database in {None, "", ":memory:"} or "uri" in url.query):
+        raise ValidationError("must name a file by its path: sqlite:////var/lib/notifyhub/notifyhub.db")
+
+
+def _names_host(text: str, *schemes: str) -> bool:
+    """Tell whether a URL has one of the schemes, and a host with a usable port."""
+    try:
+        url = urlsplit(text)
+        return url.scheme in schemes and bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
+
+
+def _redis_url(text: str) -> None:
+    if not _names_host(text, "redis", "rediss"):
+        raise ValidationError("must be a redis:// or rediss:// URL")
+
+
+def _broker_url(text: str) -> None:
+    if not _names_host(text, "amqp", "amqps", "redis", "rediss"):
+        raise ValidationError("must be an amqp:// or redis:// URL")
+
+
+def _base_url(text: str) -> None:
+    """Check an address to which paths are appended: it ends with a path, and holds no log-in."""
+    if not _names_host(text, "http", "https") or not re.fullmatch(r"[!-~]+", text) or set("?#@") & set(text):
+        raise ValidationError("must be an http:// or https:// URL without a log-in, a query or a fragment")
 
 
 def _encryption_keys(text: str) -> None:
@@ -57,23 +86,13 @@ def _rate_limit(text: str) -> None:
         raise ValidationError("must be a limit such as 600/minute, or 0 for none")
 
 
-_HTTP_URL = validate.Regexp(r"https?://[^\s/]+", error="must be an http:// or https:// URL")
+def _whole_number(least: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < least:
+            raise ValidationError(f"must be a whole number of at least {least}")
+        return int(text)
 
-
-class _Integer(fields.Integer):
-    def __init__(self, least: int, **options: Any) -> None:
-        words = f"must be a whole number of at least {least}"
-        super().__init__(
-            strict=True,
-            validate=validate.Range(min=least, error=words),
-            error_messages={"invalid": words, "too_large": words},
-            **options,
-        )
-
-    def _deserialize(self, value: str, *args: Any, **options: Any) -> int | None:
-        if not re.fullmatch(r"[0-9]{1,18}", value):
-            raise self.make_error("invalid")
-        return super()._deserialize(value, *args, **options)
+    return read
 
 
 class _Flag(fields.Boolean):
@@ -96,45 +115,48 @@ class _Environment(Schema):
     SECRET_KEY = fields.String(validate=validate.Length(min=16, error="must have at least 16 characters"))
     ENCRYPTION_KEYS = fields.String(validate=_encryption_keys)
     INSTANCE = fields.String()
-    REDIS_URL = fields.String(
-        validate=validate.Regexp(r"(rediss?|unix)://.+", error="must be a redis:// URL"), load_default=None
-    )
+    REDIS_URL = fields.String(validate=_redis_url, load_default=None)
     MASK_SECRETS = _Flag(load_default=False)
     RATE_LIMIT = fields.String(validate=_rate_limit, load_default="0")
-    MAX_LIMIT = _Integer(1, load_default=1000)
-    MAX_BODY_BYTES = _Integer(1, load_default=1024 * 1024)
-    TRUSTED_PROXIES = _Integer(0, load_default=0)
+    MAX_LIMIT = fields.Function(deserialize=_whole_number(1), load_default=1000)
+    MAX_BODY_BYTES = fields.Function(deserialize=_whole_number(1), load_default=1024 * 1024)
+    TRUSTED_PROXIES = fields.Function(deserialize=_whole_number(0), load_default=0)
     CORS_ORIGINS = fields.Function(deserialize=_commas, load_default=list)
-    BROKER_URL = fields.String(
-        validate=validate.Regexp(r"(amqps?|rediss?)://.+", error="must be an amqp:// or redis:// URL"),
-        load_default="filesystem://",
-    )
+    BROKER_URL = fields.String(validate=_broker_url, load_default="filesystem://")
     QUEUE_PREFIX = fields.String(
         validate=validate.Regexp(
             r"[A-Za-z0-9_-]{1,64}\Z", error="must be 1 to 64 ASCII letters, digits, hyphens or underscores"
         ),
         load_default="notifyhub",
     )
-    LEASE_SECONDS = _Integer(1, load_default=60)
-    REPORT_DELAY = _Integer(1, load_default=10)
-    BREAKER_FAILURES = _Integer(1, load_default=5)
-    BREAKER_REST = _Integer(1, load_default=30)
-    IPPANEL_URL = fields.String(validate=_HTTP_URL, load_default=None)
-    MELIPAYAMAK_URL = fields.String(validate=_HTTP_URL, load_default=None)
+    LEASE_SECONDS = fields.Function(deserialize=_whole_number(1), load_default=60)
+    REPORT_DELAY = fields.Function(deserialize=_whole_number(1), load_default=10)
+    BREAKER_FAILURES = fields.Function(deserialize=_whole_number(1), load_default=5)
+    BREAKER_REST = fields.Function(deserialize=_whole_number(1), load_default=30)
+    IPPANEL_URL = fields.String(validate=_base_url, load_default=None)
+    MELIPAYAMAK_URL = fields.String(validate=_base_url, load_default=None)
     SMTP_VERIFY = _Flag(load_default=True)
     LOG_FORMAT = fields.String(
         validate=validate.OneOf(("json", "console"), error="must be json or console"), load_default="console"
     )
 
     @post_load
-    def _one_psycopg(self, values: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Use psycopg 3 for any spelling of a PostgreSQL URL."""
+    def _use_own_drivers(self, values: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Use psycopg 3 and Python's sqlite3, whatever driver the URL names."""
         if "DATABASE_URL" in values:
             url = make_url(values["DATABASE_URL"])
-            if url.get_backend_name() == "postgresql":
-                url = url.set(drivername="postgresql+psycopg")
+            url = url.set(drivername=_DRIVERS[url.get_backend_name()])
             values["DATABASE_URL"] = url.render_as_string(hide_password=False)
         return values
+
+
+_DRIVERS = {"postgresql": "postgresql+psycopg", "sqlite": "sqlite"}
+
+_KEPT: Mapping[str, Callable[[], str]] = {
+    "SECRET_KEY": secrets.token_hex,
+    "ENCRYPTION_KEYS": lambda: Fernet.generate_key().decode(),
+}
+"""The secrets that the instance folder keeps where no variable gives them, and what makes them."""
 
 
 def read(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -143,14 +165,14 @@ def read(environment: Mapping[str, str]) -> dict[str, Any]:
     Raises InvalidSetting for the first variable that is wrong.
     """
     given = {
-        name.removeprefix(PREFIX): value
+        name.removeprefix(PREFIX): value.strip()
         for name, value in environment.items()
         if name.startswith(PREFIX) and value.strip()
     }
     try:
         return dict(_Environment().load(given))
     except ValidationError as error:
-        name, words = next(iter(error.normalized_messages().items()))
+        name, words = next(iter(cast("dict[str, list[str]]", error.messages).items()))
         raise InvalidSetting(f"{PREFIX}{name} {words[0]}") from None
 
 
@@ -158,47 +180,80 @@ def configure(app: Flask, environment: Mapping[str, str] | None = None) -> None:
     """Fill `app.config` from the environment, and from the instance folder what it leaves open.
 
     The instance folder holds the embedded default: the SQLite database and the keys, which are made on the
-    first start, readable by their owner alone.
+    first start, readable by their owner alone. It is not touched where the variables leave nothing open.
     """
     values = read(os.environ if environment is None else environment)
     instance = Path(values.pop("INSTANCE", app.instance_path)).absolute()
-    try:
-        instance.mkdir(mode=0o700, parents=True, exist_ok=True)
-        keys = {
-            "SECRET_KEY": values.pop("SECRET_KEY", None) or _kept(instance / "secret_key", secrets.token_hex),
-            "ENCRYPTION_KEYS": values.pop("ENCRYPTION_KEYS", None)
-            or _kept(instance / "encryption_keys", lambda: Fernet.generate_key().decode()),
-        }
-    except OSError as error:
-        raise InvalidSetting(
-            f"{PREFIX}INSTANCE must be a folder that can be written: {error.strerror}"
-        ) from None
-    url = values.pop("DATABASE_URL", None) or f"sqlite:///{instance / 'notifyhub.db'}"
     app.instance_path = str(instance)
+    for name, make in _KEPT.items():
+        values[name] = values.get(name) or _kept(instance, name, make)
+    url = values.pop("DATABASE_URL", "sqlite:///notifyhub.db")
     app.config.update(
         values,
-        SECRET_KEY=keys["SECRET_KEY"],
-        ENCRYPTION_KEYS=_commas(keys["ENCRYPTION_KEYS"]),
-        SQLALCHEMY_DATABASE_URI=url,
+        ENCRYPTION_KEYS=_commas(values["ENCRYPTION_KEYS"]),
+        SQLALCHEMY_DATABASE_URI=_in_folder(instance, url),
         MAX_CONTENT_LENGTH=values["MAX_BODY_BYTES"],
         RATELIMIT_ENABLED=values["RATE_LIMIT"] != "0",
     )
 
 
-def _kept(file: Path, make: Any) -> str:
-    """Return the secret in `file`; make it first if it is not there.
+def _kept(instance: Path, name: str, make: Callable[[], str]) -> str:
+    """Return the secret that the instance folder keeps in a file; make it first if it is not there.
 
     A finished file is linked into place, so that of two processes that start together one wins and both read
     the same.
     """
-    if not file.exists():
-        draft = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
-        draft.touch(mode=0o600)
-        try:
-            draft.write_text(make())
-            file.hardlink_to(draft)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return file.read_text().strip()
+    file = instance / name.lower()
+    with _blaming("INSTANCE"):
+        if not file.exists():
+            instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+            draft = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
+            draft.touch(mode=0o600)
+            try:
+                _write(draft, make())
+                file.hardlink_to(draft)
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        text = file.read_bytes().decode(errors="replace").strip()
+    try:
+        return str(_Environment().fields[name].deserialize(text))
+    except ValidationError as error:
+        raise InvalidSetting(f"{PREFIX}{name}, as {file} holds it, {error.messages[0]}") from None
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file through to the disk: a power cut must not take the key from what is encrypted under it."""
+    with file.open("w") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _in_folder(instance: Path, text: str) -> str:
+    """Return a database's URL; with SQLite's path, which may be relative to the instance folder, in full.
+
+    The file is made if it is not there, because SQLite would let everybody read it.
+    """
+    url = make_url(text)
+    if url.get_backend_name() != "sqlite":
+        return text
+    file = instance / str(url.database)
+    inside = file.is_relative_to(instance)
+    with _blaming("INSTANCE" if inside else "DATABASE_URL"):
+        if inside:
+            instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not file.exists():
+            file.touch(mode=0o600)
+    return url.set(database=str(file)).render_as_string(hide_password=False)
+
+
+@contextmanager
+def _blaming(name: str) -> Iterator[None]:
+    """Name the variable that a file's or folder's place comes from, where the place can't be used."""
+    try:
+        yield
+    except OSError as error:
+        words = f"must name a place that can be read and written: {error.strerror}: {error.filename}"
+        raise InvalidSetting(f"{PREFIX}{name} {words}") from None

@@ -2,8 +2,6 @@
 
 from celery import Celery
 from flask_cors import CORS
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 
@@ -11,6 +9,5 @@ from notifyhub.database.base import Base
 
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 migrate = Migrate(compare_type=True, render_as_batch=True)
-limiter = Limiter(lambda: "")
 cors = CORS()
 celery = Celery("notifyhub", set_as_current=False)

@@ -1,38 +1,59 @@
 """Logging: one line for each event, as JSON or for a person's eyes, with the request's id."""
 
 import logging
+import re
 import sys
+from typing import TextIO, cast
 
 import structlog
 from flask import Flask, g, has_request_context
-from structlog.typing import EventDict, WrappedLogger
+from flask.logging import wsgi_errors_stream
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 _SHARED = (
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
+_HANDLER = "notifyhub"
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def init_app(app: Flask) -> None:
-    """Send the log to standard error in the configured format. Requests' bodies and headers are never logged."""
-    handler = logging.StreamHandler(sys.stderr)
+    """Send the process's log to standard error in the configured format, other libraries' warnings included.
+
+    Requests' bodies and headers are never logged.
+    """
+    handler: logging.Handler = logging.StreamHandler(cast("TextIO", wsgi_errors_stream))
+    handler.name = _HANDLER
     handler.setFormatter(_formatter(app.config["LOG_FORMAT"]))
-    logger = logging.getLogger("notifyhub")
-    logger.handlers[:] = [handler]
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+    root = logging.getLogger()
+    root.handlers[:] = [other for other in root.handlers if other.name != _HANDLER] + [handler]
+    logging.getLogger("notifyhub").setLevel(logging.INFO)
 
 
 def _formatter(style: str) -> logging.Formatter:
+    last: list[Processor]
     if style == "json":
         last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     else:
-        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        # The renderer's own choice of traceback may show the values of variables, secrets among them.
+        last = [
+            _escape_control_characters,
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
+        ]
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[*_SHARED, _add_request_id],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
     )
+
+
+def _escape_control_characters(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Keep what a client sent, such as a path, from looking like another line of the log."""
+    event["event"] = _CONTROL.sub(lambda found: repr(found[0])[1:-1], str(event["event"]))
+    return event
 
 
 def _add_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

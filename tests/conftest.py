@@ -1,18 +1,21 @@
 """The fixtures of all tests: both databases, an application on each, clients, real servers."""
 
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psycopg
 import pytest
+import redis
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
@@ -46,7 +49,7 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        return self.response.get_json()
+        return self.response.get_json() if self.response.data else None
 
     @property
     def headers(self) -> Any:
@@ -82,14 +85,31 @@ class Api:
         return self.call("DELETE", path, **options)
 
 
+def absent(service: str, variable: str) -> NoReturn:
+    """Skip the test because a service does not answer; in CI, where it has to, fail it."""
+    words = f"{service} does not answer; its address is in {variable}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(words)
+    pytest.skip(words)
+
+
 def _postgresql() -> psycopg.Connection:
-    """Return a connection to the server; without one the test is skipped, or fails where CI says it must be there."""
+    """Return a connection to the server, if there is one."""
     try:
         return psycopg.connect(f"{POSTGRESQL}/postgres", autocommit=True, connect_timeout=5)
-    except psycopg.OperationalError as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"PostgreSQL does not answer: {error}")
-        pytest.skip("PostgreSQL does not answer at TEST_POSTGRESQL_URL")
+    except psycopg.OperationalError:
+        absent("PostgreSQL", "TEST_POSTGRESQL_URL")
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> str:
+    """The URL of a Redis server."""
+    url = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
+    try:
+        redis.Redis.from_url(url, socket_connect_timeout=2).ping()
+    except redis.RedisError:
+        absent("Redis", "TEST_REDIS_URL")
+    return url
 
 
 @pytest.fixture(scope="session")
@@ -119,12 +139,17 @@ def environment(
     empty_database: Callable[[str], str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, str]:
-    """The variables of an installation on each kind of database; processes are started with them."""
+    """The variables of an installation on each kind of database; processes are started with them.
+
+    No provider can be reached.
+    """
     return {
         "NOTIFYHUB_DATABASE_URL": empty_database(request.param),
         "NOTIFYHUB_INSTANCE": str(tmp_path_factory.mktemp("instance")),
         "NOTIFYHUB_SECRET_KEY": SECRET_KEY,
         "NOTIFYHUB_ENCRYPTION_KEYS": ENCRYPTION_KEY,
+        "NOTIFYHUB_IPPANEL_URL": "http://127.0.0.1:1",
+        "NOTIFYHUB_MELIPAYAMAK_URL": "http://127.0.0.1:1",
     }
 
 
@@ -135,6 +160,11 @@ def migrated_app(environment: dict[str, str]) -> Iterator[Flask]:
     with app.app_context():
         upgrade()
     yield app
+    dispose(app)
+
+
+def dispose(app: Flask) -> None:
+    """Close the application's connections."""
     with app.app_context():
         for engine in db.engines.values():
             engine.dispose()
@@ -147,11 +177,42 @@ def app(migrated_app: Flask) -> Iterator[Flask]:
     clear(migrated_app)
 
 
+@pytest.fixture
+def other_app(app: Flask, environment: dict[str, str]) -> Iterator[Callable[..., Flask]]:
+    """Give a function that makes an application with other variables, on the same database.
+
+    Its log goes to the standard error of the test that makes it.
+    """
+    made: list[Flask] = []
+    handlers = [(log, log.handlers[:]) for log in (logging.getLogger(), logging.getLogger("notifyhub"))]
+
+    def make(**variables: str) -> Flask:
+        made.append(create_app({**environment, **variables}))
+        made[-1].testing = True
+        return made[-1]
+
+    yield make
+    for log, before in handlers:
+        log.handlers[:] = before
+    for other in made:
+        dispose(other)
+
+
 def clear(app: Flask) -> None:
     """Delete all rows."""
     with app.app_context(), db.engine.begin() as connection:
         for table in reversed(db.metadata.sorted_tables):
             connection.execute(table.delete())
+
+
+def stored_text(app: Flask) -> str:
+    """Return all that the database keeps, as it is kept: every value of every row."""
+    with app.app_context(), db.engine.connect() as connection:
+        return "\n".join(
+            str(row)
+            for table in db.metadata.sorted_tables
+            for row in connection.exec_driver_sql(f"SELECT * FROM {table.name}")
+        )
 
 
 @pytest.fixture
@@ -205,13 +266,16 @@ class Queries:
 
     def __enter__(self) -> list[str]:
         self.statements = []
-        with self.app.app_context():
-            event.listen(db.engine, "before_cursor_execute", self._note)
+        self._on_engines(event.listen)
         return self.statements
 
     def __exit__(self, *_: object) -> None:
+        self._on_engines(event.remove)
+
+    def _on_engines(self, act: Callable[..., None]) -> None:
         with self.app.app_context():
-            event.remove(db.engine, "before_cursor_execute", self._note)
+            for engine in db.engines.values():
+                act(engine, "before_cursor_execute", self._note)
 
     def _note(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if not statement.startswith("BEGIN"):
@@ -254,22 +318,47 @@ def wait_for_port(process: subprocess.Popen[str], port: int, seconds: float = 30
     pytest.fail(f"The server does not listen; its exit status: {process.poll()}")
 
 
+def stop(process: subprocess.Popen[str]) -> None:
+    """End a process, and wait for its end."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream:
+            stream.close()
+
+
 @pytest.fixture
 def processes() -> Iterator[list[subprocess.Popen[str]]]:
     """The processes that the test starts: none outlives it."""
     started: list[subprocess.Popen[str]] = []
     yield started
     for process in started:
-        if process.poll() is None:
-            process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        for stream in (process.stdout, process.stderr):
-            if stream:
-                stream.close()
+        stop(process)
+
+
+def start_gunicorn(variables: dict[str, str], log: Path, *options: str) -> Server:
+    """Serve the application with gunicorn, which logs to a file, as `variables` configure it."""
+    port = free_port()
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", f"-b127.0.0.1:{port}", *options, "wsgi:app"],
+            cwd=ROOT,
+            env={**os.environ, **variables},
+            stdout=output,
+            stderr=output,
+            text=True,
+        )
+    try:
+        wait_for_port(process, port)
+    except BaseException:
+        stop(process)
+        raise
+    return Server(process, f"http://127.0.0.1:{port}")
 
 
 @pytest.fixture
@@ -279,19 +368,16 @@ def gunicorn(
     """Give a function that serves the application's database with real gunicorn workers."""
 
     def start(*options: str, workers: int = 2, **variables: str) -> Server:
-        port = free_port()
-        log = (tmp_path / f"gunicorn-{port}.log").open("w")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", f"-w{workers}", f"-b127.0.0.1:{port}", *options, "wsgi:app"],
-            cwd=ROOT,
-            env={**os.environ, **environment, **variables},
-            stdout=log,
-            stderr=log,
-            text=True,
-        )
-        log.close()
-        processes.append(process)
-        wait_for_port(process, port)
-        return Server(process, f"http://127.0.0.1:{port}")
+        log = tmp_path / f"gunicorn-{len(processes)}.log"
+        server = start_gunicorn({**environment, **variables}, log, f"-w{workers}", *options)
+        processes.append(server.process)
+        return server
 
     return start
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say why tests were skipped: once for each reason, not for each test."""
+    reasons = Counter(str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", []))
+    for reason, count in reasons.items():
+        terminalreporter.write_line(f"{count} tests were skipped: {reason.removeprefix('Skipped: ')}")

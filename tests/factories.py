@@ -1,6 +1,7 @@
 """Objects for tests, with sensible defaults, stored and committed."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import factory
 from factory.alchemy import SQLAlchemyModelFactory
@@ -11,6 +12,7 @@ from notifyhub.extensions import db
 from notifyhub.messages.models import Channel, Message
 from notifyhub.messages.models import Status as MessageStatus
 from notifyhub.notifiers.models import Backend, EmailNotifier, SMSNotifier
+from notifyhub.notifiers.plugins import GROUP
 from notifyhub.patterns.models import SMSPattern
 
 
@@ -88,3 +90,12 @@ class MessageFactory(Stored):
     text = "Your order is on its way."
     next_attempt_at = factory.LazyFunction(now)
     expires_at = factory.LazyFunction(lambda: now() + timedelta(days=1))
+
+
+def install_backends(folder: Path, **backends: str) -> None:
+    """Install in `folder` a package that offers SMS backends: by name, as `module:class`."""
+    metadata = folder / "backends-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: backends\nVersion: 1.0\n")
+    lines = [f"{name} = {value}" for name, value in backends.items()]
+    (metadata / "entry_points.txt").write_text("\n".join([f"[{GROUP}]", *lines, ""]))

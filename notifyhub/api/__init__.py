@@ -1,1 +1,1 @@
-"""How every resource behaves: parsing, errors, filters, ordering, pagination, documentation. Knows no resource."""
+"""How each resource behaves: parsing, errors, filters, order, pagination, documentation. Knows none."""

@@ -6,6 +6,7 @@ The guard, the documentation and the start-up check all read this one declaratio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial, update_wrapper
 from typing import Any, TypeVar
 
 from flask import Flask
@@ -34,8 +35,9 @@ class Access(Enum):
 class Endpoint:
     """The declaration of a view.
 
-    `query` and `body` are what it reads, `answers` what it gives by status (None: no body), `refusals` the statuses
-    of the errors that are its own, beside those that come with authentication, a query or a body.
+    `query` and `body` are what it reads, `answers` what it gives by status (None: no body), `refusals` the
+    statuses of the errors that are its own, beside those that come with authentication, a query or a body.
+    What is not for clients of the API, such as a web page, is not `documented`.
     """
 
     access: Permission | Access
@@ -45,6 +47,7 @@ class Endpoint:
     body: Schema | None = None
     answers: Mapping[int, Schema | None] = field(default_factory=dict)
     refusals: tuple[int, ...] = ()
+    documented: bool = True
 
 
 class UndeclaredView(Exception):
@@ -59,6 +62,11 @@ def endpoint(declaration: Endpoint) -> Callable[[View], View]:
         return view
 
     return declare
+
+
+def declare_method(declaration: Endpoint, method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a declared view that calls a bound method, which can't bear a declaration itself."""
+    return endpoint(declaration)(update_wrapper(partial(method), method))
 
 
 def declarations(app: Flask) -> dict[str, Endpoint]:

@@ -13,7 +13,7 @@ from notifyhub.api.parsing import NON_FIELD
 
 log = logging.getLogger(__name__)
 
-_WORDS = {
+WORDS = {
     404: "Not found.",
     413: "Request body too large.",
     500: "A server error occurred.",
@@ -22,19 +22,19 @@ _WORDS = {
 
 def init_app(app: Flask) -> None:
     """Answer every error in JSON."""
-    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(ValidationError, _invalid)
     app.register_error_handler(IntegrityError, _violation)
     app.register_error_handler(Exception, _server_error)
 
 
-def _http_error(error: HTTPException) -> Response:
-    """Return `{"detail": …}` with the headers that belong to the error (Allow, Retry-After, WWW-Authenticate)."""
+def http_error(error: HTTPException) -> Response:
+    """Return `{"detail": …}` with the headers that belong to it (Allow, Retry-After, WWW-Authenticate)."""
     status = error.code or 500
     words = error.description
     if status == 405:
         words = f'Method "{request.method}" not allowed.'
-    answer = jsonify(detail=_WORDS.get(status, words))
+    answer = jsonify(detail=WORDS.get(status, words))
     answer.status_code = status
     for name, value in error.get_headers(request.environ):
         if name.lower() not in {"content-type", "content-length"}:
@@ -44,7 +44,7 @@ def _http_error(error: HTTPException) -> Response:
 
 def _invalid(error: ValidationError) -> Response:
     """Return `{field: [words]}`, as Django REST framework writes it."""
-    answer = jsonify(_drf(error.normalized_messages()))
+    answer = jsonify(_drf(error.normalized_messages()))  # type: ignore[no-untyped-call]
     answer.status_code = 400
     return answer
 
@@ -60,10 +60,10 @@ def _violation(error: IntegrityError) -> Response:
     if isinstance(answered, ValidationError):
         return _invalid(answered)
     if isinstance(answered, HTTPException):
-        return _http_error(answered)
+        return http_error(answered)
     return _server_error(error)
 
 
 def _server_error(error: Exception) -> Response:
     log.error("%s %s failed", request.method, request.path, exc_info=error)
-    return _http_error(InternalServerError())
+    return http_error(InternalServerError())

@@ -53,14 +53,14 @@ def flag(column: Column[bool]) -> Filter:
 
 def filled(column: Column[Any], described: str) -> Filter:
     """Return the filter for rows where a column is neither null nor empty, or is."""
-    there = column.is_not(None)
+    there: ColumnElement[bool] = column.is_not(None)
     if isinstance(column.type, String):
         there = and_(there, column != "")
     return Filter(Flag(described), (Comparison(there.self_group()),))
 
 
 def stamped(table: Table) -> Filters:
-    """Return the filters that every resource has: by id, and by the days of creation and of the last change."""
+    """Return the filters that every resource has: by id, and by the days of creation and last change."""
     filters = {
         "id_min": Filter(Number("Least id."), (Comparison(table.c.id, operator.ge),)),
         "id_max": Filter(Number("Greatest id."), (Comparison(table.c.id, operator.le),)),
@@ -88,7 +88,7 @@ def _last_moment(day: date) -> datetime:
 
 
 def containing(columns: Iterable[Column[Any]], name: str) -> ColumnElement[bool]:
-    """Return the condition that a word, given as the value `name`, occurs in any case in one of the columns."""
+    """Return the condition that a word, the value `name`, occurs in any case in one of the columns."""
     texts = [column if isinstance(column.type, String) else cast(column, String) for column in columns]
     return or_(*(text.icontains(bindparam(name, type_=String()), escape="/") for text in texts))
 

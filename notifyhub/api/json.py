@@ -38,9 +38,7 @@ class ORJSONProvider(JSONProvider):
         return orjson.loads(s)
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
-        return self._app.response_class(
-            encode(self._prepare_response_obj(args, kwargs)), mimetype="application/json"
-        )
+        return Response(encode(self._prepare_response_obj(args, kwargs)), mimetype="application/json")
 
 
 def timestamp(moment: datetime) -> str:
@@ -63,8 +61,9 @@ def _encode_other(value: Any) -> str:
 def parse(data: bytes) -> Any:
     """Return the JSON value in `data`, all of which can be stored and given back.
 
-    Raises ParseError for what is not JSON (RFC 8259) in UTF-8, for integers beyond signed 64 bits, numbers beyond
-    64-bit floats and nesting deeper than MAX_DEPTH; NullCharacters for texts that no database can store.
+    Raises ParseError for what is not JSON (RFC 8259) in UTF-8, for integers beyond signed 64 bits,
+    numbers beyond 64-bit floats and nesting deeper than MAX_DEPTH; NullCharacters for texts that no database
+    can store.
     """
     try:
         value = json.loads(

@@ -1,4 +1,4 @@
-"""Lists of objects: filters, search, order and limit/offset pagination, as Django REST framework gives them."""
+"""Lists of objects: filters, search, order, limit/offset pagination, as Django REST framework gives them."""
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -9,6 +9,7 @@ from flask import current_app, request
 from marshmallow import EXCLUDE, Schema, fields
 from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, func, select
 
+from notifyhub.api.fields import described
 from notifyhub.api.filters import Filters, containing, literally, stamped
 from notifyhub.api.parameters import Number, Ordering, Words
 from notifyhub.api.parsing import query
@@ -17,9 +18,11 @@ from notifyhub.database.connections import autocommit
 
 DEFAULT_LIMIT = 50
 
+_LIMIT = "How many to give at most. The service gives no more than its own limit (1000, unless configured)."
+
 
 class Shape(NamedTuple):
-    """What a list's statement depends on: which filters there are, how many words, which order. Values are bound."""
+    """What a list's statement depends on: filters, number of words, order. Their values are bound."""
 
     filters: tuple[str, ...]
     words: int
@@ -69,11 +72,11 @@ class Listing:
             "count": total,
             "next": _link(limit, offset + limit) if offset + limit < total else None,
             "previous": _link(limit, max(offset - limit, 0)) if offset > 0 else None,
-            "results": self.rows.dump(found),
+            "results": self.rows.encode(found),
         }
 
     def _build(self, shape: Shape) -> tuple[Select[Any], Select[int]]:
-        """Return the statements for a page, each row with the count behind its columns, and for the count alone."""
+        """Return the statements for a page, with the count in each row's last column, and for the count."""
         conditions = [*self.scope]
         for name in shape.filters:
             conditions += self.filters[name].conditions(name)
@@ -99,7 +102,7 @@ def _ordered(column: Column[Any], descending: bool) -> ColumnElement[Any]:
 def _query_schema(table: str, search: tuple[str, ...], ordering: tuple[str, ...], filters: Filters) -> Schema:
     names = ", ".join(f"`{name}`" for name in search)
     parameters: dict[str, fields.Field[Any]] = {
-        "limit": Number("How many to give at most.", least=1, load_default=DEFAULT_LIMIT),
+        "limit": Number(_LIMIT, least=1, load_default=DEFAULT_LIMIT),
         "offset": Number("How many to pass over first.", least=0, load_default=0),
         "search": Words(f"Words that must each occur, in any case, in one of {names}."),
         "ordering": Ordering("Fields to order by, comma-separated; `-` in front: descending.", ordering),
@@ -111,10 +114,14 @@ def _query_schema(table: str, search: tuple[str, ...], ordering: tuple[str, ...]
 
 def _page_schema(schema: Schema) -> Schema:
     parts: dict[str, fields.Field[Any]] = {
-        "count": fields.Integer(required=True),
-        "next": fields.URL(required=True, allow_none=True),
-        "previous": fields.URL(required=True, allow_none=True),
-        "results": fields.List(fields.Nested(schema), required=True),
+        "count": fields.Integer(required=True, metadata=described("Number of all results.", 2, minimum=0)),
+        "next": fields.URL(
+            required=True, allow_none=True, metadata=described("URL of the next page of results.")
+        ),
+        "previous": fields.URL(
+            required=True, allow_none=True, metadata=described("URL of the page of results before.")
+        ),
+        "results": fields.List(fields.Nested(schema), required=True, metadata=described("The page.")),
     }
     return Schema.from_dict(parts, name=type(schema).__name__.replace("Schema", "PageSchema"))()
 

@@ -84,7 +84,11 @@ class Ordering(Parameter, fields.String):
         super().__init__(described)
         self.names = tuple(names)
         choices = "|".join(self.names)
-        self.metadata["pattern"] = f"^-?({choices})( *, *-?({choices}))*$"
+        self.metadata = {**self.metadata, "pattern": f"^-?({choices})( *, *-?({choices}))*$"}
+
+    def _serialize(self, value: Any, *_: Any, **__: Any) -> str:
+        """Return the text that stands for an order, for the documentation of the default."""
+        return ",".join(f"-{name}" if descending else name for name, descending in value)
 
     def _deserialize(self, value: str, *_: Any, **__: Any) -> tuple[tuple[str, bool], ...]:  # type: ignore[override]
         order: dict[str, bool] = {}

@@ -15,12 +15,12 @@ NON_FIELD = "non_field_errors"
 class Parser(FlaskParser):
     """Reads a request as Django REST framework does."""
 
-    def load_querystring(self, req: Request, schema: Schema) -> dict[str, str]:
+    def load_querystring(self, req: Request, _schema: Schema) -> dict[str, str]:
         """Return the parameters that have a value; of one given twice the last counts."""
         last = dict(req.args.items(multi=True))
         return {name: value for name, value in last.items() if value}
 
-    def load_json(self, req: Request, schema: Schema) -> Any:
+    def load_json(self, req: Request, _schema: Schema) -> Any:
         """Return the body's object; no body at all counts as an empty one."""
         data = req.get_data()
         if not data:
@@ -31,7 +31,7 @@ class Parser(FlaskParser):
 
     def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
         """Raise the error as the schema gave it: webargs has put the location's name around its messages."""
-        (messages,) = error.normalized_messages().values()
+        (messages,) = error.messages_dict.values()
         raise ValidationError(messages) from None
 
 

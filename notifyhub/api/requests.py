@@ -3,9 +3,13 @@
 import re
 import secrets
 import ssl
+from contextlib import suppress
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
+from flask.sessions import SessionInterface
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import BadRequest, NotFound, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
@@ -29,6 +33,7 @@ def init_app(app: Flask) -> None:
     app.url_map.converters["id"] = IdConverter
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    app.session_interface = _NoSessions()
     app.before_request(_name)
     app.after_request(_finish)
     hops = app.config["TRUSTED_PROXIES"]
@@ -37,8 +42,15 @@ def init_app(app: Flask) -> None:
     app.wsgi_app = _OwnScheme(app.wsgi_app)  # type: ignore[method-assign]
 
 
+class _NoSessions(SessionInterface):
+    """A request's token says who calls; nothing is remembered in cookies."""
+
+    def open_session(self, _app: Flask, _request: Request) -> None:
+        """Open none: Flask then gives the request an empty one that can't be written."""
+
+
 class _OwnScheme:
-    """Takes the scheme from the socket: gunicorn would believe X-Forwarded-Proto from anybody on this machine."""
+    """Takes the scheme from the socket: gunicorn believes X-Forwarded-Proto of anybody on the machine."""
 
     def __init__(self, application: Any) -> None:
         self.application = application
@@ -50,9 +62,26 @@ class _OwnScheme:
         return self.application(environ, start_response)
 
 
+def read_body() -> None:
+    """Read the whole body, which the request keeps; raises RequestEntityTooLarge or BadRequest."""
+    try:
+        data = request.get_data()
+        # Werkzeug cuts a body of unknown length off at the limit and says nothing.
+        cut = request.content_length is None and len(data) == request.max_content_length
+        if cut and request.environ["wsgi.input"].read(1):
+            raise RequestEntityTooLarge
+    except ParseException:
+        raise BadRequest("Malformed body.") from None
+
+
 def _name() -> None:
+    """Name the request, and refuse what Werkzeug would mend in its URL."""
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+    if request.environ["PATH_INFO"].startswith("//"):
+        raise NotFound
+    if "Host" in request.headers and not request.host:
+        raise BadRequest("Invalid Host header.")  # RFC 9112, section 3.2
 
 
 def _finish(response: Response) -> Response:
@@ -65,9 +94,13 @@ def _finish(response: Response) -> Response:
 def _drain() -> None:
     """Read what the client still sends of a refused body, within bounds.
 
-    A server that closes the connection first makes the client see a reset instead of the answer.
+    A server that closes the connection first makes the client see a reset instead of the answer. Where the
+    server does not mark the body's end (`wsgi.input_terminated`) reading on could wait forever.
     """
-    left = min(request.content_length or 0, _DRAINED) if "wsgi.input" in request.environ else 0
-    stream = request.environ.get("wsgi.input")
-    while left > 0 and stream is not None and (chunk := stream.read(min(left, 64 * 1024))):
-        left -= len(chunk)
+    if not request.environ.get("wsgi.input_terminated"):
+        return
+    stream, left = request.environ["wsgi.input"], _DRAINED
+    # What can't be read any more, of a broken body or from a client that left, needs no draining.
+    with suppress(OSError, ParseException):
+        while left > 0 and (chunk := stream.read(min(left, 64 * 1024))):
+            left -= len(chunk)

@@ -1,6 +1,5 @@
 """A resource: a kind of object that is made, listed, read, changed and deleted over HTTP."""
 
-from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from flask import Blueprint
@@ -8,7 +7,7 @@ from marshmallow import ValidationError
 from sqlalchemy import Column, Select, and_, bindparam, delete, insert, select
 from werkzeug.exceptions import NotFound
 
-from notifyhub.api.endpoint import Endpoint, Permission, endpoint
+from notifyhub.api.endpoint import Endpoint, Permission, declare_method
 from notifyhub.api.filters import Filters
 from notifyhub.api.listing import Listing
 from notifyhub.api.parsing import body
@@ -17,14 +16,14 @@ from notifyhub.api.schemas import ResourceSchema
 from notifyhub.database.base import Stamped, table_of
 from notifyhub.database.connections import autocommit, transaction
 
-
 Found = TypeVar("Found")
+VERBS = ("create", "view", "change", "delete")
 
 
 class Names(NamedTuple):
     """What a resource is called, in sentences (`SMS pattern`) and as a permission (`SMSPatternPermission`).
 
-    Creating, viewing, changing and deleting its objects have four codes in a row, from `first_code`.
+    The four VERBS on its objects have codes in a row, from `first_code`.
     """
 
     noun: str
@@ -35,8 +34,9 @@ class Names(NamedTuple):
 class Resource:
     """The five operations on one kind of object.
 
-    A resource within another names in `within` its column that refers to the outer object. The parameter of the path
-    has the same name: `<id:notifier_id>`.
+    A resource within another names in `within` its column that refers to the outer object. The parameter of
+    the path has the same name: `<id:notifier_id>`. An object of a resource that is `referred` to is not
+    deleted while it is in use.
     """
 
     def __init__(
@@ -49,8 +49,10 @@ class Resource:
         ordering: tuple[str, ...],
         filters: Filters,
         within: str | None = None,
+        referred: bool = False,
     ) -> None:
         self.names = names
+        self.referred = referred
         self.model = model
         self.schema = schema()
         self.patched = schema(partial=True)
@@ -71,11 +73,11 @@ class Resource:
         """Add the operations to `blueprint`, whose prefix is the collection's URL."""
         say, shown, listing = self._declare, {200: self.schema}, self.listing
         inside = () if self._outer is None else (404,)
-        create = say(0, "create", body=self.schema, answers={201: self.schema}, refusals=inside)
-        page = say(1, "list", query=listing.query, answers={200: listing.answer}, refusals=inside)
-        show = say(1, "read", answers=shown, refusals=(404,))
-        update = say(2, "change", body=self.patched, answers=shown, refusals=(404,))
-        delete = say(3, "delete", answers={204: None}, refusals=(404, 409))
+        create = say("create", body=self.schema, answers={201: self.schema}, refusals=inside)
+        page = say("list", query=listing.query, answers={200: listing.answer}, refusals=inside)
+        show = say("read", answers=shown, refusals=(404,))
+        update = say("change", body=self.patched, answers=shown, refusals=(404,))
+        delete = say("delete", answers={204: None}, refusals=(404, 409) if self.referred else (404,))
         for url, methods, view, declaration in (
             ("", ["POST"], self.create, create),
             ("", ["GET"], self.page, page),
@@ -83,7 +85,7 @@ class Resource:
             ("/<id:id>", ["PATCH", "POST"], self.update, update),
             ("/<id:id>", ["DELETE"], self.delete, delete),
         ):
-            blueprint.add_url_rule(url, view.__name__, endpoint(declaration)(partial(view)), methods=methods)
+            blueprint.add_url_rule(url, view.__name__, declare_method(declaration, view), methods=methods)
 
     def create(self, **path: int) -> tuple[dict[str, Any], int]:
         """Make an object: one statement, which is its own transaction."""
@@ -95,25 +97,25 @@ class Resource:
     def page(self, **path: int) -> dict[str, Any]:
         """Give a page of the list.
 
-        What is wrong with a parameter must not hide that the outer object is not there; its rows prove that it is.
+        What is wrong with a parameter must not hide that the outer object isn't there; rows prove that it is.
         """
         try:
             page = self.listing.page(path)
         except ValidationError:
             self._find_outer(path)
             raise
-        if not page["results"]:
+        if not page["count"]:
             self._find_outer(path)
         return page
 
     def show(self, **path: int) -> dict[str, Any]:
         """Give one object."""
-        return self.rows.dump([_found(autocommit().execute(self._select, path).first())])[0]
+        return self.rows.dump([found(autocommit().execute(self._select, path).first())])[0]
 
     def update(self, **path: int) -> Any:
         """Change what the body names of an object, which nobody else changes meanwhile."""
         with transaction() as session:
-            stored = _found(session.scalar(self._lock, path))
+            stored = found(session.scalar(self._lock, path))
             for name, value in self.schema.settle(body(self.patched), stored).items():
                 setattr(stored, name, value)
         return self.schema.dump(stored)
@@ -121,22 +123,27 @@ class Resource:
     def delete(self, **path: int) -> tuple[str, int]:
         """Delete an object, and what belongs to it."""
         with transaction() as session:
-            _found(session.connection().execute(self._delete, path).rowcount or None)
+            found(session.connection().execute(self._delete, path).rowcount or None)
         return "", 204
 
     def _find_outer(self, path: dict[str, int]) -> None:
         if self._outer is not None:
-            _found(autocommit().execute(self._outer, path).first())
+            found(autocommit().execute(self._outer, path).first())
 
-    def _declare(self, offset: int, verb: str, **details: Any) -> Endpoint:
+    def declare(self, allowed: str, summary: str, **details: Any) -> Endpoint:
+        """Return the declaration of an operation for those who may `create`, `view`, `change` or `delete`."""
         noun, permission, first_code = self.names
-        allows = "view" if verb in {"list", "read"} else verb
         return Endpoint(
-            Permission(first_code + offset, permission, f"{allows.capitalize()} {noun}s"),
-            f"{verb.capitalize()} {noun}{'s' if verb == 'list' else ''}",
-            tag=f"{noun}s",
+            Permission(first_code + VERBS.index(allowed), permission, f"{allowed.capitalize()} {noun}s"),
+            summary,
+            tag=f"{noun[0].upper()}{noun[1:]}s",
             **details,
         )
+
+    def _declare(self, verb: str, **details: Any) -> Endpoint:
+        allowed = "view" if verb in {"list", "read"} else verb
+        noun = f"{self.names.noun}{'s' if verb == 'list' else ''}"
+        return self.declare(allowed, f"{verb.capitalize()} {noun}", **details)
 
 
 def _exists(reference: Column[int]) -> Select[Any]:
@@ -145,7 +152,8 @@ def _exists(reference: Column[int]) -> Select[Any]:
     return select(key.column).where(key.column == bindparam(reference.name))
 
 
-def _found(value: Found | None) -> Found:
+def found(value: Found | None) -> Found:
+    """Return what was looked up; raises NotFound if it is None."""
     if value is None:
         raise NotFound
     return value

@@ -1,7 +1,7 @@
 """The answer to a violated constraint, which the constraint itself declares in its `info`.
 
-`field` and `words`: the error of a field, where a row is written · `gone`: the object that the path names is not
-there any more · `in_use`: the words of a refused deletion.
+`field` and `words`: the error of a field, where a row is written · `gone`: the object that the path names is
+not there any more · `in_use`: the words of a refused deletion.
 """
 
 import re
@@ -50,7 +50,7 @@ def _by_name(error: IntegrityError) -> Constraint | None:
 
 
 def _by_columns(error: IntegrityError) -> Constraint | None:
-    """Find a unique constraint by its columns: `UNIQUE constraint failed: table.column, …` is all SQLite tells."""
+    """Find a unique constraint by its columns: SQLite tells `UNIQUE constraint failed: table.column, …`."""
     match = re.fullmatch(r"UNIQUE constraint failed: (.+)", str(error.orig))
     named = set(match[1].split(", ")) if match else set()
     for constraint in _constraints():
@@ -63,7 +63,7 @@ def _by_columns(error: IntegrityError) -> Constraint | None:
 
 
 def _by_foreign_key(verb: str, table: str) -> Constraint | None:
-    """Find the foreign key that refuses a row's deletion, or its writing: SQLite doesn't tell which one it was."""
+    """Find the foreign key that refuses a deletion or a writing: SQLite doesn't tell which one it was."""
     wanted = "in_use" if verb == "DELETE" else "gone"
     for constraint in _constraints():
         if isinstance(constraint, ForeignKeyConstraint) and wanted in _info(constraint):

@@ -1,9 +1,10 @@
 """Users and their tokens, as an operator manages them."""
 
+import unicodedata
 from collections.abc import Iterable
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -12,28 +13,47 @@ from notifyhub.auth.tokens import PREFIX_LENGTH, digest, issue
 from notifyhub.database.base import now
 from notifyhub.database.commands import CommandError
 
+MAX_NAME = 255
+
 
 class AccountError(CommandError):
     """What was asked for can't be done; the text says why, in words for an operator."""
 
 
-def create_user(session: Session, name: str, role: Role, codes: Iterable[int]) -> str:
+class NameTaken(AccountError):
+    """Another user has the name."""
+
+
+def create_first_admin(session: Session) -> str | None:
+    """Store user `admin`, if there is no user yet, and return the key of a first token of theirs.
+
+    Raises NameTaken if another process does so at the same time.
+    """
+    if session.scalar(select(exists().select_from(User))):
+        return None
+    return create_user(session, "admin", Role.ADMIN)
+
+
+def create_user(session: Session, name: str, role: Role, codes: Iterable[int] = ()) -> str:
     """Store a new user with a first token and return the token's key, which can't be had again."""
-    user = User(name=name.strip(), role=role)
-    if not user.name or len(user.name) > 255:
-        raise AccountError("A user's name has 1 to 255 characters.")
+    name = name.strip()
+    if not 1 <= len(name) <= MAX_NAME or not _is_writable(name):
+        raise AccountError(f"A user's name has 1 to {MAX_NAME} characters, none of them a control character.")
+    user = User(name=name, role=role)
     permit(user, codes)
     token, key = issue(user)
     session.add_all([user, token])
     try:
         session.flush()
     except IntegrityError:
-        raise AccountError(f"There is a user {user.name} already.") from None
+        raise NameTaken(f"There is a user {name} already.") from None
     return key
 
 
 def find_user(session: Session, name: str) -> User:
     """Return the user with a name."""
+    if not _is_writable(name):
+        raise AccountError("There is no user with a name like this.")
     user = session.scalar(select(User).where(User.name == name))
     if user is None:
         raise AccountError(f"There is no user {name}.")
@@ -80,3 +100,8 @@ def state(token: Token) -> str:
     if token.revoked_at is not None:
         return "revoked"
     return "expired" if token.expires_at is not None and token.expires_at <= now() else "active"
+
+
+def _is_writable(name: str) -> bool:
+    """Tell whether a name can stand in a line of text: no line ends, no bytes that are not UTF-8."""
+    return not any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in name)

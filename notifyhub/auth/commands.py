@@ -1,15 +1,18 @@
 """Commands about users, tokens and permissions."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import click
 from flask import current_app
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import with_appcontext
 from sqlalchemy import select
+from sqlalchemy.orm import contains_eager, selectinload
 
 from notifyhub.api.endpoint import permissions
 from notifyhub.auth import accounts
 from notifyhub.auth.models import Role, Token, User
+from notifyhub.database.base import now
 from notifyhub.database.commands import Commands
 from notifyhub.database.connections import transaction
 
@@ -17,70 +20,54 @@ users = Commands("users", help="Users, and what they may do.")
 tokens = Commands("tokens", help="The tokens that users call the API with.")
 
 
-class Code(click.ParamType):
-    """A permission code that some operation asks for."""
-
-    name = "code"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        known = {str(permission.code): permission.code for permission in permissions(current_app)}
-        if str(value) not in known:
-            self.fail(f"{value} is no permission code: see `flask permissions`.", param, ctx)
-        return known[str(value)]
-
-
-class Days(click.ParamType):
-    """A number of days above 0, fractions too."""
-
-    name = "days"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        try:
-            lifetime = timedelta(days=float(value))
-            _ = datetime.now().astimezone() + lifetime
-        except (ValueError, OverflowError):
-            lifetime = timedelta()
-        if lifetime <= timedelta():
-            self.fail(f"{value} is not a number of days above 0.", param, ctx)
-        return lifetime
+def days(text: str) -> timedelta:
+    """Return a number of days above 0, fractions too, as a span of time."""
+    try:
+        lifetime = timedelta(days=float(text))
+        _ = now() + lifetime
+    except (ValueError, OverflowError):
+        lifetime = timedelta()
+    if lifetime <= timedelta():
+        raise click.BadParameter(f"{text} is not a number of days above 0.")
+    return lifetime
 
 
 @users.command("create")
 @click.argument("name")
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
-@click.option("--permission", "codes", type=Code(), multiple=True, help="A permission code; may be repeated.")
+@click.option("--permission", "codes", type=int, multiple=True, help="A permission code; may be repeated.")
 def create_user(name: str, role: str, codes: tuple[int, ...]) -> None:
     """Create a user and print their token: it is shown only now."""
     with transaction() as session:
-        key = accounts.create_user(session, name, Role(role), codes)
+        key = accounts.create_user(session, name, Role(role), _known(codes))
     click.echo(key)
 
 
 @users.command("list")
 def list_users() -> None:
-    """List all users."""
+    """List all users: name, role, state, permission codes."""
     with transaction() as session:
-        for user in session.scalars(select(User).order_by(User.name)):
+        for user in session.scalars(select(User).order_by(User.name).options(selectinload(User.permissions))):
             codes = ",".join(str(permission.code) for permission in user.permissions)
             click.echo("\t".join([user.name, user.role, "active" if user.is_active else "inactive", codes]))
 
 
 @users.command("permit")
 @click.argument("name")
-@click.argument("codes", type=Code(), nargs=-1, required=True)
+@click.argument("codes", type=int, nargs=-1, required=True)
 def permit(name: str, codes: tuple[int, ...]) -> None:
     """Give a member of staff permission codes."""
     with transaction() as session:
-        accounts.permit(accounts.find_user(session, name), codes)
+        accounts.permit(accounts.find_user(session, name), _known(codes))
 
 
 @users.command("forbid")
 @click.argument("name")
-@click.argument("codes", type=Code(), nargs=-1, required=True)
+@click.argument("codes", type=int, nargs=-1, required=True)
 def forbid(name: str, codes: tuple[int, ...]) -> None:
     """Take permission codes from a member of staff."""
     with transaction() as session:
-        accounts.forbid(accounts.find_user(session, name), codes)
+        accounts.forbid(accounts.find_user(session, name), _known(codes))
 
 
 @users.command("deactivate")
@@ -101,7 +88,7 @@ def activate(name: str) -> None:
 
 @tokens.command("issue")
 @click.argument("name")
-@click.option("--expires-in", "lifetime", type=Days(), help="Days until it expires; fractions are taken.")
+@click.option("--expires-in", "lifetime", type=days, metavar="DAYS", help="Fractions are taken too.")
 @click.option("--test", is_flag=True, help="What it sends never reaches a provider.")
 def issue(name: str, lifetime: timedelta | None, test: bool) -> None:
     """Print a further token of a user: it is shown only now."""
@@ -113,8 +100,8 @@ def issue(name: str, lifetime: timedelta | None, test: bool) -> None:
 @tokens.command("list")
 @click.argument("name", required=False)
 def list_tokens(name: str | None) -> None:
-    """List the tokens of a user, or of all: prefix, user, state, kind, and when made, by whom, and last used."""
-    query = select(Token).join(Token.user).order_by(User.name, Token.id)
+    """List the tokens of a user, or of all: prefix, user, state, kind, when made, by whom, when last used."""
+    query = select(Token).join(Token.user).order_by(User.name, Token.id).options(contains_eager(Token.user))
     with transaction() as session:
         if name is not None:
             query = query.where(Token.user == accounts.find_user(session, name))
@@ -136,6 +123,14 @@ def list_permissions() -> None:
     """List every permission code, its name and what it allows."""
     for permission in permissions(current_app):
         click.echo(f"{permission.code}\t{permission.name}\t{permission.allows}")
+
+
+def _known(codes: Iterable[int]) -> set[int]:
+    """Return the codes, all of which some operation asks for."""
+    wanted = set(codes)
+    if unknown := wanted - {permission.code for permission in permissions(current_app)}:
+        raise accounts.AccountError(f"{min(unknown)} is no permission code: see `flask permissions`.")
+    return wanted
 
 
 def _described(token: Token) -> list[str]:

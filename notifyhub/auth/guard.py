@@ -4,6 +4,7 @@ from flask import Flask, current_app, g, request
 from werkzeug.exceptions import Forbidden, HTTPException, MethodNotAllowed
 
 from notifyhub.api.endpoint import Access, Endpoint, Permission, declarations
+from notifyhub.api.requests import read_body
 from notifyhub.auth.tokens import caller, key_of
 
 
@@ -22,7 +23,7 @@ def declared(name: str) -> Endpoint:
 def _guard() -> None:
     """Let the request through to its view, or raise 401 or 403.
 
-    An unknown URL is 404 for anybody; a method that a URL lacks is 405, for those with a token if it needs one.
+    An unknown URL is 404 for anybody; a method that a URL lacks is 405, with a token if it needs one.
     """
     if request.method == "OPTIONS":
         return
@@ -37,8 +38,9 @@ def _guard() -> None:
     g.caller = caller(key_of(request.headers.get("Authorization")), code)
     if not g.caller.permitted:
         raise Forbidden("You do not have permission to perform this action.")
-    # The body arrives before a row is locked: a slow client must not keep others from it.
-    request.get_data()
+    if request.method in {"POST", "PATCH"}:
+        # The body arrives before a row is locked: a slow client must not keep others from it.
+        read_body()
 
 
 def _endpoint_beside(error: HTTPException) -> str | None:

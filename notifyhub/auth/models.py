@@ -48,7 +48,7 @@ class UserPermission(Base):
 
 
 class Token(Identified):
-    """A key to the API. Only its SHA-256 is kept, and its first characters, by which people tell tokens apart."""
+    """A key to the API. Only its SHA-256 is kept, and its first characters, to tell tokens apart."""
 
     __tablename__ = "tokens"
     __table_args__ = (NEVER_AGAIN,)

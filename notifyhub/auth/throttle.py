@@ -1,32 +1,58 @@
 """The limit of requests per token."""
 
-from flask import Flask, g
+import hashlib
+import math
+import time
+from functools import partial
 
-from notifyhub.extensions import limiter
+from flask import Flask, Response, g
+from flask_limiter import Limiter, RateLimitExceeded
+from werkzeug.exceptions import TooManyRequests
+
+from notifyhub.api.errors import http_error
+
+_PATIENCE = 1
 
 
 def init_app(app: Flask) -> None:
     """Limit requests, if a limit is configured: to be called after the guard, which says whose token it is.
 
-    Counts are shared by all processes with NOTIFYHUB_REDIS_URL; without it, or while Redis does not answer, each
-    process counts for itself.
+    Counts are shared by all processes with NOTIFYHUB_REDIS_URL; without it, or while Redis does not answer,
+    each process counts for itself.
     """
     if app.config["RATE_LIMIT"] == "0":
         return
-    app.config.update(
-        RATELIMIT_APPLICATION=app.config["RATE_LIMIT"],
-        RATELIMIT_STORAGE_URI=app.config["REDIS_URL"] or "memory://",
-        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
-        RATELIMIT_HEADERS_ENABLED=True,
+    redis = app.config["REDIS_URL"]
+    patience: dict[str, str | int] = {"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE}
+    limiter = Limiter(
+        _token,
+        app=app,
+        application_limits=[app.config["RATE_LIMIT"]],
+        storage_uri=redis or "memory://",
+        storage_options=patience if redis else None,
+        in_memory_fallback_enabled=True,
+        key_prefix=_installation(app),
     )
-    limiter.init_app(app)
     limiter.request_filter(_is_anonymous)
-    limiter._key_func = _token
+    app.register_error_handler(RateLimitExceeded, partial(_refuse, limiter))
 
 
 def _token() -> str:
     return f"token-{g.caller.token_id}"
 
 
+def _installation(app: Flask) -> str:
+    """Return what tells this installation's counts from those of others that use the same Redis."""
+    return hashlib.sha256(f"throttle {app.config['SECRET_KEY']}".encode()).hexdigest()[:16]
+
+
 def _is_anonymous() -> bool:
     return "caller" not in g
+
+
+def _refuse(limiter: Limiter, _error: RateLimitExceeded) -> Response:
+    """Answer 429, in Django REST framework's words."""
+    limit = limiter.current_limit
+    seconds = 1 if limit is None else max(math.ceil(limit.window.reset_time - time.time()), 1)
+    words = f"Request was throttled. Expected available in {seconds} second{'' if seconds == 1 else 's'}."
+    return http_error(TooManyRequests(words, retry_after=seconds))

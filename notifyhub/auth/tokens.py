@@ -2,40 +2,50 @@
 
 import getpass
 import hashlib
+import os
 import secrets
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, bindparam, exists, or_, select, update
-from sqlalchemy.exc import DBAPIError
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
 from notifyhub.auth.models import Role, Token, User, UserPermission
 from notifyhub.database.base import now, table_of
-from notifyhub.database.connections import release, autocommit
+from notifyhub.database.connections import autocommit, read_first
 
 PREFIX_LENGTH = 8
 
 _tokens, _users, _permissions = table_of(Token), table_of(User), table_of(UserPermission)
 
+_unnoted = or_(_tokens.c.last_used_at.is_(None), _tokens.c.last_used_at < bindparam("minute"))
+
 _LOOK_UP = (
     select(
         _tokens.c.id.label("token_id"),
         _tokens.c.is_test,
-        _tokens.c.expires_at,
-        _tokens.c.revoked_at,
-        _tokens.c.last_used_at,
         _users.c.id.label("user_id"),
         _users.c.name,
         _users.c.role,
         _users.c.is_active,
         exists()
         .where(_permissions.c.user_id == _users.c.id, _permissions.c.code == bindparam("code"))
-        .label("permitted"),
+        .label("named"),
+        _unnoted.label("unnoted"),
     )
     .join_from(_tokens, _users)
-    .where(_tokens.c.digest == bindparam("digest"))
+    .where(
+        _tokens.c.digest == bindparam("digest"),
+        _tokens.c.revoked_at.is_(None),
+        or_(_tokens.c.expires_at.is_(None), _tokens.c.expires_at > bindparam("now")),
+    )
+)
+
+_NOTE_USE = (
+    update(_tokens)
+    .where(_tokens.c.id == bindparam("token_id"), _unnoted)
+    .values(last_used_at=bindparam("minute"))
 )
 
 
@@ -58,10 +68,18 @@ def issue(user: User, *, lifetime: timedelta | None = None, test: bool = False) 
         prefix=key[:PREFIX_LENGTH],
         digest=digest(key),
         is_test=test,
-        created_by=getpass.getuser(),
+        created_by=_operator(),
         expires_at=None if lifetime is None else now() + lifetime,
     )
     return token, key
+
+
+def _operator() -> str:
+    """Return who runs this process; in a container, its user often has a number only."""
+    try:
+        return getpass.getuser()[:255]
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def digest(key: str) -> str:
@@ -84,17 +102,19 @@ def key_of(header: str | None) -> str:
 def caller(key: str, code: int | None) -> Caller:
     """Return who has `key`, and whether they may do what needs `code`; raises Unauthorized.
 
-    The key is looked up by its digest, so the time that this takes tells nothing about stored keys. Nothing is
-    remembered between requests: a revoked token stops working at once, in every process.
+    The key is looked up by its digest, so the time that this takes tells nothing about stored keys. Nothing
+    is remembered between requests: a revoked token stops working at once, in every process.
     """
-    row = _look_up(digest(key), code)
     moment = now()
-    if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= moment):
+    row = _look_up({"digest": digest(key), "code": code, "now": moment, "minute": _minute(moment)})
+    if row is None:
         raise refusal("Invalid token.")
     if not row.is_active:
         raise refusal("User inactive or deleted.")
-    _note_use(row, moment)
-    permitted = code is None or row.role == Role.ADMIN or (row.role == Role.STAFF and row.permitted)
+    if row.unnoted:
+        # When a token was last used is kept to the minute: at most one write a minute.
+        autocommit().execute(_NOTE_USE, {"token_id": row.token_id, "minute": _minute(moment)})
+    permitted = code is None or row.role == Role.ADMIN or (row.role == Role.STAFF and row.named)
     return Caller(row.token_id, row.user_id, row.name, row.role, row.is_test, permitted)
 
 
@@ -103,23 +123,9 @@ def refusal(words: str) -> Unauthorized:
     return Unauthorized(words, www_authenticate=WWWAuthenticate("token"))
 
 
-def _look_up(token_digest: str, code: int | None) -> Row | None:
-    values = {"digest": token_digest, "code": code}
-    try:
-        return autocommit().execute(_LOOK_UP, values).first()
-    except DBAPIError as error:
-        if not error.connection_invalidated:
-            raise
-    # The server closed the pooled connection, as a restart does; all others of the pool are renewed with it.
-    release()
-    return autocommit().execute(_LOOK_UP, values).first()
+def _look_up(values: dict[str, Any]) -> Row[Any] | None:
+    return read_first(lambda connection: connection.execute(_LOOK_UP, values).first())
 
 
-def _note_use(row: Row, moment: datetime) -> None:
-    """Keep when the token was last used, to the minute: at most one write a minute."""
-    minute = moment.replace(second=0, microsecond=0)
-    if row.last_used_at is None or row.last_used_at < minute:
-        unused = or_(_tokens.c.last_used_at.is_(None), _tokens.c.last_used_at < minute)
-        autocommit().execute(
-            update(_tokens).where(_tokens.c.id == row.token_id, unused).values(last_used_at=minute)
-        )
+def _minute(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)

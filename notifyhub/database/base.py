@@ -1,15 +1,16 @@
 """What every table has."""
 
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import BigInteger, Identity, Integer, MetaData, Table
+from sqlalchemy import BigInteger, CheckConstraint, Identity, Integer, MetaData, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
 from notifyhub.database.columns import UTC_TIME
 
 # SQLite counts up only a column whose type is exactly INTEGER; it is 64 bits wide there.
 ID = BigInteger().with_variant(Integer(), "sqlite")
+ONLY_ID = 1
 
 
 def now() -> datetime:
@@ -48,10 +49,23 @@ class Stamped(Identified):
     updated_at: Mapped[datetime] = mapped_column(UTC_TIME, default=now, onupdate=now, sort_order=1)
 
 
+class Single(Base):
+    """The only row of its table; its id is always ONLY_ID."""
+
+    __abstract__ = True
+
+    @declared_attr.directive
+    @classmethod
+    def __table_args__(cls) -> tuple[Any, ...]:
+        return (CheckConstraint(f"id = {ONLY_ID}", name="only_one"),)
+
+    id: Mapped[int] = mapped_column(ID, primary_key=True, autoincrement=False, default=ONLY_ID, sort_order=-1)
+
+
 # SQLite would give the id of a deleted last row to the next one.
 NEVER_AGAIN = {"sqlite_autoincrement": True}
 
 
 def table_of(model: type[Base]) -> Table:
     """Return the table of a model, whose columns are selected where no objects are needed."""
-    return cast(Table, model.__table__)
+    return cast("Table", model.__table__)

@@ -46,7 +46,7 @@ class EncryptedText(TypeDecorator[str]):
 
 
 class EncryptedObject(TypeDecorator[dict[str, Any]]):
-    """A JSON object that is encrypted where it is stored; an empty one is stored as NULL, so that SQL can tell."""
+    """A JSON object that is encrypted where it is stored; an empty one is NULL, so that SQL can tell."""
 
     impl = Text
     cache_ok = True

@@ -1,14 +1,15 @@
 """Connections: for single statements, and for transactions."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask, g
-from sqlalchemy import Connection, Table, event
+from sqlalchemy import Connection, Table, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from notifyhub.extensions import db
@@ -16,16 +17,23 @@ from notifyhub.extensions import db
 AUTOCOMMIT = "autocommit"
 """The name of the engine whose connections are never in a transaction."""
 
+Answer = TypeVar("Answer")
+
+# What only one process of an installation does at a time: any two numbers of 64 bits that nobody else uses.
+MIGRATING, SEEDING = 0x6E6F746966790001, 0x6E6F746966790002
+
 
 def init_app(app: Flask) -> None:
     """Bind the database to the application: to be called after its configuration."""
     url = app.config["SQLALCHEMY_DATABASE_URI"]
     postgresql = make_url(url).get_backend_name() == "postgresql"
-    options = {
+    options: dict[str, Any] = {
         "url": url,
         "connect_args": (
             {"options": "-c timezone=UTC", "connect_timeout": 5} if postgresql else {"timeout": 30}
         ),
+        # The values of a statement are no matter for the log: some are secrets.
+        "hide_parameters": True,
     }
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {**options, "pool_pre_ping": True}
     app.config["SQLALCHEMY_BINDS"] = {
@@ -47,17 +55,34 @@ def autocommit() -> Connection:
     """
     if "autocommit" not in g:
         g.autocommit = db.engines[AUTOCOMMIT].connect()
-    return g.autocommit
+    connection: Connection = g.autocommit
+    return connection
+
+
+def read_first(read: Callable[[Connection], Answer]) -> Answer:
+    """Return what a request reads first, from a new connection if the server has closed the pooled one.
+
+    A restart of the database does that; all others of the pool are renewed with the one that finds out.
+    """
+    try:
+        return read(autocommit())
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    release()
+    return read(autocommit())
 
 
 @contextmanager
 def transaction() -> Iterator[Session]:
     """Give a session whose changes are committed together at the end, or not at all.
 
-    The request's other connection is given back first: it never holds two.
+    The request's other connection is given back first: it never holds two. What an earlier transaction read
+    is read again: others may have changed it.
     """
     release()
     session = db.session()
+    session.expire_all()
     try:
         yield session
         session.commit()
@@ -67,9 +92,22 @@ def transaction() -> Iterator[Session]:
 
 
 def insert_unless_there(connection: Connection, table: Table, **values: Any) -> None:
-    """Insert a row, or leave the one alone that is there under the same key, even if it comes at the same time."""
-    insert = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}[connection.dialect.name]
-    connection.execute(insert(table).values(**values).on_conflict_do_nothing())
+    """Insert a row, or leave the one alone that has the same key, even if it comes at the same time."""
+    dialects: dict[str, Callable[[Table], postgresql.Insert | sqlite.Insert]] = {
+        "postgresql": postgresql.insert,
+        "sqlite": sqlite.insert,
+    }
+    insert = dialects[connection.dialect.name](table)
+    connection.execute(insert.values(**values).on_conflict_do_nothing())
+
+
+def hold(connection: Connection, lock: int) -> None:
+    """Wait until no other process holds the lock, and hold it to the end of the transaction.
+
+    On SQLite every transaction holds the one lock there is.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(lock)))
 
 
 def release(_error: BaseException | None = None) -> None:
@@ -87,6 +125,6 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 def _begin_immediate(connection: Connection) -> None:
     """Take SQLite's lock for writing at once.
 
-    A transaction that reads first and writes later would fail, without waiting, if another had written between.
+    A transaction that reads first and writes later would fail, without waiting, if another wrote between.
     """
     connection.exec_driver_sql("BEGIN IMMEDIATE")

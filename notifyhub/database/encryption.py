@@ -12,7 +12,8 @@ def cipher() -> MultiFernet:
     if "cipher" not in current_app.extensions:
         keys = current_app.config["ENCRYPTION_KEYS"]
         current_app.extensions["cipher"] = MultiFernet([Fernet(key) for key in keys])
-    return current_app.extensions["cipher"]
+    kept: MultiFernet = current_app.extensions["cipher"]
+    return kept
 
 
 def encrypt(plain: bytes) -> str:

@@ -1,5 +1,7 @@
 """Re-encryption of stored secrets under the first key."""
 
+from typing import Any
+
 import click
 from cryptography.fernet import InvalidToken
 from sqlalchemy import Column, Table, Text, select, type_coerce, update
@@ -24,7 +26,7 @@ def rotate() -> None:
     click.echo(f"{count} secrets are encrypted under the first key.")
 
 
-def _encrypted_columns() -> list[tuple[Table, Column]]:
+def _encrypted_columns() -> list[tuple[Table, Column[Any]]]:
     return [
         (table, column)
         for table in Base.metadata.sorted_tables
@@ -33,8 +35,8 @@ def _encrypted_columns() -> list[tuple[Table, Column]]:
     ]
 
 
-def _rotate(session: Session, table: Table, column: Column) -> int:
-    """Re-encrypt one column, in batches by rising id; return how many values it has. No other column changes."""
+def _rotate(session: Session, table: Table, column: Column[Any]) -> int:
+    """Re-encrypt one column, and no other, in batches by rising id; return how many values it has."""
     stored = type_coerce(column, Text)
     count, last = 0, 0
     page = (
@@ -58,6 +60,6 @@ def _rotate(session: Session, table: Table, column: Column) -> int:
     return count
 
 
-def _kept(table: Table) -> dict[Column, Column]:
+def _kept(table: Table) -> dict[Column[Any], Column[Any]]:
     """Return the values that leave a row's moments alone: nothing that can be seen has changed."""
     return {table.c.updated_at: table.c.updated_at} if "updated_at" in table.c else {}

@@ -6,16 +6,13 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from flask import current_app
 from sqlalchemy import Connection, select
 
 from notifyhub.database.base import table_of
-from notifyhub.delivery.backends.failures import NotifierTrouble
 from notifyhub.delivery.backends.interface import Backend
-from notifyhub.delivery.backends.registry import UnknownBackend, sms_backend
-from notifyhub.delivery.backends.smtp import SMTP
 from notifyhub.delivery.backends.test import Sandbox
 from notifyhub.delivery.connections import statements
+from notifyhub.delivery.providers import sms_backend_of, smtp_of
 from notifyhub.delivery.remembering import remember
 from notifyhub.messages.models import Channel
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
@@ -31,8 +28,6 @@ class Carrier:
     id: int
     name: str
     row: Mapping[str, Any]
-    url: str | None = None
-    verify: bool = True
 
     def __repr__(self) -> str:
         return f"<{self.channel} notifier {self.id}>"
@@ -41,11 +36,8 @@ class Carrier:
     def backend(self) -> Any:
         """The backend of its provider; raises a failure if its settings can't be used."""
         if self.channel == Channel.EMAIL:
-            return SMTP(self.row, verify=self.verify)
-        try:
-            return sms_backend(self.row["backend"])(self.row["settings"], self.url)
-        except UnknownBackend as error:
-            raise NotifierTrouble("unknown_backend", str(error)) from error
+            return smtp_of(self.row)
+        return sms_backend_of(self.row["backend"], self.row["settings"])
 
 
 def backend_for(carrier: Carrier, *, is_test: bool) -> Any:
@@ -76,9 +68,4 @@ def carriers(connection: Connection, channel: str, ids: Iterable[int]) -> dict[i
     """Return those of the notifiers that there are, by id."""
     table = _tables[Channel(channel)]
     rows = connection.execute(select(table).where(table.c.id.in_(list(ids)))).mappings()
-    return {row["id"]: _made(channel, dict(row)) for row in rows}
-
-
-def _made(channel: str, row: dict[str, Any]) -> Carrier:
-    url = current_app.config.get(f"{row['backend'].upper()}_URL") if channel == Channel.SMS else None
-    return Carrier(channel, row["id"], row["name"], row, url, current_app.config["SMTP_VERIFY"])
+    return {row["id"]: Carrier(channel, row["id"], row["name"], dict(row)) for row in rows}

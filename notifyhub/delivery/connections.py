@@ -40,9 +40,7 @@ def _engine() -> Engine:
     engines = cast("dict[str | None, Engine]", db.engines)
     if "delivery" not in engines:
         options = current_app.config["SQLALCHEMY_BINDS"][AUTOCOMMIT]
-        engines["delivery"] = create_engine(
-            **{**options, "pool_pre_ping": False, "pool_size": KEPT}
-        )
+        engines["delivery"] = create_engine(**{**options, "pool_pre_ping": False, "pool_size": KEPT})
     return engines["delivery"]
 
 

@@ -1,7 +1,7 @@
 """Masks of secrets, where the operator wants them: what is shown of a secret, and the way back.
 
-With NOTIFYHUB_MASK_SECRETS a secret is shown as four dots and its last four characters. A client that sends the
-mask back means the secret that is stored.
+With NOTIFYHUB_MASK_SECRETS a secret is shown as four dots and its last four characters. A client that sends
+the mask back means the secret that is stored.
 """
 
 import re
@@ -39,7 +39,7 @@ def unmask(given: str, stored: str | None) -> str:
 
 
 def mask_values(value: Any, *, secret: bool = False) -> Any:
-    """Return a JSON value whose secret texts and numbers are masked: those under a key that names a secret."""
+    """Return a JSON value whose texts and numbers under a key that names a secret are masked."""
     if isinstance(value, Mapping):
         return {
             key: mask_values(inner, secret=secret or bool(_SECRET_KEY.search(key)))

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from notifyhub.database.base import NEVER_AGAIN, Stamped
 from notifyhub.database.columns import EncryptedObject, EncryptedText, text
+from notifyhub.notifiers import plugins
 
 
 class Backend(StrEnum):
@@ -24,7 +25,7 @@ class SMSNotifier(Stamped):
     __table_args__ = (NEVER_AGAIN,)
 
     name: Mapped[str] = mapped_column(text(255))
-    backend: Mapped[str] = mapped_column(String(32))
+    backend: Mapped[str] = mapped_column(String(plugins.MAX_LENGTH))
     settings: Mapped[dict[str, Any] | None] = mapped_column(EncryptedObject, default=dict)
 
 

@@ -5,11 +5,12 @@ from typing import Any
 
 from marshmallow import ValidationError, pre_load
 
-from notifyhub.api.fields import Boolean, Choice, Integer, Object, String
+from notifyhub.api.fields import Boolean, Choice, Integer, Object, String, described
 from notifyhub.api.schemas import ResourceSchema
 from notifyhub.notifiers import backend_settings
 from notifyhub.notifiers.masking import mask, mask_values, masking, unmask, unmask_values
 from notifyhub.notifiers.models import Backend, SMSNotifier
+from notifyhub.notifiers.plugins import UnknownBackend
 from notifyhub.notifiers.senders import is_sender
 
 
@@ -38,19 +39,34 @@ class SMSNotifierSchema(ResourceSchema):
 
     reshaped = ("settings",)
 
-    name = String(required=True)
-    backend = Choice(list(Backend), required=True)
-    settings = SecretObject(load_default=dict)
+    name = String(required=True, metadata=described("Name of the notifier.", "melipayamak_general"))
+    backend = Choice(
+        backend_settings.backend_names(),
+        required=True,
+        metadata=described("Provider of SMS.", Backend.MELIPAYAMAK),
+    )
+    settings = SecretObject(
+        load_default=dict,
+        shapes=backend_settings.schemas,
+        metadata=described(
+            "What the provider needs: empty, or by the rules of `backend`. Further keys are kept.",
+            {"token": "value1", "number": "50002710008883"},
+        ),
+    )
 
     def settle(self, values: dict[str, Any], stored: SMSNotifier | None) -> dict[str, Any]:
         """Check the settings against the backend, whichever of the two is stored already."""
+        if not values.keys() & {"backend", "settings"}:
+            return values
         old = stored.settings or {} if stored else {}
-        backend = values["backend"] if "backend" in values else stored.backend if stored else ""
+        backend = values.get("backend", stored.backend if stored else "")
         settings = values.get("settings", old)
         try:
             if masking() and "settings" in values:
                 settings = unmask_values(settings, old)
             return {**values, "settings": backend_settings.check(backend, settings)}
+        except UnknownBackend as error:
+            raise ValidationError({"backend": [str(error)]}) from None
         except ValidationError as error:
             raise ValidationError({"settings": error.messages}) from None
 
@@ -66,15 +82,38 @@ class EmailNotifierSchema(ResourceSchema):
 
     reshaped = ("password",)
 
-    name = String(required=True)
-    host = String(required=True)
-    port = Integer(1, 65535, allow_none=True, load_default=None)
-    username = String(required=True, blank=True)
-    password = Secret(required=True)
-    from_email = String(required=True, validate=[is_sender])
-    use_tls = Boolean(load_default=True)
-    use_ssl = Boolean(load_default=False)
-    fail_silently = Boolean(load_default=False)
+    name = String(required=True, metadata=described("Name of the notifier.", "mail"))
+    host = String(required=True, metadata=described("Host name of the mail server.", "mail.example.com"))
+    port = Integer(
+        1,
+        65535,
+        allow_none=True,
+        load_default=None,
+        metadata=described(
+            "Port of the mail server. Null means 465 with `use_ssl`, else 587 with `use_tls`, else 25.", 587
+        ),
+    )
+    username = String(
+        required=True,
+        blank=True,
+        metadata=described("User name at the mail server; blank if it asks for none.", "info"),
+    )
+    password = Secret(
+        required=True, metadata=described("Password at the mail server; blank if it asks for none.", "value1")
+    )
+    from_email = String(
+        required=True,
+        validate=[is_sender],
+        metadata=described("Sender: an address, or `Name <address>`.", "Example <info@example.com>"),
+    )
+    use_tls = Boolean(load_default=True, metadata=described("Begin with STARTTLS."))
+    use_ssl = Boolean(
+        load_default=False, metadata=described("Use TLS from the first byte on; this wins over `use_tls`.")
+    )
+    fail_silently = Boolean(
+        load_default=False,
+        metadata=described("Ignore failures to send. `fail_siently` is taken for it, too."),
+    )
 
     @pre_load
     def _documented_misspelling(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:

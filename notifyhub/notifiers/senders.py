@@ -1,21 +1,27 @@
 """Senders of email, as a From header names them."""
 
 import re
+import unicodedata
+from email.utils import getaddresses
 
 from marshmallow import ValidationError, validate
 
 _INVALID = "Enter a valid email address."
-_SENDER = re.compile(r"(?P<name>[^<>\x00-\x1f\x7f]*)<(?P<address>[^<>\s]+)>")
+_SENDER = re.compile(r".*<(?P<address>[^<>\s]+)>")
+_LINE_ENDS_AND_CONTROLS = {"Cc", "Zl", "Zp"}
 _is_address = validate.Email(error=_INVALID)
 
 
 def is_sender(value: str) -> str:
-    """Return `value` if it is an address or `Name <address>`; raises ValidationError.
+    """Return `value` if it is one address or `Name <address>` (RFC 5322, 3.4); raises ValidationError.
 
-    Line ends are refused: in a header they would begin another one.
+    A name with a comma or an @ must be quoted: they would begin another address, as a line end would
+    begin another header.
     """
     named = _SENDER.fullmatch(value)
-    if not value.isprintable():
+    address = named["address"] if named else value
+    addresses = [found for _, found in getaddresses([value])]
+    if addresses != [address] or _LINE_ENDS_AND_CONTROLS & set(map(unicodedata.category, value)):
         raise ValidationError(_INVALID)
-    _is_address(named["address"] if named else value)
+    _is_address(address)
     return value

@@ -5,7 +5,8 @@ from flask import Blueprint
 from notifyhub.api.filters import filled, flag, one_of
 from notifyhub.api.resource import Names, Resource
 from notifyhub.database.base import table_of
-from notifyhub.notifiers.models import Backend, EmailNotifier, SMSNotifier
+from notifyhub.notifiers.backend_settings import backend_names
+from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.notifiers.schemas import EmailNotifierSchema, SMSNotifierSchema
 
 sms_blueprint = Blueprint("sms_notifiers", __name__, url_prefix="/api/notifications/notifiers/sms")
@@ -19,8 +20,9 @@ sms_notifiers = Resource(
     SMSNotifierSchema,
     search=("id", "name"),
     ordering=("id", "name", "backend", "created_at", "updated_at"),
+    referred=True,
     filters={
-        "backend": one_of(_sms.backend, Backend),
+        "backend": one_of(_sms.backend, backend_names()),
         "has_settings": filled(_sms.settings, "Only those with settings, or without."),
     },
 )
@@ -32,6 +34,7 @@ email_notifiers = Resource(
     EmailNotifierSchema,
     search=("id", "name", "host", "username", "from_email"),
     ordering=("id", "name", "host", "port", "from_email", "created_at", "updated_at"),
+    referred=True,
     filters={"use_tls": flag(_email.use_tls), "use_ssl": flag(_email.use_ssl)},
 )
 email_notifiers.register(email_blueprint)

@@ -1,6 +1,6 @@
 """What goes in and out for patterns."""
 
-from notifyhub.api.fields import MAX_TEXT, Choice, String
+from notifyhub.api.fields import MAX_TEXT, Choice, String, described
 from notifyhub.api.schemas import ResourceSchema
 from notifyhub.patterns.models import Status
 
@@ -11,8 +11,27 @@ class SMSPatternSchema(ResourceSchema):
     class Meta(ResourceSchema.Meta):
         fields = ("id", "status", "name", "code", "description", "body", "created_at", "updated_at")
 
-    status = Choice(list(Status), load_default=Status.CREATED)
-    name = String(required=True)
-    code = String(required=True)
-    description = String(max_length=MAX_TEXT, blank=True, allow_none=True, load_default=None)
-    body = String(max_length=MAX_TEXT, trim=False, required=True)
+    status = Choice(
+        list(Status),
+        load_default=Status.CREATED,
+        metadata=described("How far the provider's approval has come.", Status.APPROVED),
+    )
+    name = String(required=True, metadata=described("Name, unique within the notifier.", "otp-code"))
+    code = String(required=True, metadata=described("Code of the pattern at the provider.", "187566"))
+    description = String(
+        max_length=MAX_TEXT,
+        blank=True,
+        allow_none=True,
+        load_default=None,
+        metadata=described("Extra description.", "used for sending otp codes"),
+    )
+    body = String(
+        max_length=MAX_TEXT,
+        trim=False,
+        required=True,
+        metadata=described(
+            "Text. It may hold positional placeholders (`{0}`, `{1}`, …, with digits of any script), "
+            "named ones (`%name%`), or none.",
+            "Your login otp code is {0}",
+        ),
+    )

@@ -1,1 +1,1 @@
-"""What holds for the whole installation: the notifiers that are used by default, and one-time passwords' shape."""
+"""What holds for the whole installation: the default notifiers, and one-time passwords' shape."""

@@ -1,13 +1,11 @@
-"""The settings: one row."""
+"""The settings: one row each."""
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Integer
+from sqlalchemy import JSON, BigInteger, ForeignKey, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
-from notifyhub.database.base import ID, Base
-
-ONLY_ID = 1
+from notifyhub.database.base import Single
 
 
 def _notifier(kind: str) -> Any:
@@ -21,26 +19,22 @@ def _notifier(kind: str) -> Any:
     return mapped_column(BigInteger, ForeignKey(f"{kind}_notifiers.id", ondelete="RESTRICT", info=info))
 
 
-class NotificationSettings(Base):
+class NotificationSettings(Single):
     """The notifiers that messages go through by default, and the shape of one-time passwords."""
 
     __tablename__ = "notification_settings"
-    __table_args__ = (CheckConstraint(f"id = {ONLY_ID}", name="only_one"),)
 
-    id: Mapped[int] = mapped_column(ID, primary_key=True, autoincrement=False, default=ONLY_ID)
     sms_notifier_id: Mapped[int | None] = _notifier("sms")
     email_notifier_id: Mapped[int | None] = _notifier("email")
     otp_code_len: Mapped[int] = mapped_column(Integer, default=5)
     otp_ttl: Mapped[int] = mapped_column(Integer, default=120)
 
 
-class DeliverySettings(Base):
+class DeliverySettings(Single):
     """How hard a message is tried. Delays and lifetimes are in seconds."""
 
     __tablename__ = "delivery_settings"
-    __table_args__ = (CheckConstraint(f"id = {ONLY_ID}", name="only_one"),)
 
-    id: Mapped[int] = mapped_column(ID, primary_key=True, autoincrement=False, default=ONLY_ID)
     sms_backup_notifiers: Mapped[list[int]] = mapped_column(JSON, default=list)
     email_backup_notifiers: Mapped[list[int]] = mapped_column(JSON, default=list)
     max_attempts: Mapped[int] = mapped_column(Integer, default=5)

@@ -57,6 +57,8 @@ def _foreign(digits: str) -> str:
         number = phonenumbers.parse(f"+{digits}")
     except phonenumbers.NumberParseException:
         raise InvalidNumber("This is not a phone number of any country.") from None
-    if not phonenumbers.is_valid_number(number):
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    # Some numbering plans have longer numbers, for use within the country; E.164 ends at 15 digits.
+    if len(e164) > 16 or not phonenumbers.is_valid_number(number):
         raise InvalidNumber("This is not a valid phone number of its country.")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return e164

@@ -1,6 +1,5 @@
 """One round of one message: who is asked, what they are given, what the row says afterwards."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +13,7 @@ from notifyhub.database.base import now
 from notifyhub.delivery.backends.test import FAILS, FAILS_TWICE, UNREPORTED
 from notifyhub.delivery.delivering import deliver
 from notifyhub.extensions import db
-from notifyhub.messages.models import Attempt, Channel, Message, MessageAttachment, Outcome, Status
+from notifyhub.messages.models import Channel, Message, MessageAttachment, Outcome, Status
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.patterns.models import Status as PatternStatus
@@ -165,7 +164,9 @@ def test_a_backup_gets_the_arguments_in_its_own_pattern_and_the_message_shows_th
     pattern = post.pattern(home, "Code {1} for {0}")
     post.pattern(backup, "%code% — کد %name%", code="other")
     message = post.deliver(
-        post.message(home, pattern, args=["Sara", "123"], text="Code 123 for Sara", encoding="gsm7", segments=1)
+        post.message(
+            home, pattern, args=["Sara", "123"], text="Code 123 for Sara", encoding="gsm7", segments=1
+        )
     )
     [sms] = Scripted.sent["b"]
     assert (sms.pattern_code, sms.params) == ("other", {"code": "123", "name": "Sara"})
@@ -182,9 +183,7 @@ def test_a_backup_gets_the_arguments_in_its_own_pattern_and_the_message_shows_th
         {"body": "Code {0}", "name": "another"},
     ],
 )
-def test_a_backup_without_a_fitting_approved_pattern_is_not_asked(
-    post: Post, theirs: dict[str, Any]
-) -> None:
+def test_a_backup_without_a_fitting_approved_pattern_is_not_asked(post: Post, theirs: dict[str, Any]) -> None:
     home, backup = post.notifier("a", "temporary"), post.notifier("b")
     post.settings(sms_backup_notifiers=[backup])
     pattern = post.pattern(home, "Your code is {0}")
@@ -396,12 +395,6 @@ def test_a_test_message_never_reaches_its_provider(
 
 
 # Mail
-
-
-@pytest.fixture
-def mail() -> Any:
-    with SMTPSimulator() as simulator:
-        yield simulator
 
 
 @pytest.fixture

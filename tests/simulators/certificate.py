@@ -1,8 +1,10 @@
 """A certificate for this machine, made when it is needed."""
 
 import ipaddress
+import shutil
 import ssl
 import tempfile
+import weakref
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,10 +33,11 @@ class Certificate:
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .sign(key, hashes.SHA256())
         )
-        self._folder = tempfile.TemporaryDirectory(prefix="certificate-")
-        self.path = Path(self._folder.name, "certificate.pem")
+        folder = tempfile.mkdtemp(prefix="certificate-")
+        weakref.finalize(self, shutil.rmtree, folder)
+        self.path = Path(folder, "certificate.pem")
         self.path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        key_path = Path(self._folder.name, "key.pem")
+        key_path = Path(folder, "key.pem")
         key_path.write_bytes(
             key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -59,7 +59,7 @@ class SMTPSimulator(Controlled):
         self.transports: set[asyncio.Transport] = set()
         self._offers = {"starttls": starttls, "login": login, "smtputf8": smtputf8}
         self._control = Server(self._answer)
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop
         self._servers: list[asyncio.Server] = []
         self._thread: threading.Thread | None = None
 

@@ -78,6 +78,7 @@ def test_numbers_are_taken(text: str, e164: str) -> None:
         ("+9891212345678", "must be a mobile number"),
         ("+98912123456", "must be a mobile number"),
         ("+1 650 253", "not a valid phone number"),
+        ("+4920100000000000", "not a valid phone number"),
         ("+99912345678", "not a phone number of any country"),
         ("+1" + "0" * 10_000, "not a phone number of any country"),
     ],

@@ -5,44 +5,27 @@ import pytest
 
 from notifyhub.delivery.backends.ippanel import IPPanel
 from notifyhub.delivery.backends.melipayamak import MeliPayamak
-from notifyhub.delivery.backends.registry import UnknownBackend, sms_backend, sms_backend_names
+from notifyhub.delivery.backends.registry import BUILT_IN, sms_backend
 from notifyhub.delivery.backends.test import Sandbox
-
-
-@pytest.fixture
-def _plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An installed package that offers backends, two of which can't be loaded and one with a name of ours."""
-    metadata = tmp_path / "plugin-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(
-        "[notifyhub.sms_backends]\n"
-        "pigeon = notifyhub.delivery.backends.test:Sandbox\n"
-        "ippanel = notifyhub.delivery.backends.test:Sandbox\n"
-        "lost = no_such_module:Backend\n"
-        "empty = notifyhub.delivery.backends.test:NoSuchClass\n"
-    )
-    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+from notifyhub.notifiers.models import Backend
+from notifyhub.notifiers.plugins import UnknownBackend
+from tests.factories import install_backends
 
 
 def test_ours_need_no_installation_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [])
-    assert sms_backend_names() == ["ippanel", "melipayamak"]
+    assert list(BUILT_IN) == list(Backend)
     assert sms_backend("ippanel") is IPPanel
     assert sms_backend("melipayamak") is MeliPayamak
 
 
-@pytest.mark.usefixtures("_plugin")
-def test_another_package_adds_a_backend_but_replaces_none() -> None:
-    assert sms_backend_names() == ["ippanel", "melipayamak", "empty", "lost", "pigeon"]
+def test_another_package_adds_a_backend_but_replaces_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = "notifyhub.delivery.backends.test:Sandbox"
+    install_backends(tmp_path, pigeon=sandbox, ippanel=sandbox)
+    monkeypatch.syspath_prepend(tmp_path)
     assert sms_backend("pigeon") is Sandbox
     assert sms_backend("ippanel") is IPPanel
-
-
-@pytest.mark.usefixtures("_plugin")
-@pytest.mark.parametrize(
-    ("name", "words"), [("nobody", "no SMS backend"), ("lost", "no_such_module"), ("empty", "NoSuchClass")]
-)
-def test_a_backend_that_is_not_there_is_named(name: str, words: str) -> None:
-    with pytest.raises(UnknownBackend, match=words):
-        sms_backend(name)
+    with pytest.raises(UnknownBackend, match="no SMS backend named dove"):
+        sms_backend("dove")

@@ -5,7 +5,6 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Iterator
 
 import pytest
 
@@ -31,11 +30,8 @@ MAIL = Email(
 
 
 @pytest.fixture(autouse=True)
-def _no_sessions_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _impatient_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("notifyhub.delivery.backends.smtp.END_SECONDS", 1)
-    smtp_sessions.sessions.cache_clear()
-    yield
-    smtp_sessions.sessions.cache_clear()
 
 
 def backend(mail: SMTPSimulator, **settings: object) -> SMTP:

@@ -1,0 +1,71 @@
+"""A resource of which there is one: it is read and changed over HTTP, never made or deleted."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from flask import Blueprint
+from marshmallow import Schema
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from notifyhub.api.endpoint import Endpoint, Permission, declare_method
+from notifyhub.api.parsing import body
+from notifyhub.database.base import ONLY_ID, Single, table_of
+from notifyhub.database.connections import autocommit, insert_unless_there, transaction
+
+Model = TypeVar("Model", bound=Single)
+
+
+class Permissions(NamedTuple):
+    """What a member of staff needs to see and to change it."""
+
+    view: Permission
+    change: Permission
+
+
+@dataclass(frozen=True)
+class Singleton(Generic[Model]):
+    """The only row of a table, which is there from the first request on, with the defaults of its columns.
+
+    `selected` selects what `dump` makes the answer of, which has the shape of `shown`. `taken` reads a body
+    into attributes of the model; what a body leaves out stays as it is.
+    """
+
+    model: type[Model]
+    selected: Select[Any]
+    dump: Callable[[Sequence[Any]], dict[str, Any]]
+    taken: Schema
+    shown: Schema
+
+    def register(self, blueprint: Blueprint, url: str, noun: str, permissions: Permissions) -> None:
+        """Add the two operations to `blueprint`; `noun` is what the object is called in sentences."""
+        answers = {200: self.shown}
+        read = Endpoint(permissions.view, f"Read the {noun}", "Settings", answers=answers)
+        change = Endpoint(
+            permissions.change, f"Change the {noun}", "Settings", body=self.taken, answers=answers
+        )
+        for method, view, declaration in (("GET", self.show, read), ("PATCH", self.change, change)):
+            name = f"{view.__name__}_{noun.replace(' ', '_')}"
+            blueprint.add_url_rule(url, name, declare_method(declaration, view), methods=[method])
+
+    def show(self) -> dict[str, Any]:
+        """Give the object as it is shown."""
+        row = autocommit().execute(self.selected).first()
+        if row is None:
+            insert_unless_there(autocommit(), table_of(self.model), id=ONLY_ID)
+            row = autocommit().execute(self.selected).one()
+        return self.dump(row)
+
+    def change(self) -> dict[str, Any]:
+        """Change what the body names."""
+        with transaction() as session:
+            stored = self.locked(session)
+            for name, value in body(self.taken).items():
+                setattr(stored, name, value)
+        return self.show()
+
+    def locked(self, session: Session) -> Model:
+        """Return the object, locked: nobody else changes it until the transaction ends."""
+        insert_unless_there(session.connection(), table_of(self.model), id=ONLY_ID)
+        return session.scalars(select(self.model).with_for_update(key_share=True)).one()

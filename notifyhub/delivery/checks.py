@@ -1,0 +1,57 @@
+"""Checks of notifiers: does the provider answer, and take the credentials?"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from notifyhub.delivery.backends.failures import Failure
+from notifyhub.delivery.backends.interface import Backend, Credit
+from notifyhub.delivery.backends.test import Sandbox
+
+EXACT = 2**53  # up to here a float holds every whole number
+
+
+@dataclass(frozen=True)
+class Check:
+    """What came of a check.
+
+    `detail` holds the provider's own words where it refuses, `credit` what is left on the account where the
+    provider tells (IPPanel in rials, MeliPayamak in messages), `latency_ms` how long it took.
+    """
+
+    ok: bool
+    detail: str
+    credit: int | float | None
+    latency_ms: int
+
+
+def check(make: Callable[[], Backend], *, test: bool = False) -> Check:
+    """Talk to the provider whose backend `make` returns, sending nothing.
+
+    For a test token the settings are looked at, but the provider is not called.
+    """
+    begun = time.monotonic()
+    try:
+        backend = make()
+        credit = (Sandbox() if test else backend).check()
+    except Failure as failure:
+        return Check(ok=False, detail=failure.detail or failure.code, credit=None, latency_ms=_since(begun))
+    detail = "With a test token the provider is not called." if test else _words(credit)
+    return Check(ok=True, detail=detail, credit=_number(credit), latency_ms=_since(begun))
+
+
+def _since(begun: float) -> int:
+    return round((time.monotonic() - begun) * 1000)
+
+
+def _words(credit: Credit | None) -> str:
+    units = {"rial": "rials", "sms": "messages"}
+    told = f" The credit is in {units[credit.unit]}." if credit else ""
+    return f"The provider takes the notifier's account.{told}"
+
+
+def _number(credit: Credit | None) -> int | float | None:
+    if credit is None:
+        return None
+    amount = float(credit.amount)
+    return int(amount) if amount.is_integer() and abs(amount) < EXACT else amount

@@ -1,0 +1,34 @@
+"""The provider behind a notifier: its backend, made from the notifier's row and the configured addresses."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import current_app
+
+from notifyhub.delivery.backends.failures import NotifierTrouble
+from notifyhub.delivery.backends.interface import SMSBackend
+from notifyhub.delivery.backends.registry import sms_backend
+from notifyhub.delivery.backends.smtp import SMTP
+from notifyhub.notifiers.plugins import UnknownBackend
+
+# The variables that move a backend away from its provider's own address.
+_URLS = {"ippanel": "IPPANEL_URL", "melipayamak": "MELIPAYAMAK_URL"}
+
+
+def sms_backend_class(backend_name: str) -> type[SMSBackend]:
+    """Return the class of a backend; raises NotifierTrouble if its package is not there any more."""
+    try:
+        return sms_backend(backend_name)
+    except UnknownBackend as error:
+        raise NotifierTrouble("unknown_backend", str(error)) from error
+
+
+def sms_backend_of(backend_name: str, settings: Mapping[str, Any]) -> SMSBackend:
+    """Return the backend for an SMS notifier's settings; raises NotifierTrouble if they are not enough."""
+    url = current_app.config[_URLS[backend_name]] if backend_name in _URLS else None
+    return sms_backend_class(backend_name)(settings, url)
+
+
+def smtp_of(notifier: Mapping[str, Any]) -> SMTP:
+    """Return the mail account of an email notifier, given as its columns; raises NotifierTrouble as above."""
+    return SMTP(notifier, verify=current_app.config["SMTP_VERIFY"])

@@ -1,0 +1,76 @@
+"""The service against its OpenAPI document: requests made from the document, answers checked by it."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Server
+
+# Not negative_data_rejection: the contract takes numbers as text and an empty parameter as absent. Not
+# unsupported_method and allow_header_conformance: POST on an object's URL is taken, but not documented.
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "ignored_auth",
+    "missing_required_header",
+    "use_after_free",
+    "ensure_resource_availability",
+)
+
+
+def run(server: Server, token: str, folder: Path, *options: str) -> None:
+    """Run schemathesis against a service; what it finds is the failure, with the requests to reproduce it.
+
+    The token is one for tests, so that no provider is reached.
+    """
+    finished = subprocess.run(
+        [
+            *(
+                sys.executable,
+                "-m",
+                "schemathesis.cli",
+                "run",
+                f"{server.url}/api/openapi.json",
+                "--no-color",
+            ),
+            *("--header", f"Authorization: Token {token}", "--continue-on-failure", "--warnings", "off"),
+            *options,
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "No issues found" in finished.stdout
+
+
+@pytest.mark.parametrize(
+    "amount",
+    [
+        pytest.param(["--generation-deterministic", "--max-examples=8"], id="few"),
+        pytest.param(
+            ["--generation-database=none", "--max-examples=400"],
+            id="many",
+            marks=[pytest.mark.slow, pytest.mark.timeout(900)],
+        ),
+    ],
+)
+def test_every_answer_is_as_documented(
+    gunicorn: Callable[..., Server], token: Callable[..., str], tmp_path: Path, amount: list[str]
+) -> None:
+    run(gunicorn(), token(test=True), tmp_path, f"--checks={','.join(CHECKS)}", *amount)
+
+
+def test_every_query_that_the_document_allows_is_taken(
+    gunicorn: Callable[..., Server], token: Callable[..., str], tmp_path: Path
+) -> None:
+    allowed = ["--include-method=GET", "--mode=positive", "--generation-allow-x00=false"]
+    few = ["--generation-deterministic", "--max-examples=10"]
+    run(gunicorn(), token(test=True), tmp_path, "--checks=positive_data_acceptance", *allowed, *few)

@@ -1,0 +1,35 @@
+"""What a token's holder learns about themselves."""
+
+from collections.abc import Callable
+
+import pytest
+
+from notifyhub.auth.models import Role
+from tests.conftest import Api
+
+ALL = [1036, 1037, 2811, 2812, 2813, 2814, 2821, 2822, 2823, 2824, 2831, 2832, 2833, 2834]
+
+
+@pytest.mark.parametrize(
+    ("role", "codes", "shown"),
+    [
+        (Role.ADMIN, (), ALL),
+        (Role.STAFF, (), []),
+        (Role.STAFF, (2831, 2812, 1036), [1036, 2812, 2831]),
+        (Role.STAFF, tuple(ALL), ALL),
+        (Role.USER, (), []),
+        (Role.USER, (2812,), []),
+    ],
+)
+def test_me_shows_the_role_and_what_it_may_do(
+    role: Role, codes: tuple[int, ...], shown: list[int], anonymous: Api, token: Callable[..., str]
+) -> None:
+    answer = Api(anonymous.client, token(role, codes)).get("/api/me")
+    assert answer.status == 200
+    assert list(answer.json) == ["name", "role", "permissions", "test"]
+    assert answer.json["name"].startswith("user-")
+    assert {**answer.json, "name": ""} == {"name": "", "role": role, "permissions": shown, "test": False}
+
+
+def test_me_tells_that_a_token_is_for_tests(anonymous: Api, token: Callable[..., str]) -> None:
+    assert Api(anonymous.client, token(test=True)).get("/api/me").json["test"] is True

@@ -1,0 +1,149 @@
+"""The migrations build what the models say, forward and back, on both databases."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import inspect
+
+from notifyhub.app import MIGRATIONS, create_app
+from notifyhub.extensions import db
+from tests.conftest import ENCRYPTION_KEY, SECRET_KEY
+from tests.factories import EmailNotifierFactory, SMSPatternFactory, UserFactory
+
+PREFIXES = {"primary key": "pk", "foreign keys": "fk", "unique": "uq", "checks": "ck", "indexes": "ix"}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def application(
+    request: pytest.FixtureRequest,
+    empty_database: Callable[[str], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Flask]:
+    app = create_app(
+        {
+            "NOTIFYHUB_DATABASE_URL": empty_database(request.param),
+            "NOTIFYHUB_INSTANCE": str(tmp_path_factory.mktemp("instance")),
+            "NOTIFYHUB_SECRET_KEY": SECRET_KEY,
+            "NOTIFYHUB_ENCRYPTION_KEYS": ENCRYPTION_KEY,
+        }
+    )
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def unmigrated(application: Flask) -> Iterator[None]:
+    """Enter the context of an application whose database holds nothing."""
+    with application.app_context():
+        downgrade(revision="base")
+        yield
+
+
+def described() -> dict[str, dict[str, Any]]:
+    """Return all that the database tells about its tables, names of constraints included."""
+    inspector = inspect(db.engine)
+    return {
+        table: {
+            "columns": [
+                {**column, "type": (repr(column["type"]), getattr(column["type"], "collation", None))}
+                for column in inspector.get_columns(table)
+            ],
+            "primary key": [inspector.get_pk_constraint(table)],
+            "foreign keys": sorted(inspector.get_foreign_keys(table), key=_name),
+            "unique": sorted(inspector.get_unique_constraints(table), key=_name),
+            "checks": sorted(inspector.get_check_constraints(table), key=_name),
+            "indexes": sorted(inspector.get_indexes(table), key=_name),
+        }
+        for table in sorted(set(inspector.get_table_names()) - {"alembic_version"})
+    }
+
+
+def _name(constraint: Any) -> str:
+    return str(constraint["name"])
+
+
+@pytest.mark.usefixtures("unmigrated")
+def test_the_migrations_build_what_the_models_say() -> None:
+    db.create_all()
+    modelled = described()
+    db.drop_all()
+    assert described() == {}
+    upgrade()
+    assert described() == modelled
+    assert set(modelled) == set(db.metadata.tables)
+    with db.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, db.metadata) == []
+
+
+@pytest.mark.usefixtures("unmigrated")
+def test_every_constraint_has_a_name_that_says_where_it_belongs() -> None:
+    upgrade()
+    for table, parts in described().items():
+        for kind, prefix in PREFIXES.items():
+            for part in parts[kind]:
+                # SQLite has no name for a key that counts up; PostgreSQL lists what is unique as an index.
+                if kind == "primary key" and part["name"] is None and db.engine.name == "sqlite":
+                    continue
+                if "duplicates_constraint" in part:
+                    continue
+                assert part["name"].startswith(f"{prefix}_{table}")
+
+
+@pytest.mark.usefixtures("unmigrated")
+def test_the_migrations_go_back_and_forth_with_data_and_leave_nothing() -> None:
+    upgrade()
+    first = described()
+    UserFactory(role="staff", codes=(2811,))
+    SMSPatternFactory()
+    EmailNotifierFactory()
+    db.session.remove()
+    downgrade(revision="base")
+    assert inspect(db.engine).get_table_names() == ["alembic_version"]
+    if db.engine.name == "postgresql":
+        assert inspect(db.engine).get_sequence_names() == []
+    upgrade()
+    assert described() == first
+    assert SMSPatternFactory().id == 1
+
+
+@pytest.mark.usefixtures("unmigrated")
+def test_each_migration_goes_back_to_the_one_before_it() -> None:
+    before: dict[str, dict[str, Any]] = {}
+    for revision in _revisions():
+        upgrade(revision=revision)
+        after = described()
+        downgrade(revision="-1")
+        assert described() == before
+        upgrade(revision=revision)
+        assert described() == after
+        before = after
+
+
+@pytest.mark.usefixtures("unmigrated")
+def test_a_second_upgrade_keeps_everything() -> None:
+    upgrade()
+    stored, before = SMSPatternFactory(name="kept"), described()
+    db.session.remove()
+    upgrade()
+    assert described() == before
+    assert db.session.get_one(type(stored), stored.id).name == "kept"
+
+
+def test_there_is_one_line_of_migrations_in_files_that_tell_their_place() -> None:
+    revisions = _revisions()
+    files = sorted(file.stem for file in (Path(MIGRATIONS) / "versions").glob("*.py"))
+    assert len(ScriptDirectory(MIGRATIONS).get_heads()) == 1
+    assert [file.split("_")[0] for file in files] == revisions
+
+
+def _revisions() -> list[str]:
+    return [script.revision for script in ScriptDirectory(MIGRATIONS).walk_revisions()][::-1]

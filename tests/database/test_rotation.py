@@ -1,0 +1,147 @@
+"""`flask keys rotate`."""
+
+import json
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from click.testing import Result
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from flask import Flask
+from sqlalchemy import select, text
+
+from notifyhub.app import create_app
+from notifyhub.database import rotation
+from notifyhub.extensions import db
+from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
+from tests.conftest import ENCRYPTION_KEY, Server
+from tests.factories import EmailNotifierFactory, SMSNotifierFactory
+
+NEW_KEY = Fernet.generate_key().decode()
+SETTINGS = {"token": "a token", "n": [1, True, None, "سلام"]}
+
+
+@pytest.fixture
+def rotate(app: Flask, environment: dict[str, str]) -> Iterator[Callable[..., Result]]:
+    """Give a function that rotates to the first of some keys."""
+    apps: list[Flask] = []
+
+    def run(*keys: str) -> Result:
+        apps.append(create_app({**environment, "NOTIFYHUB_ENCRYPTION_KEYS": ",".join(keys)}))
+        return apps[-1].test_cli_runner().invoke(args=["keys", "rotate"])
+
+    yield run
+    for each in apps:
+        with each.app_context():
+            db.engine.dispose()
+
+
+@pytest.fixture
+def stored(app: Flask) -> None:
+    with app.app_context():
+        SMSNotifierFactory.create_batch(2, settings=SETTINGS)
+        SMSNotifierFactory(settings={})
+        EmailNotifierFactory.create_batch(2, password="a password")
+        EmailNotifierFactory(password="")
+
+
+def raw(app: Flask) -> list[dict[str, Any]]:
+    """Return all rows with secrets as they are stored."""
+    with app.app_context():
+        return [
+            dict(row)
+            for table in ("sms_notifiers", "email_notifiers")
+            for row in db.session.execute(text(f"SELECT * FROM {table} ORDER BY id")).mappings()
+        ]
+
+
+def secrets(rows: list[dict[str, Any]]) -> list[str | None]:
+    return [row.get("settings", row.get("password")) for row in rows]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 500])
+def test_all_secrets_are_encrypted_under_the_first_key_and_nothing_else_changes(
+    rotate: Callable[..., Result], stored: None, app: Flask, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    monkeypatch.setattr(rotation, "BATCH", batch)
+    before = raw(app)
+    result = rotate(NEW_KEY, ENCRYPTION_KEY)
+    assert (result.exit_code, result.output) == (0, "5 secrets are encrypted under the first key.\n")
+    after = raw(app)
+    new, old = Fernet(NEW_KEY), Fernet(ENCRYPTION_KEY)
+    for was, now in zip(secrets(before), secrets(after), strict=True):
+        if was is None:
+            assert now is None
+        else:
+            assert now is not None
+            assert new.decrypt(now) == old.decrypt(was)
+            with pytest.raises(InvalidToken):
+                old.decrypt(now)
+    for was, now in zip(before, after, strict=True):
+        assert {**was, "settings": 0, "password": 0} == {**now, "settings": 0, "password": 0}
+
+
+def test_the_values_are_the_same_afterwards(
+    rotate: Callable[..., Result], stored: None, environment: dict[str, str]
+) -> None:
+    rotate(NEW_KEY, ENCRYPTION_KEY)
+    app = create_app({**environment, "NOTIFYHUB_ENCRYPTION_KEYS": NEW_KEY})
+    with app.app_context():
+        assert list(db.session.scalars(select(SMSNotifier.settings).order_by(SMSNotifier.id))) == [
+            SETTINGS,
+            SETTINGS,
+            {},
+        ]
+        passwords = db.session.scalars(select(EmailNotifier.password).order_by(EmailNotifier.id))
+        assert list(passwords) == ["a password", "a password", ""]
+        db.session.remove()
+        db.engine.dispose()
+
+
+def test_rotating_again_is_harmless(rotate: Callable[..., Result], stored: None, app: Flask) -> None:
+    for _ in range(2):
+        assert rotate(NEW_KEY, ENCRYPTION_KEY).exit_code == 0
+    keys = MultiFernet([Fernet(NEW_KEY)])
+    assert all(keys.decrypt(secret) is not None for secret in secrets(raw(app)) if secret)
+
+
+def test_nothing_changes_if_one_secret_fits_no_key(
+    rotate: Callable[..., Result], stored: None, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rotation, "BATCH", 1)
+    with app.app_context():
+        last = db.session.scalars(select(EmailNotifier.id).order_by(EmailNotifier.id.desc())).first()
+        strange = Fernet(Fernet.generate_key()).encrypt(b"x").decode()
+        db.session.execute(
+            text("UPDATE email_notifiers SET password = :secret WHERE id = :id"),
+            {"secret": strange, "id": last},
+        )
+        db.session.commit()
+    before = raw(app)
+    result = rotate(NEW_KEY, ENCRYPTION_KEY)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"Error: None of the keys fits email_notifiers {last}: nothing was changed.\n"
+    assert raw(app) == before
+
+
+def test_an_empty_database_can_be_rotated(rotate: Callable[..., Result]) -> None:
+    assert rotate(NEW_KEY).output == "0 secrets are encrypted under the first key.\n"
+
+
+def test_a_server_that_knows_both_keys_goes_on_serving(
+    rotate: Callable[..., Result], stored: None, gunicorn: Callable[..., Server], token: Callable[..., str]
+) -> None:
+    server = gunicorn(workers=1, NOTIFYHUB_ENCRYPTION_KEYS=f"{NEW_KEY},{ENCRYPTION_KEY}")
+    request = urllib.request.Request(
+        f"{server.url}/api/notifications/notifiers/sms?ordering=id",
+        headers={"Authorization": f"Token {token()}"},
+    )
+
+    def settings() -> list[Any]:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return [row["settings"] for row in json.load(answer)["results"]]
+
+    assert settings() == [SETTINGS, SETTINGS, {}]
+    assert rotate(NEW_KEY, ENCRYPTION_KEY).exit_code == 0
+    assert settings() == [SETTINGS, SETTINGS, {}]

@@ -1,0 +1,239 @@
+"""`notifyhub up`, as a process."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import inspect
+
+from notifyhub.app import create_app
+from notifyhub.cli import main
+from notifyhub.extensions import db
+from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, free_port, wait_for_port
+
+Up = Callable[..., "Service"]
+TOKEN = re.compile(r"[0-9a-f]{40}")
+
+
+class Service:
+    """A started `notifyhub up`."""
+
+    def __init__(self, process: subprocess.Popen[str], port: int, output: Path) -> None:
+        self.process = process
+        self.port = port
+        self.output = output
+
+    @property
+    def out(self) -> str:
+        return self.output.with_suffix(".out").read_text()
+
+    @property
+    def err(self) -> str:
+        return self.output.with_suffix(".err").read_text()
+
+    def wait_until_it_serves(self) -> None:
+        wait_for_port(self.process, self.port)
+        assert self.get("/readyz") == (200, {"status": "ok", "database": "ok"})
+
+    def get(self, path: str, **headers: str) -> tuple[int, Any]:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def variables(
+    request: pytest.FixtureRequest, empty_database: Callable[[str], str], tmp_path: Path
+) -> dict[str, str]:
+    """The variables of an installation whose database is empty."""
+    return {
+        "NOTIFYHUB_DATABASE_URL": empty_database(request.param),
+        "NOTIFYHUB_SECRET_KEY": SECRET_KEY,
+        "NOTIFYHUB_ENCRYPTION_KEYS": ENCRYPTION_KEY,
+        "HOME": str(tmp_path / "home"),
+    }
+
+
+@pytest.fixture
+def up(processes: list[subprocess.Popen[str]], tmp_path: Path) -> Up:
+    """Give a function that starts `notifyhub up` in a folder of its own."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+
+    def start(variables: dict[str, str], *options: str, port: int | None = None) -> Service:
+        port = port or free_port()
+        output = tmp_path / f"up-{len(processes)}"
+        with output.with_suffix(".out").open("w") as out, output.with_suffix(".err").open("w") as err:
+            process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-c",
+                    "from notifyhub.cli import main; main()",
+                    "up",
+                    "--port",
+                    str(port),
+                    *options,
+                ],
+                cwd=folder,
+                env={**os.environ, **variables},
+                stdout=out,
+                stderr=err,
+                text=True,
+            )
+        processes.append(process)
+        return Service(process, port, output)
+
+    return start
+
+
+def test_the_first_start_prints_a_token_that_works_and_the_next_start_none(
+    up: Up, variables: dict[str, str], tmp_path: Path
+) -> None:
+    first = up(variables)
+    first.wait_until_it_serves()
+    token = first.out.removesuffix("\n")
+    assert TOKEN.fullmatch(token)
+    status, me = first.get("/api/me", Authorization=f"Token {token}")
+    assert (status, me["name"], me["role"]) == (200, "admin", "admin")
+    assert first.get("/api/me", Authorization=f"Token {token[:-1]}x")[0] == 401
+    started = time.monotonic()
+    assert first.stop() == 0
+    assert time.monotonic() - started < 9  # a worker that must be killed takes 10
+    for secret in (token, SECRET_KEY, ENCRYPTION_KEY):
+        assert secret not in first.err
+    assert "Traceback" not in first.err
+
+    second = up(variables)
+    second.wait_until_it_serves()
+    assert second.get("/api/me", Authorization=f"Token {token}")[0] == 200
+    assert second.stop(signal.SIGINT) == 0
+    assert second.out == ""
+    left = [path for folder in ("home", "elsewhere") for path in (tmp_path / folder).glob("*")]
+    assert left == []
+
+
+def test_two_that_start_together_make_one_admin(up: Up, variables: dict[str, str]) -> None:
+    services = [up(variables, "--workers", "1") for _ in range(2)]
+    for service in services:
+        service.wait_until_it_serves()
+    tokens = "".join(service.out for service in services).split()
+    assert len(tokens) == 1
+    for service in services:
+        assert service.get("/api/me", Authorization=f"Token {tokens[0]}")[0] == 200
+        assert "Traceback" not in service.err
+    for service in services:
+        service.process.terminate()
+
+
+def test_the_embedded_default_is_kept_in_the_instance_folder(up: Up, tmp_path: Path) -> None:
+    instance = tmp_path / "instance"
+    service = up({"NOTIFYHUB_INSTANCE": str(instance), "NOTIFYHUB_LOG_FORMAT": "json"}, "--workers", "1")
+    service.wait_until_it_serves()
+    assert service.stop() == 0
+    assert {path.name for path in instance.iterdir()} == {"notifyhub.db", "secret_key", "encryption_keys"}
+    assert {path.stat().st_mode & 0o777 for path in instance.iterdir()} == {0o600}
+    words, *events = service.err.splitlines()
+    assert "token" in words
+    assert [json.loads(event)["logger"] for event in events] == ["gunicorn.error"] * len(events)
+
+
+def test_headers_of_proxies_count_only_where_proxies_are_trusted(up: Up, tmp_path: Path) -> None:
+    forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "public.example", "X-Forwarded-Ssl": "on"}
+    for proxies, base in {"0": "http://127.0.0.1:{port}/", "1": "https://public.example/"}.items():
+        service = up(
+            {"NOTIFYHUB_INSTANCE": str(tmp_path / proxies), "NOTIFYHUB_TRUSTED_PROXIES": proxies},
+            "--workers",
+            "1",
+        )
+        service.wait_until_it_serves()
+        headers = {"Authorization": f"Token {service.out.strip()}", **forwarded}
+        for number in (1, 2):
+            body = json.dumps({"name": f"n{number}", "backend": "ippanel"}).encode()
+            path = f"http://127.0.0.1:{service.port}/api/notifications/notifiers/sms"
+            more = {**headers, "Content-Type": "application/json"}
+            urllib.request.urlopen(urllib.request.Request(path, body, more), timeout=30).close()
+        _, page = service.get("/api/notifications/notifiers/sms?limit=1", **headers)
+        assert page["next"].startswith(base.format(port=service.port))
+
+
+def test_a_port_in_use_is_told_before_anything_is_changed(up: Up, variables: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        service = up(variables, port=port)
+        assert service.process.wait(30) == 1
+    assert service.err == f"Error: Can't listen at 127.0.0.1, port {port}: Address already in use.\n"
+    assert service.out == ""
+    app = create_app(variables)
+    with app.app_context():
+        assert inspect(db.engine).get_table_names() == []
+        db.engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "words"),
+    [
+        ({"NOTIFYHUB_MAX_LIMIT": "hunter2"}, 3, "NOTIFYHUB_MAX_LIMIT must be a whole number of at least 1"),
+        (
+            {"NOTIFYHUB_INSTANCE": "/dev/null/x"},
+            3,
+            "NOTIFYHUB_INSTANCE must name a place that can be read and written",
+        ),
+        (
+            {"NOTIFYHUB_DATABASE_URL": "postgresql://user:hunter2@127.0.0.1:{port}/x"},
+            1,
+            "Error: The database does not answer: connection",
+        ),
+    ],
+)
+def test_what_keeps_it_from_starting_is_told_in_one_line(
+    up: Up, tmp_path: Path, given: dict[str, str], status: int, words: str
+) -> None:
+    given = {name: value.format(port=free_port()) for name, value in given.items()}
+    service = up({"NOTIFYHUB_INSTANCE": str(tmp_path / "instance"), **given})
+    assert service.process.wait(30) == status
+    assert service.err.startswith(words)
+    assert service.err.count("\n") == 1
+    assert service.out == ""
+    assert "hunter2" not in service.err
+
+
+@pytest.mark.parametrize("option", ["--port=0", "--port=65536", "--port=http", "--workers=0", "--host"])
+def test_options_that_cannot_be_are_refused(option: str) -> None:
+    result = CliRunner().invoke(main, ["up", option])
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].startswith("Error: ")
+
+
+def test_a_host_that_this_machine_does_not_have_is_told(up: Up, tmp_path: Path) -> None:
+    service = up({"NOTIFYHUB_INSTANCE": str(tmp_path / "instance")}, "--host", "192.0.2.1")
+    assert service.process.wait(30) == 1
+    assert service.err == (
+        f"Error: Can't listen at 192.0.2.1, port {service.port}: Cannot assign requested address.\n"
+    )
+
+
+def test_it_stops_cleanly_while_it_is_still_starting(up: Up, tmp_path: Path) -> None:
+    service = up({"NOTIFYHUB_INSTANCE": str(tmp_path / "instance")})
+    wait_for_port(service.process, service.port)
+    assert service.stop() == 0
+    assert "Traceback" not in service.err

@@ -1,0 +1,215 @@
+"""Settings from the environment and the instance folder."""
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from flask import Flask
+
+from notifyhub import config
+from notifyhub.app import create_app
+from notifyhub.config import InvalidSetting
+from notifyhub.extensions import db
+from tests.conftest import ENCRYPTION_KEY, SECRET_KEY
+
+GIVEN = {
+    "NOTIFYHUB_DATABASE_URL": "postgresql://user:hunter2@localhost/notifyhub",
+    "NOTIFYHUB_SECRET_KEY": SECRET_KEY,
+    "NOTIFYHUB_ENCRYPTION_KEYS": ENCRYPTION_KEY,
+}
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "instance"
+
+
+def configured(instance: Path, **variables: str) -> dict[str, Any]:
+    app = Flask("notifyhub")
+    given = {f"NOTIFYHUB_{name}": value for name, value in variables.items()}
+    config.configure(app, {"NOTIFYHUB_INSTANCE": str(instance), **given})
+    return dict(app.config)
+
+
+def refusal(instance: Path, **variables: str) -> str:
+    with pytest.raises(InvalidSetting) as raised:
+        configured(instance, **variables)
+    return str(raised.value)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("MASK_SECRETS", "1", True),
+        ("MASK_SECRETS", "0", False),
+        ("MASK_SECRETS", "", False),
+        ("MASK_SECRETS", " true\n", True),
+        ("MAX_LIMIT", "5", 5),
+        ("MAX_LIMIT", "  ", 1000),
+        ("MAX_BODY_BYTES", "2048", 2048),
+        ("TRUSTED_PROXIES", "0", 0),
+        ("RATE_LIMIT", "600/minute;10000/day", "600/minute;10000/day"),
+        ("RATE_LIMIT", "0", "0"),
+        ("CORS_ORIGINS", "https://a.example, https://b.example,", ["https://a.example", "https://b.example"]),
+        ("LOG_FORMAT", "json", "json"),
+        ("REDIS_URL", "rediss://:password@host:6380/1", "rediss://:password@host:6380/1"),
+        ("IPPANEL_URL", "https://edge.ippanel.com/v1", "https://edge.ippanel.com/v1"),
+        ("IPPANEL_URL", " ", None),
+        ("MELIPAYAMAK_URL", "http://127.0.0.1:8081/api/", "http://127.0.0.1:8081/api/"),
+        ("MELIPAYAMAK_URL", "http://[::1]:8081", "http://[::1]:8081"),
+        ("SMTP_VERIFY", "0", False),
+        ("SMTP_VERIFY", "", True),
+    ],
+)
+def test_a_variable_sets_what_it_names(instance: Path, name: str, value: str, expected: Any) -> None:
+    assert configured(instance, **{name: value})[name] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "mysql://user:hunter2@host/db"),
+        ("DATABASE_URL", "hunter2"),
+        ("DATABASE_URL", "postgresql://user:hunter2@host:port/db"),
+        ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
+        ("DATABASE_URL", "sqlite:///file:hunter2?mode=memory&uri=true"),
+        ("SECRET_KEY", "hunter2"),
+        ("ENCRYPTION_KEYS", "hunter2"),
+        ("ENCRYPTION_KEYS", f"{ENCRYPTION_KEY},hunter2"),
+        ("ENCRYPTION_KEYS", ","),
+        ("REDIS_URL", "http://:hunter2@host"),
+        ("REDIS_URL", "unix:///hunter2"),
+        ("REDIS_URL", "redis://:hunter2@host:port"),
+        ("REDIS_URL", "redis://"),
+        ("MASK_SECRETS", "hunter2"),
+        ("RATE_LIMIT", "hunter2"),
+        ("RATE_LIMIT", "0/minute"),
+        ("RATE_LIMIT", "-1"),
+        ("MAX_LIMIT", "0"),
+        ("MAX_LIMIT", "1.5"),
+        ("MAX_LIMIT", "-1"),
+        ("MAX_LIMIT", "1_000"),
+        ("MAX_LIMIT", "۵"),
+        ("MAX_LIMIT", "9" * 19),
+        ("MAX_BODY_BYTES", "hunter2"),
+        ("TRUSTED_PROXIES", "hunter2"),
+        ("LOG_FORMAT", "hunter2"),
+        ("IPPANEL_URL", "hunter2"),
+        ("IPPANEL_URL", "ftp://hunter2"),
+        ("IPPANEL_URL", "https:///hunter2"),
+        ("IPPANEL_URL", "https://host:hunter2"),
+        ("IPPANEL_URL", "https://host/hunter2?query"),
+        ("IPPANEL_URL", "https://host/hunter2#fragment"),
+        ("IPPANEL_URL", "https://user:hunter2@host"),
+        ("MELIPAYAMAK_URL", "https://host/hunter 2"),
+        ("SMTP_VERIFY", "hunter2"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_line_that_names_the_variable_and_not_the_value(
+    instance: Path, name: str, value: str
+) -> None:
+    words = refusal(instance, **{name: value})
+    assert words.startswith(f"NOTIFYHUB_{name} must ")
+    assert "\n" not in words
+    assert "hunter2" not in words
+    assert not instance.exists()
+
+
+def test_any_spelling_of_a_postgresql_url_uses_psycopg_3(instance: Path) -> None:
+    for scheme in ("postgresql", "postgresql+psycopg2", "postgresql+asyncpg"):
+        found = configured(instance, DATABASE_URL=f"{scheme}://user:p%40ss@host/db")
+        assert found["SQLALCHEMY_DATABASE_URI"] == "postgresql+psycopg://user:p%40ss@host/db"
+
+
+def test_other_variables_are_not_read(instance: Path) -> None:
+    assert configured(instance, SOMETHING="1") == configured(instance)
+
+
+def test_the_instance_folder_is_not_touched_where_the_variables_leave_nothing_open(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.touch()
+    app = Flask("notifyhub")
+    config.configure(app, {**GIVEN, "NOTIFYHUB_INSTANCE": str(blocked / "instance")})
+    assert list(tmp_path.iterdir()) == [blocked]
+
+
+def test_keys_and_database_are_made_once_for_their_owner_alone(instance: Path) -> None:
+    first = configured(instance)
+    assert configured(instance) == first
+    assert first["SQLALCHEMY_DATABASE_URI"] == f"sqlite:///{instance}/notifyhub.db"
+    assert mode(instance) == 0o700
+    assert {file.name: mode(file) for file in instance.iterdir()} == {
+        "secret_key": 0o600,
+        "encryption_keys": 0o600,
+        "notifyhub.db": 0o600,
+    }
+    other = configured(instance.parent / "other")
+    assert other["SECRET_KEY"] != first["SECRET_KEY"]
+    assert other["ENCRYPTION_KEYS"] != first["ENCRYPTION_KEYS"]
+
+
+def test_a_sqlite_path_is_relative_to_the_instance_folder(instance: Path) -> None:
+    found = configured(instance, DATABASE_URL="sqlite+pysqlite:///other.db?timeout=5")
+    assert found["SQLALCHEMY_DATABASE_URI"] == f"sqlite:///{instance}/other.db?timeout=5"
+    assert mode(instance / "other.db") == 0o600
+
+
+def test_a_sqlite_database_elsewhere_is_its_owners_too(instance: Path, tmp_path: Path) -> None:
+    app = create_app({**GIVEN, "NOTIFYHUB_DATABASE_URL": f"sqlite:///{tmp_path}/x.db"})
+    with app.app_context(), db.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (x)")
+        assert {file.name: mode(file) for file in tmp_path.iterdir()} == {
+            "x.db": 0o600,
+            "x.db-wal": 0o600,
+            "x.db-shm": 0o600,
+        }
+    with app.app_context():
+        db.engine.dispose()
+
+
+def test_places_that_cannot_be_used_are_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    words = refusal(tmp_path / "file" / "instance")
+    assert words.startswith(
+        "NOTIFYHUB_INSTANCE must name a place that can be read and written: Not a directory"
+    )
+    words = refusal(tmp_path, DATABASE_URL="sqlite:////nowhere/at/all.db")
+    assert words.startswith(
+        "NOTIFYHUB_DATABASE_URL must name a place that can be read and written: No such file"
+    )
+    (tmp_path / "secret_key").unlink(missing_ok=True)
+    (tmp_path / "secret_key").mkdir()
+    assert refusal(tmp_path).startswith("NOTIFYHUB_INSTANCE must name a place")
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", b"hunter2", b"\xff\0"])
+@pytest.mark.parametrize("name", ["secret_key", "encryption_keys"])
+def test_a_file_of_keys_that_is_empty_or_wrong_is_told(instance: Path, name: str, content: bytes) -> None:
+    configured(instance)
+    (instance / name).write_bytes(content)
+    words = refusal(instance)
+    assert words.startswith(f"NOTIFYHUB_{name.upper()}, as {instance}/{name} holds it, must ")
+    assert "\n" not in words
+    assert "hunter2" not in words
+
+
+def test_a_file_can_hold_several_keys(instance: Path) -> None:
+    keys = [Fernet.generate_key().decode() for _ in range(2)]
+    instance.mkdir(parents=True)
+    (instance / "encryption_keys").write_text(",".join(keys) + "\n")
+    assert configured(instance)["ENCRYPTION_KEYS"] == keys
+
+
+def test_processes_that_start_together_agree_on_the_keys(instance: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: configured(instance), range(16)))
+    assert all(each == found[0] for each in found)
+    assert len(list(instance.iterdir())) == 3
