@@ -38,6 +38,7 @@ from tests.simulators import melipayamak
 BOUND = 0.7
 DATABASE = "notifyhub_bench_delivery"
 PREFIX = "notifyhub-bench"
+WORKER = "from notifyhub.cli import main; main()"
 RECIPIENT = "+989121234567"
 
 
@@ -62,12 +63,12 @@ def main() -> None:
         }
         app = create_app(environment)
         options = [f"--concurrency={given.concurrency}"]
-        flask = ["-m", "flask", "--app", "wsgi", "worker", *options, *["--beat"] * given.beat]
+        ours = ["-c", WORKER, "worker", *options, *["--beat"] * given.beat]
         bare = ["-m", "tests.bench.bare", provider, *options]
         with app.app_context():
             upgrade()
             for _ in range(given.turns):
-                for name, publish, command in (("bare", publish_bare, bare), ("ours", publish_ours, flask)):
+                for name, publish, command in (("bare", publish_bare, bare), ("ours", publish_ours, ours)):
                     publish(given.messages)
                     rate, cpu = measure(command, environment, provider, given.messages)
                     rates[name].append(rate)

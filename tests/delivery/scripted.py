@@ -16,12 +16,12 @@ from notifyhub.delivery.backends.interface import SMS, Accepted, Credit, Provide
 
 NAME = "scripted"
 
-FAILURES: dict[str, Callable[[], Failure]] = {
-    "temporary": lambda: Temporary("deferred", "Not now."),
-    "trouble": lambda: NotifierTrouble("unavailable", "Out of order."),
-    "not_here": lambda: NotServedHere("unknown_pattern", "Never heard of it."),
-    "refused": lambda: Refused("blacklisted", "Not to this one."),
-    "uncertain": lambda: Uncertain("timeout", "No answer."),
+FAILURES: dict[str, tuple[type[Failure], str, str]] = {
+    "temporary": (Temporary, "deferred", "Not now."),
+    "trouble": (NotifierTrouble, "unavailable", "Out of order."),
+    "not_here": (NotServedHere, "unknown_pattern", "Never heard of it."),
+    "refused": (Refused, "blacklisted", "Not to this one."),
+    "uncertain": (Uncertain, "timeout", "No answer."),
 }
 """The failures by the word that a script has for them; any other word is an acceptance."""
 
@@ -41,7 +41,7 @@ class Scripted:
     told: ClassVar[dict[str, Report | Failure]] = {}
     during: ClassVar[Callable[[], None]] = lambda: None
 
-    def __init__(self, settings: Mapping[str, object], url: str | None = None) -> None:
+    def __init__(self, settings: Mapping[str, object], _url: str | None = None) -> None:
         self.token = str(settings["token"])
 
     @classmethod
@@ -60,7 +60,8 @@ class Scripted:
         outcome = script.pop(0) if script else "accepted"
         self.sent[self.token].append(sms)
         if outcome in FAILURES:
-            raise FAILURES[outcome]()
+            failure, code, detail = FAILURES[outcome]
+            raise failure(code, detail)
         return Accepted(f"{self.token}-{len(self.sent[self.token])}")
 
     def reports(self, ids: Sequence[str]) -> dict[str, Report]:

@@ -398,12 +398,6 @@ def test_a_test_message_never_reaches_its_provider(
 
 
 @pytest.fixture
-def mail() -> Any:
-    with SMTPSimulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
 def letter(app: Flask, mail: SMTPSimulator, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     monkeypatch.setitem(app.config, "SMTP_VERIFY", False)
 

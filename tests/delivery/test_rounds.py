@@ -156,8 +156,8 @@ def test_rounds_go_as_the_model_says(
             clock.move_to(message.next_attempt_at)
         numbers = {notifier.id: number for number, notifier in enumerate(notifiers)}
         attempts = [(each.round, numbers[each.notifier_id], each.outcome) for each in message.attempts]
-        rounds = sorted({round for round, _, _ in model.attempts})
-        renumbered = [(rounds.index(round) + 1, who, what) for round, who, what in model.attempts]
+        rounds = sorted({number for number, _, _ in model.attempts})
+        renumbered = [(rounds.index(number) + 1, who, what) for number, who, what in model.attempts]
         assert attempts == renumbered
         assert (message.status, message.rounds) == (expected, model.rounds)
         assert message.lease is None
