@@ -1,12 +1,16 @@
 """Objects for tests, with sensible defaults, stored and committed."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import factory
 from factory.alchemy import SQLAlchemyModelFactory
 
 from notifyhub.auth.models import Role, User, UserPermission
+from notifyhub.database.base import now
 from notifyhub.extensions import db
+from notifyhub.messages.models import Attempt, Channel, Message, Outcome
+from notifyhub.messages.models import Status as MessageStatus
 from notifyhub.notifiers.models import Backend, EmailNotifier, SMSNotifier
 from notifyhub.notifiers.plugins import GROUP
 from notifyhub.patterns.models import SMSPattern
@@ -64,6 +68,37 @@ class SMSPatternFactory(Stored):
     code = factory.Sequence(lambda n: str(100_000 + n))
     description = None
     body = "Your login code is {0}"
+
+
+class MessageFactory(Stored):
+    """Messages whose notifier need not be there; a moment that is none of the status's own is for the test."""
+
+    class Meta:
+        model = Message
+
+    channel = Channel.SMS
+    status = MessageStatus.QUEUED
+    recipient = "+989121234567"
+    notifier_id = 1
+    notifier_name = factory.LazyAttribute(lambda message: f"notifier-{message.notifier_id}")
+    home_notifier_id = factory.SelfAttribute("notifier_id")
+    text = "Hello"
+    encoding = "gsm7"
+    segments = 1
+    expires_at = factory.LazyFunction(lambda: now() + timedelta(days=1))
+    next_attempt_at = factory.LazyFunction(now)
+
+
+class AttemptFactory(Stored):
+    class Meta:
+        model = Attempt
+
+    round = 1
+    notifier_id = 1
+    notifier_name = factory.LazyAttribute(lambda attempt: f"notifier-{attempt.notifier_id}")
+    started_at = factory.LazyFunction(now)
+    duration_ms = 84
+    outcome = Outcome.ACCEPTED
 
 
 def install_backends(folder: Path, **backends: str) -> None:

@@ -18,6 +18,8 @@ EMAIL = "/api/notifications/notifiers/email"
 PATTERNS = f"{SMS}/<id:notifier_id>/patterns"
 SETTINGS = "/api/settings/notifications"
 DELIVERY = "/api/settings/delivery"
+MESSAGES = "/api/notifications/messages"
+BATCHES = "/api/notifications/batches"
 
 FORBIDDEN = {"detail": "You do not have permission to perform this action."}
 UNAUTHENTICATED = {"detail": "Authentication credentials were not provided."}
@@ -46,6 +48,11 @@ CODES = {
     ("POST", f"{SMS}/<id:id>/check"): 2812,
     ("POST", f"{EMAIL}/<id:id>/check"): 2832,
     ("POST", f"{PATTERNS}/sync"): 2823,
+    **{("POST", f"{MESSAGES}{rest}"): 2841 for rest in ("", "/bulk", "/preview")},
+    **{(method, MESSAGES): 2842 for method in ("GET", "HEAD")},
+    **{(method, f"{MESSAGES}/<id:id>"): 2842 for method in ("GET", "HEAD")},
+    **{(method, f"{BATCHES}/<id:id>"): 2842 for method in ("GET", "HEAD")},
+    **{("POST", f"{MESSAGES}/<id:id>/{change}"): 2843 for change in ("cancel", "retry")},
     **{(method, url): 1036 for method in ("GET", "HEAD") for url in (SETTINGS, DELIVERY)},
     **{("PATCH", url): 1037 for url in (SETTINGS, DELIVERY)},
 }
