@@ -71,7 +71,7 @@ class SMSPatternFactory(Stored):
 
 
 class MessageFactory(Stored):
-    """Messages whose notifier need not be there; a moment that is none of the status's own is for the test."""
+    """A message, whose notifier need not be there."""
 
     class Meta:
         model = Message
