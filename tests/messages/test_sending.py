@@ -16,7 +16,6 @@ from notifyhub.extensions import db
 from notifyhub.messages.models import Batch, IdempotencyKey, Message, MessageAttachment
 from notifyhub.messages.signals import due
 from notifyhub.patterns.models import SMSPattern
-from notifyhub.patterns.models import Status as PatternStatus
 from tests.conftest import Api, Queries
 from tests.factories import SMSNotifierFactory
 from tests.messages.sources import DELIVERY, MESSAGES, SETTINGS, Sources, store_sources
@@ -293,8 +292,8 @@ def test_args_that_do_not_fill_the_pattern_exactly_are_refused(
     assert stored(app) == 0
 
 
-@pytest.mark.parametrize("status", set(PatternStatus) - {PatternStatus.APPROVED})
-def test_a_pattern_must_be_approved(api: Api, app: Flask, sources: Sources, status: PatternStatus) -> None:
+@pytest.mark.parametrize("status", ["created", "pending", "rejected"])
+def test_a_pattern_must_be_approved(api: Api, app: Flask, sources: Sources, status: str) -> None:
     with app.app_context():
         db.session.get_one(SMSPattern, sources.positional).status = status
         db.session.commit()
