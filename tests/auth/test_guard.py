@@ -142,6 +142,10 @@ MISSING = [
     ("DELETE", f"{SMS}/99/patterns/{{pattern}}", {}),
     ("GET", f"{SMS}/{'9' * 400}", {}),
     ("PATCH", f"{SMS}/{2**63}", {"json": {}}),
+    ("GET", f"{MESSAGES}/99", {}),
+    ("GET", f"{BATCHES}/99", {}),
+    ("POST", f"{MESSAGES}/99/cancel", {"json": []}),
+    ("POST", f"{MESSAGES}/99/retry", {"data": "a=b", "content_type": "text/plain"}),
 ]
 
 
@@ -174,6 +178,10 @@ def test_401_comes_before_403_before_404_before_400(
         ("POST", f"{SMS}/{{sms}}/patterns", {"json": []}, 400),
         ("PATCH", f"{EMAIL}/{{email}}", {"json": {"port": 0}}, 400),
         ("PATCH", SETTINGS, {"json": {"notifications_otp_ttl": 1}}, 400),
+        *(("POST", f"{MESSAGES}{rest}", {"json": {}}, 400) for rest in ("", "/bulk", "/preview")),
+        ("POST", MESSAGES, {"data": "a=b", "content_type": "text/plain"}, 415),
+        ("GET", f"{MESSAGES}?limit=none", {}, 400),
+        ("GET", f"{MESSAGES}?cursor=x", {}, 404),
     ],
 )
 def test_a_body_is_judged_only_for_those_who_may_send_it(
@@ -203,6 +211,11 @@ def test_a_body_is_judged_only_for_those_who_may_send_it(
         ("POST", SETTINGS, {"GET", "HEAD", "OPTIONS", "PATCH"}),
         ("PUT", SETTINGS, {"GET", "HEAD", "OPTIONS", "PATCH"}),
         ("POST", "/api/me", {"GET", "HEAD", "OPTIONS"}),
+        ("DELETE", MESSAGES, {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("PATCH", f"{MESSAGES}/1", {"GET", "HEAD", "OPTIONS"}),
+        ("GET", f"{MESSAGES}/1/cancel", {"OPTIONS", "POST"}),
+        ("GET", f"{MESSAGES}/bulk", {"OPTIONS", "POST"}),
+        ("POST", f"{BATCHES}/1", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
 def test_a_method_that_a_url_lacks_is_405_after_the_401(

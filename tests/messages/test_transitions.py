@@ -50,7 +50,8 @@ def announced() -> Iterator[list[int]]:
 def columns(app: Flask, id: int) -> dict[str, Any]:
     with app.app_context():
         row = db.session.get_one(Message, id)
-        return {name: getattr(row, name) for name in Message.__mapper__.column_attrs.keys()}
+        names = [column.key for column in Message.__mapper__.column_attrs]
+        return {name: getattr(row, name) for name in names}
 
 
 @pytest.mark.parametrize("act", ["cancel", "retry"])
