@@ -9,7 +9,7 @@ from factory.alchemy import SQLAlchemyModelFactory
 from notifyhub.auth.models import Role, User, UserPermission
 from notifyhub.database.base import now
 from notifyhub.extensions import db
-from notifyhub.messages.models import Channel, Message
+from notifyhub.messages.models import Attempt, Channel, Message, Outcome
 from notifyhub.messages.models import Status as MessageStatus
 from notifyhub.notifiers.models import Backend, EmailNotifier, SMSNotifier
 from notifyhub.notifiers.plugins import GROUP
@@ -68,6 +68,18 @@ class SMSPatternFactory(Stored):
     code = factory.Sequence(lambda n: str(100_000 + n))
     description = None
     body = "Your login code is {0}"
+
+
+class AttemptFactory(Stored):
+    class Meta:
+        model = Attempt
+
+    round = 1
+    notifier_id = 1
+    notifier_name = factory.LazyAttribute(lambda attempt: f"notifier-{attempt.notifier_id}")
+    started_at = factory.LazyFunction(now)
+    duration_ms = 84
+    outcome = Outcome.ACCEPTED
 
 
 def install_backends(folder: Path, **backends: str) -> None:

@@ -19,7 +19,7 @@ from werkzeug.exceptions import NotFound
 
 from notifyhub.api.filters import stamped
 from notifyhub.api.listing import DEFAULT_LIMIT
-from notifyhub.api.parameters import Number, Parameter, Text
+from notifyhub.api.parameters import Number, Parameter
 from notifyhub.api.parsing import query
 from notifyhub.api.ranges import Key, Ranges, Shape, in_order
 from notifyhub.database.connections import autocommit
@@ -52,6 +52,10 @@ class Cursor(NamedTuple):
         if match is None:
             raise NotFound("Invalid cursor")
         return cls(int(match[2]), reverse=bool(match[1]))
+
+
+class _Place(Parameter, fields.String):
+    """A cursor as a link carries it: whatever is wrong with it, `Cursor.parse` says so."""
 
 
 class CursorListing:
@@ -192,7 +196,7 @@ def _link(cursor: Cursor) -> str:
 def _query_schema(table: str, filters: Mapping[str, Parameter]) -> Schema:
     parameters: dict[str, fields.Field[Any]] = {
         "limit": Number("How many to give at most.", least=1, load_default=DEFAULT_LIMIT),
-        "cursor": Text("Where the page is: from the link to it, `next` or `previous`."),
+        "cursor": _Place("Where the page is: from the link to it, `next` or `previous`."),
         **filters,
     }
     return Schema.from_dict(parameters, name=f"{table}_query")(unknown=EXCLUDE)

@@ -35,7 +35,7 @@ def compose_all(connection: Connection, request: Mapping[str, Any], moment: date
             connection, [_merged(common, recipient) for recipient in recipients], moment
         )
         if errors:
-            raise ValidationError(_told_apart(errors, recipients))
+            raise ValidationError(_told_apart(errors, common, recipients))
         return drafts
     raise ValidationError({NON_FIELD: ["Give `messages`, or `common` and `recipients`."]})
 
@@ -77,15 +77,17 @@ def _merged(common: Mapping[str, Any], recipient: Any) -> Any:
     return {**shared, **{name: recipient[name] for name in _OWN if name in recipient}}
 
 
-def _told_apart(errors: Mapping[int, Mapping[str, Any]], recipients: Sequence[Any]) -> dict[str, Any]:
+def _told_apart(
+    errors: Mapping[int, Mapping[str, Any]], common: Mapping[str, Any], recipients: Sequence[Any]
+) -> dict[str, Any]:
     """Return the errors with those of common fields under `common`, once."""
-    common: dict[str, Any] = {}
+    shared: dict[str, Any] = {}
     own: dict[int, dict[str, Any]] = {}
     for index, wrong in errors.items():
         given = recipients[index] if isinstance(recipients[index], dict) else {}
         for name, words in wrong.items():
-            if name in {"to", NON_FIELD} or (name == "args" and "args" in given):
+            if name in {"to", NON_FIELD} or (name == "args" and ("args" in given or "args" not in common)):
                 own.setdefault(index, {})[name] = words
             else:
-                common[name] = words
-    return {name: found for name, found in (("common", common), ("recipients", own)) if found}
+                shared[name] = words
+    return {name: found for name, found in (("common", shared), ("recipients", own)) if found}

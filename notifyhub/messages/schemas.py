@@ -25,7 +25,7 @@ MAX_ATTACHMENTS = 100
 MAX_BULK = 1000
 MAX_METADATA = 50
 
-_CONTENT_TYPE = r"[\w.+-]+/[\w.+-]+(\s*;.*)?\Z"
+_CONTENT_TYPE = r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(\s*;.*)?\Z"  # names as RFC 6838, 4.2 has them
 _FOR_SMS, _FOR_EMAIL = "Of an SMS:", "Of an email:"
 
 

@@ -18,6 +18,8 @@ EMAIL = "/api/notifications/notifiers/email"
 PATTERNS = f"{SMS}/<id:notifier_id>/patterns"
 SETTINGS = "/api/settings/notifications"
 DELIVERY = "/api/settings/delivery"
+MESSAGES = "/api/notifications/messages"
+BATCHES = "/api/notifications/batches"
 
 FORBIDDEN = {"detail": "You do not have permission to perform this action."}
 UNAUTHENTICATED = {"detail": "Authentication credentials were not provided."}
@@ -46,6 +48,11 @@ CODES = {
     ("POST", f"{SMS}/<id:id>/check"): 2812,
     ("POST", f"{EMAIL}/<id:id>/check"): 2832,
     ("POST", f"{PATTERNS}/sync"): 2823,
+    **{("POST", f"{MESSAGES}{rest}"): 2841 for rest in ("", "/bulk", "/preview")},
+    **{(method, MESSAGES): 2842 for method in ("GET", "HEAD")},
+    **{(method, f"{MESSAGES}/<id:id>"): 2842 for method in ("GET", "HEAD")},
+    **{(method, f"{BATCHES}/<id:id>"): 2842 for method in ("GET", "HEAD")},
+    **{("POST", f"{MESSAGES}/<id:id>/{change}"): 2843 for change in ("cancel", "retry")},
     **{(method, url): 1036 for method in ("GET", "HEAD") for url in (SETTINGS, DELIVERY)},
     **{("PATCH", url): 1037 for url in (SETTINGS, DELIVERY)},
 }
@@ -135,6 +142,10 @@ MISSING = [
     ("DELETE", f"{SMS}/99/patterns/{{pattern}}", {}),
     ("GET", f"{SMS}/{'9' * 400}", {}),
     ("PATCH", f"{SMS}/{2**63}", {"json": {}}),
+    ("GET", f"{MESSAGES}/99", {}),
+    ("GET", f"{BATCHES}/99", {}),
+    ("POST", f"{MESSAGES}/99/cancel", {"json": []}),
+    ("POST", f"{MESSAGES}/99/retry", {"data": "a=b", "content_type": "text/plain"}),
 ]
 
 
@@ -167,6 +178,10 @@ def test_401_comes_before_403_before_404_before_400(
         ("POST", f"{SMS}/{{sms}}/patterns", {"json": []}, 400),
         ("PATCH", f"{EMAIL}/{{email}}", {"json": {"port": 0}}, 400),
         ("PATCH", SETTINGS, {"json": {"notifications_otp_ttl": 1}}, 400),
+        *(("POST", f"{MESSAGES}{rest}", {"json": {}}, 400) for rest in ("", "/bulk", "/preview")),
+        ("POST", MESSAGES, {"data": "a=b", "content_type": "text/plain"}, 415),
+        ("GET", f"{MESSAGES}?limit=none", {}, 400),
+        ("GET", f"{MESSAGES}?cursor=x", {}, 404),
     ],
 )
 def test_a_body_is_judged_only_for_those_who_may_send_it(
@@ -196,6 +211,11 @@ def test_a_body_is_judged_only_for_those_who_may_send_it(
         ("POST", SETTINGS, {"GET", "HEAD", "OPTIONS", "PATCH"}),
         ("PUT", SETTINGS, {"GET", "HEAD", "OPTIONS", "PATCH"}),
         ("POST", "/api/me", {"GET", "HEAD", "OPTIONS"}),
+        ("DELETE", MESSAGES, {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("PATCH", f"{MESSAGES}/1", {"GET", "HEAD", "OPTIONS"}),
+        ("GET", f"{MESSAGES}/1/cancel", {"OPTIONS", "POST"}),
+        ("GET", f"{MESSAGES}/bulk", {"OPTIONS", "POST"}),
+        ("POST", f"{BATCHES}/1", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
 def test_a_method_that_a_url_lacks_is_405_after_the_401(

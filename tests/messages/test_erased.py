@@ -13,7 +13,7 @@ def test_an_erased_message_is_neither_sent_anew_nor_cancelled(
     api: Api, app: Flask, operation: str, status: Status
 ) -> None:
     with app.app_context():
-        id = MessageFactory(status=status, recipient=ERASED, text=None, next_attempt_at=None).id
-    answer = api.post(f"/api/notifications/messages/{id}/{operation}")
+        erased = MessageFactory(status=status, recipient=ERASED, text=None, next_attempt_at=None).id
+    answer = api.post(f"/api/notifications/messages/{erased}/{operation}")
     assert (answer.status, list(answer.json)) == (409, ["detail"])
-    assert api.get(f"/api/notifications/messages/{id}").json["status"] == status
+    assert api.get(f"/api/notifications/messages/{erased}").json["status"] == status

@@ -16,7 +16,7 @@ from notifyhub.auth.accounts import find_user, issue_token
 from notifyhub.auth.models import User
 from notifyhub.database.base import now
 from notifyhub.extensions import db
-from notifyhub.messages.idempotency import HEADER, forget_expired
+from notifyhub.messages.idempotency import HEADER
 from notifyhub.messages.models import Batch, IdempotencyKey, Message
 from tests.conftest import Api, Server
 from tests.messages.accounts import MESSAGES, Accounts, make_accounts
@@ -111,16 +111,6 @@ def test_a_key_is_forgotten_after_a_day(api: Api, app: Flask, accounts: Accounts
         with time_machine.travel(BEGUN + passed, tick=False):
             ids.append(api.post(MESSAGES, sms(accounts), headers=KEY).json["id"])
     assert ids[0] == ids[1] != ids[2]
-    assert counted(app, IdempotencyKey) == 1
-
-
-def test_expired_answers_are_deleted(api: Api, app: Flask, accounts: Accounts) -> None:
-    for passed in (timedelta(), timedelta(seconds=2)):
-        with time_machine.travel(BEGUN + passed, tick=False):
-            api.post(MESSAGES, sms(accounts), headers={HEADER: f"key {passed}"})
-    later = time_machine.travel(BEGUN + timedelta(hours=24), tick=False)
-    with later, app.app_context(), db.engine.begin() as connection:
-        assert forget_expired(connection) == 1
     assert counted(app, IdempotencyKey) == 1
 
 

@@ -1,0 +1,42 @@
+"""What messages are made from: notifiers, patterns, the settings that name default notifiers."""
+
+from typing import NamedTuple
+
+from flask import Flask
+
+from notifyhub.extensions import db
+from notifyhub.patterns.models import Status
+from notifyhub.settings.models import NotificationSettings
+from tests.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
+
+MESSAGES = "/api/notifications/messages"
+SETTINGS = "/api/settings/notifications"
+DELIVERY = "/api/settings/delivery"
+
+
+class Sources(NamedTuple):
+    """Ids: of the default notifiers, of others, and of approved patterns by what fills them."""
+
+    sms: int
+    email: int
+    other_sms: int
+    other_email: int
+    positional: int
+    two: int
+    named: int
+    fixed: int
+
+
+def store_sources(app: Flask) -> Sources:
+    """Store some of each; all patterns belong to the default notifier."""
+    with app.app_context():
+        line = {"token": "a-token", "number": "50002000"}
+        sms, other = SMSNotifierFactory.create_batch(2, settings=line)
+        email, other_email = EmailNotifierFactory.create_batch(2)
+        bodies = ("Your code is {0}", "{1} owes {0}", "Dear %name%, %code% is yours, %name%", "Welcome")
+        patterns = [
+            SMSPatternFactory(notifier_id=sms.id, status=Status.APPROVED, body=body).id for body in bodies
+        ]
+        db.session.add(NotificationSettings(sms_notifier_id=sms.id, email_notifier_id=email.id))
+        db.session.commit()
+        return Sources(sms.id, email.id, other.id, other_email.id, *patterns)

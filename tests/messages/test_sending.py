@@ -1,0 +1,680 @@
+"""One message over HTTP: what is taken and stored, and what is refused before anything is."""
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+from sqlalchemy import func, select
+
+from notifyhub.api.json import timestamp
+from notifyhub.extensions import db
+from notifyhub.messages.models import Batch, IdempotencyKey, Message, MessageAttachment
+from notifyhub.messages.signals import due
+from notifyhub.patterns.models import SMSPattern
+from tests.conftest import Api, Queries
+from tests.factories import SMSNotifierFactory
+from tests.messages.sources import DELIVERY, MESSAGES, SETTINGS, Sources, store_sources
+
+NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+MOST = 10 * 1024 * 1024
+FIELDS = [
+    *(
+        "id",
+        "channel",
+        "status",
+        "to",
+        "notifier_data",
+        "pattern_data",
+        "subject",
+        "text",
+        "args",
+        "encoding",
+    ),
+    *("segments", "reference", "metadata", "batch", "test", "send_at", "expires_at", "created_at"),
+    *("updated_at", "sent_at", "delivered_at", "provider_message_id", "error"),
+]
+REQUIRED = ["This field is required."]
+NULL = ["This field may not be null."]
+BLANK = ["This field may not be blank."]
+NO_STRING = ["Not a valid string."]
+LINE = ["Line ends and control characters are not allowed."]
+ADDRESS = ["Enter a valid email address."]
+NOT_FOR_SMS = ["This field does not belong to an SMS."]
+NOT_FOR_EMAIL = ["This field does not belong to an email."]
+NO_DEFAULT = ["None is given, and the notification settings name none."]
+LONG = ["Ensure this field has no more than 255 characters."]
+FILE = {"filename": "a.txt", "content_type": "text/plain", "content": "aGVsbG8="}
+
+
+def no_object(pk: Any) -> list[str]:
+    return [f'Invalid pk "{pk}" - object does not exist.']
+
+
+@pytest.fixture
+def sources(app: Flask) -> Sources:
+    return store_sources(app)
+
+
+@pytest.fixture
+def at_noon() -> Iterator[None]:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def announced() -> Iterator[list[int]]:
+    """The ids that are told to be due."""
+    heard: list[int] = []
+
+    def hear(_sender: Any, ids: list[int]) -> None:
+        heard.extend(ids)
+
+    with due.connected_to(hear):
+        yield heard
+
+
+def sms(**fields: Any) -> dict[str, Any]:
+    return {"channel": "sms", "to": "09121234567", "text": "Hello"} | fields
+
+
+def by_pattern(pattern: int, args: Any, **fields: Any) -> dict[str, Any]:
+    return {"channel": "sms", "to": "09121234567", "pattern": pattern, "args": args} | fields
+
+
+def email(**fields: Any) -> dict[str, Any]:
+    return {"channel": "email", "to": "ada@example.com", "subject": "A bill", "text": "Hello"} | fields
+
+
+def without(body: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if key != name}
+
+
+def send(api: Api, body: dict[str, Any]) -> dict[str, Any]:
+    answer = api.post(MESSAGES, body)
+    assert answer.status == 201, answer.json
+    assert api.get(f"{MESSAGES}/{answer.json['id']}").json == {**answer.json, "attempts": []}
+    message: dict[str, Any] = answer.json
+    return message
+
+
+def stored(app: Flask) -> int:
+    """Return how many rows sending has made."""
+    with app.app_context():
+        models = (Message, Batch, MessageAttachment, IdempotencyKey)
+        return sum(db.session.scalar(select(func.count()).select_from(model)) or 0 for model in models)
+
+
+def check_refused(api: Api, app: Flask, body: dict[str, Any], errors: dict[str, Any]) -> None:
+    answer = api.post(MESSAGES, body, headers={"Idempotency-Key": "a-key"})
+    assert (answer.status, answer.json) == (400, errors)
+    assert stored(app) == 0
+
+
+@pytest.mark.usefixtures("at_noon")
+def test_an_sms_made_with_a_pattern_is_shown_whole(
+    api: Api, app: Flask, sources: Sources, announced: list[int]
+) -> None:
+    body = by_pattern(sources.positional, ["12345"], reference="order-1", metadata={"campaign": "spring"})
+    message = send(api, body)
+    with app.app_context():
+        name = db.session.get_one(SMSPattern, sources.positional).name
+    notifier = api.get(SETTINGS).json["notifications_sms_notifier_data"]
+    assert list(message) == FIELDS
+    assert message == {
+        "id": message["id"],
+        "channel": "sms",
+        "status": "queued",
+        "to": "+989121234567",
+        "notifier_data": notifier,
+        "pattern_data": {"id": sources.positional, "name": name},
+        "subject": None,
+        "text": "Your code is 12345",
+        "args": ["12345"],
+        "encoding": "gsm7",
+        "segments": 1,
+        "reference": "order-1",
+        "metadata": {"campaign": "spring"},
+        "batch": None,
+        "test": False,
+        "send_at": None,
+        "expires_at": timestamp(NOW + DAY),
+        "created_at": timestamp(NOW),
+        "updated_at": timestamp(NOW),
+        "sent_at": None,
+        "delivered_at": None,
+        "provider_message_id": None,
+        "error": None,
+    }
+    assert announced == [message["id"]]
+
+
+def test_an_sms_of_a_text_has_no_pattern(api: Api, sources: Sources) -> None:
+    message = send(api, sms(text="  سلام €  "))
+    shown = {
+        name: message[name] for name in ("text", "pattern_data", "args", "encoding", "segments", "metadata")
+    }
+    assert shown == {
+        "text": "سلام €",
+        "pattern_data": None,
+        "args": None,
+        "encoding": "ucs2",
+        "segments": 1,
+        "metadata": {},
+    }
+
+
+def test_an_email_is_stored_whole(api: Api, app: Flask, sources: Sources) -> None:
+    files = [
+        {
+            "filename": "bill.pdf",
+            "content_type": "application/pdf",
+            "content": b64encode(bytes(range(256))).decode(),
+        },
+        {"filename": "صورت‌حساب.txt", "content_type": "text/plain; charset=utf-8", "content": "aGVsbG8="},
+    ]
+    body = email(html="<p>Hello</p>", reply_to="Shop <shop@example.com>", attachments=files)
+    message = send(api, body)
+    assert list(message) == FIELDS
+    assert (message["to"], message["subject"], message["text"]) == ("ada@example.com", "A bill", "Hello")
+    assert message["notifier_data"]["id"] == sources.email
+    assert {message[name] for name in ("encoding", "segments", "args", "pattern_data")} == {None}
+    with app.app_context():
+        row = db.session.get_one(Message, message["id"])
+        assert (row.html, row.reply_to) == ("<p>Hello</p>", "Shop <shop@example.com>")
+        kept = [(file.filename, file.content_type, file.content) for file in row.attachments]
+    assert kept == [
+        ("bill.pdf", "application/pdf", bytes(range(256))),
+        ("صورت‌حساب.txt", "text/plain; charset=utf-8", b"hello"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["text", "html"])
+def test_an_email_may_have_a_text_or_html_alone(api: Api, sources: Sources, name: str) -> None:
+    body = without(email(), "text") | {name: "<p>x</p>"}
+    assert send(api, body)["text"] == ("<p>x</p>" if name == "text" else None)
+
+
+@pytest.mark.parametrize(
+    ("to", "e164"),
+    [
+        ("09121234567", "+989121234567"),
+        ("+989121234567", "+989121234567"),
+        ("00989121234567", "+989121234567"),
+        ("989121234567", "+989121234567"),
+        ("۰۹۱۲۱۲۳۴۵۶۷", "+989121234567"),
+        ("٠٩١٢١٢٣٤٥٦٧", "+989121234567"),
+        (" 0912 123-4567 ", "+989121234567"),
+        (989121234567, "+989121234567"),
+        ("+447911123456", "+447911123456"),
+    ],
+)
+def test_a_number_is_stored_as_e164(api: Api, sources: Sources, to: Any, e164: str) -> None:
+    assert send(api, sms(to=to))["to"] == e164
+
+
+@pytest.mark.parametrize(
+    "to", ["0912123456", "091212345678", "02112345678", "ada@example.com", "+999123", "x"]
+)
+def test_an_unusable_number_is_refused(api: Api, app: Flask, sources: Sources, to: str) -> None:
+    answer = api.post(MESSAGES, sms(to=to))
+    assert (answer.status, list(answer.json)) == (400, ["to"])
+    assert stored(app) == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "args", "text", "kept"),
+    [
+        ("positional", ["12345"], "Your code is 12345", ["12345"]),
+        ("positional", [12345], "Your code is 12345", ["12345"]),
+        ("positional", [1.5], "Your code is 1.5", ["1.5"]),
+        ("positional", ["  00 "], "Your code is   00 ", ["  00 "]),
+        ("positional", ["{0} %name%"], "Your code is {0} %name%", ["{0} %name%"]),
+        ("positional", [""], "Your code is ", [""]),
+        ("two", ["ten", "Ada"], "Ada owes ten", ["ten", "Ada"]),
+        ("named", {"code": "7", "name": "Ada"}, "Dear Ada, 7 is yours, Ada", {"code": "7", "name": "Ada"}),
+        ("named", {"code": 7, "name": "Ada"}, "Dear Ada, 7 is yours, Ada", {"code": "7", "name": "Ada"}),
+        ("named", ["Ada", 7], "Dear Ada, 7 is yours, Ada", ["Ada", "7"]),
+        ("fixed", [], "Welcome", []),
+        ("fixed", {}, "Welcome", {}),
+    ],
+)
+def test_args_fill_the_pattern(
+    api: Api, sources: Sources, field: str, args: Any, text: str, kept: Any
+) -> None:
+    message = send(api, by_pattern(getattr(sources, field), args))
+    assert (message["text"], message["args"]) == (text, kept)
+
+
+@pytest.mark.parametrize("args", [{}, {"args": None}], ids=str)
+def test_a_pattern_without_placeholders_needs_no_args(api: Api, sources: Sources, args: Any) -> None:
+    body = without(by_pattern(sources.fixed, []), "args") | args
+    assert send(api, body)["text"] == "Welcome"
+
+
+@pytest.mark.parametrize(
+    ("field", "args"),
+    [
+        ("positional", None),
+        ("positional", []),
+        ("positional", ["1", "2"]),
+        ("positional", {"0": "1"}),
+        ("positional", {}),
+        ("positional", "12345"),
+        ("positional", 12345),
+        ("positional", True),
+        ("positional", [None]),
+        ("positional", [True]),
+        ("positional", [["1"]]),
+        ("positional", [{}]),
+        ("positional", ["x" * 256]),
+        ("two", ["1"]),
+        ("named", ["Ada"]),
+        ("named", {"name": "Ada"}),
+        ("named", {"name": "Ada", "code": "7", "other": "8"}),
+        ("named", {"name": "Ada", "code": None}),
+        ("named", {"name": "Ada", "code": False}),
+        ("named", {"Name": "Ada", "code": "7"}),
+        ("fixed", ["1"]),
+        ("fixed", {"name": "Ada"}),
+    ],
+)
+def test_args_that_do_not_fill_the_pattern_exactly_are_refused(
+    api: Api, app: Flask, sources: Sources, field: str, args: Any
+) -> None:
+    answer = api.post(MESSAGES, by_pattern(getattr(sources, field), args))
+    assert (answer.status, list(answer.json)) == (400, ["args"])
+    assert stored(app) == 0
+
+
+@pytest.mark.parametrize("status", ["created", "pending", "rejected"])
+def test_a_pattern_must_be_approved(api: Api, app: Flask, sources: Sources, status: str) -> None:
+    with app.app_context():
+        db.session.get_one(SMSPattern, sources.positional).status = status
+        db.session.commit()
+    words = [f"This pattern is not approved: its status is `{status}`."]
+    check_refused(api, app, by_pattern(sources.positional, ["1"]), {"pattern": words})
+
+
+def test_a_pattern_belongs_to_its_notifier(api: Api, app: Flask, sources: Sources) -> None:
+    words = [f"The pattern belongs to another notifier: {sources.sms}."]
+    body = by_pattern(sources.positional, ["1"])
+    check_refused(api, app, body | {"notifier": sources.other_sms}, {"notifier": words})
+    check_refused(api, app, body | {"notifier": 2**63 - 1}, {"notifier": words})
+    assert send(api, body | {"notifier": sources.sms})["notifier_data"]["id"] == sources.sms
+    api.patch(SETTINGS, {"notifications_sms_notifier": sources.other_sms})
+    assert send(api, body)["notifier_data"]["id"] == sources.sms
+
+
+def test_a_deleted_pattern_or_notifier_is_none(api: Api, app: Flask, sources: Sources) -> None:
+    url = "/api/notifications/notifiers"
+    assert api.delete(f"{url}/sms/{sources.sms}/patterns/{sources.fixed}").status == 204
+    assert api.delete(f"{url}/sms/{sources.other_sms}").status == 204
+    assert api.delete(f"{url}/email/{sources.other_email}").status == 204
+    check_refused(api, app, by_pattern(sources.fixed, []), {"pattern": no_object(sources.fixed)})
+    check_refused(api, app, sms(notifier=sources.other_sms), {"notifier": no_object(sources.other_sms)})
+    check_refused(api, app, email(notifier=sources.other_email), {"notifier": no_object(sources.other_email)})
+
+
+@pytest.mark.parametrize(("body", "field"), [(sms(), "other_sms"), (email(), "other_email")])
+def test_a_notifier_can_be_named(api: Api, sources: Sources, body: dict[str, Any], field: str) -> None:
+    chosen = getattr(sources, field)
+    assert send(api, body | {"notifier": chosen})["notifier_data"]["id"] == chosen
+    assert send(api, body | {"notifier": str(chosen)})["notifier_data"]["id"] == chosen
+    default = sources.sms if field == "other_sms" else sources.email
+    assert send(api, body | {"notifier": None})["notifier_data"]["id"] == default
+
+
+@pytest.mark.parametrize("body", [sms(), email()])
+def test_without_a_default_a_notifier_must_be_named(api: Api, app: Flask, body: dict[str, Any]) -> None:
+    check_refused(api, app, body, {"notifier": NO_DEFAULT})
+    sources = store_sources(app)
+    api.patch(SETTINGS, {"notifications_sms_notifier": None, "notifications_email_notifier": None})
+    check_refused(api, app, body, {"notifier": NO_DEFAULT})
+    assert send(api, by_pattern(sources.fixed, []))["notifier_data"]["id"] == sources.sms
+
+
+def test_texts_need_a_line_of_the_notifier_and_patterns_do_not(
+    api: Api, app: Flask, sources: Sources
+) -> None:
+    words = ["This notifier's settings hold no number to send a text from: only patterns can be sent."]
+    with app.app_context():
+        lineless = SMSNotifierFactory(settings={"token": "a-token"}).id
+    check_refused(api, app, sms(notifier=lineless), {"notifier": words})
+    url = f"/api/notifications/notifiers/sms/{lineless}/patterns"
+    pattern = api.post(url, {"name": "p", "code": "1", "body": "Hello", "status": "approved"}).json["id"]
+    assert send(api, by_pattern(pattern, []))["text"] == "Hello"
+
+
+@pytest.mark.parametrize(
+    ("body", "errors"),
+    [
+        ({}, {"channel": REQUIRED, "to": REQUIRED}),
+        ({"channel": None, "to": None}, {"channel": NULL, "to": NULL}),
+        (sms(channel="fax"), {"channel": ['"fax" is not a valid choice.']}),
+        (sms(channel="SMS"), {"channel": ['"SMS" is not a valid choice.']}),
+        (sms(to=""), {"to": BLANK}),
+        (sms(to=" "), {"to": BLANK}),
+        (sms(to=True), {"to": NO_STRING}),
+        (sms(to=["09121234567"]), {"to": NO_STRING}),
+        (sms(to="09121234567\n"), {"to": LINE}),
+        (without(sms(), "text"), {"text": ["Give a `pattern` or a `text`."]}),
+        (sms(text=None), {"text": ["Give a `pattern` or a `text`."]}),
+        (sms(text=" \n"), {"text": BLANK}),
+        (sms(text=False), {"text": NO_STRING}),
+        (sms(text="x" * 10_001), {"text": ["Ensure this field has no more than 10000 characters."]}),
+        (sms(args=[]), {"args": ["Arguments fill a pattern, and none is given."]}),
+        (sms(subject="x"), {"subject": NOT_FOR_SMS}),
+        (
+            sms(html="x", reply_to="a@example.com", attachments=[FILE]),
+            dict.fromkeys(("html", "reply_to", "attachments"), NOT_FOR_SMS),
+        ),
+        (email(pattern=1, args=["1"]), dict.fromkeys(("pattern", "args"), NOT_FOR_EMAIL)),
+        (sms(notifier="x"), {"notifier": ["Incorrect type. Expected pk value, received str."]}),
+        (sms(notifier=True), {"notifier": ["Incorrect type. Expected pk value, received bool."]}),
+        (sms(notifier=0), {"notifier": no_object(0)}),
+        (sms(notifier=2**63 - 1), {"notifier": no_object(2**63 - 1)}),
+        (sms(notifier="9" * 30), {"notifier": no_object("9" * 30)}),
+        (by_pattern(2**63 - 1, []), {"pattern": no_object(2**63 - 1)}),
+        (sms(pattern=[1]), {"pattern": ["Incorrect type. Expected pk value, received list."]}),
+        (sms(reference="x" * 256), {"reference": LONG}),
+        (sms(reference=" "), {"reference": BLANK}),
+        (sms(metadata=[]), {"metadata": ['Expected a dictionary of items but got type "list".']}),
+        (sms(metadata="x"), {"metadata": ['Expected a dictionary of items but got type "str".']}),
+        (sms(metadata=None), {"metadata": NULL}),
+        (sms(metadata={"a": True}), {"metadata": {"a": NO_STRING}}),
+        (sms(metadata={"a": None}), {"metadata": {"a": NULL}}),
+        (sms(metadata={"a": {"b": "c"}, "d": "x"}), {"metadata": {"a": NO_STRING}}),
+        (sms(metadata={"a": "x" * 256}), {"metadata": {"a": LONG}}),
+        (
+            sms(metadata={str(n): "x" for n in range(51)}),
+            {"metadata": ["Ensure this field has no more than 50 elements."]},
+        ),
+        (without(email(), "subject"), {"subject": REQUIRED}),
+        (email(subject=" "), {"subject": BLANK}),
+        (email(subject="x" * 256), {"subject": LONG}),
+        (email(text=None), {"text": ["Give a `text`, an `html` or both."]}),
+        (email(html=" "), {"html": BLANK}),
+        (email(to="09121234567"), {"to": ADDRESS}),
+        (email(to="Ada <ada@example.com>"), {"to": ADDRESS}),
+        (email(to="ada@example.com, bob@example.com"), {"to": ADDRESS}),
+        (email(reply_to="shop"), {"reply_to": ADDRESS}),
+        (email(reply_to="a@example.com, b@example.com"), {"reply_to": ADDRESS}),
+        (email(attachments={}), {"attachments": ['Expected a list of items but got type "dict".']}),
+        (email(attachments=None), {"attachments": NULL}),
+        (
+            email(attachments=[FILE, "x", {}]),
+            {
+                "attachments": {
+                    "1": {"non_field_errors": ["Invalid data. Expected a dictionary, but got str."]},
+                    "2": dict.fromkeys(FILE, REQUIRED),
+                }
+            },
+        ),
+        (
+            email(attachments=[FILE] * 101),
+            {"attachments": ["Ensure this field has no more than 100 elements."]},
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_by_its_field_and_nothing_is_stored(
+    api: Api, app: Flask, sources: Sources, body: dict[str, Any], errors: dict[str, Any]
+) -> None:
+    check_refused(api, app, body, errors)
+
+
+def test_all_that_is_wrong_is_told_at_once(api: Api, app: Flask, sources: Sources) -> None:
+    body = sms(to="x", text="x" * 10_001, args=[], subject="s", send_at="2020-01-01T00:00:00Z")
+    answer = api.post(MESSAGES, body)
+    assert answer.status == 400
+    assert answer.json.keys() == {"to", "text", "args", "subject", "send_at"}
+
+
+def test_a_pattern_takes_no_text_beside_it(api: Api, app: Flask, sources: Sources) -> None:
+    words = ["The text is the pattern's: give one or the other."]
+    check_refused(api, app, by_pattern(sources.fixed, [], text="Hello"), {"text": words})
+    assert send(api, by_pattern(sources.fixed, [], text=None))["text"] == "Welcome"
+    assert send(api, sms(pattern=None, args=None))["text"] == "Hello"
+
+
+def test_the_text_that_a_pattern_makes_is_no_longer_than_a_text(
+    api: Api, app: Flask, sources: Sources
+) -> None:
+    with app.app_context():
+        db.session.get_one(SMSPattern, sources.positional).body = "{0}" * 50
+        db.session.commit()
+    words = ["Ensure the text that they make has no more than 10000 characters."]
+    check_refused(api, app, by_pattern(sources.positional, ["x" * 201]), {"args": words})
+    assert len(send(api, by_pattern(sources.positional, ["x" * 200]))["text"]) == 10_000
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\u2028", "\u2029", "\x0b", "\x0c", "\x85", "\x1c"])
+@pytest.mark.parametrize("place", ["{}x", "x{}", "x{}Bcc: eve@example.com"])
+@pytest.mark.parametrize("field", ["to", "subject", "reply_to", "filename", "content_type"])
+def test_line_ends_begin_no_header(
+    api: Api, app: Flask, sources: Sources, field: str, place: str, end: str
+) -> None:
+    value = place.format(end)
+    inside = field in FILE
+    errors: Any = {"attachments": {"0": {field: LINE}}} if inside else {field: LINE}
+    body = email(attachments=[FILE | {field: value}]) if inside else email(**{field: value})
+    check_refused(api, app, body, errors)
+
+
+@pytest.mark.parametrize(
+    "content", ["a", "aGVsbG8", "aGVs\nbG8=", "aGVs bG8=", "aGVsbG8=x", "é", "-_-_", "data:text/plain,x"]
+)
+def test_what_is_no_base64_is_refused(api: Api, app: Flask, sources: Sources, content: str) -> None:
+    errors = {"attachments": {"0": {"content": ["Not valid base64."]}}}
+    check_refused(api, app, email(attachments=[FILE | {"content": content}]), errors)
+
+
+@pytest.mark.parametrize("content_type", ["text", "text/", "/plain", "text plain", "text/pläin", "متن/ساده"])
+def test_what_is_no_media_type_is_refused(api: Api, app: Flask, sources: Sources, content_type: str) -> None:
+    errors = {"attachments": {"0": {"content_type": ["Enter a type such as text/plain."]}}}
+    check_refused(api, app, email(attachments=[FILE | {"content_type": content_type}]), errors)
+
+
+@pytest.mark.usefixtures("at_noon")
+@pytest.mark.parametrize(
+    ("given", "send_at"),
+    [
+        ("2025-03-01T12:00:00.000001Z", NOW + timedelta(microseconds=1)),
+        ("2025-03-01T15:30:01+03:30", NOW + timedelta(seconds=1)),
+        ("2025-03-01T15:30", NOW + timedelta(hours=3.5)),
+        ("2025-03-31T12:00:00Z", NOW + 30 * DAY),
+    ],
+)
+def test_a_message_can_wait_for_a_moment(
+    api: Api, app: Flask, sources: Sources, announced: list[int], given: str, send_at: datetime
+) -> None:
+    message = send(api, sms(send_at=given))
+    assert (message["status"], message["send_at"]) == ("scheduled", timestamp(send_at))
+    assert message["expires_at"] == timestamp(send_at + DAY)
+    assert announced == []
+    with app.app_context():
+        assert db.session.get_one(Message, message["id"]).next_attempt_at == send_at
+
+
+@pytest.mark.usefixtures("at_noon")
+@pytest.mark.parametrize(
+    ("fields", "errors"),
+    [
+        ({"send_at": "2025-03-01T12:00:00Z"}, {"send_at": ["This moment is past."]}),
+        ({"send_at": "2025-03-01T15:29:59+03:30"}, {"send_at": ["This moment is past."]}),
+        (
+            {"send_at": "2025-03-31T12:00:00.000001Z"},
+            {"send_at": ["Ensure this moment is at most 30 days ahead."]},
+        ),
+        ({"expires_at": "2025-03-01T12:00:00Z"}, {"expires_at": ["This moment is past."]}),
+        (
+            {"send_at": "2025-03-02T00:00:00Z", "expires_at": "2025-03-02T00:00:00Z"},
+            {"expires_at": ["Ensure this is after `send_at`."]},
+        ),
+    ],
+)
+def test_moments_must_lie_ahead_in_their_order(
+    api: Api, app: Flask, sources: Sources, fields: dict[str, str], errors: dict[str, list[str]]
+) -> None:
+    check_refused(api, app, sms(**fields), errors)
+
+
+@pytest.mark.parametrize("field", ["send_at", "expires_at"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "tomorrow",
+        1_740_830_400,
+        True,
+        "2025-02-30T00:00:00Z",
+        "2025-03-01",
+        "2025-03-01T25:00Z",
+        "20250301T00",
+    ],
+)
+def test_what_is_no_moment_is_refused(api: Api, app: Flask, sources: Sources, field: str, value: Any) -> None:
+    answer = api.post(MESSAGES, sms(**{field: value}))
+    assert (answer.status, list(answer.json)) == (400, [field])
+    assert answer.json[field][0].startswith("Datetime has wrong format.")
+    assert stored(app) == 0
+
+
+@pytest.mark.usefixtures("at_noon")
+@pytest.mark.parametrize("body", [sms(), email(), sms(notifier=True), by_pattern(0, [])], ids=str)
+def test_a_message_lives_as_long_as_the_delivery_settings_say(
+    api: Api, sources: Sources, body: dict[str, Any]
+) -> None:
+    if "pattern" in body:
+        body = body | {"pattern": sources.fixed}
+    if "notifier" in body:
+        body = body | {"notifier": sources.other_sms}
+    api.patch(DELIVERY, {"message_ttl": 60})
+    assert send(api, body)["expires_at"] == timestamp(NOW + timedelta(seconds=60))
+    given = "2025-06-01T00:00:00.000000Z"
+    assert send(api, body | {"expires_at": given})["expires_at"] == given
+
+
+def test_a_test_tokens_message_is_marked_and_refused_as_any_other(
+    app: Flask, sources: Sources, token: Callable[..., str]
+) -> None:
+    tester = Api(app.test_client(), token(test=True))
+    assert send(tester, sms())["test"] is True
+    assert tester.post(MESSAGES, sms(notifier=2**63 - 1)).json == {"notifier": no_object(2**63 - 1)}
+    assert tester.post(MESSAGES, by_pattern(sources.two, ["1"])).status == 400
+    for number in ("+989000000001", "+989000000002", "+989000000003"):
+        assert send(tester, sms(to=number))["to"] == number
+
+
+def test_read_only_and_unknown_keys_are_ignored(api: Api, sources: Sources) -> None:
+    given = {
+        "id": 7,
+        "status": "sent",
+        "test": True,
+        "batch": 3,
+        "segments": 9,
+        "created_at": "x",
+        "other": [],
+    }
+    message = send(api, sms(**given))
+    assert (message["status"], message["test"], message["batch"], message["segments"]) == (
+        "queued",
+        False,
+        None,
+        1,
+    )
+
+
+def test_metadata_takes_numbers_as_their_text(api: Api, sources: Sources) -> None:
+    metadata = {str(n): n for n in range(50)}
+    assert send(api, sms(metadata=metadata))["metadata"] == {key: str(n) for key, n in metadata.items()}
+    assert send(api, sms(metadata={}))["metadata"] == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "segments"),
+    [
+        ("x" * 160, "gsm7", 1),
+        ("x" * 161, "gsm7", 2),
+        ("€" * 80, "gsm7", 1),
+        ("€" * 81, "gsm7", 2),
+        ("س" * 70, "ucs2", 1),
+        ("س" * 71, "ucs2", 2),
+        ("😀" * 35, "ucs2", 1),
+        ("😀" * 67, "ucs2", 3),
+    ],
+)
+def test_segments_are_counted(api: Api, sources: Sources, text: str, encoding: str, segments: int) -> None:
+    message = send(api, sms(text=text))
+    assert (message["encoding"], message["segments"]) == (encoding, segments)
+
+
+def of_length(body: dict[str, Any], field: str, length: int) -> bytes:
+    """Return a body of exactly so many bytes, whose field is made as long as that takes."""
+    missing = length - len(json.dumps(body | {field: ""}))
+    return json.dumps(body | {field: "x" * missing}).encode()
+
+
+@pytest.mark.parametrize("path", ["", "/preview", "/bulk"])
+def test_bodies_may_have_10_mib(
+    api: Api, app: Flask, sources: Sources, staff: Callable[..., Api], anonymous: Api, path: str
+) -> None:
+    def post(caller: Api, length: int) -> Any:
+        data = of_length(email(), "html", length - len('{"messages": []}'))
+        data = b'{"messages": [%s]}' % data if path == "/bulk" else data + b" " * len('{"messages": []}')
+        assert len(data) == length
+        return caller.post(MESSAGES + path, data=data, content_type="application/json")
+
+    assert post(api, MOST).status == (200 if path == "/preview" else 201)
+    before = stored(app)
+    refused = post(api, MOST + 1)
+    assert (refused.status, refused.json) == (413, {"detail": "Request body too large."})
+    assert post(anonymous, MOST + 1).status == 401
+    assert post(staff(2842, 2843), MOST + 1).status == 403
+    assert stored(app) == before
+
+
+@pytest.mark.parametrize("data", [b"[]", b"null", b'"x"'])
+def test_a_body_must_be_an_object(api: Api, sources: Sources, data: bytes) -> None:
+    answer = api.post(MESSAGES, data=data, content_type="application/json")
+    assert (answer.status, list(answer.json)) == (400, ["non_field_errors"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        sms(text="a\0b"),
+        sms(reference="\ud800"),
+        sms(metadata={"a\0": "b"}),
+        sms(metadata={"\udfff": "b"}),
+        by_pattern(1, ["\0"]),
+        email(attachments=[FILE | {"filename": "\0"}]),
+    ],
+    ids=repr,
+)
+def test_texts_that_no_database_stores_are_refused(
+    api: Api, app: Flask, sources: Sources, body: dict[str, Any]
+) -> None:
+    answer = api.post(MESSAGES, data=json.dumps(body), content_type="application/json")
+    assert answer.status == 400
+    assert stored(app) == 0
+
+
+def test_accepting_a_message_takes_at_most_five_statements(
+    api: Api, sources: Sources, queries: Queries
+) -> None:
+    """The token's, one for what the message names, the message's own; its files'; two for its key."""
+    api.get("/api/me")  # the token's use is noted once a minute
+    for body in (sms(), by_pattern(sources.positional, ["1"]), email(), sms(notifier=sources.other_sms)):
+        for headers, most in (({}, 3), ({"Idempotency-Key": f"key-{hash(str(body))}"}, 5)):
+            with queries as statements:
+                assert api.post(MESSAGES, body, headers=headers).status == 201
+            assert len(statements) <= most, statements
+    with queries as statements:
+        assert api.post(MESSAGES, email(attachments=[FILE] * 100)).status == 201
+    assert len(statements) <= 5, statements
