@@ -40,7 +40,7 @@ def main() -> None:
 )
 def up(host: str, port: int, workers: int) -> None:
     """Run everything: upgrade the database, on the first start create user `admin`, serve and deliver."""
-    _end_cleanly_when_told()
+    _end_when_told()
     app = _app()
     listener = _listen(host, port)
     with _errors_in_one_line(), app.app_context():
@@ -62,14 +62,18 @@ def up(host: str, port: int, workers: int) -> None:
 @click.option("--beat", is_flag=True, help="Keep the time for all workers; at least one has to.")
 def worker(concurrency: int, *, beat: bool) -> None:
     """Deliver messages until stopped; wait for a broker or database that is not there yet."""
-    _end_cleanly_when_told()
+    _end_when_told()
     sys.exit(delivery.run(_app(), concurrency, beat=beat))
 
 
-def _end_cleanly_when_told() -> None:
-    """Have SIGTERM and Ctrl-C undo what is under way and end the process, until a part has its own way."""
+def _end_when_told() -> None:
+    """Have SIGTERM and Ctrl-C end the process at once, until a part has its own way.
+
+    The database undoes what is under way. An exception would not do: Python drops those that are raised while
+    it collects garbage.
+    """
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
+        signal.signal(number, lambda *_: os._exit(0))
 
 
 def _app() -> Flask:

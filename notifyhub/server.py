@@ -1,7 +1,9 @@
 """gunicorn as the server of `notifyhub up`."""
 
 import logging
+import signal
 import socket
+from queue import SimpleQueue
 from typing import Any
 
 from flask import Flask
@@ -21,6 +23,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     def __init__(self, app: Flask, listener: socket.socket, workers: int) -> None:
         self.app = app
         url = _url(listener)
+        self._signals: SimpleQueue[int] = SimpleQueue()
         self.options = {
             "bind": f"fd://{listener.fileno()}",
             "workers": workers,
@@ -30,6 +33,8 @@ class Server(BaseApplication):  # type: ignore[misc]
             "logger_class": _Log,
             "loglevel": "warning",
             "when_ready": lambda _arbiter: log.info("NotifyHub listens at %s", url),
+            "post_fork": self._keep_signals,
+            "post_worker_init": self._take_up_signals,
             "control_socket_disable": True,
             # Whose X-Forwarded-* headers count is the application's setting.
             "forwarded_allow_ips": "",
@@ -42,6 +47,18 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         return self.app
+
+    def _keep_signals(self, arbiter: Any, _worker: Any) -> None:
+        self._signals = arbiter.SIG_QUEUE
+
+    def _take_up_signals(self, worker: Any) -> None:
+        """Heed a SIGTERM that came before the worker had handlers of its own, to its copy of the arbiter's.
+
+        gunicorn 27 loses it, and waits until it kills the worker.
+        """
+        while not self._signals.empty():
+            if self._signals.get() == signal.SIGTERM:
+                worker.alive = False
 
 
 class _Log(Logger):  # type: ignore[misc]

@@ -25,7 +25,6 @@ class Service:
     def __init__(self, folder: Path, variables: dict[str, str], command: str, *options: str, port: int = 0):
         self.folder = folder
         self.port = port or free_port()
-        self.mark = f"NOTIFYHUB_TEST={folder}"
         if command == "up":
             options = ("--port", str(self.port), *options)
         with self._output("out").open("w") as out, self._output("err").open("w") as err:
@@ -91,8 +90,13 @@ class Service:
         return {"server": server, "worker": worker}
 
     def living(self) -> set[int]:
-        """The processes of this start, wherever they hang in the tree; a zombie has no environment."""
-        return {int(place.name) for place in Path("/proc").glob("[0-9]*") if self.mark in _environment(place)}
+        """The processes of this start, wherever they hang in the tree."""
+        return processes_of(f"NOTIFYHUB_TEST={self.folder}")
+
+
+def processes_of(mark: str) -> set[int]:
+    """Return the processes with a variable in their environment; a zombie has none."""
+    return {int(place.name) for place in Path("/proc").glob("[0-9]*") if mark in _environment(place)}
 
 
 def until(condition: Callable[[], Any], words: str, seconds: float = 25) -> Any:

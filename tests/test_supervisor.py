@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, free_port
-from tests.service import READY, Service, until
+from tests.service import READY, Service, processes_of, until
 from tests.simulators import MeliPayamakSimulator, melipayamak
 
 NOTIFIERS = "/api/notifications/notifiers/sms"
@@ -213,6 +214,105 @@ def test_a_broker_that_cannot_be_used_is_told_in_one_line(start: Start) -> None:
     assert service.err.count("\n") == 1
     assert "hunter2" not in service.err
     assert service.out == ""
+
+
+def supervise(tmp_path: Path, body: str) -> subprocess.CompletedProcess[str]:
+    """Run a few lines in a process that has a Supervisor, `parts`; nothing of it lives on."""
+    code = (
+        "import os, signal, subprocess, sys, time\n"
+        "from notifyhub import supervisor\n"
+        "supervisor.PATIENCE = 1\n"
+        "with supervisor.Supervisor() as parts:\n" + textwrap.indent(textwrap.dedent(body), "    ")
+    )
+    mark = f"NOTIFYHUB_TEST={tmp_path}"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "NOTIFYHUB_TEST": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert processes_of(mark) == set()
+    return done
+
+
+def last_line(done: subprocess.CompletedProcess[str]) -> str:
+    return done.stderr.splitlines()[-1]
+
+
+SLEEP = "lambda: time.sleep(60)"
+
+
+def test_a_signal_that_comes_before_the_first_part_is_not_lost(tmp_path: Path) -> None:
+    done = supervise(
+        tmp_path,
+        f"""
+        os.kill(os.getpid(), signal.SIGTERM)
+        parts.start("first", {SLEEP})
+        parts.start("second", {SLEEP})
+        parts.wait()
+        """,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_part_that_ends_before_the_next_one_starts_is_noticed(tmp_path: Path) -> None:
+    done = supervise(
+        tmp_path,
+        f"""
+        parts.start("first", lambda: sys.exit(7))
+        time.sleep(0.5)
+        parts.start("second", {SLEEP})
+        parts.wait()
+        """,
+    )
+    assert done.stderr.endswith(
+        "PartEnded: The first ended by itself with status 7: everything is stopped.\n"
+    )
+
+
+def test_a_part_that_fails_says_why(tmp_path: Path) -> None:
+    done = supervise(tmp_path, 'parts.start("first", lambda: 1 / 0)\nparts.wait()')
+    assert "The first failed" in done.stderr
+    assert "ZeroDivisionError" in done.stderr
+    assert done.stderr.endswith(
+        "PartEnded: The first ended by itself with status 1: everything is stopped.\n"
+    )
+
+
+def test_parts_are_stopped_when_what_comes_after_them_fails(tmp_path: Path) -> None:
+    done = supervise(tmp_path, f'parts.start("first", {SLEEP})\nraise RuntimeError("On purpose")')
+    assert done.stderr.endswith("RuntimeError: On purpose\n")
+
+
+def test_a_part_that_does_not_stop_is_killed(tmp_path: Path) -> None:
+    done = supervise(
+        tmp_path,
+        """
+        def refuse():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            os.kill(os.getppid(), signal.SIGINT)
+            time.sleep(60)
+        parts.start("first", refuse)
+        parts.wait()
+        """,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_a_killed_part_leaves_behind_ends_too(tmp_path: Path) -> None:
+    done = supervise(
+        tmp_path,
+        """
+        def leave():
+            subprocess.Popen(["sleep", "60"])
+            os.kill(os.getpid(), signal.SIGKILL)
+        parts.start("first", leave)
+        parts.wait()
+        """,
+    )
+    assert last_line(done).endswith(": The first was killed by SIGKILL: everything is stopped.")
 
 
 def test_without_its_broker_the_api_still_serves(start: Start) -> None:
