@@ -71,22 +71,25 @@ class SMSPatternFactory(Stored):
 
 
 class MessageFactory(Stored):
-    """A message, whose notifier need not be there."""
+    """A message that is due, of a `notifier`, which also stands for its names and numbers in the row."""
 
     class Meta:
         model = Message
+        exclude = ("notifier", "pattern")
 
+    notifier = factory.LazyFunction(SMSNotifierFactory)
+    pattern = None
     channel = Channel.SMS
     status = MessageStatus.QUEUED
     recipient = "+989121234567"
-    notifier_id = 1
-    notifier_name = factory.LazyAttribute(lambda message: f"notifier-{message.notifier_id}")
-    home_notifier_id = factory.SelfAttribute("notifier_id")
-    text = "Hello"
-    encoding = "gsm7"
-    segments = 1
-    expires_at = factory.LazyFunction(lambda: now() + timedelta(days=1))
+    notifier_id = factory.LazyAttribute(lambda message: message.notifier.id)
+    notifier_name = factory.LazyAttribute(lambda message: message.notifier.name)
+    home_notifier_id = factory.LazyAttribute(lambda message: message.notifier.id)
+    pattern_id = factory.LazyAttribute(lambda message: message.pattern and message.pattern.id)
+    pattern_name = factory.LazyAttribute(lambda message: message.pattern and message.pattern.name)
+    text = "Your order is on its way."
     next_attempt_at = factory.LazyFunction(now)
+    expires_at = factory.LazyFunction(lambda: now() + timedelta(days=1))
 
 
 class AttemptFactory(Stored):

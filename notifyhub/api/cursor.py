@@ -23,11 +23,16 @@ from sqlalchemy import (
     Row,
     Select,
     Table,
+    any_,
     bindparam,
+    column,
+    func,
     select,
-    tuple_,
+    true,
     union_all,
 )
+from sqlalchemy.dialects.postgresql import ARRAY, array
+from sqlalchemy.types import TypeEngine
 from werkzeug.exceptions import NotFound
 
 from notifyhub.api.filters import stamped
@@ -78,10 +83,13 @@ class Cursor(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """What a page's statement depends on: an index, its ranges, further filters, the direction."""
+    """What a page's statement depends on: an index, further filters, the direction.
+
+    `ranges` is the number of ranges, None where one statement is for any number of them.
+    """
 
     along: tuple[str, ...]
-    ranges: int
+    ranges: int | None
     filters: tuple[str, ...]
     reverse: bool
 
@@ -132,10 +140,10 @@ class CursorListing:
         limit = min(asked["limit"], current_app.config["MAX_LIMIT"])
         cursor = Cursor.parse(asked["cursor"]) if "cursor" in asked else None
         reverse = cursor is not None and cursor.reverse
-        shape, values = self._read(asked, reverse=reverse)
+        shape, bound = self._read(asked, reverse=reverse)
         low, high = self._ids(asked, cursor)
-        values |= {"low": low, "high": high, "limit": limit + 1}
-        rows = autocommit().execute(self._statements(shape), values).all()
+        bound |= {"low": low, "high": high, "limit": limit + 1}
+        rows = autocommit().execute(self._statements(shape), bound).all()
         more, shown = len(rows) > limit, list(rows[:limit])
         if reverse:
             shown.reverse()
@@ -157,15 +165,15 @@ class CursorListing:
         ranges = list(product(*(given.get(name, self.keys[name].values) for name in index)))
         others = tuple(name for name in given if name not in index)
         times = tuple(name for name in self._bound_by_time if name in asked)
-        values = {
-            f"{name}_{n}": value
-            for n, range_ in enumerate(ranges)
-            for name, value in zip(index, range_, strict=True)
-        }
-        values |= {name: given[name] for name in others}
+        bound: dict[str, Any] = {name: given[name] for name in others}
         for name in times:
-            values |= self.stamped[name].values(name, asked[name])
-        return Shape(index, len(ranges), others + times, reverse), values
+            bound |= self.stamped[name].values(name, asked[name])
+        if autocommit().dialect.name == "postgresql":
+            bound |= {name: [range_[n] for range_ in ranges] for n, name in enumerate(index)}
+            return Shape(index, None, others + times, reverse), bound
+        for n, range_ in enumerate(ranges):
+            bound |= {f"{name}_{n}": value for name, value in zip(index, range_, strict=True)}
+        return Shape(index, len(ranges), others + times, reverse), bound
 
     def _serves(self, index: tuple[str, ...], given: Mapping[str, Any]) -> bool:
         """Tell whether an index has what is asked for in ranges that can be named."""
@@ -200,45 +208,76 @@ class CursorListing:
 
     def _build(self, shape: Shape) -> Select[Any]:
         """Return the statement for a page and one row more, in the direction in which it is read."""
-        # Known to the planner, that few rows are wanted.
-        limit: BindParameter[int] = bindparam("limit", type_=BigInteger(), literal_execute=True)
-        by_id = _ordered((self.table.c.id,), reverse=shape.reverse)
-        if shape.ranges == 1:
-            return self._range(shape, 0, self.columns).limit(limit)
-        ids = [
-            select(self._range(shape, n, [self.table.c.id]).limit(limit).subquery().c.id)
-            for n in range(shape.ranges)
-        ]
-        merged = union_all(*ids).subquery()
-        nearest = (
-            select(merged.c.id)
-            .order_by(*_ordered((merged.c.id,), reverse=shape.reverse))
-            .limit(limit)
-            .subquery()
+        order = _ordered((self.table.c.id,), reverse=shape.reverse)
+        if not shape.along:
+            return self._range(shape, {}, self.columns)
+        found = (
+            self._found_at_once(shape)
+            if shape.ranges is None
+            else self._found_one_by_one(shape, shape.ranges)
         )
-        return select(*self.columns).join(nearest, nearest.c.id == self.table.c.id).order_by(*by_id)
+        by_id = _ordered((found.selected_columns.id,), reverse=shape.reverse)
+        nearest = found.order_by(*by_id).limit(_known("limit")).subquery()
+        return select(*self.columns).join(nearest, nearest.c.id == self.table.c.id).order_by(*order)
 
-    def _range(self, shape: Shape, n: int, selected: Sequence[ColumnElement[Any]]) -> Select[Any]:
-        """Return the statement that reads one range of an index.
+    def _found_one_by_one(self, shape: Shape, ranges: int) -> Select[Any]:
+        """Return the statement for the first ids of all ranges, each value a parameter: `status_0`, …"""
+        ids = []
+        for n in range(ranges):
+            value = {name: bindparam(f"{name}_{n}", type_=self._type(name)) for name in shape.along}
+            ids.append(select(self._range(shape, value, [self.table.c.id]).subquery().c.id))
+        return select(union_all(*ids).subquery().c.id)
 
-        The range is given by its two ends and read in the whole order of the index: no database reads it
-        another way, such as along the ids and past all rows that don't match, as that would need sorting.
-        """
-        columns = [*(self.keys[name].column for name in shape.along), self.table.c.id]
-        values = [bindparam(f"{name}_{n}", type_=self.keys[name].column.type) for name in shape.along]
-        ends = tuple_(*columns)
-        conditions = [ends >= tuple_(*values, _id("low")), ends <= tuple_(*values, _id("high"))]
+    def _found_at_once(self, shape: Shape) -> Select[Any]:
+        """Return the same for PostgreSQL, which takes long to plan many ranges: the values are arrays."""
+        arrays = [bindparam(name, type_=ARRAY(self._type(name))) for name in shape.along]
+        columns = [column(name, self._type(name)) for name in shape.along]
+        given = func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
+        each = self._range(shape, dict(given.c), [self.table.c.id]).lateral()
+        return select(each.c.id).select_from(given.join(each, true()))
+
+    def _type(self, name: str) -> TypeEngine[Any]:
+        return self.keys[name].column.type
+
+    def _range(
+        self, shape: Shape, among: Mapping[str, ColumnElement[Any]], selected: Sequence[ColumnElement[Any]]
+    ) -> Select[Any]:
+        """Return the statement that reads a range of an index: one value in each column, ids in order."""
+        columns = [self.keys[name].column for name in shape.along]
+        conditions = [self.table.c.id >= _known("low"), self.table.c.id <= _known("high")]
+        conditions += (
+            [_only(columns[0], among[shape.along[0]], at_once=shape.ranges is None)] if columns else []
+        )
+        conditions += [
+            column == among[name] for name, column in zip(shape.along[1:], columns[1:], strict=True)
+        ]
         conditions += [column.is_not(None) for column in columns if column.nullable]
         for name in shape.filters:
             if name in self.keys:
                 conditions.append(self.keys[name].column.in_(bindparam(name, expanding=True)))
             else:
-                conditions += self.stamped[name].conditions(name)
-        return select(*selected).where(*conditions).order_by(*_ordered(columns, reverse=shape.reverse))
+                conditions += [_unsearched(condition) for condition in self.stamped[name].conditions(name)]
+        order = _ordered((*columns, self.table.c.id), reverse=shape.reverse)
+        return select(*selected).where(*conditions).order_by(*order).limit(_known("limit"))
 
 
-def _id(name: str) -> ColumnElement[int]:
-    return bindparam(name, type_=BigInteger())
+def _only(column: Column[Any], value: ColumnElement[Any], *, at_once: bool) -> ColumnElement[bool]:
+    """Return the condition that a column has a value; PostgreSQL doesn't see that ordering by it is moot.
+
+    Else it may read the rows along their ids, past all that don't match: as good as reading the index where
+    many rows match and lie everywhere, and a scan of the whole table where they are all old.
+    """
+    return column == (any_(array([value])) if at_once else value)
+
+
+def _unsearched(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return a condition that no index is used for: the range of ids holds few rows that it rules out."""
+    return func.coalesce(condition, condition)
+
+
+def _known(name: str) -> BindParameter[int]:
+    """Return a value that stands in the statement itself: a plan for any ids and limit would be a bad one."""
+    return bindparam(name, type_=BigInteger(), literal_execute=True)
 
 
 def _several(value: Any) -> tuple[Any, ...]:

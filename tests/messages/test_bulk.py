@@ -1,262 +1,158 @@
-"""Many messages in one request over HTTP, and the batches that they make."""
+"""Many messages in one request: all or none."""
 
-from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from notifyhub.extensions import db
-from notifyhub.messages.models import Batch, Message, MessageAttachment, Status
+from notifyhub.messages.models import Message
 from tests.conftest import Api, Queries
-from tests.factories import MessageFactory
-from tests.messages.sources import MESSAGES, Sources, store_sources
+from tests.factories import MessageFactory, SMSNotifierFactory, SMSPatternFactory
+from tests.messages.accounts import BATCHES, MESSAGES, Accounts, make_accounts
+from tests.messages.test_views import email, sms, stored
 
 BULK = f"{MESSAGES}/bulk"
-BATCHES = "/api/notifications/batches"
-TO = "09121234567"
-NO_DICTIONARY = "Invalid data. Expected a dictionary, but got {}."
-FORMS = {"non_field_errors": ["Give `messages`, or `common` and `recipients`."]}
-NULL = ["This field may not be null."]
-FEW = ["Ensure this field has at least 1 elements."]
-MANY = ["Ensure this field has no more than 1000 elements."]
-NO_CHOICE = ['"fax" is not a valid choice.']
-REQUIRED = ["This field is required."]
-FILE = {"filename": "a.txt", "content_type": "text/plain", "content": "aGVsbG8="}
 
 
 @pytest.fixture
-def sources(app: Flask) -> Sources:
-    return store_sources(app)
+def accounts(app: Flask) -> Accounts:
+    return make_accounts(app)
 
 
-def sms(to: Any = TO, **fields: Any) -> dict[str, Any]:
-    return {"channel": "sms", "to": to, "text": "Hello"} | fields
+def test_messages_of_all_kinds_become_a_batch(api: Api, accounts: Accounts) -> None:
+    messages = [sms(accounts), email(), sms(accounts, pattern=None, args=None, text="سلام")]
+    answer = api.post(BULK, {"messages": messages})
+    assert (answer.status, answer.json["count"]) == (201, 3)
+    page = api.get(f"{MESSAGES}?batch={answer.json['batch']}").json["results"]
+    assert [message["text"] for message in page] == ["سلام", "World", "Your login code is 12345"]
+    assert {message["batch"] for message in page} == {answer.json["batch"]}
 
 
-def number(n: int) -> str:
-    return f"+98912{n:07}"
-
-
-def stored(app: Flask) -> int:
-    with app.app_context():
-        models = (Message, Batch, MessageAttachment)
-        return sum(db.session.scalar(select(func.count()).select_from(model)) or 0 for model in models)
-
-
-def send(api: Api, body: dict[str, Any]) -> list[dict[str, Any]]:
-    """Send the messages and return them in the order of their ids."""
-    answer = api.post(BULK, body)
-    assert answer.status == 201, answer.json
-    assert list(answer.json) == ["batch", "count"]
-    listed = api.get(f"{MESSAGES}?batch={answer.json['batch']}&limit=1000").json["results"]
-    assert len(listed) == answer.json["count"]
-    assert {message["batch"] for message in listed} == {answer.json["batch"]}
-    return list(reversed(listed))
-
-
-def check_refused(api: Api, app: Flask, body: dict[str, Any], errors: Any) -> None:
-    answer = api.post(BULK, body)
-    assert (answer.status, answer.json) == (400, errors)
-    assert stored(app) == 0
-
-
-def test_messages_of_all_kinds_make_one_batch(api: Api, app: Flask, sources: Sources) -> None:
-    email = {"channel": "email", "to": "ada@example.com", "subject": "s", "html": "x"}
-    messages = [
-        sms(reference="first"),
-        {"channel": "sms", "to": TO, "pattern": sources.named, "args": {"name": "Ada", "code": 7}},
-        {"channel": "sms", "to": TO, "pattern": sources.positional, "args": [7]},
-        email | {"attachments": [FILE, FILE | {"filename": "b.txt"}]},
-        sms(notifier=sources.other_sms),
-        email | {"attachments": [FILE | {"filename": "c.txt"}], "metadata": {"a": "b"}},
+def test_recipients_share_what_is_common(api: Api, accounts: Accounts) -> None:
+    common = {"channel": "sms", "pattern": accounts.pattern, "args": ["0"], "to": "nobody", "reference": "r"}
+    recipients = [{"to": "09121234567", "args": ["1"], "reference": "own"}, {"to": "09121234568"}]
+    answer = api.post(BULK, {"common": common, "recipients": recipients})
+    assert answer.status == 201
+    page = api.get(f"{MESSAGES}?batch={answer.json['batch']}").json["results"]
+    assert [(m["to"], m["args"], m["reference"]) for m in page] == [
+        ("+989121234568", ["0"], "r"),
+        ("+989121234567", ["1"], "r"),
     ]
-    made = send(api, {"messages": messages})
-    assert [(message["channel"], message["text"]) for message in made] == [
-        ("sms", "Hello"),
-        ("sms", "Dear Ada, 7 is yours, Ada"),
-        ("sms", "Your code is 7"),
-        ("email", None),
-        ("sms", "Hello"),
-        ("email", None),
-    ]
-    assert made[0]["reference"] == "first"
-    assert made[4]["notifier_data"]["id"] == sources.other_sms
-    assert made[5]["metadata"] == {"a": "b"}
-    with app.app_context():
-        files = [
-            [file.filename for file in db.session.get_one(Message, message["id"]).attachments]
-            for message in made
-        ]
-    assert files == [[], [], [], ["a.txt", "b.txt"], [], ["c.txt"]]
-
-
-def test_recipients_share_what_is_common(api: Api, sources: Sources) -> None:
-    common = {"channel": "sms", "pattern": sources.positional, "args": ["0"], "reference": "r", "to": "x"}
-    recipients = [
-        {"to": number(1), "args": [1]},
-        {"to": number(2)},
-        {"to": number(3), "args": ["3"], "pattern": 99, "reference": "own"},
-    ]
-    made = send(api, {"common": common, "recipients": recipients})
-    assert [(message["to"], message["args"], message["text"]) for message in made] == [
-        (number(1), ["1"], "Your code is 1"),
-        (number(2), ["0"], "Your code is 0"),
-        (number(3), ["3"], "Your code is 3"),
-    ]
-    assert {message["reference"] for message in made} == {"r"}
 
 
 @pytest.mark.parametrize(
     ("body", "errors"),
     [
-        ({}, FORMS),
-        ({"common": {"channel": "sms", "text": "x"}}, FORMS),
-        ({"messages": [sms()], "recipients": [{"to": TO}]}, FORMS),
-        ({"messages": [sms()], "common": {}}, FORMS),
-        ({"messages": None}, {"messages": NULL}),
-        ({"messages": []}, {"messages": FEW}),
-        ({"messages": [sms()] * 1001}, {"messages": MANY}),
-        ({"messages": {"0": sms()}}, {"messages": ['Expected a list of items but got type "dict".']}),
-        ({"common": {}, "recipients": None}, {"recipients": NULL}),
-        ({"common": {}, "recipients": []}, {"recipients": FEW}),
-        ({"common": {}, "recipients": [{}] * 1001}, {"recipients": MANY}),
-        (
-            {"common": [], "recipients": [{}]},
-            {"common": ['Expected a dictionary of items but got type "list".']},
-        ),
-        (
-            {"messages": [None, sms(), "x", 5, [sms()]]},
-            {
-                "messages": {
-                    index: {"non_field_errors": [NO_DICTIONARY.format(kind)]}
-                    for index, kind in {"0": "NoneType", "2": "str", "3": "int", "4": "list"}.items()
-                }
-            },
-        ),
-        (
-            {"messages": [sms(), sms(channel="fax"), sms(), {}, sms(to="")]},
-            {
-                "messages": {
-                    "1": {"channel": NO_CHOICE},
-                    "3": {"channel": REQUIRED, "to": REQUIRED},
-                    "4": {"to": ["This field may not be blank."]},
-                }
-            },
-        ),
-        (
-            {"common": {"channel": "sms", "text": "x"}, "recipients": [{"to": TO}, {}, 5, {"to": None}]},
-            {
-                "recipients": {
-                    "1": {"to": REQUIRED},
-                    "2": {"non_field_errors": [NO_DICTIONARY.format("int")]},
-                    "3": {"to": NULL},
-                }
-            },
-        ),
-        ({"common": {"channel": "fax"}, "recipients": [{"to": TO}] * 3}, {"common": {"channel": NO_CHOICE}}),
-        ({"recipients": [{"to": TO}]}, {"common": {"channel": REQUIRED}}),
+        ({}, {"non_field_errors"}),
+        ({"common": {}}, {"non_field_errors"}),
+        ({"messages": [], "recipients": []}, {"messages", "recipients"}),
+        ({"messages": []}, {"messages"}),
+        ({"messages": None}, {"messages"}),
+        ({"messages": "x"}, {"messages"}),
+        ({"messages": {"0": {}}}, {"messages"}),
+        ({"messages": [{}] * 1001}, {"messages"}),
+        ({"common": [], "recipients": [{}]}, {"common"}),
+        ({"messages": [{"channel": "sms"}], "common": {}}, {"non_field_errors"}),
+        ({"common": {"channel": "email"}, "recipients": []}, {"recipients"}),
     ],
 )
-def test_what_is_wrong_is_told_by_index_and_nothing_is_stored(
-    api: Api, app: Flask, sources: Sources, body: dict[str, Any], errors: Any
-) -> None:
-    check_refused(api, app, body, errors)
-
-
-def test_errors_of_every_kind_stand_at_their_index(api: Api, app: Flask, sources: Sources) -> None:
-    gone = 2**63 - 1
-    messages = [sms()] * 1000
-    messages[3] = sms(to="x")
-    messages[500] = {"channel": "sms", "to": TO, "pattern": gone}
-    messages[999] = sms(notifier=gone)
-    answer = api.post(BULK, {"messages": messages})
-    no_object = [f'Invalid pk "{gone}" - object does not exist.']
-    assert answer.status == 400
-    assert list(answer.json["messages"]) == ["3", "500", "999"]
-    assert list(answer.json["messages"]["3"]) == ["to"]
-    assert answer.json["messages"]["500"] == {"pattern": no_object}
-    assert answer.json["messages"]["999"] == {"notifier": no_object}
+def test_another_form_is_refused(api: Api, app: Flask, body: dict[str, Any], errors: set[str]) -> None:
+    answer = api.post(BULK, body)
+    assert (answer.status, set(answer.json)) == (400, errors)
     assert stored(app) == 0
 
 
-def test_args_are_wrong_at_the_recipient_that_lacks_them(api: Api, app: Flask, sources: Sources) -> None:
-    common = {"channel": "sms", "pattern": sources.positional}
-    recipients = [
-        {"to": TO, "args": ["1"]},
-        {"to": TO},
-        {"to": TO, "args": ["1", "2"]},
-        {"to": TO, "args": None},
-    ]
-    needed = "Arguments needed: 1 ({0}); given: "
-    errors = {
-        "1": {"args": [f"{needed}0."]},
-        "2": {"args": [f"{needed}2."]},
-        "3": {"args": [f"{needed}0."]},
-    }
-    check_refused(api, app, {"common": common, "recipients": recipients}, {"recipients": errors})
-    shared = {"common": common | {"args": []}, "recipients": recipients[:2]}
-    check_refused(api, app, shared, {"common": {"args": [f"{needed}0."]}})
-
-
-def test_a_thousand_messages_take_as_many_statements_as_few(
-    api: Api, app: Flask, sources: Sources, queries: Queries
+def test_one_wrong_message_refuses_all_with_its_errors_by_index(
+    api: Api, app: Flask, accounts: Accounts
 ) -> None:
-    """The token's, one each for patterns and notifiers, the batch's, and the messages' in a few parts."""
+    messages = [
+        sms(accounts),
+        7,
+        sms(accounts, to="x", args=[]),
+        email(),
+        {"channel": "sms"},
+        email(notifier=99),
+    ]
+    answer = api.post(BULK, {"messages": messages})
+    assert answer.status == 400
+    assert set(answer.json) == {"messages"}
+    errors = answer.json["messages"]
+    assert {index: set(wrong) for index, wrong in errors.items()} == {
+        "1": {"non_field_errors"},
+        "2": {"to", "args"},
+        "4": {"to"},
+        "5": {"notifier"},
+    }
+    assert list(errors) == ["1", "2", "4", "5"]
+    assert stored(app) == 0
 
-    def count(size: int) -> int:
-        messages = [
-            sms(number(n))
-            if n % 2
-            else {"channel": "sms", "to": number(n), "pattern": sources.two, "args": [n, n]}
-            for n in range(size)
-        ]
-        with queries as statements:
-            answer = api.post(BULK, {"messages": messages})
-        assert (answer.status, answer.json["count"]) == (201, size)
-        return len(statements)
 
-    api.get("/api/me")  # the token's use is noted once a minute
-    assert count(2) <= 5
-    assert count(1000) <= 8
-    made = send(api, {"messages": [sms(number(n)) for n in range(1000)]})
-    assert [message["to"] for message in made] == [number(n) for n in range(1000)]
+def test_what_is_wrong_in_common_is_told_once(api: Api, app: Flask, accounts: Accounts) -> None:
+    common = {"channel": "sms", "pattern": accounts.pattern, "html": "x"}
+    recipients = [{"to": "09121234567", "args": ["1"]}, {"to": "x", "args": []}, "x"]
+    answer = api.post(BULK, {"common": common, "recipients": recipients})
+    assert answer.status == 400
+    assert set(answer.json["common"]) == {"html"}
+    assert {index: set(wrong) for index, wrong in answer.json["recipients"].items()} == {
+        "1": {"to", "args"},
+        "2": {"non_field_errors"},
+    }
+    without_args = api.post(BULK, {"common": common, "recipients": [{"to": "09121234567"}]})
+    assert set(without_args.json) == {"common"}
+    assert set(without_args.json["common"]) == {"html", "args"}
+    assert stored(app) == 0
 
 
-def test_a_batch_counts_its_messages_by_status(api: Api, app: Flask, sources: Sources) -> None:
+def test_a_thousand_messages_take_a_handful_of_statements(
+    api: Api, app: Flask, accounts: Accounts, queries: Queries
+) -> None:
     with app.app_context():
-        MessageFactory()  # of no batch
-    made = send(api, {"messages": [sms()] * 6})
-    other = send(api, {"messages": [sms()]})[0]["batch"]
-    batch = made[0]["batch"]
+        patterns = [
+            SMSPatternFactory(notifier_id=SMSNotifierFactory().id, status="approved").id for _ in range(20)
+        ]
+    messages = [
+        sms(accounts, pattern=patterns[n % 20], to=f"0912{n:07}")
+        if n % 3
+        else email(**({"notifier": accounts.email} if n % 2 else {}))
+        for n in range(1000)
+    ]
+    with time_machine.travel(datetime(2025, 3, 1, tzinfo=UTC), tick=False):
+        api.get("/api/me")
+        with queries as sent:
+            answer = api.post(BULK, {"messages": messages})
+    assert (answer.status, answer.json["count"]) == (201, 1000)
+    assert len(sent) <= 8, [statement[:80] for statement in sent]
+
+
+def test_attachments_stay_with_their_messages(api: Api, app: Flask, accounts: Accounts) -> None:
+    def attached(n: int) -> dict[str, Any]:
+        files = [
+            {"filename": f"{n}-{m}", "content_type": "text/plain", "content": "aGk="} for m in range(n % 3)
+        ]
+        return email(subject=str(n), attachments=files)
+
+    assert api.post(BULK, {"messages": [attached(n) for n in range(30)]}).status == 201
+    with app.app_context():
+        for message in db.session.scalars(select(Message)):
+            names = [f"{message.subject}-{m}" for m in range(int(message.subject or 0) % 3)]
+            assert [attachment.filename for attachment in message.attachments] == names
+
+
+def test_a_batch_counts_its_messages_by_status_in_the_order_of_their_life(
+    api: Api, app: Flask, accounts: Accounts
+) -> None:
+    batch = api.post(BULK, {"messages": [sms(accounts)] * 5}).json["batch"]
+    with app.app_context():
+        ids = db.session.scalars(select(Message.id).order_by(Message.id)).all()
+        for id_, status in zip(ids, ("delivered", "delivered", "failed", "sending"), strict=False):
+            db.session.get_one(Message, id_).status = status
+        MessageFactory(status="sent")
+        db.session.commit()
     shown = api.get(f"{BATCHES}/{batch}").json
     assert list(shown) == ["id", "count", "created_at", "statuses"]
-    assert shown == {"id": batch, "count": 6, "created_at": made[0]["created_at"], "statuses": {"queued": 6}}
-    with app.app_context():
-        for message, status in zip(made, (Status.SENT, Status.SENT, Status.FAILED), strict=False):
-            db.session.get_one(Message, message["id"]).status = status
-        db.session.commit()
-    api.post(f"{MESSAGES}/{made[5]['id']}/cancel")
-    expected = {"queued": 2, "sent": 2, "failed": 1, "cancelled": 1}
-    assert api.get(f"{BATCHES}/{batch}").json["statuses"] == expected
-    assert api.get(f"{BATCHES}/{other}").json["statuses"] == {"queued": 1}
-
-
-@pytest.mark.parametrize("id", ["0", "99999", str(2**63), "9" * 50])
-def test_a_batch_that_is_not_there_is_404(api: Api, id: str) -> None:
-    answer = api.get(f"{BATCHES}/{id}")
-    assert (answer.status, answer.json) == (404, {"detail": "Not found."})
-
-
-def test_a_batch_is_read_in_two_statements(api: Api, sources: Sources, queries: Queries) -> None:
-    batch = send(api, {"messages": [sms()] * 20})[0]["batch"]
-    with queries as statements:
-        assert api.get(f"{BATCHES}/{batch}").status == 200
-    assert len(statements) == 3  # with the token's
-
-
-def test_a_test_tokens_messages_are_marked(app: Flask, sources: Sources, token: Callable[..., str]) -> None:
-    tester = Api(app.test_client(), token(test=True))
-    made = send(tester, {"common": {"channel": "sms", "text": "x"}, "recipients": [{"to": TO}] * 2})
-    assert [message["test"] for message in made] == [True, True]
+    assert (shown["id"], shown["count"]) == (batch, 5)
+    assert list(shown["statuses"].items()) == [("queued", 1), ("sending", 1), ("delivered", 2), ("failed", 1)]

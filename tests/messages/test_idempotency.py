@@ -1,266 +1,223 @@
-"""Requests that are repeated with their Idempotency-Key, one after the other and together."""
+"""Requests that are repeated with a key: one effect, the same answer."""
 
 import json
-import threading
-import time
-import urllib.error
-import urllib.request
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
+import urllib3
 from flask import Flask
-from sqlalchemy import func, select, text, update
+from sqlalchemy import Engine, create_engine, func, insert, select, text
 
-from notifyhub.auth.accounts import issue_token
-from notifyhub.auth.models import Role
+from notifyhub.auth.accounts import find_user, issue_token
+from notifyhub.auth.models import User
 from notifyhub.database.base import now
 from notifyhub.extensions import db
-from notifyhub.messages.idempotency import forget_expired
+from notifyhub.messages.idempotency import HEADER, forget_expired
 from notifyhub.messages.models import Batch, IdempotencyKey, Message
-from notifyhub.messages.signals import due
-from tests.conftest import Answer, Api, Server
-from tests.factories import UserFactory
-from tests.messages.sources import MESSAGES, SETTINGS, Sources, store_sources
+from tests.conftest import Api, Server
+from tests.messages.accounts import MESSAGES, Accounts, make_accounts
+from tests.messages.test_views import email, sms
 
-BULK = f"{MESSAGES}/bulk"
-SMS = {"channel": "sms", "to": "09121234567", "text": "Hello", "metadata": {"a": "1", "b": "2"}}
-TOGETHER = 20
-each_form = pytest.mark.parametrize(
-    ("path", "body"), [(MESSAGES, SMS), (BULK, {"messages": [SMS] * 3})], ids=["one", "many"]
-)
+KEY = {HEADER: "a key"}
+BEGUN = datetime(2025, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def sources(app: Flask) -> Sources:
-    return store_sources(app)
+def accounts(app: Flask) -> Accounts:
+    return make_accounts(app)
 
 
-def send(api: Api, path: str = MESSAGES, body: Any = SMS, key: str = "a-key") -> Answer:
-    return api.post(path, body, headers={"Idempotency-Key": key})
-
-
-def replayed(answer: Answer) -> bool:
-    return answer.headers.get("Idempotent-Replayed") == "true"
-
-
-def count(app: Flask, model: type) -> int:
+def counted(app: Flask, model: type = Message) -> int:
     with app.app_context():
-        return db.session.scalar(select(func.count()).select_from(model)) or 0
+        return db.session.scalars(select(func.count()).select_from(model)).one()
 
 
-def age(app: Flask, by: timedelta) -> None:
-    """Have all keys been sent so long ago."""
+def another_token(app: Flask, *, test: bool) -> str:
+    """Return a further token of the only user."""
     with app.app_context():
-        db.session.execute(update(IdempotencyKey).values(created_at=now() - by))
+        user = find_user(db.session(), db.session.scalars(select(User.name)).one())
+        key = issue_token(db.session(), user, None, test=test)
         db.session.commit()
+    return key
 
 
-@each_form
-def test_the_same_request_gets_the_first_answer_again(
-    api: Api, app: Flask, sources: Sources, path: str, body: Any
+def test_a_repeated_request_gives_the_first_answer_again(api: Api, app: Flask, accounts: Accounts) -> None:
+    first = api.post(MESSAGES, sms(accounts), headers=KEY)
+    with app.app_context():
+        db.session.get_one(Message, first.json["id"]).status = "sent"
+        db.session.commit()
+    again = api.post(MESSAGES, sms(accounts), headers=KEY)
+    assert (first.status, again.status) == (201, 201)
+    assert first.response.data == again.response.data
+    assert first.response.mimetype == again.response.mimetype
+    assert "Idempotent-Replayed" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert counted(app) == 1
+
+
+def test_a_repeated_bulk_request_makes_one_batch(api: Api, app: Flask, accounts: Accounts) -> None:
+    body = {"messages": [sms(accounts), email()]}
+    answers = [api.post(f"{MESSAGES}/bulk", body, headers=KEY) for _ in range(3)]
+    assert {(answer.status, answer.json["batch"]) for answer in answers} == {(201, answers[0].json["batch"])}
+    assert (counted(app), counted(app, Batch)) == (2, 1)
+
+
+def test_the_same_json_is_the_same_request_however_it_is_written(
+    api: Api, app: Flask, accounts: Accounts
 ) -> None:
-    heard: list[int] = []
-
-    def hear(_sender: Any, ids: list[int]) -> None:
-        heard.extend(ids)
-
-    with due.connected_to(hear):
-        first, again, later = (send(api, path, body) for _ in range(3))
-    assert [answer.status for answer in (first, again, later)] == [201] * 3
-    assert [replayed(answer) for answer in (first, again, later)] == [False, True, True]
-    assert first.response.data == again.response.data == later.response.data
-    assert again.headers["Content-Type"] == first.headers["Content-Type"]
-    assert count(app, Message) == len(heard) == (1 if path == MESSAGES else 3)
-    assert count(app, Batch) == (0 if path == MESSAGES else 1)
+    body = sms(accounts)
+    written = [json.dumps(body), json.dumps(dict(reversed(body.items())), indent=2)]
+    for data in written:
+        answer = api.call("POST", MESSAGES, data=data, content_type="application/json", headers=KEY)
+        assert answer.status == 201
+    assert counted(app) == 1
 
 
-def test_the_first_answer_is_given_whatever_became_of_the_message(api: Api, sources: Sources) -> None:
-    first = send(api)
-    assert api.post(f"{MESSAGES}/{first.json['id']}/cancel").status == 200
-    assert send(api).json == first.json
-    api.patch(SETTINGS, {"notifications_sms_notifier": None})
-    assert send(api).json == first.json
-
-
-def test_the_same_json_is_the_same_request_however_it_is_written(api: Api, sources: Sources) -> None:
-    first = send(api)
-    data = json.dumps(dict(reversed(SMS.items())), indent=2, ensure_ascii=False)
-    again = api.post(
-        MESSAGES, data=data, content_type="application/json", headers={"Idempotency-Key": "a-key"}
-    )
-    assert (again.json, replayed(again)) == (first.json, True)
-
-
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        (MESSAGES, SMS | {"text": "Hello!"}),
-        (MESSAGES, SMS | {"reference": "r"}),
-        (MESSAGES, SMS | {"to": "x"}),
-        (BULK, SMS),
-        (BULK, {"messages": [SMS]}),
-    ],
-)
-def test_the_key_of_another_request_is_422(
-    api: Api, app: Flask, sources: Sources, path: str, body: dict[str, Any]
-) -> None:
-    first = send(api)
-    answer = send(api, path, body)
+@pytest.mark.parametrize("path", ["", "/bulk"])
+def test_another_request_with_the_key_is_422(api: Api, app: Flask, accounts: Accounts, path: str) -> None:
+    assert api.post(MESSAGES, sms(accounts), headers=KEY).status == 201
+    body = {"messages": [sms(accounts)]} if path else sms(accounts, args=["other"])
+    answer = api.post(MESSAGES + path, body, headers=KEY)
     assert (answer.status, list(answer.json)) == (422, ["detail"])
-    assert count(app, Message) == 1
-    assert send(api).json == first.json
+    assert counted(app) == 1
 
 
-def test_keys_belong_to_the_user_of_the_token(
-    app: Flask, sources: Sources, token: Callable[..., str]
-) -> None:
-    with app.app_context():
-        user = UserFactory(role=Role.ADMIN)
-        keys = [issue_token(db.session(), user, None, test=False) for _ in range(2)]
-        test_key = issue_token(db.session(), user, None, test=True)
-        db.session.commit()
-    first, second = (Api(app.test_client(), key) for key in keys)
-    stranger = Api(app.test_client(), token())
-    made = send(first)
-    assert (send(second).json, replayed(send(second))) == (made.json, True)
-    other = send(stranger)
-    assert (other.status, replayed(other)) == (201, False)
-    assert other.json["id"] != made.json["id"]
-    # A test's answer must not pass for that of a message that really goes out, nor the other way round.
-    assert send(Api(app.test_client(), test_key)).status == 422
-    assert count(app, Message) == 2
+def test_a_repeated_request_is_not_checked_again(api: Api, app: Flask, accounts: Accounts) -> None:
+    """What was right at first may be wrong by now: its time is past, its pattern is gone."""
+    with time_machine.travel(BEGUN):
+        body = sms(accounts, send_at="2025-03-01T13:00:00Z")
+        first = api.post(MESSAGES, body, headers=KEY)
+    api.delete(f"/api/notifications/notifiers/sms/{accounts.sms}/patterns/{accounts.pattern}")
+    with time_machine.travel(BEGUN + timedelta(hours=2)):
+        again = api.post(MESSAGES, body, headers=KEY)
+    assert (first.status, again.status, first.json) == (201, 201, again.json)
 
 
-@each_form
-def test_an_answer_is_kept_for_24_hours(api: Api, app: Flask, sources: Sources, path: str, body: Any) -> None:
-    first = send(api, path, body)
-    age(app, timedelta(hours=23, minutes=59))
-    assert (send(api, path, body).json, replayed(send(api, path, body))) == (first.json, True)
-    age(app, timedelta(hours=24))
-    anew = send(api, path, body)
-    assert (anew.status, replayed(anew)) == (201, False)
-    assert anew.json != first.json
-    assert (send(api, path, body).json, replayed(send(api, path, body))) == (anew.json, True)
-    age(app, timedelta(hours=24))
-    assert send(api, MESSAGES, SMS | {"text": "Another"}).status == 201
+def test_a_refused_request_leaves_its_key_free(api: Api, app: Flask, accounts: Accounts) -> None:
+    for _ in range(2):
+        assert api.post(MESSAGES, sms(accounts, args=[]), headers=KEY).status == 400
+    assert counted(app, IdempotencyKey) == 0
+    assert api.post(MESSAGES, sms(accounts), headers=KEY).status == 201
+    assert counted(app) == 1
 
 
-def test_what_is_not_given_again_is_forgotten(api: Api, app: Flask, sources: Sources) -> None:
-    send(api, key="old")
-    age(app, timedelta(hours=24))
-    send(api, key="new")
-    with app.app_context(), db.engine.begin() as connection:
+def test_a_key_is_forgotten_after_a_day(api: Api, app: Flask, accounts: Accounts) -> None:
+    ids = []
+    for passed in (timedelta(), timedelta(hours=24) - timedelta(seconds=1), timedelta(hours=24)):
+        with time_machine.travel(BEGUN + passed, tick=False):
+            ids.append(api.post(MESSAGES, sms(accounts), headers=KEY).json["id"])
+    assert ids[0] == ids[1] != ids[2]
+    assert counted(app, IdempotencyKey) == 1
+
+
+def test_expired_answers_are_deleted(api: Api, app: Flask, accounts: Accounts) -> None:
+    for passed in (timedelta(), timedelta(seconds=2)):
+        with time_machine.travel(BEGUN + passed, tick=False):
+            api.post(MESSAGES, sms(accounts), headers={HEADER: f"key {passed}"})
+    later = time_machine.travel(BEGUN + timedelta(hours=24), tick=False)
+    with later, app.app_context(), db.engine.begin() as connection:
         assert forget_expired(connection) == 1
-    assert replayed(send(api, key="new"))
-    assert not replayed(send(api, key="old"))
+    assert counted(app, IdempotencyKey) == 1
 
 
-@each_form
-def test_errors_are_not_kept(api: Api, app: Flask, path: str, body: Any) -> None:
-    assert send(api, path, body).status == 400
-    assert send(api, path, {}).status == 400
-    assert count(app, IdempotencyKey) == 0
-    store_sources(app)
-    answer = send(api, path, body)
-    assert (answer.status, replayed(answer)) == (201, False)
+def test_keys_belong_to_a_user(api: Api, app: Flask, token: Callable[..., str], accounts: Accounts) -> None:
+    same = Api(app.test_client(), another_token(app, test=False))
+    tester = Api(app.test_client(), another_token(app, test=True))
+    other = Api(app.test_client(), token())
+    first = api.post(MESSAGES, sms(accounts), headers=KEY).json["id"]
+    assert same.post(MESSAGES, sms(accounts), headers=KEY).json["id"] == first
+    assert other.post(MESSAGES, sms(accounts), headers=KEY).json["id"] != first
+    assert tester.post(MESSAGES, sms(accounts), headers=KEY).status == 422
 
 
-def test_refused_callers_use_no_key(
-    api: Api, app: Flask, anonymous: Api, staff: Callable[..., Api], sources: Sources
-) -> None:
-    first = send(api)
-    assert send(anonymous).status == 401
-    assert send(staff(2842)).status == 403
-    assert send(api).json == first.json
-    assert count(app, IdempotencyKey) == 1
-
-
-@pytest.mark.parametrize("key", ["", "  "])
-def test_a_blank_key_is_none(api: Api, app: Flask, sources: Sources, key: str) -> None:
-    assert send(api, key=key).json["id"] != send(api, key=key).json["id"]
-    assert count(app, IdempotencyKey) == 0
-
-
-@pytest.mark.parametrize("key", ["x" * 255, "0b3f6c1e-7a0e-4f0e-9d6c-1c1d5f5b9a52", '"a key"', "k'; --", "é"])
-def test_a_key_is_any_text_of_255_characters(api: Api, app: Flask, sources: Sources, key: str) -> None:
-    first = send(api, key=key)
-    assert (send(api, key=key).json, count(app, Message)) == (first.json, 1)
-
-
-@pytest.mark.parametrize("path", [MESSAGES, BULK])
-@pytest.mark.parametrize("key", ["x" * 256, "a\x7fb", "a\x01b"])
-def test_a_key_that_cannot_be_kept_is_refused(
-    api: Api, app: Flask, sources: Sources, path: str, key: str
-) -> None:
-    answer = send(api, path, SMS if path == MESSAGES else {"messages": [SMS]}, key)
+@pytest.mark.parametrize("key", ["x" * 256, "a\x01b", "a\x7f"])
+def test_a_key_that_is_none_is_400(api: Api, app: Flask, accounts: Accounts, key: str) -> None:
+    answer = api.post(MESSAGES, sms(accounts), headers={HEADER: key})
     assert (answer.status, list(answer.json)) == (400, ["detail"])
-    assert count(app, Message) == 0
+    assert counted(app) == 0
 
 
-def test_a_repetition_while_the_first_runs_is_409_or_waits_for_its_answer(
-    api: Api, app: Flask, sources: Sources
+@pytest.mark.parametrize("key", ["x" * 255, "é\xa0ü".replace("\xa0", ""), "' OR 1=1 --"])
+def test_any_printable_key_will_do(api: Api, app: Flask, accounts: Accounts, key: str) -> None:
+    for _ in range(2):
+        assert api.post(MESSAGES, sms(accounts), headers={HEADER: key}).status == 201
+    assert counted(app) == 1
+
+
+def test_an_empty_key_is_none(api: Api, app: Flask, accounts: Accounts) -> None:
+    for _ in range(2):
+        assert api.post(MESSAGES, sms(accounts), headers={HEADER: " "}).status == 201
+    assert (counted(app), counted(app, IdempotencyKey)) == (2, 0)
+
+
+@pytest.fixture
+def engine(environment: dict[str, str]) -> Any:
+    """An engine of another process, so to speak."""
+    url = environment["NOTIFYHUB_DATABASE_URL"].replace("postgresql:", "postgresql+psycopg:")
+    engine = create_engine(url)
+    yield engine
+    engine.dispose()
+
+
+def test_while_the_first_request_runs_its_key_is_taken_and_free_if_it_dies(
+    api: Api, app: Flask, accounts: Accounts, engine: Engine
 ) -> None:
-    """What holds the first one up here keeps all messages from being stored.
-
-    PostgreSQL knows that the key is in use; SQLite lets in one writer at a time, so that the second waits.
-    """
-    callers = [Api(app.test_client(), api.token) for _ in range(2)]
     with app.app_context():
-        postgresql = db.engine.dialect.name == "postgresql"
-        engine = db.engine
-    api.get("/api/me")  # the token's use is noted once a minute
-    with ThreadPoolExecutor(2) as pool, engine.connect() as holder, holder.begin() as held:
-        if postgresql:
-            holder.execute(text("LOCK TABLE messages IN EXCLUSIVE MODE"))
-        first = pool.submit(send, callers[0])
-        time.sleep(0.5)
-        second = pool.submit(send, callers[1])
-        if postgresql:
-            answer = second.result(10)
-            assert (answer.status, list(answer.json)) == (409, ["detail"])
-            assert "Idempotent-Replayed" not in answer.headers
-        time.sleep(0.2)
-        assert not first.done()
-        held.rollback()
-        answers = [first.result(30), second.result(30)]
-    made = [answer for answer in answers if answer.status == 201]
-    assert len(made) == (1 if postgresql else 2)
-    assert {answer.json["id"] for answer in made} == {made[0].json["id"]}
-    assert (send(api).json, replayed(send(api))) == (made[0].json, True)
-    assert count(app, Message) == 1
+        user = db.session.scalars(select(User.id)).one()
+    values = {
+        "user_id": user,
+        "key": KEY[HEADER],
+        "digest": "",
+        "status": 201,
+        "answer": "",
+        "created_at": now(),
+    }
+    connection = engine.connect()
+    if engine.name == "postgresql":
+        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+        connection.execute(lock, {"name": f"{HEADER} {user} {KEY[HEADER]}"})
+    connection.execute(insert(IdempotencyKey).values(**values))
+    if engine.name == "postgresql":  # SQLite would wait for its lock
+        answer = api.post(MESSAGES, sms(accounts), headers=KEY)
+        assert (answer.status, list(answer.json)) == (409, ["detail"])
+        assert api.post(MESSAGES, sms(accounts), headers={HEADER: "another"}).status == 201
+    connection.invalidate()
+    connection.close()
+    first = api.post(MESSAGES, sms(accounts), headers=KEY)
+    assert first.status == 201
+    assert api.post(MESSAGES, sms(accounts), headers=KEY).json == first.json
 
 
-@pytest.mark.parametrize("path", [MESSAGES, BULK])
-def test_of_many_equal_requests_at_once_one_is_done(
-    app: Flask, sources: Sources, token: Callable[..., str], gunicorn: Callable[..., Server], path: str
+@pytest.mark.parametrize("kind", ["", "/bulk"])
+def test_of_concurrent_requests_with_a_key_one_is_stored(
+    app: Flask, api: Api, accounts: Accounts, gunicorn: Callable[..., Server], kind: str
 ) -> None:
-    server = gunicorn("--threads=4", workers=4)
-    key = token()
-    body = SMS if path == MESSAGES else {"messages": [SMS]}
+    server = gunicorn("--threads=4", "--worker-class=gthread")
+    pool = urllib3.PoolManager(maxsize=16)
+    body = {"messages": [sms(accounts)] * 50} if kind else sms(accounts)
 
-    def post(number: int, start: threading.Barrier) -> tuple[int, bool, bytes]:
-        headers = {"Content-Type": "application/json", "Authorization": f"Token {key}"}
-        headers["Idempotency-Key"] = f"key-{number}"
-        request = urllib.request.Request(server.url + path, json.dumps(body).encode(), headers)
-        start.wait(30)
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return answer.status, "Idempotent-Replayed" in answer.headers, answer.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, False, error.read()
+    def post(n: int) -> tuple[int, Any]:
+        answer = pool.request(
+            "POST",
+            f"{server.url}{MESSAGES}{kind}",
+            headers={"Authorization": f"Token {api.token}", HEADER: f"key {n // 8}"},
+            json=body,
+            timeout=30,
+            retries=False,
+        )
+        return n // 8, (answer.status, answer.json())
 
-    with ThreadPoolExecutor(TOGETHER) as pool:
-        for number in range(5):
-            start = threading.Barrier(TOGETHER)
-            answers = list(pool.map(lambda _, n=number, s=start: post(n, s), range(TOGETHER)))
-            statuses = Counter((status, again) for status, again, _ in answers)
-            assert statuses[201, False] == 1, statuses
-            assert statuses.keys() <= {(201, False), (201, True), (409, False)}
-            assert len({data for status, _, data in answers if status == 201}) == 1
-            assert count(app, Message) == number + 1
-            assert count(app, IdempotencyKey) == number + 1
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(post, range(5 * 8)))
+    for key in range(5):
+        mine = [answer for n, answer in answers if n == key]
+        assert {status for status, _ in mine} <= {201, 409}
+        taken = [found for status, found in mine if status == 201]
+        assert taken
+        assert all(found == taken[0] for found in taken)
+    assert counted(app) == 5 * (50 if kind else 1)
+    assert counted(app, IdempotencyKey) == 5

@@ -1,192 +1,142 @@
-"""Cancelling and retrying over HTTP, in every status, and against a worker."""
+"""Cancelling and retrying: who may, what becomes of the message, and that of rivals one wins."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from threading import Barrier
 from typing import Any
 
 import pytest
-import time_machine
 from flask import Flask
+from sqlalchemy import update
 
-from notifyhub.api.json import timestamp
-from notifyhub.delivery.claims import claim
+from notifyhub.database.base import now
 from notifyhub.extensions import db
-from notifyhub.messages.models import Message, Outcome, Status
+from notifyhub.messages.models import Message, Status
 from notifyhub.messages.signals import due
-from tests.conftest import Api, Queries
-from tests.factories import AttemptFactory, MessageFactory, SMSNotifierFactory
-from tests.messages.sources import DELIVERY, MESSAGES
+from notifyhub.messages.transitions import CANCELLABLE, RETRIABLE
+from tests.conftest import Api
+from tests.factories import MessageFactory
+from tests.messages.accounts import MESSAGES
 
-CANCELLABLE = (Status.SCHEDULED, Status.QUEUED)
-RETRIABLE = (Status.FAILED, Status.UNDELIVERED, Status.EXPIRED)
-NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
-ROUNDS = 20
+ROUNDS = 25
 
 
-@pytest.fixture
-def message(app: Flask) -> Callable[..., int]:
-    """Give a function that stores a message and returns its id."""
-
-    def make(**values: Any) -> int:
-        with app.app_context():
-            return int(MessageFactory(**values).id)
-
-    return make
+def make(app: Flask, **values: Any) -> int:
+    with app.app_context():
+        message: Message = MessageFactory(**values)
+        return message.id
 
 
-@pytest.fixture
-def announced() -> Iterator[list[int]]:
+def read(app: Flask, message_id: int) -> Message:
+    with app.app_context():
+        return db.session.get_one(Message, message_id)
+
+
+@pytest.mark.parametrize("status", list(Status))
+@pytest.mark.parametrize(("action", "from_"), [("cancel", CANCELLABLE), ("retry", RETRIABLE)])
+def test_only_some_states_can_be_left(
+    api: Api, app: Flask, status: Status, action: str, from_: tuple[Status, ...]
+) -> None:
+    message_id = make(app, status=status)
+    before = read(app, message_id).updated_at
+    answer = api.post(f"{MESSAGES}/{message_id}/{action}")
+    after = read(app, message_id)
+    if status in from_:
+        assert (answer.status, answer.json["id"]) == (200, message_id)
+        assert answer.json["status"] == after.status == ("cancelled" if action == "cancel" else "queued")
+        assert after.updated_at > before
+        assert "attempts" in answer.json
+    else:
+        assert (answer.status, list(answer.json)) == (409, ["detail"])
+        assert status in answer.json["detail"]
+        assert (after.status, after.updated_at) == (status, before)
+
+
+@pytest.mark.parametrize("action", ["cancel", "retry"])
+def test_an_unknown_message_is_404(api: Api, action: str) -> None:
+    assert api.post(f"{MESSAGES}/1/{action}").status == 404
+
+
+def test_a_cancelled_message_is_never_due(api: Api, app: Flask) -> None:
+    message_id = make(app, status=Status.SCHEDULED, next_attempt_at=now() + timedelta(days=1))
+    api.post(f"{MESSAGES}/{message_id}/cancel")
+    assert read(app, message_id).next_attempt_at is None
+
+
+def test_a_retried_message_begins_anew(api: Api, app: Flask) -> None:
     heard: list[int] = []
+    message_id = make(
+        app,
+        status=Status.UNDELIVERED,
+        rounds=5,
+        next_attempt_at=None,
+        sent_at=now(),
+        provider_message_id="1",
+        error_code="undelivered",
+        error_detail="2",
+        report_due_at=now(),
+        reports_asked=3,
+    )
+    expires_at = read(app, message_id).expires_at
 
     def hear(_sender: Any, ids: list[int]) -> None:
         heard.extend(ids)
 
     with due.connected_to(hear):
-        yield heard
+        answer = api.post(f"{MESSAGES}/{message_id}/retry").json
+    assert heard == [message_id]
+    assert [answer[name] for name in ("sent_at", "delivered_at", "provider_message_id", "error")] == [
+        None
+    ] * 4
+    after = read(app, message_id)
+    assert (after.rounds, after.reports_asked, after.report_due_at) == (0, 0, None)
+    assert after.next_attempt_at is not None
+    assert after.next_attempt_at <= now()
+    assert after.expires_at == expires_at
 
 
-def columns(app: Flask, id: int) -> dict[str, Any]:
-    with app.app_context():
-        row = db.session.get_one(Message, id)
-        names = [column.key for column in Message.__mapper__.column_attrs]
-        return {name: getattr(row, name) for name in names}
+def test_a_message_whose_time_was_over_gets_a_new_life(api: Api, app: Flask) -> None:
+    message_id = make(app, status=Status.EXPIRED, expires_at=now() - timedelta(seconds=1))
+    begun = now()
+    api.post(f"{MESSAGES}/{message_id}/retry")
+    life = read(app, message_id).expires_at - begun
+    assert timedelta(days=1) <= life < timedelta(days=1, minutes=1)
 
 
-@pytest.mark.parametrize("act", ["cancel", "retry"])
-@pytest.mark.parametrize("status", Status)
-def test_each_change_is_for_its_statuses(
-    api: Api, app: Flask, message: Callable[..., int], announced: list[int], status: Status, act: str
-) -> None:
-    made = message(status=status)
-    before, url = columns(app, made), f"{MESSAGES}/{made}"
-    answer = api.post(f"{url}/{act}")
-    if status in (CANCELLABLE if act == "cancel" else RETRIABLE):
-        assert answer.status == 200
-        assert answer.json == api.get(url).json
-        assert answer.json["status"] == {"cancel": "cancelled", "retry": "queued"}[act]
-        assert answer.json["updated_at"] > timestamp(before["updated_at"])
-        assert announced == ([made] if act == "retry" else [])
-    else:
-        assert (answer.status, list(answer.json)) == (409, ["detail"])
-        assert f"This message is {status}" in answer.json["detail"]
-        assert columns(app, made) == before
-        assert announced == []
+def race(*rivals: Callable[[], Any]) -> list[Any]:
+    """Return what the rivals give, begun at the same time."""
+    barrier = Barrier(len(rivals))
+
+    def run(rival: Callable[[], Any]) -> Any:
+        barrier.wait(10)
+        return rival()
+
+    with ThreadPoolExecutor(len(rivals)) as threads:
+        return list(threads.map(run, rivals))
 
 
-@pytest.mark.parametrize("act", ["cancel", "retry"])
-@pytest.mark.parametrize("id", ["0", "99999", str(2**63), "9" * 50])
-def test_a_message_that_is_not_there_is_404(api: Api, act: str, id: str) -> None:
-    answer = api.post(f"{MESSAGES}/{id}/{act}")
-    assert (answer.status, answer.json) == (404, {"detail": "Not found."})
+def claim(app: Flask, message_id: int) -> bool:
+    """Claim a message as a worker does, and return whether it was got."""
+    with app.app_context(), db.engine.begin() as connection:
+        free = (Status.SCHEDULED, Status.QUEUED)
+        mine = update(Message).where(Message.id == message_id, Message.status.in_(free))
+        return connection.execute(mine.values(status=Status.SENDING)).rowcount == 1
 
 
-def test_a_cancelled_message_is_claimed_by_nobody(api: Api, app: Flask, message: Callable[..., int]) -> None:
-    made = message()
-    assert api.post(f"{MESSAGES}/{made}/cancel").status == 200
-    assert columns(app, made)["next_attempt_at"] is None
-    assert api.post(f"{MESSAGES}/{made}/cancel").status == 409
-    assert api.post(f"{MESSAGES}/{made}/retry").status == 409
-    with app.app_context():
-        assert claim(made) is None
-
-
-@pytest.mark.parametrize("status", RETRIABLE)
-def test_a_retry_is_a_new_life_of_the_same_message(
-    api: Api, app: Flask, message: Callable[..., int], status: Status
-) -> None:
-    past = NOW - timedelta(hours=2)
-    spent = {"sent_at": past, "delivered_at": past, "provider_message_id": "7", "error_code": "x"}
-    spent |= {"error_detail": "y", "rounds": 5, "reports_asked": 3, "report_due_at": past}
-    made = message(status=status, next_attempt_at=None, expires_at=NOW + timedelta(hours=1), **spent)
-    with app.app_context():
-        AttemptFactory(message_id=made, outcome=Outcome.PERMANENT, error_code="x", error_detail="y")
-    before = api.get(f"{MESSAGES}/{made}").json
-    with time_machine.travel(NOW, tick=False):
-        answer = api.post(f"{MESSAGES}/{made}/retry").json
-    renewed = dict.fromkeys(("sent_at", "delivered_at", "provider_message_id", "error"))
-    assert answer == before | renewed | {"status": "queued", "updated_at": timestamp(NOW)}
-    assert len(answer["attempts"]) == 1
-    after = columns(app, made)
-    assert (after["rounds"], after["next_attempt_at"]) == (0, NOW)
-    assert (after["reports_asked"], after["report_due_at"]) == (0, None)
-
-
-@pytest.mark.parametrize("left", [timedelta(), -timedelta(days=40)])
-def test_the_retry_of_a_message_whose_time_is_over_gives_it_a_new_one(
-    api: Api, message: Callable[..., int], left: timedelta
-) -> None:
-    api.patch(DELIVERY, {"message_ttl": 600})
-    made = message(status=Status.EXPIRED, expires_at=NOW + left)
-    with time_machine.travel(NOW, tick=False):
-        answer = api.post(f"{MESSAGES}/{made}/retry").json
-    assert answer["expires_at"] == timestamp(NOW + timedelta(seconds=600))
-
-
-def test_a_retried_message_can_be_claimed(api: Api, app: Flask, message: Callable[..., int]) -> None:
-    with app.app_context():
-        notifier = SMSNotifierFactory().id
-    made = message(status=Status.FAILED, notifier_id=notifier, next_attempt_at=None)
-    assert api.post(f"{MESSAGES}/{made}/retry").status == 200
-    with app.app_context():
-        assert claim(made) is not None
-    assert api.get(f"{MESSAGES}/{made}").json["status"] == "sending"
-
-
-def together(*works: Callable[[], Any]) -> list[Any]:
-    """Do works in the same moment, and return what they return."""
-    start = Barrier(len(works))
-
-    def do(work: Callable[[], Any]) -> Any:
-        start.wait(30)
-        return work()
-
-    with ThreadPoolExecutor(len(works)) as pool:
-        return list(pool.map(do, works))
-
-
-def test_of_a_cancellation_and_a_claim_exactly_one_wins(
-    api: Api, app: Flask, message: Callable[..., int]
-) -> None:
-    with app.app_context():
-        notifier = SMSNotifierFactory().id
-
-    def take(made: int) -> bool:
-        with app.app_context():
-            return claim(made) is not None
-
+def test_a_message_is_either_cancelled_or_claimed(api: Api, app: Flask) -> None:
     for _ in range(ROUNDS):
-        made = message(notifier_id=notifier)
-        caller = Api(app.test_client(), api.token)
-        answer, taken = together(
-            lambda caller=caller, made=made: caller.post(f"{MESSAGES}/{made}/cancel"),
-            lambda made=made: take(made),
+        message_id = make(app)
+        answer, claimed = race(
+            lambda id_=message_id: api.post(f"{MESSAGES}/{id_}/cancel").status,
+            lambda id_=message_id: claim(app, id_),
         )
-        assert (answer.status, taken) in {(200, False), (409, True)}
-        shown = api.get(f"{MESSAGES}/{made}").json
-        assert (shown["status"], len(shown["attempts"])) == (("sending", 1) if taken else ("cancelled", 0))
+        assert (answer, claimed) in {(200, False), (409, True)}
+        assert read(app, message_id).status == ("sending" if claimed else "cancelled")
 
 
-@pytest.mark.parametrize(("act", "status"), [("cancel", Status.QUEUED), ("retry", Status.FAILED)])
-def test_of_many_equal_changes_one_wins(
-    api: Api, app: Flask, message: Callable[..., int], announced: list[int], act: str, status: Status
-) -> None:
-    made = message(status=status)
-    callers = [Api(app.test_client(), api.token) for _ in range(8)]
-    answers = together(*(lambda caller=caller: caller.post(f"{MESSAGES}/{made}/{act}") for caller in callers))
-    assert sorted(answer.status for answer in answers) == [200, *[409] * 7]
-    assert announced == ([made] if act == "retry" else [])
-
-
-@pytest.mark.parametrize(
-    ("act", "status", "most"), [("cancel", Status.QUEUED, 3), ("retry", Status.FAILED, 4)]
-)
-def test_a_change_takes_few_statements(
-    api: Api, message: Callable[..., int], queries: Queries, act: str, status: Status, most: int
-) -> None:
-    made = message(status=status)
-    api.get("/api/me")  # the token's use is noted once a minute
-    with queries as statements:
-        assert api.post(f"{MESSAGES}/{made}/{act}").status == 200
-    assert len(statements) <= most, statements
+def test_of_concurrent_retries_one_wins(api: Api, app: Flask) -> None:
+    for _ in range(ROUNDS):
+        message_id = make(app, status=Status.FAILED)
+        again = [lambda id_=message_id: api.post(f"{MESSAGES}/{id_}/retry").status] * 2
+        assert sorted(race(*again)) == [200, 409]

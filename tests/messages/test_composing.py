@@ -1,0 +1,304 @@
+"""Composing, without a database: what is right becomes a draft, what is wrong is told field by field."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from marshmallow import ValidationError
+
+from notifyhub.messages.composing import Draft, compose
+from notifyhub.messages.models import Channel
+from notifyhub.messages.schemas import MessageRequestSchema
+from notifyhub.messages.sources import Notifier, Pattern, Sources
+from notifyhub.text.placeholders import Template
+
+NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
+SMS = Notifier(1, "ippanel")
+PATTERNS_ONLY = Notifier(2, "melipayamak", sends_texts=False)
+MAIL = Notifier(1, "mail")
+
+
+def pattern(id: int, body: str, status: str = "approved", notifier: Notifier = PATTERNS_ONLY) -> Pattern:
+    return Pattern(id, f"pattern-{id}", status, Template.parse(body), notifier)
+
+
+SOURCES = Sources(
+    patterns={
+        found.id: found
+        for found in (
+            pattern(1, "Your code is {0}"),
+            pattern(2, "{1} to {0}"),
+            pattern(3, "%name%, your code is %code%"),
+            pattern(4, "Happy new year"),
+            pattern(5, "Not yet {0}", "pending"),
+            pattern(6, "{0}" * 50),
+        )
+    },
+    notifiers={Channel.SMS: {1: SMS, 2: PATTERNS_ONLY}, Channel.EMAIL: {1: MAIL}},
+    defaults={Channel.SMS: SMS, Channel.EMAIL: MAIL},
+    message_ttl=timedelta(hours=1),
+)
+BY_PATTERN = {"channel": "sms", "to": "09121234567", "pattern": 1, "args": ["12345"]}
+TEXT = {"channel": "sms", "to": "09121234567", "text": "Hello"}
+EMAIL = {"channel": "email", "to": "a@example.com", "subject": "Hello", "text": "World"}
+
+
+def composed(message: dict[str, Any], sources: Sources = SOURCES) -> Draft:
+    return compose(MessageRequestSchema().load(message), sources, NOW)
+
+
+def refused(message: dict[str, Any], sources: Sources = SOURCES) -> dict[str, Any]:
+    with pytest.raises(ValidationError) as error:
+        composed(message, sources)
+    return error.value.messages_dict
+
+
+def test_a_pattern_is_sent_through_its_own_notifier_with_its_text_as_rendered() -> None:
+    draft = composed(BY_PATTERN)
+    assert (draft.recipient, draft.text, draft.args) == ("+989121234567", "Your code is 12345", ["12345"])
+    assert (draft.notifier, draft.encoding, draft.segments) == (PATTERNS_ONLY, "gsm7", 1)
+    assert draft.expires_at == NOW + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("id", "args", "text", "kept"),
+    [
+        (1, [12345], "Your code is 12345", ["12345"]),
+        (1, [" 1 "], "Your code is  1 ", [" 1 "]),
+        (1, [""], "Your code is ", [""]),
+        (2, ["a", "b"], "b to a", ["a", "b"]),
+        (3, {"code": 7, "name": "Ali"}, "Ali, your code is 7", {"code": "7", "name": "Ali"}),
+        (3, ["Ali", "7"], "Ali, your code is 7", ["Ali", "7"]),
+        (4, [], "Happy new year", []),
+        (4, {}, "Happy new year", {}),
+        (4, None, "Happy new year", []),
+    ],
+)
+def test_arguments_fill_the_pattern(id: int, args: Any, text: str, kept: Any) -> None:
+    draft = composed({**BY_PATTERN, "pattern": id, "args": args})
+    assert (draft.text, draft.args) == (text, kept)
+
+
+def test_a_pattern_without_placeholders_needs_no_arguments() -> None:
+    assert composed({"channel": "sms", "to": "09121234567", "pattern": 4}).args == []
+
+
+@pytest.mark.parametrize(
+    ("change", "fields"),
+    [
+        ({"args": []}, {"args"}),
+        ({"args": ["1", "2"]}, {"args"}),
+        ({"args": {"0": "1"}}, {"args"}),
+        ({"pattern": 3, "args": {"name": "Ali"}}, {"args"}),
+        ({"pattern": 3, "args": {"name": "Ali", "code": "1", "more": "2"}}, {"args"}),
+        ({"pattern": 5}, {"pattern"}),
+        ({"pattern": 99}, {"pattern"}),
+        ({"notifier": 1}, {"notifier"}),
+        ({"notifier": 99}, {"notifier"}),
+        ({"text": "Hello"}, {"text"}),
+        ({"to": "12345"}, {"to"}),
+        ({"to": "02188776655"}, {"to"}),
+        ({"to": "a@example.com"}, {"to"}),
+        ({"subject": "Hello"}, {"subject"}),
+        ({"html": "<p>"}, {"html"}),
+        ({"reply_to": "a@example.com"}, {"reply_to"}),
+        ({"attachments": []}, {"attachments"}),
+        (
+            {"to": "1", "args": [], "html": "x", "pattern": 5, "notifier": 1},
+            {"to", "args", "html", "pattern", "notifier"},
+        ),
+    ],
+)
+def test_a_pattern_is_refused_with_all_that_is_wrong(change: dict[str, Any], fields: set[str]) -> None:
+    assert set(refused({**BY_PATTERN, **change})) == fields
+
+
+def test_what_arguments_make_has_a_greatest_length() -> None:
+    assert composed({**BY_PATTERN, "pattern": 6, "args": ["x" * 200]}).text == "x" * 10_000
+    assert set(refused({**BY_PATTERN, "pattern": 6, "args": ["x" * 201]})) == {"args"}
+
+
+def test_a_pattern_takes_its_own_notifier_named_beside_it() -> None:
+    assert composed({**BY_PATTERN, "notifier": 2}).notifier == PATTERNS_ONLY
+
+
+def test_a_text_goes_through_the_named_notifier_or_the_default_one() -> None:
+    assert composed(TEXT).notifier == composed({**TEXT, "notifier": 1}).notifier == SMS
+
+
+@pytest.mark.parametrize(
+    ("change", "fields"),
+    [
+        ({"text": None}, {"text"}),
+        ({"args": []}, {"args"}),
+        ({"notifier": 2}, {"notifier"}),
+        ({"notifier": 99}, {"notifier"}),
+        ({"text": "x" * 10_001}, {"text"}),
+    ],
+)
+def test_a_text_is_refused(change: dict[str, Any], fields: set[str]) -> None:
+    assert set(refused({**TEXT, **change})) == fields
+
+
+@pytest.mark.parametrize("message", [TEXT, EMAIL])
+def test_without_a_notifier_anywhere_nothing_is_sent(message: dict[str, Any]) -> None:
+    assert set(refused(message, Sources())) == {"notifier"}
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "segments"),
+    [
+        ("x" * 160, "gsm7", 1),
+        ("x" * 161, "gsm7", 2),
+        ("€" * 80, "gsm7", 1),
+        ("س" * 70, "ucs2", 1),
+        ("س" * 71, "ucs2", 2),
+    ],
+)
+def test_an_sms_is_measured(text: str, encoding: str, segments: int) -> None:
+    draft = composed({**TEXT, "text": text})
+    assert (draft.encoding, draft.segments) == (encoding, segments)
+
+
+def test_an_email_keeps_all_its_parts() -> None:
+    file = {"filename": "صورتحساب.pdf", "content_type": "application/pdf", "content": "aGVsbG8="}
+    draft = composed({**EMAIL, "html": "<p>", "reply_to": "Shop <s@example.com>", "attachments": [file]})
+    assert (draft.subject, draft.text, draft.html) == ("Hello", "World", "<p>")
+    assert (draft.reply_to, draft.encoding, draft.segments) == ("Shop <s@example.com>", None, None)
+    assert [(a.filename, a.content_type, a.content) for a in draft.attachments] == [
+        ("صورتحساب.pdf", "application/pdf", b"hello")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "fields"),
+    [
+        ({"subject": None}, {"subject"}),
+        ({"text": None}, {"text"}),
+        ({"pattern": 1}, {"pattern"}),
+        ({"args": []}, {"args"}),
+        ({"notifier": 2}, {"notifier"}),
+        ({"to": "09121234567"}, {"to"}),
+        ({"to": "Ali <a@example.com>"}, {"to"}),
+        ({"to": "a@example"}, {"to"}),
+    ],
+)
+def test_an_email_is_refused(change: dict[str, Any], fields: set[str]) -> None:
+    assert set(refused({**EMAIL, **change})) == fields
+
+
+BREAKS = ["\n", "\r", "\r\n", "\x0b", "\x85", "\u2028", "\u2029", "\x1b"]
+
+
+@pytest.mark.parametrize("break_", BREAKS)
+@pytest.mark.parametrize("name", ["to", "subject", "reply_to"])
+@pytest.mark.parametrize("place", ["{}x@example.com", "x{}Bcc: b@example.com", "x@example.com{}"])
+def test_line_ends_in_headers_are_refused(name: str, place: str, break_: str) -> None:
+    assert set(refused({**EMAIL, name: place.format(break_)})) == {name}
+
+
+@pytest.mark.parametrize("break_", BREAKS)
+@pytest.mark.parametrize("name", ["filename", "content_type"])
+def test_line_ends_in_names_and_types_of_files_are_refused(name: str, break_: str) -> None:
+    file = {
+        "filename": "a.txt",
+        "content_type": "text/plain",
+        "content": "aGVsbG8=",
+        name: f"text/x;{break_}y",
+    }
+    assert refused({**EMAIL, "attachments": [file]})["attachments"][0].keys() == {name}
+
+
+@pytest.mark.parametrize(
+    "content", ["aGVsbG8", "aGVs bG8=", "aGVs\nbG8=", "aGVsbG8_", "a", "=", "سلام", 1, True, None, ""]
+)
+def test_base64_is_strict(content: Any) -> None:
+    file = {"filename": "a.txt", "content_type": "text/plain", "content": content}
+    assert refused({**EMAIL, "attachments": [file]})["attachments"][0].keys() == {"content"}
+
+
+@pytest.mark.parametrize(
+    "address", ["a@example.com, b@example.com", "a b@example.com", "Doe, John <a@example.com>", "<>", "Ali"]
+)
+def test_an_address_to_reply_to_is_one_address(address: str) -> None:
+    assert set(refused({**EMAIL, "reply_to": address})) == {"reply_to"}
+
+
+@pytest.mark.parametrize(
+    ("times", "fields"),
+    [
+        ({"send_at": "2025-03-01T12:00:00Z"}, {"send_at"}),
+        ({"send_at": "2025-03-31T12:00:00.000001Z"}, {"send_at"}),
+        ({"expires_at": "2025-03-01T12:00:00Z"}, {"expires_at"}),
+        ({"send_at": "2025-03-02T12:00:00Z", "expires_at": "2025-03-02T12:00:00Z"}, {"expires_at"}),
+        ({"send_at": "2025-03-02"}, {"send_at"}),
+        ({"send_at": "2025-02-30T12:00:00Z"}, {"send_at"}),
+        ({"send_at": "tomorrow", "expires_at": 1740916800}, {"send_at", "expires_at"}),
+        ({"send_at": "0001-01-01T00:00:00+14:00"}, {"send_at"}),
+        ({"expires_at": "9999-12-31T23:59:59-14:00"}, {"expires_at"}),
+    ],
+)
+def test_moments_out_of_their_range_are_refused(times: dict[str, Any], fields: set[str]) -> None:
+    assert set(refused({**TEXT, **times})) == fields
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("2025-03-01T12:00:00.000001Z", NOW + timedelta(microseconds=1)),
+        ("2025-03-31T12:00:00Z", NOW + timedelta(days=30)),
+        ("2025-03-02T15:30:00+03:30", NOW + timedelta(days=1)),
+        ("2025-03-02T12:00", NOW + timedelta(days=1)),
+        ("2025-03-02 12:00:00", NOW + timedelta(days=1)),
+    ],
+)
+def test_a_moment_has_a_zone_or_is_in_utc(written: str, moment: datetime) -> None:
+    draft = composed({**TEXT, "send_at": written})
+    assert (draft.send_at, draft.expires_at) == (moment, moment + timedelta(hours=1))
+
+
+def test_a_message_may_expire_when_the_client_says() -> None:
+    assert composed({**TEXT, "expires_at": "2025-03-01T12:00:01Z"}).expires_at == NOW + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"a": True}, {"a": ["Not a valid string."]}),
+        ({"a": None}, {"a": ["This field may not be null."]}),
+        ({"a": {}}, {"a": ["Not a valid string."]}),
+        ({"a": " "}, {"a": ["This field may not be blank."]}),
+        ({"": "a"}, {"": ["This field may not be blank."]}),
+        ({"a": "x" * 256}, {"a": ["Ensure this field has no more than 255 characters."]}),
+        ({str(n): "x" for n in range(51)}, ["Ensure this field has no more than 50 elements."]),
+        ([], ['Expected a dictionary of items but got type "list".']),
+        (None, ["This field may not be null."]),
+    ],
+)
+def test_metadata_is_an_object_of_short_texts(metadata: Any, words: Any) -> None:
+    assert refused({**TEXT, "metadata": metadata}) == {"metadata": words}
+    assert composed({**TEXT, "metadata": {"a": 1, "b": " c "}}).metadata == {"a": "1", "b": "c"}
+
+
+@pytest.mark.parametrize("args", ["x", 1, True, [None], [True], [["x"]], [{}], {"name": None}, ["x" * 256]])
+def test_arguments_are_texts_or_numbers(args: Any) -> None:
+    assert set(refused({**BY_PATTERN, "args": args})) == {"args"}
+
+
+SECRET = "53c237"
+
+
+def test_a_draft_shows_no_content() -> None:
+    draft = composed({**BY_PATTERN, "args": [SECRET], "metadata": {"a": SECRET}})
+    file = {"filename": "a", "content_type": "text/plain", "content": "NTNjMjM3"}
+    email = composed({**EMAIL, "subject": SECRET, "text": SECRET, "html": SECRET, "attachments": [file]})
+    assert SECRET not in repr((draft, email))
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=50))
+def test_any_argument_goes_out_as_it_is(value: str) -> None:
+    draft = composed({**BY_PATTERN, "args": [value]})
+    assert draft.text == f"Your code is {value}"
+    assert draft.args == [value]
