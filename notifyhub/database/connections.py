@@ -37,7 +37,12 @@ def init_app(app: Flask) -> None:
     }
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {**options, "pool_pre_ping": True}
     app.config["SQLALCHEMY_BINDS"] = {
-        AUTOCOMMIT: {**options, "isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+        AUTOCOMMIT: {
+            **options,
+            "isolation_level": "AUTOCOMMIT",
+            # Where nothing is open there is nothing to undo; but SQLite's half-read results keep a snapshot.
+            "pool_reset_on_return": None if postgresql else "rollback",
+        }
     }
     db.init_app(app)
     if not postgresql:
