@@ -4,6 +4,7 @@ They stand in the database, so that all workers know of them.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask import current_app
 from sqlalchemy import Connection, and_, bindparam, case, or_, select, update
@@ -30,7 +31,7 @@ _probe = (
     .returning(_b.c.notifier_id)
 )
 _rest = select(_b.c.rests_until).where(_one)
-_insert = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+_insert: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
 def wake(channel: str, id: int) -> datetime | None:

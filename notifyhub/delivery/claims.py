@@ -5,6 +5,7 @@ notifier. If that rests or is gone no attempt is started yet.
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -173,6 +174,7 @@ _renew = (
 def claim(message_id: int) -> Claim | None:
     """Claim a message; None if it is not due, somebody has it, or its time is over."""
     at = now()
+    row: Mapping[Any, Any] | None
     values = {"of_message": message_id, "by": secrets.token_hex(16), "at": at, "until": _until(at)}
     if is_postgresql():
         with statements() as connection:
@@ -182,11 +184,11 @@ def claim(message_id: int) -> Claim | None:
             row = _step_by_step(connection, values)
     if row is None:
         return None
-    facts = {name: value for name, value in row.items() if name != "rests"}
-    return Claim(**facts, lease=values["by"])
+    facts: dict[str, Any] = {name: value for name, value in row.items() if name != "rests"}
+    return Claim(**facts, lease=str(values["by"]))
 
 
-def _step_by_step(connection: Connection, values: dict[str, Any]) -> dict[str, Any] | None:
+def _step_by_step(connection: Connection, values: dict[str, Any]) -> Mapping[Any, Any] | None:
     if connection.execute(_take, values).first() is None:
         return None
     row = dict(connection.execute(_load, values).mappings().one())

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from flask import current_app
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from notifyhub.database.connections import AUTOCOMMIT
@@ -15,6 +15,8 @@ from notifyhub.extensions import db
 T = TypeVar("T")
 
 LONGEST_PAUSE = 1.0
+KEPT = 32
+"""Connections that stay open: opening one takes longer than the statements that it is for."""
 
 
 def is_postgresql() -> bool:
@@ -22,11 +24,26 @@ def is_postgresql() -> bool:
     return db.engine.dialect.name == "postgresql"
 
 
-@contextmanager
-def statements() -> Iterator[Connection]:
-    """Give a connection on which every statement stands for itself."""
-    with db.engines[AUTOCOMMIT].connect() as connection:
-        yield connection
+def statements() -> Connection:
+    """Return a connection on which every statement stands for itself, to be used as a context manager."""
+    return _engine().connect()
+
+
+def _engine() -> Engine:
+    """Return the engine for single statements.
+
+    On PostgreSQL it does not ask each connection first whether it lives, which would take as long as the
+    statement: `persist` comes back with another one.
+    """
+    if not is_postgresql():
+        return db.engines[AUTOCOMMIT]
+    if "delivery_engine" not in current_app.extensions:
+        options = current_app.config["SQLALCHEMY_BINDS"][AUTOCOMMIT]
+        current_app.extensions["delivery_engine"] = create_engine(
+            **{**options, "pool_pre_ping": False, "pool_size": KEPT}
+        )
+    engine: Engine = current_app.extensions["delivery_engine"]
+    return engine
 
 
 @contextmanager

@@ -65,7 +65,7 @@ def _routes(claim: Claim) -> Iterator[Route]:
     home = _persist(lambda: routes.home_route(claim))
     if home:
         yield home
-    yield from _persist(lambda: routes.backup_routes(claim, home and home.carrier))
+    yield from _persist(lambda: routes.backup_routes(claim, home.carrier if home else None))
 
 
 def _wake(claim: Claim, carrier: Carrier) -> datetime | None:
@@ -87,8 +87,8 @@ def _try(claim: Claim, attempt: int, route: Route) -> Try:
 
 
 def _hand_over(route: Route, number: int, *, is_test: bool) -> Result:
-    if route.content is None:
-        return route.refusal
+    if isinstance(route.content, Failure):
+        return route.content
     try:
         accepted: Accepted = backend_for(route.carrier, is_test=is_test).send(
             replace(route.content, attempt=number)

@@ -119,7 +119,7 @@ def _apply(whole: Any, steps: tuple[Any, ...], values: dict[str, Any]) -> bool:
 
 def _judge(connection: Connection, claim: Claim, attempt: Try) -> None:
     """Count a notifier's failure, or forget its failures; messages of test tokens say nothing about it."""
-    if claim.is_test or attempt.route.refusal:
+    if claim.is_test or isinstance(attempt.route.content, Failure):
         return
     carrier = attempt.route.carrier
     if isinstance(attempt.result, NotifierTrouble):

@@ -1,6 +1,7 @@
 """The delivery settings as the delivery reads them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from flask import current_app
 from sqlalchemy import select
@@ -42,6 +43,6 @@ def in_force() -> Delivery:
     )
 
 
-def _default(name: str) -> object:
-    default = _settings.c[name].default
+def _default(name: str) -> Any:
+    default: Any = _settings.c[name].default
     return default.arg(None) if default.is_callable else default.arg

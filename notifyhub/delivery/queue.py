@@ -8,10 +8,10 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask, current_app
 from kombu import Connection, Exchange, Producer, Queue
@@ -19,6 +19,8 @@ from kombu.exceptions import KombuError
 
 from notifyhub.extensions import celery
 from notifyhub.messages.signals import due
+
+T = TypeVar("T")
 
 MESSAGES = "messages"
 UPKEEP = "upkeep"
@@ -74,7 +76,8 @@ class Publisher:
         if not self._lock.acquire(timeout=TIMEOUT):
             return None
         try:
-            return self._attempt(lambda producer: _depth(producer, named_queue(self._prefix, queue)))
+            named = named_queue(self._prefix, queue)
+            return self._attempt(lambda producer: _depth(producer, named))
         finally:
             self._lock.release()
 
@@ -89,7 +92,7 @@ class Publisher:
 
         return self._attempt(publish) or False
 
-    def _attempt(self, work: Any) -> Any:
+    def _attempt(self, work: Callable[[Producer], T]) -> T | None:
         """Return what `work` does with a producer; None if the broker does not take part.
 
         An idle connection may have died: only a fresh one that fails tells that the broker is away.
@@ -102,7 +105,7 @@ class Publisher:
                 if self._producer is None:
                     self._producer = self._connect()
                 return work(self._producer)
-            except (OSError, KombuError, *self._errors()) as error:
+            except self._errors() as error:
                 self._drop()
                 if fresh:
                     self._resumes = time.monotonic() + PAUSE
@@ -116,7 +119,7 @@ class Publisher:
 
     def _errors(self) -> tuple[type[Exception], ...]:
         transport = Connection(self._url).transport
-        return (*transport.connection_errors, *transport.channel_errors)
+        return (OSError, KombuError, *transport.connection_errors, *transport.channel_errors)
 
     def _drop(self) -> None:
         connection, self._connection, self._producer = self._connection, None, None

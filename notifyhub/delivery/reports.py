@@ -11,8 +11,7 @@ from sqlalchemy import bindparam, select, update
 from notifyhub.database.base import now, table_of
 from notifyhub.delivery.backends.failures import Failure
 from notifyhub.delivery.backends.interface import Backend, Report
-from notifyhub.delivery.backends.test import Sandbox
-from notifyhub.delivery.carriers import carriers
+from notifyhub.delivery.carriers import backend_for, carriers
 from notifyhub.delivery.connections import statements, transaction
 from notifyhub.messages.models import Message, Status
 
@@ -88,10 +87,10 @@ def fetch(ids: Sequence[int]) -> None:
     for (channel, notifier_id, is_test), group in groupby(rows, _notifier):
         with statements() as connection:
             carrier = carriers(connection, channel, [notifier_id]).get(notifier_id)
-        if carrier is None and not is_test:
+        if carrier is None:
             continue  # nobody is left to ask
         try:
-            _ask(Sandbox() if is_test else carrier.backend, list(group))
+            _ask(backend_for(carrier, is_test=is_test), list(group))
         except Failure as failure:
             current_app.logger.warning("No delivery reports from %s: %s", carrier, failure)
 
@@ -125,7 +124,8 @@ def _telling(row: Any, report: Report) -> dict[str, Any]:
 
 def _next(row: Any, at: datetime) -> datetime | None:
     """Return when to ask again; None if the report that is asked for now is the last."""
-    end: datetime = row.sent_at + GIVEN_UP
+    sent_at: datetime = row.sent_at
+    end = sent_at + GIVEN_UP
     if at >= end:
         return None
     first = timedelta(seconds=current_app.config["REPORT_DELAY"])

@@ -1,6 +1,7 @@
 """Retention: what messages say and to whom is erased some days after they were made; that they were stays."""
 
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import delete, select, text, update
 
@@ -16,7 +17,7 @@ _files, _keys = table_of(MessageAttachment), table_of(IdempotencyKey)
 BATCH = 500
 KEYS_KEPT = timedelta(hours=24)
 
-ERASED = {
+ERASED: dict[str, Any] = {
     "recipient": "",  # by which an erased message is known
     "args": None,
     "subject": None,

@@ -43,11 +43,10 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Route:
-    """A notifier and what it is given to send; a `refusal` where it can't be given that, though it should."""
+    """A notifier and what it is given to send, or why it can't be given that."""
 
     carrier: Carrier
-    content: SMS | Email | None = None
-    refusal: NotServedHere | None = None
+    content: SMS | Email | NotServedHere
 
 
 def home_route(claim: Claim) -> Route | None:
@@ -62,11 +61,11 @@ def home_route(claim: Claim) -> Route | None:
         return Route(home, _plain(claim))
     pattern = remember("pattern", claim.pattern_id, claim.pattern_version, lambda: _own(claim))
     if pattern is None:
-        return Route(home, refusal=NotServedHere("unknown_pattern", "The pattern was deleted."))
+        return Route(home, NotServedHere("unknown_pattern", "The pattern was deleted."))
     try:
         return Route(home, _from_pattern(claim, pattern.code, _filled(claim, pattern.template)))
     except InvalidArguments as error:
-        return Route(home, refusal=NotServedHere("pattern_mismatch", str(error)))
+        return Route(home, NotServedHere("pattern_mismatch", str(error)))
 
 
 def backup_routes(claim: Claim, home: Carrier | None) -> list[Route]:

@@ -1,13 +1,15 @@
 """The tasks, as Celery runs them, and when the periodic ones are due."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from celery import Task
 from flask import current_app
 
 from notifyhub.delivery import delivering, queue, reports, retention, sweep
 from notifyhub.delivery.queue import Call
 from notifyhub.extensions import celery
+
+F = TypeVar("F", bound=Callable[..., None])
 
 SWEEP = "notifyhub.sweep"
 ASK_REPORTS = "notifyhub.ask_reports"
@@ -18,46 +20,52 @@ PERIODS = {SWEEP: 1.0, ASK_REPORTS: 1.0, ERASE: 600.0}
 """Seconds between two runs of each periodic task."""
 
 
-class InApplication(Task):
-    """A task that runs in the context of the application that the worker was started for."""
+def _task(name: str) -> Callable[[F], F]:
+    """Return the decorator of a task, which runs in the context of the worker's application."""
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        with celery.flask_app.app_context():
-            return self.run(*args, **kwargs)
+    def register(function: F) -> F:
+        def run(*args: Any) -> None:
+            with celery.flask_app.app_context():
+                function(*args)
+
+        celery.task(run, name=name)
+        return function
+
+    return register
 
 
-@celery.task(base=InApplication, name=queue.DELIVER)
+@_task(queue.DELIVER)
 def deliver(message_id: int) -> None:
     """Give one message a round."""
     delivering.deliver(message_id)
 
 
-@celery.task(base=InApplication, name=queue.FAN_OUT)
+@_task(queue.FAN_OUT)
 def fan_out(ids: list[int], name: str) -> None:
     """Wake workers for many messages, one by one, by the named queue."""
     queue.publisher().publish([Call(queue.DELIVER, [one]) for one in ids], name)
 
 
-@celery.task(base=InApplication, name=SWEEP)
+@_task(SWEEP)
 def run_sweep() -> None:
     """Look after what nobody else does."""
     sweep.sweep()
 
 
-@celery.task(base=InApplication, name=ASK_REPORTS)
+@_task(ASK_REPORTS)
 def ask_reports() -> None:
     """Have the delivery reports fetched that are due, each provider's apart."""
     for ids in reports.claim_due():
         queue.publisher().publish([Call(FETCH_REPORTS, [ids])], queue.UPKEEP)
 
 
-@celery.task(base=InApplication, name=FETCH_REPORTS)
+@_task(FETCH_REPORTS)
 def fetch_reports(ids: list[int]) -> None:
     """Ask a provider what became of some messages."""
     reports.fetch(ids)
 
 
-@celery.task(base=InApplication, name=ERASE)
+@_task(ERASE)
 def erase() -> None:
     """Erase what has been kept long enough."""
     erased, purged = retention.erase(), retention.purge_keys()

@@ -5,9 +5,10 @@ import threading
 import time
 from typing import Any
 
-from celery import signals
+from celery import Celery, signals
 from celery.beat import ScheduleEntry, Scheduler, Service
 from flask import Flask
+from kombu import Queue
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -28,46 +29,58 @@ def run(app: Flask, concurrency: int = CONCURRENCY, *, beat: bool = False) -> in
     With `beat` this worker also keeps the time for all: at least one has to. A broker or database that is not
     there yet is waited for.
     """
-    _log(app)
+    _log()
     configure(app)
     wait_for_database(app)
     if beat:
         clock = Service(celery, max_interval=1, scheduler_cls=Clock, remote_control=False)
         threading.Thread(target=clock.start, name="beat", daemon=True).start()
-    worker = celery.Worker(
-        pool="threads",
-        concurrency=concurrency,
-        quiet=True,
-        without_gossip=True,
-        without_mingle=True,
-        without_heartbeat=True,
-    )
+    worker = celery_worker(celery, concurrency)
     worker.start()
     return worker.exitcode or 0
 
 
 def configure(app: Flask) -> None:
     """Make Celery work for the application; its tasks run in the application's context."""
-    url, options = queue.broker(app)
     prefix = app.config["QUEUE_PREFIX"]
+    queues = [queue.named_queue(prefix, name) for name in (queue.MESSAGES, queue.UPKEEP)]
     celery.flask_app = app
-    celery.conf.update(
-        broker_url=url,
-        broker_transport_options=options,
-        broker_connection_timeout=4,
-        broker_connection_retry_on_startup=True,
-        broker_connection_max_retries=None,
-        broker_heartbeat=10,
-        task_queues=[queue.named_queue(prefix, name) for name in (queue.MESSAGES, queue.UPKEEP)],
-        task_default_queue=f"{prefix}.{queue.MESSAGES}",
-        task_ignore_result=True,
-        task_serializer="json",
-        accept_content=["json"],
-        beat_schedule={task: {"task": task, "schedule": seconds} for task, seconds in tasks.PERIODS.items()},
-        worker_prefetch_multiplier=PREFETCHED,
-        worker_disable_rate_limits=True,
-        worker_enable_remote_control=False,
-        worker_detect_quorum_queues=False,
+    celery.conf.update(celery_options(*queue.broker(app), queues))
+    celery.conf.beat_schedule = {
+        task: {"task": task, "schedule": seconds} for task, seconds in tasks.PERIODS.items()
+    }
+
+
+def celery_options(url: str, transport: dict[str, Any], queues: list[Queue]) -> dict[str, Any]:
+    """Return the configuration of a Celery worker for a broker and some queues."""
+    return {
+        "broker_url": url,
+        "broker_transport_options": transport,
+        "broker_connection_timeout": 4,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_heartbeat": 10,
+        "task_queues": queues,
+        "task_default_queue": queues[0].name,
+        "task_ignore_result": True,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "worker_prefetch_multiplier": PREFETCHED,
+        "worker_disable_rate_limits": True,
+        "worker_enable_remote_control": False,
+        "worker_detect_quorum_queues": False,
+    }
+
+
+def celery_worker(app: Celery, concurrency: int) -> Any:
+    """Return a Celery worker of one process with so many threads, which talks to no other worker."""
+    return app.Worker(
+        pool="threads",
+        concurrency=concurrency,
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
     )
 
 
@@ -86,7 +99,7 @@ def wait_for_database(app: Flask) -> None:
             return
 
 
-class Clock(Scheduler):
+class Clock(Scheduler):  # type: ignore[misc]
     """Celery's scheduler, whose calls go out as all others do: a broker that is down stops nothing.
 
     Nothing is written to files. Two clocks do no harm, as periodic tasks take turns at the rows.
@@ -94,14 +107,14 @@ class Clock(Scheduler):
 
     producer = None
 
-    def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
+    def apply_entry(self, entry: ScheduleEntry, **_: Any) -> None:
         """Have a task run; a call that waits until the next one is due is dropped."""
         with celery.flask_app.app_context():
             call = Call(entry.task, expires=tasks.PERIODS[entry.task])
             queue.publisher().publish([call], queue.UPKEEP)
 
 
-def _log(app: Flask) -> None:
+def _log() -> None:
     """Send Celery's log where the application's goes, without a line for every task."""
 
     def configured(**_: Any) -> None:

@@ -1,0 +1,179 @@
+"""How fast one worker delivers: `python -m tests.bench.delivery`.
+
+Beside it, in the same run, a bare Celery task posts to the same simulated provider with urllib3 and touches
+no database: same pool, same concurrency, same broker. Each is measured by the provider: from the first
+message that it accepts to the last. The two take turns, and their medians are compared.
+"""
+# ruff: noqa: T201 - it is a command
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import psycopg
+import urllib3
+from flask import Flask
+from flask_migrate import upgrade
+from kombu import Connection
+from sqlalchemy import insert
+
+from notifyhub.app import create_app
+from notifyhub.database.base import now
+from notifyhub.delivery import queue
+from notifyhub.delivery.queue import Call
+from notifyhub.extensions import db
+from notifyhub.messages.models import Channel, Message, Status
+from tests.conftest import POSTGRESQL, ROOT
+from tests.factories import SMSNotifierFactory
+from tests.simulators import melipayamak
+
+BOUND = 0.7
+DATABASE = "notifyhub_bench_delivery"
+PREFIX = "notifyhub-bench"
+RECIPIENT = "+989121234567"
+
+
+def main() -> None:
+    """Measure, print, and exit with 1 if the bound is not met."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.delivery", description=main.__doc__)
+    parser.add_argument("--messages", type=int, default=5000, metavar="N")
+    parser.add_argument("--concurrency", type=int, default=32, metavar="N")
+    parser.add_argument("--latency", type=float, default=0.05, metavar="SECONDS")
+    parser.add_argument("--turns", type=int, default=3, metavar="N")
+    parser.add_argument("--broker", default="amqp://guest:guest@127.0.0.1:5672//", metavar="URL")
+    parser.add_argument("--beat", action="store_true", help="let our worker keep the time, too")
+    given = parser.parse_args()
+    rates: dict[str, list[float]] = {"bare": [], "ours": []}
+    with tempfile.TemporaryDirectory() as folder, simulator(given.latency) as provider, database() as url:
+        environment = {
+            "NOTIFYHUB_DATABASE_URL": url,
+            "NOTIFYHUB_INSTANCE": folder,
+            "NOTIFYHUB_BROKER_URL": given.broker,
+            "NOTIFYHUB_QUEUE_PREFIX": PREFIX,
+            "NOTIFYHUB_MELIPAYAMAK_URL": provider,
+        }
+        app = create_app(environment)
+        options = [f"--concurrency={given.concurrency}"]
+        flask = ["-m", "flask", "--app", "wsgi", "worker", *options, *["--beat"] * given.beat]
+        bare = ["-m", "tests.bench.bare", provider, *options]
+        with app.app_context():
+            upgrade()
+            for _ in range(given.turns):
+                for name, publish, command in (("bare", publish_bare, bare), ("ours", publish_ours, flask)):
+                    publish(given.messages)
+                    rate, cpu = measure(command, environment, provider, given.messages)
+                    rates[name].append(rate)
+                    print(f"{name}: {rate:.1f} messages/s, {cpu:.2f} ms CPU each", flush=True)
+        delete_queues(app)
+    medians = {name: statistics.median(values) for name, values in rates.items()}
+    ratio = medians["ours"] / medians["bare"]
+    print(
+        f"medians: bare {medians['bare']:.1f}/s, ours {medians['ours']:.1f}/s; ratio {ratio:.2f} (≥ {BOUND})"
+    )
+    sys.exit(ratio < BOUND)
+
+
+@contextmanager
+def simulator(latency: float) -> Iterator[str]:
+    """Run a simulated MeliPayamak in a process of its own; give its URL."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.provider", str(latency)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert process.stdout
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """Make an empty database; give its URL."""
+    with psycopg.connect(f"{POSTGRESQL}/postgres", autocommit=True) as server:
+        server.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+        server.execute(f"CREATE DATABASE {DATABASE}")
+        yield f"{POSTGRESQL}/{DATABASE}"
+        server.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+
+
+def publish_ours(count: int) -> None:
+    """Store messages and wake workers for each."""
+    settings = {"token": melipayamak.TOKEN, "number": melipayamak.NUMBER}
+    notifier = SMSNotifierFactory(settings=settings)
+    moment = now()
+    row = {
+        "channel": Channel.SMS,
+        "status": Status.QUEUED,
+        "recipient": RECIPIENT,
+        "notifier_id": notifier.id,
+        "notifier_name": notifier.name,
+        "home_notifier_id": notifier.id,
+        "text": "Your login code is 12345",
+        "next_attempt_at": moment,
+        "expires_at": moment + timedelta(days=1),
+    }
+    with db.engine.begin() as connection:
+        ids = connection.scalars(insert(Message).returning(Message.id), [row] * count).all()
+    assert queue.publisher().publish([Call(queue.DELIVER, [one]) for one in ids], queue.MESSAGES)
+
+
+def publish_bare(count: int) -> None:
+    """Publish as many calls of the bare task."""
+    call = Call("bare.send", [RECIPIENT, "Your login code is 12345"])
+    assert queue.publisher().publish([call] * count, "bare")
+
+
+def measure(
+    command: list[str], environment: dict[str, str], provider: str, count: int
+) -> tuple[float, float]:
+    """Run a worker until the provider has accepted `count` messages.
+
+    Return how many it took a second, and how many milliseconds of the CPU each cost the worker, its start
+    included.
+    """
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    control = provider.removesuffix("/api") + "/_control"
+    http = urllib3.PoolManager()
+    http.request("DELETE", f"{control}/messages")
+    process = subprocess.Popen(
+        [sys.executable, *command], env={**os.environ, **environment}, cwd=ROOT, stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 300
+        accepted = 0
+        while accepted < count:
+            time.sleep(1)
+            accepted = sum(http.request("GET", f"{control}/counts").json().values())
+            if time.monotonic() > deadline or process.poll() is not None:
+                sys.exit(f"{accepted} of {count} messages; the worker: {process.poll()}")
+        moments = [message["at"] for message in http.request("GET", f"{control}/messages").json()]
+    finally:
+        process.terminate()
+        process.wait()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return (len(moments) - 1) / (max(moments) - min(moments)), cpu / count * 1000
+
+
+def delete_queues(app: Flask) -> None:
+    """Leave nothing at the broker."""
+    with Connection(app.config["BROKER_URL"]) as connection:
+        for name in (queue.MESSAGES, queue.UPKEEP, "bare"):
+            queue.named_queue(PREFIX, name)(connection.default_channel).delete()
+
+
+if __name__ == "__main__":
+    main()
