@@ -1,12 +1,16 @@
 """Objects for tests, with sensible defaults, stored and committed."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import factory
 from factory.alchemy import SQLAlchemyModelFactory
 
 from notifyhub.auth.models import Role, User, UserPermission
+from notifyhub.database.base import now
 from notifyhub.extensions import db
+from notifyhub.messages.models import Channel, Message
+from notifyhub.messages.models import Status as MessageStatus
 from notifyhub.notifiers.models import Backend, EmailNotifier, SMSNotifier
 from notifyhub.notifiers.plugins import GROUP
 from notifyhub.patterns.models import SMSPattern
@@ -64,6 +68,28 @@ class SMSPatternFactory(Stored):
     code = factory.Sequence(lambda n: str(100_000 + n))
     description = None
     body = "Your login code is {0}"
+
+
+class MessageFactory(Stored):
+    """A message that is due, of a `notifier`, which also stands for its names and numbers in the row."""
+
+    class Meta:
+        model = Message
+        exclude = ("notifier", "pattern")
+
+    notifier = factory.LazyFunction(lambda: SMSNotifierFactory())
+    pattern = None
+    channel = Channel.SMS
+    status = MessageStatus.QUEUED
+    recipient = "+989121234567"
+    notifier_id = factory.LazyAttribute(lambda message: message.notifier.id)
+    notifier_name = factory.LazyAttribute(lambda message: message.notifier.name)
+    home_notifier_id = factory.LazyAttribute(lambda message: message.notifier.id)
+    pattern_id = factory.LazyAttribute(lambda message: message.pattern and message.pattern.id)
+    pattern_name = factory.LazyAttribute(lambda message: message.pattern and message.pattern.name)
+    text = "Your order is on its way."
+    next_attempt_at = factory.LazyFunction(now)
+    expires_at = factory.LazyFunction(lambda: now() + timedelta(days=1))
 
 
 def install_backends(folder: Path, **backends: str) -> None:

@@ -1,0 +1,78 @@
+"""A provider that does what it is told: a further backend, as any package could add one."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import ClassVar
+
+from notifyhub.delivery.backends.failures import (
+    Failure,
+    NotifierTrouble,
+    NotServedHere,
+    Refused,
+    Temporary,
+    Uncertain,
+)
+from notifyhub.delivery.backends.interface import SMS, Accepted, Credit, ProviderPattern, Report
+
+NAME = "scripted"
+
+FAILURES: dict[str, Callable[[], Failure]] = {
+    "temporary": lambda: Temporary("deferred", "Not now."),
+    "trouble": lambda: NotifierTrouble("unavailable", "Out of order."),
+    "not_here": lambda: NotServedHere("unknown_pattern", "Never heard of it."),
+    "refused": lambda: Refused("blacklisted", "Not to this one."),
+    "uncertain": lambda: Uncertain("timeout", "No answer."),
+}
+"""The failures by the word that a script has for them; any other word is an acceptance."""
+
+
+class Scripted:
+    """Takes its outcomes from `scripts`, by the notifier's token; when they have run out it accepts.
+
+    `sent` holds what each was given, `during` is called while it sends, `told` are its delivery reports.
+    """
+
+    offers_patterns: ClassVar[bool] = False
+    report_batch: ClassVar[int] = 2
+
+    scripts: ClassVar[defaultdict[str, list[str]]] = defaultdict(list)
+    sent: ClassVar[defaultdict[str, list[SMS]]] = defaultdict(list)
+    asked: ClassVar[list[list[str]]] = []
+    told: ClassVar[dict[str, Report | Failure]] = {}
+    during: ClassVar[Callable[[], None]] = lambda: None
+
+    def __init__(self, settings: Mapping[str, object], url: str | None = None) -> None:
+        self.token = str(settings["token"])
+
+    @classmethod
+    def reset(cls) -> None:
+        for kept in (cls.scripts, cls.sent, cls.asked, cls.told):
+            kept.clear()
+        cls.during = lambda: None
+
+    @classmethod
+    def script(cls, token: str, outcomes: Iterable[str]) -> None:
+        cls.scripts[token] = list(outcomes)
+
+    def send(self, sms: SMS) -> Accepted:
+        type(self).during()
+        script = self.scripts[self.token]
+        outcome = script.pop(0) if script else "accepted"
+        self.sent[self.token].append(sms)
+        if outcome in FAILURES:
+            raise FAILURES[outcome]()
+        return Accepted(f"{self.token}-{len(self.sent[self.token])}")
+
+    def reports(self, ids: Sequence[str]) -> dict[str, Report]:
+        self.asked.append(list(ids))
+        told = {sent: self.told[sent] for sent in ids if sent in self.told}
+        for report in told.values():
+            if isinstance(report, Failure):
+                raise report
+        return {sent: report for sent, report in told.items() if isinstance(report, Report)}
+
+    def patterns(self) -> Iterator[ProviderPattern]:
+        return iter(())
+
+    def check(self) -> Credit | None:
+        return None
