@@ -48,7 +48,7 @@ def batch(connection: Connection, id: int) -> dict[str, Any] | None:
     if found is None:
         return None
     rows = connection.execute(_STATUSES.where(_messages.c.batch_id == id))
-    counts: dict[str, int] = {status: count for status, count in rows}
+    counts: dict[str, int] = dict(rows.all())  # type: ignore[arg-type]
     return {**found, "statuses": {status.value: counts[status] for status in Status if status in counts}}
 
 
