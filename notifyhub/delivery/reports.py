@@ -130,7 +130,7 @@ def _next(row: Any, at: datetime) -> datetime | None:
     if at >= end:
         return None
     first = timedelta(seconds=current_app.config["REPORT_DELAY"])
-    doublings = min(row.reports_asked + 1, 32)
+    doublings: int = min(row.reports_asked + 1, 32)
     return min(at + min(first * (1 << doublings), LONGEST), end)
 
 

@@ -48,7 +48,7 @@ def check_email_notifier(id: int) -> dict[str, Any]:
     """Log in at the mail server with the stored password; the database is not held meanwhile."""
     notifier = found(autocommit().execute(_EMAIL, {"id": id}).mappings().first())
     release()
-    return asdict(check(partial(smtp_of, notifier), test=g.caller.test))
+    return asdict(check(partial(smtp_of, dict(notifier)), test=g.caller.test))
 
 
 @blueprint.post("/sms/<id:notifier_id>/patterns/sync")

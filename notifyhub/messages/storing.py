@@ -48,7 +48,7 @@ def batch(connection: Connection, id: int) -> dict[str, Any] | None:
     if found is None:
         return None
     rows = connection.execute(_STATUSES.where(_messages.c.batch_id == id))
-    counts: dict[str, int] = dict(rows.all())  # type: ignore[arg-type]
+    counts: dict[str, int] = dict(rows.all())
     return {**found, "statuses": {status.value: counts[status] for status in Status if status in counts}}
 
 

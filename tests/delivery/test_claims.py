@@ -318,7 +318,9 @@ def _act(action: str, id: int, clock: Any) -> None:
         min_size=5,
         max_size=25,
     ),
-    script=st.lists(st.sampled_from(["temporary", "uncertain", "trouble", "refused", "not_here"]), max_size=4),
+    script=st.lists(
+        st.sampled_from(["temporary", "uncertain", "trouble", "refused", "not_here"]), max_size=4
+    ),
     state=st.sampled_from(["pending", "delivered", "undelivered"]),
     scheduled=st.booleans(),
 )
