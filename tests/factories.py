@@ -77,7 +77,7 @@ class MessageFactory(Stored):
         model = Message
         exclude = ("notifier", "pattern")
 
-    notifier = factory.LazyFunction(lambda: SMSNotifierFactory())
+    notifier = factory.SubFactory(SMSNotifierFactory)
     pattern = None
     channel = Channel.SMS
     status = MessageStatus.QUEUED

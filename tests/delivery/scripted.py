@@ -41,7 +41,7 @@ class Scripted:
     told: ClassVar[dict[str, Report | Failure]] = {}
     during: ClassVar[Callable[[], None]] = lambda: None
 
-    def __init__(self, settings: Mapping[str, object], url: str | None = None) -> None:
+    def __init__(self, settings: Mapping[str, object], _url: str | None = None) -> None:
         self.token = str(settings["token"])
 
     @classmethod
@@ -60,7 +60,8 @@ class Scripted:
         outcome = script.pop(0) if script else "accepted"
         self.sent[self.token].append(sms)
         if outcome in FAILURES:
-            raise FAILURES[outcome]()
+            failure = FAILURES[outcome]()
+            raise failure
         return Accepted(f"{self.token}-{len(self.sent[self.token])}")
 
     def reports(self, ids: Sequence[str]) -> dict[str, Report]:

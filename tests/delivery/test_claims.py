@@ -69,8 +69,8 @@ def store_many(app: Flask, count: int, **values: Any) -> list[int]:
         return [row.id for row in rows]
 
 
-def facts(id: int) -> dict[str, Any]:
-    row = message(id)
+def facts(message_id: int) -> dict[str, Any]:
+    row = message(message_id)
     return {column.name: getattr(row, column.key) for column in Message.__mapper__.columns}
 
 
@@ -164,12 +164,12 @@ def test_of_workers_in_many_processes_one_sends_each_message(
 def test_what_is_not_due_is_not_claimed(scripted: type[Scripted], values: dict[str, Any]) -> None:
     with time_machine.travel(START, tick=False):
         stored = MessageFactory(notifier=scripted_notifier("n"), **values)
-        id = stored.id
-        before = facts(id)
-        assert claims.claim(id) is None
-        deliver(id)
-        assert facts(id) == before
-        assert (attempts(id), scripted.sent["n"]) == ([], [])
+        message_id = stored.id
+        before = facts(message_id)
+        assert claims.claim(message_id) is None
+        deliver(message_id)
+        assert facts(message_id) == before
+        assert (attempts(message_id), scripted.sent["n"]) == ([], [])
 
 
 @pytest.mark.usefixtures("_context")
@@ -178,11 +178,11 @@ def test_what_is_due_is_claimed_once_with_the_start_of_its_attempt(
     scripted: type[Scripted], status: Status
 ) -> None:
     with time_machine.travel(START, tick=False):
-        id = MessageFactory(notifier=scripted_notifier("n"), status=status, next_attempt_at=START).id
-        claim = claims.claim(id)
+        message_id = MessageFactory(notifier=scripted_notifier("n"), status=status, next_attempt_at=START).id
+        claim = claims.claim(message_id)
         assert claim
-        assert claims.claim(id) is None
-        row = message(id)
+        assert claims.claim(message_id) is None
+        row = message(message_id)
         assert (row.status, row.lease, row.lease_until) == (Status.SENDING, claim.lease, START + LEASE)
         assert [(each.id, each.outcome, each.started_at) for each in row.attempts] == [
             (claim.attempt, None, START)
@@ -200,26 +200,26 @@ def test_what_a_worker_learns_after_its_lease_is_not_written(
     scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with time_machine.travel(START, tick=False) as clock:
-        id = MessageFactory(notifier=scripted_notifier("n"), next_attempt_at=START).id
+        message_id = MessageFactory(notifier=scripted_notifier("n"), next_attempt_at=START).id
 
         def lose() -> None:
             clock.shift(LEASE)
             assert sweep.sweep().recovered == 1
 
         monkeypatch.setattr(scripted, "during", staticmethod(lose))
-        deliver(id)
-        row = message(id)
+        deliver(message_id)
+        row = message(message_id)
         assert (row.status, row.sent_at, row.provider_message_id) == (Status.SENDING, None, None)
         assert (row.rounds, row.lease) == (1, None)
         assert (row.error_code, row.attempts[0].error_code) == ("worker_lost", "worker_lost")
-        assert attempts(id) == [(1, "n", "uncertain")]
+        assert attempts(message_id) == [(1, "n", "uncertain")]
 
         monkeypatch.setattr(scripted, "during", staticmethod(lambda: None))
         assert row.next_attempt_at
         clock.move_to(row.next_attempt_at)
-        deliver(id)
-        assert attempts(id) == [(1, "n", "uncertain"), (2, "n", "accepted")]
-        assert (message(id).status, message(id).error_code) == (Status.SENT, None)
+        deliver(message_id)
+        assert attempts(message_id) == [(1, "n", "uncertain"), (2, "n", "accepted")]
+        assert (message(message_id).status, message(message_id).error_code) == (Status.SENT, None)
 
 
 @pytest.mark.usefixtures("_context")
@@ -229,15 +229,15 @@ def test_who_has_lost_the_lease_does_not_go_on_to_the_backup(
     with time_machine.travel(START, tick=False) as clock:
         first, backup = scripted_notifier("first", "temporary"), scripted_notifier("backup")
         change_settings(sms_backup_notifiers=[backup.id])
-        id = MessageFactory(notifier=first, next_attempt_at=START).id
+        message_id = MessageFactory(notifier=first, next_attempt_at=START).id
 
         def lose() -> None:
             clock.shift(LEASE)
             sweep.sweep()
 
         monkeypatch.setattr(scripted, "during", staticmethod(lose))
-        deliver(id)
-        assert attempts(id) == [(1, "first", "uncertain")]
+        deliver(message_id)
+        assert attempts(message_id) == [(1, "first", "uncertain")]
         assert scripted.sent["backup"] == []
 
 
@@ -248,16 +248,16 @@ def test_each_attempt_of_a_round_renews_the_lease(
     with time_machine.travel(START, tick=False) as clock:
         first, backup = scripted_notifier("first", "temporary"), scripted_notifier("backup")
         change_settings(sms_backup_notifiers=[backup.id])
-        id = MessageFactory(notifier=first, next_attempt_at=START).id
+        message_id = MessageFactory(notifier=first, next_attempt_at=START).id
 
         def wait() -> None:
             clock.shift(LEASE - timedelta(seconds=1))
             assert sweep.sweep().recovered == 0
 
         monkeypatch.setattr(scripted, "during", staticmethod(wait))
-        deliver(id)
-        assert attempts(id) == [(1, "first", "temporary"), (1, "backup", "accepted")]
-        assert message(id).status == Status.SENT
+        deliver(message_id)
+        assert attempts(message_id) == [(1, "first", "temporary"), (1, "backup", "accepted")]
+        assert message(message_id).status == Status.SENT
 
 
 @pytest.mark.usefixtures("_context")
@@ -267,16 +267,16 @@ def test_a_worker_that_died_without_an_attempt_costs_no_round(scripted: type[Scr
         resting = scripted_notifier("n", *["trouble"] * 5)
         for _ in range(5):
             deliver(MessageFactory(notifier=resting, next_attempt_at=START).id)
-        id = MessageFactory(notifier=resting, next_attempt_at=START).id
-        claim = claims.claim(id)
+        message_id = MessageFactory(notifier=resting, next_attempt_at=START).id
+        claim = claims.claim(message_id)
         assert claim
         assert claim.attempt is None
         clock.shift(LEASE)
         assert sweep.sweep().recovered >= 1
-        row = message(id)
+        row = message(message_id)
         assert (row.status, row.rounds, row.next_attempt_at) == (Status.SENDING, 0, START + LEASE)
-        deliver(id)
-        assert attempts(id) == [(1, "n", "accepted")]
+        deliver(message_id)
+        assert attempts(message_id) == [(1, "n", "accepted")]
 
 
 def test_of_cancelling_and_claiming_one_wins(app: Flask, api: Api, scripted: type[Scripted]) -> None:
@@ -296,12 +296,12 @@ RANK = {Status.SCHEDULED: 0, Status.QUEUED: 1, Status.SENDING: 2, Status.SENT: 3
 """How far a status is; all others are ends."""
 
 
-def _act(action: str, id: int, clock: Any) -> None:
+def _act(action: str, message_id: int, clock: Any) -> None:
     match action:
         case "deliver":
-            deliver(id)
+            deliver(message_id)
         case "die":
-            claims.claim(id)
+            claims.claim(message_id)
         case "sweep":
             sweep.sweep()
         case "report":
@@ -335,12 +335,12 @@ def test_statuses_never_go_back(
             next_attempt_at=START + timedelta(seconds=5 * scheduled),
             expires_at=START + timedelta(hours=1),
         )
-        id, history = stored.id, [Status(stored.status)]
+        message_id, history = stored.id, [Status(stored.status)]
         for name in range(1, 20):
             scripted.told[f"{token}-{name}"] = Report(state)
         for action in actions:
-            _act(action, id, clock)
-            history.append(Status(message(id).status))
+            _act(action, message_id, clock)
+            history.append(Status(message(message_id).status))
         ranks = [RANK.get(status, 4) for status in history]
         assert ranks == sorted(ranks)
         ends = {status for status in history if status not in RANK}

@@ -30,8 +30,8 @@ def account(mail: SMTPSimulator, **values: Any) -> EmailNotifier:
 
 def store(notifier: EmailNotifier, **values: Any) -> int:
     mail = {"channel": Channel.EMAIL, "recipient": "sara@example.com", "subject": "Hello", **values}
-    id: int = MessageFactory(notifier=notifier, **mail).id
-    return id
+    message_id: int = MessageFactory(notifier=notifier, **mail).id
+    return message_id
 
 
 def test_a_message_id_is_the_same_at_every_attempt_also_by_the_backup(mail: SMTPSimulator) -> None:
@@ -39,16 +39,16 @@ def test_a_message_id_is_the_same_at_every_attempt_also_by_the_backup(mail: SMTP
         home = account(mail, from_email="Shop <shop@example.com>")
         backup = account(other, from_email="spare@example.org")
         change_settings(email_backup_notifiers=[backup.id])
-        id = store(home)
+        message_id = store(home)
         mail.troubles.add("reset_after_accepting")
-        deliver(id)
-        assert [outcome for *_, outcome in attempts(id)] == ["uncertain"]
+        deliver(message_id)
+        assert [outcome for *_, outcome in attempts(message_id)] == ["uncertain"]
         mail.troubles.add("greylisted")
-        due = message(id).next_attempt_at
+        due = message(message_id).next_attempt_at
         assert due
         clock.move_to(due)
-        deliver(id)
-        assert [outcome for *_, outcome in attempts(id)] == ["uncertain", "temporary", "accepted"]
+        deliver(message_id)
+        assert [outcome for *_, outcome in attempts(message_id)] == ["uncertain", "temporary", "accepted"]
         ids = {received.id for simulator in (mail, other) for received in simulator.journal.messages()}
         (one,) = ids
         assert one.endswith("@example.com>")
@@ -58,14 +58,18 @@ def test_a_message_id_is_the_same_at_every_attempt_also_by_the_backup(mail: SMTP
 
 
 def test_attachments_arrive_whole_and_in_order(mail: SMTPSimulator) -> None:
-    id = store(account(mail), text="See the files.", html="<p>See the files.</p>", reply_to="ali@example.com")
+    message_id = store(
+        account(mail), text="See the files.", html="<p>See the files.</p>", reply_to="ali@example.com"
+    )
     files = [("رسید.pdf", "application/pdf", bytes(range(256)) * 40), ("b.txt", "text/plain", b"b\r\n")]
     for filename, content_type, content in files:
         db.session.add(
-            MessageAttachment(message_id=id, filename=filename, content_type=content_type, content=content)
+            MessageAttachment(
+                message_id=message_id, filename=filename, content_type=content_type, content=content
+            )
         )
     db.session.commit()
-    deliver(id)
+    deliver(message_id)
     (received,) = mail.journal.messages()
     parsed = email.message_from_bytes(received.content, policy=email.policy.default)
     arrived = [
@@ -77,7 +81,7 @@ def test_attachments_arrive_whole_and_in_order(mail: SMTPSimulator) -> None:
     html = parsed.get_body(("html",))
     assert html
     assert "<p>See the files.</p>" in html.get_content()
-    assert message(id).status == Status.SENT
+    assert message(message_id).status == Status.SENT
 
 
 @pytest.mark.parametrize("trouble", ["unknown_recipient", "content_refused"])
@@ -86,9 +90,9 @@ def test_a_refused_mail_counts_as_sent_where_failures_are_to_be_silent(
     mail: SMTPSimulator, trouble: str, silently: bool
 ) -> None:
     mail.troubles.add(trouble)
-    id = store(account(mail, fail_silently=silently))
-    deliver(id)
-    row = message(id)
+    message_id = store(account(mail, fail_silently=silently))
+    deliver(message_id)
+    row = message(message_id)
     assert row.status == (Status.SENT if silently else Status.FAILED)
     assert [each.outcome for each in row.attempts] == ["permanent"]
     assert bool(row.error_code) != silently
@@ -97,11 +101,11 @@ def test_a_refused_mail_counts_as_sent_where_failures_are_to_be_silent(
 
 def test_a_mail_that_may_yet_go_is_tried_again_though_failures_are_silent(mail: SMTPSimulator) -> None:
     mail.troubles.add("deferred")
-    id = store(account(mail, fail_silently=True))
-    deliver(id)
-    assert (message(id).status, message(id).error_code) == (Status.SENDING, "deferred")
+    message_id = store(account(mail, fail_silently=True))
+    deliver(message_id)
+    assert (message(message_id).status, message(message_id).error_code) == (Status.SENDING, "deferred")
 
 
 def test_mail_has_no_delivery_reports(app: Flask, mail: SMTPSimulator) -> None:
-    deliver(id := store(account(mail)))
-    assert (message(id).status, message(id).report_due_at) == (Status.SENT, None)
+    deliver(message_id := store(account(mail)))
+    assert (message(message_id).status, message(message_id).report_due_at) == (Status.SENT, None)

@@ -43,9 +43,9 @@ def backup(app: Flask) -> SMSNotifier:
 
 
 def send(notifier: SMSNotifier, **values: Any) -> int:
-    id: int = MessageFactory(notifier=notifier, **values).id
-    deliver(id)
-    return id
+    message_id: int = MessageFactory(notifier=notifier, **values).id
+    deliver(message_id)
+    return message_id
 
 
 def test_while_a_provider_is_down_the_backup_carries_the_load_until_one_message_finds_it_back(
@@ -76,15 +76,15 @@ def test_of_many_messages_after_the_rest_one_probes(
         clock.shift(REST)
         ids = [MessageFactory(notifier=first).id for _ in range(8)]
 
-        def work(id: int) -> None:
+        def work(message_id: int) -> None:
             with app.app_context():
-                deliver(id)
+                deliver(message_id)
 
         console.requests = 0
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(work, ids))
         assert console.requests == 1
-        assert sorted(len(attempts(id)) for id in ids) == [1] * 7 + [2]
+        assert sorted(len(attempts(message_id)) for message_id in ids) == [1] * 7 + [2]
 
 
 @pytest.mark.parametrize(
@@ -117,14 +117,14 @@ def test_when_all_rest_the_round_does_not_count(scripted: type[Scripted]) -> Non
         notifier = scripted_notifier("n", *["trouble"] * 5)
         for _ in range(5):
             send(notifier)
-        id = send(notifier)
-        row = message(id)
+        message_id = send(notifier)
+        row = message(message_id)
         assert (row.status, row.rounds, row.error_code, row.attempts) == (Status.SENDING, 0, None, [])
         assert row.next_attempt_at
         assert START + REST <= row.next_attempt_at <= START + REST * 1.5
         clock.move_to(row.next_attempt_at)
-        deliver(id)
-        assert attempts(id) == [(1, "n", "accepted")]
+        deliver(message_id)
+        assert attempts(message_id) == [(1, "n", "accepted")]
 
 
 def test_a_backup_sends_by_its_own_pattern_of_the_same_name(
@@ -144,11 +144,13 @@ def test_a_backup_sends_by_its_own_pattern_of_the_same_name(
         notifier_id=backup.id, name="hello", code="simulatedhello1", body=body, status=PatternStatus.APPROVED
     )
     console.troubles.add("no_credit")
-    id = send(first, pattern=own, args=["Sara", "77"], text="Hello Sara, your order 77 is on its way.")
-    assert attempts(id) == BOTH
+    message_id = send(
+        first, pattern=own, args=["Sara", "77"], text="Hello Sara, your order 77 is on its way."
+    )
+    assert attempts(message_id) == BOTH
     (taken,) = edge.journal.messages()
     assert taken.params == {"name": "Sara", "order": "77"}
-    shown = api.get(f"/api/notifications/messages/{id}").json
+    shown = api.get(f"/api/notifications/messages/{message_id}").json
     assert shown["text"] == taken.text == "Dear Sara, 77 has left."
     assert shown["notifier_data"] == {"id": backup.id, "name": "backup"}
     assert (shown["status"], shown["encoding"], shown["segments"]) == ("sent", "gsm7", 1)
@@ -177,9 +179,9 @@ def test_a_backup_without_a_fitting_pattern_is_passed_over(
     if other is not None:
         values = {"name": "otp", "body": "It is {0}", "status": PatternStatus.APPROVED, **other}
         SMSPatternFactory(notifier_id=spare.id, **values)
-    id = send(home, pattern=own, args=["12345"], text="Code 12345")
-    assert attempts(id) == [(1, "home", "temporary")]
-    assert message(id).status == Status.SENDING
+    message_id = send(home, pattern=own, args=["12345"], text="Code 12345")
+    assert attempts(message_id) == [(1, "home", "temporary")]
+    assert message(message_id).status == Status.SENDING
     assert scripted.sent["spare"] == []
 
 
@@ -192,19 +194,19 @@ def test_what_is_deleted_meanwhile_is_left_to_the_backup(
     own = SMSPatternFactory(notifier_id=home.id, name="otp", body="Code {0}")
     SMSPatternFactory(notifier_id=spare.id, name="otp", body="It is {0}", status=PatternStatus.APPROVED)
     change_settings(sms_backup_notifiers=[spare.id] if backed else [])
-    id = MessageFactory(notifier=home, pattern=own, args=["12345"], text="Code 12345").id
+    message_id = MessageFactory(notifier=home, pattern=own, args=["12345"], text="Code 12345").id
     db.session.delete(home if gone == "notifier" else own)
     if gone == "notifier":
         db.session.query(SMSPattern).filter_by(notifier_id=home.id).delete()
     db.session.commit()
-    deliver(id)
-    row = message(id)
+    deliver(message_id)
+    row = message(message_id)
     own_try = [] if gone == "notifier" else [(1, "home", "permanent")]
     if backed:
-        assert attempts(id) == [*own_try, (1, "spare", "accepted")]
+        assert attempts(message_id) == [*own_try, (1, "spare", "accepted")]
         assert (row.status, row.text, row.notifier_name) == (Status.SENT, "It is 12345", "spare")
     else:
-        assert attempts(id) == own_try
+        assert attempts(message_id) == own_try
         assert row.status == Status.FAILED
         assert row.error_code == {"notifier": "no_notifier", "pattern": "unknown_pattern"}[gone]
     assert row.pattern_name == "otp"
@@ -213,11 +215,11 @@ def test_what_is_deleted_meanwhile_is_left_to_the_backup(
 def test_a_pattern_that_asks_for_more_meanwhile_is_not_served(scripted: type[Scripted]) -> None:
     home = scripted_notifier("home")
     own = SMSPatternFactory(notifier_id=home.id, name="otp", body="Code {0}")
-    id = MessageFactory(notifier=home, pattern=own, args=["12345"], text="Code 12345").id
+    message_id = MessageFactory(notifier=home, pattern=own, args=["12345"], text="Code 12345").id
     own.body = "Code {0}, {1}"
     db.session.commit()
-    deliver(id)
-    assert (message(id).status, message(id).error_code) == (Status.FAILED, "pattern_mismatch")
+    deliver(message_id)
+    assert (message(message_id).status, message(message_id).error_code) == (Status.FAILED, "pattern_mismatch")
     assert scripted.sent["home"] == []
 
 
@@ -233,8 +235,8 @@ def test_no_connection_is_held_while_a_provider_is_talked_to(
 ) -> None:
     db.session.rollback()
     counts = held_connections(console)
-    id = MessageFactory(notifier=first).id
+    message_id = MessageFactory(notifier=first).id
     db.session.rollback()
     with context(app):
-        deliver(id)
+        deliver(message_id)
     assert counts == [0]

@@ -1,5 +1,6 @@
 """Delivery reports: asked for in batches, at growing intervals, for 72 hours."""
 
+import itertools
 import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -34,8 +35,8 @@ def ask() -> int:
 
 def send(notifier: Any, count: int = 1) -> list[int]:
     ids = [MessageFactory(notifier=notifier).id for _ in range(count)]
-    for id in ids:
-        deliver(id)
+    for message_id in ids:
+        deliver(message_id)
     return ids
 
 
@@ -77,32 +78,32 @@ def test_what_is_on_its_way_is_asked_for_again(edge: IPPanelSimulator) -> None:
     edge.reports = "on_demand"
     settings = {"token": ippanel.TOKEN, "from_number": ippanel.LINE}
     with time_machine.travel(START, tick=False) as clock:
-        (id,) = send(SMSNotifierFactory(backend="ippanel", settings=settings))
+        (message_id,) = send(SMSNotifierFactory(backend="ippanel", settings=settings))
         clock.shift(DELAY)
         assert ask() == 1
-        assert message(id).status == Status.SENT
+        assert message(message_id).status == Status.SENT
         assert ask() == 0
         edge.advance("delivered")
         clock.shift(2 * DELAY)
         assert ask() == 1
-        assert message(id).status == Status.DELIVERED
+        assert message(message_id).status == Status.DELIVERED
 
 
 def test_intervals_double_up_to_six_hours_and_end_after_72(scripted: type[Scripted]) -> None:
     with time_machine.travel(START, tick=False) as clock:
-        (id,) = send(scripted_notifier("n"))
+        (message_id,) = send(scripted_notifier("n"))
         asked = []
-        while due := message(id).report_due_at:
+        while due := message(message_id).report_due_at:
             clock.move_to(due)
             assert ask() == 1
             asked.append(due - START)
-        intervals = [later - earlier for earlier, later in zip(asked, asked[1:], strict=False)]
+        intervals = [later - earlier for earlier, later in itertools.pairwise(asked)]
         assert asked[0] == DELAY
         assert intervals[:5] == [DELAY * 2**n for n in range(1, 6)]
         assert max(intervals) == timedelta(hours=6)
         assert intervals[:-1] == sorted(intervals[:-1])
         assert asked[-1] == timedelta(hours=72)
-        assert message(id).status == Status.SENT
+        assert message(message_id).status == Status.SENT
         clock.shift(timedelta(days=10))
         assert ask() == 0
 
@@ -110,26 +111,26 @@ def test_intervals_double_up_to_six_hours_and_end_after_72(scripted: type[Script
 @pytest.mark.parametrize("first", ["delivered", "undelivered"])
 def test_a_report_is_final(scripted: type[Scripted], first: Any) -> None:
     with time_machine.travel(START, tick=False) as clock:
-        (id,) = send(scripted_notifier("n"))
+        (message_id,) = send(scripted_notifier("n"))
         scripted.told["n-1"] = Report(first)
         clock.shift(DELAY)
         ask()
         scripted.told["n-1"] = Report("undelivered" if first == "delivered" else "delivered")
-        fetch([id])
+        fetch([message_id])
         clock.shift(timedelta(hours=1))
         assert ask() == 0
-        assert message(id).status == first
+        assert message(message_id).status == first
 
 
 def test_a_report_of_an_earlier_sending_says_nothing_of_the_present_one(
     scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with time_machine.travel(START, tick=False) as clock:
-        (id,) = send(scripted_notifier("n"))
+        (message_id,) = send(scripted_notifier("n"))
         reports = scripted.reports
 
         def retried(self: Scripted, ids: Any) -> Any:
-            db.session.query(Message).filter_by(id=id).update({"provider_message_id": "n-2"})
+            db.session.query(Message).filter_by(id=message_id).update({"provider_message_id": "n-2"})
             db.session.commit()
             return reports(self, ids)
 
@@ -137,7 +138,7 @@ def test_a_report_of_an_earlier_sending_says_nothing_of_the_present_one(
         scripted.told["n-1"] = Report("undelivered")
         clock.shift(DELAY)
         ask()
-        assert message(id).status == Status.SENT
+        assert message(message_id).status == Status.SENT
 
 
 def test_a_provider_in_trouble_is_asked_again_and_others_meanwhile(
@@ -151,7 +152,7 @@ def test_a_provider_in_trouble_is_asked_again_and_others_meanwhile(
         with caplog.at_level(logging.WARNING):
             assert ask() == 2
         assert "No delivery reports from <sms notifier" in caplog.text
-        assert [message(id).status for id in (bad, good)] == [Status.SENT, Status.DELIVERED]
+        assert [message(message_id).status for message_id in (bad, good)] == [Status.SENT, Status.DELIVERED]
         scripted.told["bad-1"] = Report("delivered")
         clock.shift(2 * DELAY)
         assert ask() == 1
@@ -161,12 +162,12 @@ def test_a_provider_in_trouble_is_asked_again_and_others_meanwhile(
 def test_a_notifier_that_was_deleted_is_not_asked(scripted: type[Scripted]) -> None:
     with time_machine.travel(START, tick=False) as clock:
         notifier = scripted_notifier("n")
-        (id,) = send(notifier)
+        (message_id,) = send(notifier)
         db.session.delete(notifier)
         db.session.commit()
         clock.shift(DELAY)
         assert ask() == 1
-        assert message(id).status == Status.SENT
+        assert message(message_id).status == Status.SENT
         assert scripted.asked == []
 
 

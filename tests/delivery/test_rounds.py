@@ -139,10 +139,10 @@ def test_rounds_go_as_the_model_says(
             retry_delays=delays,
             resend_uncertain=resend_uncertain,
         )
-        id = MessageFactory(notifier=notifiers[0], expires_at=model.expires_at).id
+        message_id = MessageFactory(notifier=notifiers[0], expires_at=model.expires_at).id
         for _ in range(100):
-            deliver(id)
-            sent = message(id)
+            deliver(message_id)
+            sent = message(message_id)
             if sent.status != Status.SENDING:
                 break
             assert sent.next_attempt_at
@@ -150,8 +150,8 @@ def test_rounds_go_as_the_model_says(
             sweep()
         numbers = {notifier.id: number for number, notifier in enumerate(notifiers)}
         attempts = [(each.round, numbers[each.notifier_id], each.outcome) for each in sent.attempts]
-        rounds = sorted({round for round, _, _ in model.attempts})
-        renumbered = [(rounds.index(round) + 1, who, what) for round, who, what in model.attempts]
+        made = sorted({each for each, _, _ in model.attempts})
+        renumbered = [(made.index(each) + 1, who, what) for each, who, what in model.attempts]
         assert attempts == renumbered
         assert (sent.status, sent.rounds) == (expected, model.rounds)
         assert sent.lease is None

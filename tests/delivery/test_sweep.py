@@ -48,12 +48,12 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_an_expired_message_is_never_sent(scripted: type[Scripted], woken: list[int]) -> None:
     with time_machine.travel(START, tick=False) as clock:
-        id = MessageFactory(notifier=scripted_notifier("n"), expires_at=START + 20 * SECOND).id
+        message_id = MessageFactory(notifier=scripted_notifier("n"), expires_at=START + 20 * SECOND).id
         clock.shift(20 * SECOND)
-        deliver(id)
+        deliver(message_id)
         assert sweep.sweep().expired == 1
-        deliver(id)
-        row = message(id)
+        deliver(message_id)
+        row = message(message_id)
         assert (row.status, row.next_attempt_at, row.attempts) == (Status.EXPIRED, None, [])
         assert (scripted.sent["n"], woken) == ([], [])
 
@@ -64,12 +64,14 @@ def test_a_message_that_waits_for_its_next_round_expires_in_time(
     with time_machine.travel(START, tick=False) as clock:
         change_settings(retry_delays=[600])
         notifier = scripted_notifier("n", "temporary")
-        id = MessageFactory(notifier=notifier, next_attempt_at=START, expires_at=START + 60 * SECOND).id
-        deliver(id)
+        message_id = MessageFactory(
+            notifier=notifier, next_attempt_at=START, expires_at=START + 60 * SECOND
+        ).id
+        deliver(message_id)
         assert sweep.sweep().expired == 0
         clock.shift(60 * SECOND)
         assert sweep.sweep().expired == 1
-        assert (message(id).status, message(id).error_code) == (Status.EXPIRED, "deferred")
+        assert (message(message_id).status, message(message_id).error_code) == (Status.EXPIRED, "deferred")
 
 
 def test_a_backup_is_not_tried_after_the_expiry(
@@ -78,16 +80,16 @@ def test_a_backup_is_not_tried_after_the_expiry(
     with time_machine.travel(START, tick=False) as clock:
         first, backup = scripted_notifier("first", "temporary"), scripted_notifier("backup")
         change_settings(sms_backup_notifiers=[backup.id])
-        id = MessageFactory(notifier=first, next_attempt_at=START, expires_at=START + 10 * SECOND).id
+        message_id = MessageFactory(notifier=first, next_attempt_at=START, expires_at=START + 10 * SECOND).id
         monkeypatch.setattr(scripted, "during", staticmethod(lambda: clock.shift(10 * SECOND)))
-        deliver(id)
-        assert attempts(id) == [(1, "first", "temporary")]
-        assert message(id).status == Status.EXPIRED
+        deliver(message_id)
+        assert attempts(message_id) == [(1, "first", "temporary")]
+        assert message(message_id).status == Status.EXPIRED
 
 
 def test_a_lost_call_is_made_good_once_it_is_overdue(scripted: type[Scripted], woken: list[int]) -> None:
     with time_machine.travel(START, tick=False) as clock:
-        id = MessageFactory(notifier=scripted_notifier("n"), next_attempt_at=START).id
+        message_id = MessageFactory(notifier=scripted_notifier("n"), next_attempt_at=START).id
         clock.shift(FRESH - SECOND)
         assert sweep.sweep().enqueued == 0
         clock.shift(SECOND)
@@ -96,33 +98,33 @@ def test_a_lost_call_is_made_good_once_it_is_overdue(scripted: type[Scripted], w
         assert sweep.sweep().enqueued == 0
         clock.shift(SECOND)
         assert sweep.sweep().enqueued == 1
-        assert woken == [id, id]
+        assert woken == [message_id, message_id]
 
 
 def test_a_scheduled_message_goes_out_at_its_time(scripted: type[Scripted], woken: list[int]) -> None:
     with time_machine.travel(START, tick=False) as clock:
         at = START + timedelta(hours=1)
-        id = MessageFactory(
+        message_id = MessageFactory(
             notifier=scripted_notifier("n"), status=Status.SCHEDULED, send_at=at, next_attempt_at=at
         ).id
         clock.move_to(at - SECOND)
         assert sweep.sweep().enqueued == 0
-        deliver(id)
-        assert message(id).status == Status.SCHEDULED
+        deliver(message_id)
+        assert message(message_id).status == Status.SCHEDULED
         clock.move_to(at)
-        assert (sweep.sweep().enqueued, woken) == (1, [id])
-        deliver(id)
-        assert message(id).status == Status.SENT
+        assert (sweep.sweep().enqueued, woken) == (1, [message_id])
+        deliver(message_id)
+        assert message(message_id).status == Status.SENT
 
 
 def test_a_retry_is_woken_at_its_time(scripted: type[Scripted], woken: list[int]) -> None:
     with time_machine.travel(START, tick=False) as clock:
-        id = MessageFactory(notifier=scripted_notifier("n", "temporary"), next_attempt_at=START).id
-        deliver(id)
+        message_id = MessageFactory(notifier=scripted_notifier("n", "temporary"), next_attempt_at=START).id
+        deliver(message_id)
         assert sweep.sweep().enqueued == 0
         clock.shift(6 * SECOND)
         sweep.sweep()
-        assert woken == [id]
+        assert woken == [message_id]
 
 
 def test_without_a_broker_nothing_is_marked_as_woken(
@@ -130,10 +132,10 @@ def test_without_a_broker_nothing_is_marked_as_woken(
 ) -> None:
     due = START - timedelta(hours=1)
     with time_machine.travel(START, tick=False):
-        id = MessageFactory(notifier=scripted_notifier("n"), next_attempt_at=due).id
+        message_id = MessageFactory(notifier=scripted_notifier("n"), next_attempt_at=due).id
         monkeypatch.setattr(queue, "enqueue", lambda *_: False)
         assert sweep.sweep().enqueued == 0
-        assert message(id).enqueued_at is None
+        assert message(message_id).enqueued_at is None
 
 
 @pytest.mark.parametrize("resend", [True, False])
@@ -142,14 +144,14 @@ def test_the_attempt_of_a_worker_that_died_is_uncertain(
 ) -> None:
     with time_machine.travel(START, tick=False) as clock:
         change_settings(resend_uncertain=resend)
-        id = MessageFactory(notifier=scripted_notifier("n"), next_attempt_at=START).id
-        assert claims.claim(id)
+        message_id = MessageFactory(notifier=scripted_notifier("n"), next_attempt_at=START).id
+        assert claims.claim(message_id)
         clock.shift(59 * SECOND)
         assert sweep.sweep().recovered == 0
         clock.shift(SECOND)
         assert sweep.sweep().recovered == 1
-        row = message(id)
-        assert attempts(id) == [(1, "n", "uncertain")]
+        row = message(message_id)
+        assert attempts(message_id) == [(1, "n", "uncertain")]
         if resend:
             assert (row.status, row.error_code, row.rounds) == (Status.SENDING, "worker_lost", 1)
         else:
@@ -157,7 +159,7 @@ def test_the_attempt_of_a_worker_that_died_is_uncertain(
 
 
 def erasable(**values: Any) -> int:
-    id: int = MessageFactory(
+    message_id: int = MessageFactory(
         **{
             "notifier": scripted_notifier("n"),
             "status": Status.DELIVERED,
@@ -175,7 +177,7 @@ def erasable(**values: Any) -> int:
             **values,
         }
     ).id
-    return id
+    return message_id
 
 
 def test_what_is_older_than_the_retention_is_erased_and_counts_stay(app: Flask, api: Api) -> None:
@@ -183,15 +185,17 @@ def test_what_is_older_than_the_retention_is_erased_and_counts_stay(app: Flask, 
         batch = Batch(count=1)
         db.session.add(batch)
         db.session.commit()
-        id = erasable(batch_id=batch.id, channel=Channel.EMAIL)
+        message_id = erasable(batch_id=batch.id, channel=Channel.EMAIL)
         db.session.add(
-            MessageAttachment(message_id=id, filename="secret", content_type="text/plain", content=b"Secret")
+            MessageAttachment(
+                message_id=message_id, filename="secret", content_type="text/plain", content=b"Secret"
+            )
         )
         started = {"started_at": START - 91 * DAY, "notifier_id": 1, "notifier_name": "n", "round": 1}
-        db.session.add(Attempt(message_id=id, outcome="temporary", error_detail="Secret", **started))
+        db.session.add(Attempt(message_id=message_id, outcome="temporary", error_detail="Secret", **started))
         db.session.commit()
         assert (retention.erase(), retention.erase()) == (1, 0)
-        row = message(id)
+        row = message(message_id)
         assert (row.recipient, row.args, row.text, row.subject, row.html, row.reply_to) == ("", *[None] * 5)
         assert (row.client_metadata, row.error_detail) == ({}, None)
         assert (row.status, row.segments, row.error_code) == (Status.DELIVERED, 3, "code")
@@ -200,7 +204,7 @@ def test_what_is_older_than_the_retention_is_erased_and_counts_stay(app: Flask, 
         db.session.rollback()
         counted = api.get(f"/api/notifications/batches/{batch.id}").json
         assert (counted["count"], counted["statuses"]) == (1, {"delivered": 1})
-        assert api.get(f"/api/notifications/messages/{id}").json["text"] is None
+        assert api.get(f"/api/notifications/messages/{message_id}").json["text"] is None
 
 
 @pytest.mark.parametrize(
@@ -219,9 +223,9 @@ def test_what_is_older_than_the_retention_is_erased_and_counts_stay(app: Flask, 
 )
 def test_only_what_is_done_and_old_enough_is_erased(values: dict[str, Any], erased: int) -> None:
     with time_machine.travel(START, tick=False):
-        id = erasable(**values)
+        message_id = erasable(**values)
         assert retention.erase() == erased
-        assert bool(message(id).text) == (not erased)
+        assert bool(message(message_id).text) == (not erased)
 
 
 def test_many_are_erased_by_the_days_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:

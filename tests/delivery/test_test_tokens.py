@@ -28,17 +28,17 @@ def sandbox(app: Flask, token: Callable[..., str]) -> Api:
     return Api(app.test_client(), token(test=True))
 
 
-def follow(app: Flask, id: int, *, delete: Any = None) -> list[str]:
-    """Take a message to its end as workers do, over more than 72 hours; return the outcomes of its attempts."""
+def follow(app: Flask, message_id: int, *, delete: Any = None) -> list[str]:
+    """Take a message to its end as workers do, over more than 72 hours; return its outcomes."""
     with context(app), time_machine.travel(now(), tick=False) as clock:
         if delete:
             db.session.delete(delete)
             db.session.commit()
         for _ in range(200):
-            row = message(id)
+            row = message(message_id)
             if row.next_attempt_at:
                 clock.move_to(max(row.next_attempt_at, now()))
-                deliver(id)
+                deliver(message_id)
             elif row.report_due_at:
                 clock.move_to(row.report_due_at)
                 for ids in claim_due():
@@ -49,7 +49,7 @@ def follow(app: Flask, id: int, *, delete: Any = None) -> list[str]:
             pytest.fail("The message comes to no end.")
         assert db.session.query(CircuitBreaker).count() == 0
         db.session.rollback()
-        return [str(outcome) for _, _, outcome in attempts(id)]
+        return [str(outcome) for _, _, outcome in attempts(message_id)]
 
 
 @pytest.mark.parametrize(
@@ -94,12 +94,12 @@ def test_a_sent_message_is_delivered_though_its_notifier_was_deleted(
     with context(app):
         notifier = scripted_notifier("n")
     sent = sandbox.post(URL, {"channel": "sms", "to": FAILS_TWICE, "text": "Hi", "notifier": notifier.id})
-    id = sent.json["id"]
+    message_id = sent.json["id"]
     with context(app), time_machine.travel(now(), tick=False) as clock:
         for _ in range(3):
-            deliver(id)
+            deliver(message_id)
             clock.shift(timedelta(minutes=1))
-        assert message(id).status == Status.SENT
-    follow(app, id, delete=notifier)
+        assert message(message_id).status == Status.SENT
+    follow(app, message_id, delete=notifier)
     with context(app):
-        assert message(id).status == Status.DELIVERED
+        assert message(message_id).status == Status.DELIVERED

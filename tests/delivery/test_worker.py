@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def rabbitmq_url() -> str:
 
 @pytest.fixture
 def prefix(request: pytest.FixtureRequest) -> Iterator[Callable[[str], str]]:
-    """Give a function that returns a prefix for a broker's queues, which are deleted afterwards."""
+    """Give a function that returns a prefix for a broker's queues, which are deleted after it."""
     used: list[tuple[str, str]] = []
 
     def take(url: str) -> str:
@@ -75,10 +76,8 @@ class Proxy:
             self._close(self.open.pop())
 
     def _close(self, end: socket.socket) -> None:
-        try:
+        with suppress(OSError):  # the other end was faster
             end.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the other end was faster
         end.close()
 
     def _accept(self, listener: socket.socket) -> None:
@@ -110,7 +109,7 @@ def installation(
     tmp_path: Path,
     token: Callable[..., str],
 ) -> Callable[..., tuple[Api, int]]:
-    """Give a function that starts a worker for a broker, and returns the API before it and a notifier's id."""
+    """Give a function that starts a worker for a broker; it returns the API and a notifier's id."""
 
     def start(**variables: str) -> tuple[Api, int]:
         variables = {
