@@ -19,7 +19,7 @@ import redis
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 from werkzeug.test import TestResponse
 
 from notifyhub.app import create_app
@@ -165,9 +165,15 @@ def migrated_app(environment: dict[str, str]) -> Iterator[Flask]:
 
 def dispose(app: Flask) -> None:
     """Close the application's connections."""
+    for engine in engines(app):
+        engine.dispose()
+
+
+def engines(app: Flask) -> list[Engine]:
+    """Return all that the application has connections from, those of the delivery included."""
     with app.app_context():
-        for engine in db.engines.values():
-            engine.dispose()
+        delivery = app.extensions.get("delivery_engine")
+        return [*db.engines.values(), *([delivery] if delivery else [])]
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Simulated providers, backends that talk to them, and an application that is led to them."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,10 @@ from notifyhub.delivery.backends import smtp_sessions
 from notifyhub.delivery.backends.ippanel import IPPanel
 from notifyhub.delivery.backends.melipayamak import MeliPayamak
 from notifyhub.delivery.backends.wire import Timeouts
-from notifyhub.extensions import db
+from tests.conftest import engines
+from tests.delivery.rows import context
+from tests.delivery.scripted import NAME, Scripted
+from tests.factories import install_backends
 from tests.simulators import IPPanelSimulator, MeliPayamakSimulator, SMTPSimulator, ippanel, melipayamak
 from tests.simulators.provider import Provider
 from tests.simulators.server import Reply
@@ -76,11 +80,29 @@ def held_connections(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[P
         suffer = provider.suffer
 
         def count(*args: Any, **options: Any) -> Reply:
-            with app.app_context():
-                counts.append(sum(engine.pool.checkedout() for engine in db.engines.values()))  # type: ignore[attr-defined]
+            counts.append(sum(engine.pool.checkedout() for engine in engines(app)))  # type: ignore[attr-defined]
             return suffer(*args, **options)
 
         monkeypatch.setattr(provider, "suffer", count)
         return counts
 
     return watch
+
+
+@pytest.fixture
+def _context(app: Flask) -> Iterator[None]:
+    """The test runs in the application's context, as a task of a worker does."""
+    with context(app):
+        yield
+
+
+@pytest.fixture
+def scripted(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Scripted]]:
+    """The backend `scripted`, which does what it is told, installed as any package's backend is."""
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    install_backends(folder, **{NAME: "tests.delivery.scripted:Scripted"})
+    monkeypatch.syspath_prepend(folder)
+    yield Scripted
+    Scripted.reset()
+    app.extensions.pop("delivery", None)  # what workers remember
