@@ -5,6 +5,7 @@ down, and workers of any fork or thread share nothing but a lock.
 """
 
 import os
+import select
 import threading
 import time
 import uuid
@@ -81,6 +82,11 @@ class Publisher:
         finally:
             self._lock.release()
 
+    def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        with self._lock:
+            self._drop()
+
     def _publish(self, calls: Sequence[Call], queue: Queue) -> bool:
         left = list(calls)
 
@@ -99,6 +105,8 @@ class Publisher:
         """
         if self._process != os.getpid():  # a connection is never shared with a parent process
             self._connection, self._producer, self._process = None, None, os.getpid()
+        if self._is_stale():
+            self._drop()
         while True:
             fresh = self._producer is None
             try:
@@ -112,7 +120,19 @@ class Publisher:
                     current_app.logger.warning("The broker can't be reached: %s", type(error).__name__)
                     return None
 
+    def _is_stale(self) -> bool:
+        """Tell whether RabbitMQ has said something: to one that only publishes, that can but be the end.
+
+        A call would seem to go out on a connection that has been closed, and be lost.
+        """
+        if self._connection is None or not self._url.startswith("amqp"):
+            return False
+        poll = select.poll()
+        poll.register(self._connection.connection.sock, select.POLLIN)
+        return bool(poll.poll(0))
+
     def _connect(self) -> Producer:
+        make_folders(self._options)
         self._connection = Connection(self._url, connect_timeout=TIMEOUT, transport_options=self._options)
         self._connection.ensure_connection(max_retries=0, reraise_as_library_errors=False)
         return Producer(self._connection.channel(), auto_declare=False)
@@ -152,14 +172,19 @@ def broker(app: Flask) -> tuple[str, dict[str, Any]]:
     if not url.startswith("filesystem:"):
         return url, {}
     folder = Path(app.instance_path) / "queue"
-    for path in (folder, folder / "control"):
-        path.mkdir(mode=0o700, exist_ok=True)
     return url, {
         "data_folder_in": str(folder),
         "data_folder_out": str(folder),
         "control_folder": folder / "control",
         "polling_interval": 0.05,
     }
+
+
+def make_folders(options: dict[str, Any]) -> None:
+    """Make the embedded broker's folders, readable by their owner alone; raises OSError."""
+    if "control_folder" in options:
+        options["control_folder"].mkdir(mode=0o700, parents=True, exist_ok=True)
+        options["control_folder"].parent.chmod(0o700)
 
 
 def enqueue(ids: Iterable[int], queue: str = MESSAGES) -> bool:
@@ -196,6 +221,7 @@ def _send(producer: Producer, call: Call, queue: Queue) -> None:
         headers=message.headers,
         declare=[queue],
         retry=False,
+        delivery_mode="transient",  # what a broker forgets when it restarts, the sweep does not
         **message.properties,
     )
 

@@ -44,8 +44,10 @@ def configure(app: Flask) -> None:
     """Make Celery work for the application; its tasks run in the application's context."""
     prefix = app.config["QUEUE_PREFIX"]
     queues = [queue.named_queue(prefix, name) for name in (queue.MESSAGES, queue.UPKEEP)]
+    url, transport = queue.broker(app)
+    queue.make_folders(transport)
     celery.flask_app = app
-    celery.conf.update(celery_options(*queue.broker(app), queues))
+    celery.conf.update(celery_options(url, transport, queues))
     celery.conf.beat_schedule = {
         task: {"task": task, "schedule": seconds} for task, seconds in tasks.PERIODS.items()
     }
