@@ -165,6 +165,7 @@ def migrated_app(environment: dict[str, str]) -> Iterator[Flask]:
 
 def dispose(app: Flask) -> None:
     """Close the application's connections."""
+    app.extensions["publisher"].close()
     for engine in engines(app):
         engine.dispose()
 

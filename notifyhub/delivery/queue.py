@@ -5,6 +5,7 @@ down, and workers of any fork or thread share nothing but a lock.
 """
 
 import os
+import select
 import threading
 import time
 import uuid
@@ -86,6 +87,11 @@ class Publisher:
         finally:
             self._lock.release()
 
+    def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        with self._lock:
+            self._drop()
+
     def _publish(self, calls: Sequence[Call], queue: Queue) -> bool:
         left = list(calls)
 
@@ -104,6 +110,8 @@ class Publisher:
         """
         if self._process != os.getpid():  # a connection is never shared with a parent process
             self._connection, self._producer, self._process = None, None, os.getpid()
+        if self._is_stale():
+            self._drop()
         while True:
             fresh = self._producer is None
             try:
@@ -116,6 +124,17 @@ class Publisher:
                     self._resumes = time.monotonic() + PAUSE
                     current_app.logger.warning("The broker can't be reached: %s", type(error).__name__)
                     return None
+
+    def _is_stale(self) -> bool:
+        """Tell whether RabbitMQ has said something: to one that only publishes, that can but be the end.
+
+        A call would seem to go out on a connection that has been closed, and be lost.
+        """
+        if self._connection is None or not self._url.startswith("amqp"):
+            return False
+        poll = select.poll()
+        poll.register(self._connection.connection.sock, select.POLLIN)
+        return bool(poll.poll(0))
 
     def _connect(self) -> Producer:
         self._connection = Connection(self._url, connect_timeout=TIMEOUT, transport_options=self._options)
@@ -200,6 +219,7 @@ def _send(producer: Producer, call: Call, queue: Queue) -> None:
         headers=message.headers,
         declare=[queue],
         retry=False,
+        delivery_mode="transient",  # what a broker forgets when it restarts, the sweep does not
         **message.properties,
     )
 

@@ -123,7 +123,12 @@ def test_idempotency_keys_are_forgotten_after_their_day() -> None:
     for number, hours in enumerate([23.9, 24.1, 1000]):
         db.session.add(
             IdempotencyKey(
-                user_id=user.id, key=str(number), digest="x", created_at=now() - timedelta(hours=hours)
+                user_id=user.id,
+                key=str(number),
+                digest="x",
+                status=201,
+                answer="{}",
+                created_at=now() - timedelta(hours=hours),
             )
         )
     db.session.commit()
