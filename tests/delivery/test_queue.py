@@ -161,9 +161,11 @@ def test_a_lost_connection_is_replaced_at_once_and_a_broker_that_is_back_is_foun
         app = make(url.replace(f":{port}", f":{proxy.port}"))
         with app.app_context():
             assert queue.enqueue([1])
+            assert queue.publisher().depth(queue.MESSAGES) == 1  # it has arrived
             proxy.cut()
             time.sleep(0.1)
             assert queue.enqueue([2])
+            assert queue.publisher().depth(queue.MESSAGES) == 2
             proxy.close()
             time.sleep(0.1)
             assert not queue.enqueue([3])
