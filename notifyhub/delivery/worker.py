@@ -3,10 +3,12 @@
 import logging
 import threading
 import time
+import warnings
 from typing import Any
 
 from celery import Celery, signals
 from celery.beat import ScheduleEntry, Scheduler, Service
+from celery.platforms import SecurityWarning
 from flask import Flask
 from kombu import Queue
 from sqlalchemy import select
@@ -117,14 +119,13 @@ class Clock(Scheduler):  # type: ignore[misc]
 
 
 def _log() -> None:
-    """Send Celery's log where the application's goes, without a line for every task."""
+    """Leave the log to the application, without Celery's line for every task."""
+    # What it says of the superuser is about pickles, which are not accepted here.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    signals.setup_logging.connect(_set_levels)
 
-    def configured(**_: Any) -> None:
-        celery_log = logging.getLogger("celery")
-        celery_log.handlers[:] = logging.getLogger("notifyhub").handlers
-        celery_log.setLevel(logging.INFO)
-        celery_log.propagate = False
-        for busy in ("celery.worker.strategy", "celery.app.trace"):
-            logging.getLogger(busy).setLevel(logging.WARNING)
 
-    signals.setup_logging.connect(configured, weak=False)
+def _set_levels(**_: Any) -> None:
+    logging.getLogger("celery").setLevel(logging.INFO)
+    for busy in ("celery.worker.strategy", "celery.app.trace"):
+        logging.getLogger(busy).setLevel(logging.WARNING)
