@@ -1,0 +1,258 @@
+"""Every message goes out, whatever dies in between: real workers, RabbitMQ and PostgreSQL.
+
+`TEST_RELIABILITY_MESSAGES=10000 pytest -m slow -s tests/reliability` runs it at length.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from flask_migrate import upgrade
+from sqlalchemy import func, insert, select
+
+from notifyhub.app import create_app
+from notifyhub.database.base import now
+from notifyhub.delivery import queue
+from notifyhub.extensions import db
+from notifyhub.messages.models import Attempt, Channel, Message, Outcome, Status
+from notifyhub.notifiers.models import SMSNotifier
+from notifyhub.settings.models import DeliverySettings
+from tests.conftest import ENCRYPTION_KEY, POSTGRESQL, ROOT, SECRET_KEY, dispose
+from tests.delivery import brokers
+from tests.factories import SMSNotifierFactory
+from tests.reliability.proxy import Proxy
+from tests.simulators import MeliPayamakSimulator, melipayamak
+
+MESSAGES = int(os.environ.get("TEST_RELIABILITY_MESSAGES", "1000"))
+WORKERS = 5
+PER_SECOND = 50
+"""Messages that are enqueued, so that many are on their way whenever something dies."""
+KILLED_EVERY = 1.0
+BROKER_CUT_EVERY = 3.0
+DATABASE_CUT_EVERY = 4.0
+AWAY = 0.5
+"""Seconds for which a server that was cut off stays away."""
+LEASE = 4
+
+
+class Workers:
+    """Worker processes, by their ids; one that is killed is replaced at once."""
+
+    def __init__(self, variables: dict[str, str], log: Path) -> None:
+        self.kills = 0
+        self.running: list[int] = []
+        with log.open("wb") as output:
+            self.nest = subprocess.Popen(
+                [sys.executable, "-m", "tests.reliability.nest"],
+                cwd=ROOT,
+                env={**os.environ, **variables},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                text=True,
+            )
+
+    def start(self) -> None:
+        assert self.nest.stdin
+        assert self.nest.stdout
+        self.nest.stdin.write("--beat --concurrency 16\n")
+        self.nest.stdin.flush()
+        self.running.append(int(self.nest.stdout.readline()))
+
+    def replace_oldest(self) -> None:
+        os.kill(self.running.pop(0), signal.SIGKILL)
+        self.kills += 1
+        self.start()
+
+    def stop(self) -> None:
+        for worker in self.running:
+            os.kill(worker, signal.SIGKILL)
+        self.nest.communicate()
+
+
+@pytest.fixture
+def console() -> Iterator[MeliPayamakSimulator]:
+    with MeliPayamakSimulator() as simulator:
+        simulator.latency = 0.02
+        yield simulator
+
+
+@pytest.fixture
+def broker() -> Iterator[Proxy]:
+    with Proxy(urlsplit(brokers.broker_url("rabbitmq")).port or 5672) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def database() -> Iterator[Proxy]:
+    with Proxy(urlsplit(POSTGRESQL).port or 5432) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def installation(
+    empty_database: Callable[[str], str],
+    broker: Proxy,
+    database: Proxy,
+    console: MeliPayamakSimulator,
+    tmp_path: Path,
+) -> Iterator[tuple[Flask, dict[str, str]]]:
+    """An application that talks to the servers themselves, and variables that lead through the proxies."""
+    direct = empty_database("postgresql")
+    variables = {
+        "NOTIFYHUB_DATABASE_URL": direct,
+        "NOTIFYHUB_BROKER_URL": brokers.RABBITMQ,
+        "NOTIFYHUB_QUEUE_PREFIX": brokers.prefix(),
+        "NOTIFYHUB_INSTANCE": str(tmp_path),
+        "NOTIFYHUB_SECRET_KEY": SECRET_KEY,
+        "NOTIFYHUB_ENCRYPTION_KEYS": ENCRYPTION_KEY,
+        "NOTIFYHUB_MELIPAYAMAK_URL": console.url,
+        "NOTIFYHUB_LEASE_SECONDS": str(LEASE),
+    }
+    app = create_app(variables)
+    with app.app_context():
+        upgrade()
+    proxied = {
+        "NOTIFYHUB_DATABASE_URL": direct.replace(f":{database.target}", f":{database.port}"),
+        "NOTIFYHUB_BROKER_URL": brokers.RABBITMQ.replace(f":{broker.target}", f":{broker.port}"),
+    }
+    yield app, {**variables, **proxied}
+    with app.app_context():
+        queue.publisher().close()
+    dispose(app)
+    brokers.delete_queues(brokers.RABBITMQ, variables["NOTIFYHUB_QUEUE_PREFIX"])
+
+
+def store(count: int) -> list[int]:
+    """Store messages, each to a number of its own."""
+    settings = {"token": melipayamak.TOKEN, "number": melipayamak.NUMBER}
+    notifier: SMSNotifier = SMSNotifierFactory(settings=settings)
+    moment = now()
+    rows = [
+        {
+            "channel": Channel.SMS,
+            "status": Status.QUEUED,
+            "recipient": f"+98912{number:07}",
+            "notifier_id": notifier.id,
+            "notifier_name": notifier.name,
+            "home_notifier_id": notifier.id,
+            "text": "Your order is on its way.",
+            "next_attempt_at": moment,
+            "expires_at": moment + timedelta(days=1),
+        }
+        for number in range(count)
+    ]
+    db.session.merge(DeliverySettings(id=1, max_attempts=50, retry_delays=[1]))
+    ids = list(db.session.scalars(insert(Message).returning(Message.id), rows))
+    db.session.commit()
+    return ids
+
+
+@contextmanager
+def chaos(workers: Workers, broker: Proxy, database: Proxy) -> Iterator[None]:
+    """Kill workers and cut connections until the block ends."""
+    over = threading.Event()
+
+    def every(seconds: float, act: Callable[[], None]) -> None:
+        while not over.wait(seconds * random.uniform(0.8, 1.2)):
+            act()
+
+    def cut(proxy: Proxy) -> None:
+        proxy.close()
+        time.sleep(AWAY)
+        proxy.open()
+
+    deeds: list[tuple[float, Callable[[], None]]] = [
+        (KILLED_EVERY, workers.replace_oldest),
+        (BROKER_CUT_EVERY, lambda: cut(broker)),
+        (DATABASE_CUT_EVERY, lambda: cut(database)),
+    ]
+    threads = [threading.Thread(target=every, args=deed) for deed in deeds]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+        workers.stop()
+
+
+def wait_until_all_are_sent(seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    unsent = select(func.count()).where(Message.status.not_in([Status.SENT, Status.DELIVERED]))
+    while count := db.session.scalar(unsent):
+        db.session.rollback()
+        assert time.monotonic() < deadline, f"{count} messages are still not sent"
+        time.sleep(0.5)
+    db.session.rollback()
+
+
+def outcomes() -> Counter[tuple[str, str | None]]:
+    """Count attempts by recipient, as the provider knows it, and outcome."""
+    rows = db.session.execute(
+        select(Message.recipient, Attempt.outcome).join(Attempt, Attempt.message_id == Message.id)
+    )
+    counts = Counter((recipient.replace("+98", "0"), outcome) for recipient, outcome in rows)
+    db.session.rollback()
+    return counts
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_every_message_goes_out_while_workers_are_killed_and_connections_cut(
+    installation: tuple[Flask, dict[str, str]],
+    broker: Proxy,
+    database: Proxy,
+    console: MeliPayamakSimulator,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    app, variables = installation
+    workers = Workers(variables, tmp_path / "workers.log")
+    with app.app_context():
+        ids = store(MESSAGES)
+        for _ in range(WORKERS):
+            workers.start()
+        queue.enqueue(ids[:1])
+        console.journal.wait_for(1, 60)
+        started = time.monotonic()
+        with chaos(workers, broker, database):
+            for at in range(1, len(ids), 20):
+                queue.enqueue(ids[at : at + 20])
+                time.sleep(20 / PER_SECOND)
+            wait_until_all_are_sent(60 + MESSAGES / 20)
+        seconds = time.monotonic() - started
+        attempts = outcomes()
+    received = console.journal.counts()
+    doubts = {recipient: attempts[recipient, Outcome.UNCERTAIN] for recipient in received}
+    by_outcome: Counter[str | None] = Counter()
+    for (_, outcome), count in attempts.items():
+        by_outcome[outcome] += count
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n{MESSAGES} messages in {seconds:.0f} s; {workers.kills} workers killed; connections cut: "
+            f"{broker.cuts} to the broker, {database.cuts} to the database\n"
+            f"attempts: {dict(by_outcome)}; {len(received)} recipients were reached, of whom "
+            f"{sum(count > 1 for count in received.values())} got more than one\n"
+        )
+    assert len(received) == MESSAGES
+    assert {one: count for one, count in received.items() if count > 1 + doubts[one]} == {}
+    assert by_outcome[None] == 0
+    assert by_outcome[Outcome.ACCEPTED] >= MESSAGES - by_outcome[Outcome.UNCERTAIN]
+    assert workers.kills >= 5
+    assert broker.cuts > 0
+    assert database.cuts > 0
