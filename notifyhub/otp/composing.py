@@ -42,9 +42,7 @@ class Wanted(NamedTuple):
     origin: str | None = None
 
 
-def compose_all(
-    connection: Connection, wanted: list[Wanted], rules: Rules, moment: datetime
-) -> list[Draft]:
+def compose_all(connection: Connection, wanted: list[Wanted], rules: Rules, moment: datetime) -> list[Draft]:
     """Return the drafts of messages: the first one, and a fallback where there is one.
 
     Raises ValidationError, for the fallback under its name.
@@ -85,7 +83,9 @@ def _compose(wanted: Wanted, request: Mapping[str, Any], sources: Sources, momen
         draft = compose(request, sources, moment)
     except ValidationError as error:
         raise ValidationError(_blamed(wanted.channel, error.messages_dict)) from None
-    if draft.pattern and any(MASK in piece for piece in draft.pattern.template.pieces if isinstance(piece, str)):
+    if draft.pattern and any(
+        MASK in piece for piece in draft.pattern.template.pieces if isinstance(piece, str)
+    ):
         words = f"The pattern's text holds {MASK}, which stands for the code's digits."
         raise ValidationError(_blamed(wanted.channel, {"pattern": [words]}))
     if wanted.channel is Channel.EMAIL:

@@ -28,6 +28,12 @@ class Origin(String):
             is_origin = url.scheme == "https" and url.port in {None, 443} and "@" not in url.netloc
         except ValueError:  # UnicodeError, too
             raise self.make_error("origin") from None
-        if not is_origin or url.path not in {"", "/"} or url.query or url.fragment or not _HOST.fullmatch(host):
+        if (
+            not is_origin
+            or url.path not in {"", "/"}
+            or url.query
+            or url.fragment
+            or not _HOST.fullmatch(host)
+        ):
             raise self.make_error("origin")
         return host

@@ -3,14 +3,17 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import Connection, Row, func, or_, select
+from werkzeug.exceptions import NotFound
 
-from notifyhub.database.base import table_of
+from notifyhub.database.base import now, table_of
 from notifyhub.messages.models import Message
 from notifyhub.otp.models import OTP, Status
 from notifyhub.otp.recipients import masked
 
 _otps, _messages = table_of(OTP).c, table_of(Message).c
+
+OTPRow = Row[*tuple[Any, ...]]
 
 COLUMNS = tuple(table_of(OTP).c)
 
@@ -29,14 +32,14 @@ MESSAGE = (
 """The id of the latest message that carries a one-time password."""
 
 
-def status_of(row: Row[Any], moment: datetime) -> Status:
+def status_of(row: OTPRow, moment: datetime) -> Status:
     """Return how far a one-time password has come: of one that is over, it may not be stored yet."""
     if row.status == Status.PENDING and row.expires_at <= moment:
         return Status.EXPIRED
     return Status(row.status)
 
 
-def shown(row: Row[Any], message: int | None, moment: datetime) -> dict[str, Any]:
+def shown(row: OTPRow, message: int | None, moment: datetime) -> dict[str, Any]:
     """Return a row of COLUMNS as `OTPSchema` describes it, with the moments left to the encoder."""
     return {
         "id": row.id,
@@ -49,3 +52,11 @@ def shown(row: Row[Any], message: int | None, moment: datetime) -> dict[str, Any
         "attempts_left": row.attempts_left,
         "message": message,
     }
+
+
+def read(connection: Connection, id: int, *, test: bool) -> dict[str, Any]:
+    """Return a one-time password as it is shown; raises NotFound."""
+    row = connection.execute(select(*COLUMNS, MESSAGE).where(_otps.id == id, _otps.is_test == test)).first()
+    if row is None:
+        raise NotFound
+    return shown(row, row.message, now())

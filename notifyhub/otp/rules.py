@@ -4,7 +4,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, func, literal, null, select, true
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    bindparam,
+    func,
+    literal,
+    null,
+    select,
+    true,
+)
 
 from notifyhub.database.base import table_of
 from notifyhub.messages.models import Message
@@ -30,12 +42,12 @@ class Rules:
     max_per_hour: int
 
 
-def _or_default(column: Column[int] | Column[str]) -> ColumnElement[int] | ColumnElement[str]:
+def _or_default(column: Column[int] | Column[str]) -> ColumnElement[Any]:
     """Return a column of settings that nobody has read or changed yet."""
     return func.coalesce(column, literal(column.default.arg))  # type: ignore[union-attr]
 
 
-_none = select(null().label("nothing")).subquery()
+_none = select(null().label("blank")).subquery()
 _RULES = select(
     _or_default(_general.c.otp_code_len),
     _or_default(_general.c.otp_ttl),
@@ -44,19 +56,18 @@ _RULES = select(
     *map(_or_default, (_own.c.max_attempts, _own.c.resend_cooldown, _own.c.max_per_hour)),
 ).select_from(_none.outerjoin(_general, true()).outerjoin(_own, true()))
 
+_LOCKED = _RULES.add_columns(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name"), 0)))
+
 
 def lock(connection: Connection, recipient: str, *, test: bool) -> Rules:
     """Have the rest of the transaction to itself as far as a recipient is concerned; return the rules.
 
     On SQLite no two transactions write at a time anyway.
     """
-    statement: Select[Any] = _RULES
-    if connection.dialect.name == "postgresql":
-        name = func.hashtextextended(f"one-time passwords {test} {recipient}", 0)
-        statement = _RULES.add_columns(func.pg_advisory_xact_lock(name))
-    code_len, ttl, pattern, sms_text, subject, email_text, attempts, cooldown, per_hour, *_ = (
-        connection.execute(statement).one()
-    )
+    statement = _LOCKED if connection.dialect.name == "postgresql" else _RULES
+    name = f"one-time passwords {test} {recipient}"
+    row = connection.execute(statement, {"name": name}).one()
+    code_len, ttl, pattern, sms_text, subject, email_text, attempts, cooldown, per_hour, *_ = row
     return Rules(
         code_len=code_len,
         ttl=timedelta(seconds=ttl),
@@ -70,22 +81,24 @@ def lock(connection: Connection, recipient: str, *, test: bool) -> Rules:
     )
 
 
-def crowding(
-    rules: Rules, recipient: str, moment: datetime, *, test: bool
-) -> Select[tuple[datetime]]:
-    """Select when the code was sent that has to become an hour old before a recipient may get a further one.
-
-    Where there is none, the limit is not reached.
-    """
-    return (
-        select(_messages.created_at)
-        .where(
-            _messages.otp_id.is_not(None),
-            _messages.recipient == recipient,
-            _messages.is_test == test,
-            _messages.created_at > moment - HOUR,
-        )
-        .order_by(_messages.created_at.desc())
-        .offset(rules.max_per_hour - 1)
-        .limit(1)
+CROWDED: Select[tuple[datetime]] = (
+    select(_messages.created_at)
+    .where(
+        _messages.otp_id.is_not(None),
+        _messages.recipient == bindparam("to"),
+        _messages.is_test == bindparam("test"),
+        _messages.created_at > bindparam("hour_ago", type_=_messages.created_at.type),
     )
+    .order_by(_messages.created_at.desc())
+    .offset(bindparam("others", type_=Integer))
+    .limit(1)
+)
+"""When that code was sent which has to become an hour old before its recipient may get a further one.
+
+Where there is none, the limit is not reached. It takes the values of `crowd`.
+"""
+
+
+def crowd(rules: Rules, recipient: str, moment: datetime, *, test: bool) -> dict[str, Any]:
+    """Return what CROWDED asks for: codes of all purposes count, and those that were sent again."""
+    return {"to": recipient, "test": test, "hour_ago": moment - HOUR, "others": rules.max_per_hour - 1}

@@ -44,9 +44,7 @@ class OTPRequestSchema(Schema):
         unknown = EXCLUDE
 
     to = _to(required=True)
-    channel = Choice(
-        list(Channel), load_default=Channel.SMS, metadata=described("How it goes.", Channel.SMS)
-    )
+    channel = Choice(list(Channel), load_default=Channel.SMS, metadata=described("How it goes.", Channel.SMS))
     purpose = _purpose()
     origin = Origin(
         allow_none=True,
@@ -118,7 +116,9 @@ class OTPSchema(Schema):
     message = fields.Integer(
         required=True,
         allow_none=True,
-        metadata=described("Id of the message that it went out with last; null if that was erased.", 17, **_ID),
+        metadata=described(
+            "Id of the message that it went out with last; null if that was erased.", 17, **_ID
+        ),
     )
 
 

@@ -19,7 +19,7 @@ def _dump(row: Sequence[Any]) -> dict[str, Any]:
 
 otp_settings = Singleton(
     OTPSettings,
-    select(*(table_of(OTPSettings).c[field.attribute] for field in _schema.fields.values())),
+    select(*(table_of(OTPSettings).c[str(field.attribute)] for field in _schema.fields.values())),
     _dump,
     taken=_schema,
     shown=OTPSettingsSchema(),
