@@ -28,7 +28,7 @@ def context() -> Iterator[Flask]:
     """All that codes need of an application is its secret key."""
     app = Flask(__name__)
     app.config["SECRET_KEY"] = KEY
-    with app.appcontext():
+    with app.app_context():
         yield app
 
 
