@@ -19,7 +19,7 @@ from notifyhub.messages.storing import store
 from notifyhub.otp import rules
 from notifyhub.otp.composing import Wanted, compose_all
 from notifyhub.otp.models import OTP, Status
-from notifyhub.otp.representation import COLUMNS, MESSAGE, OTPRow
+from notifyhub.otp.representation import MESSAGE, OTPRow
 from notifyhub.otp.rules import CROWDED, Rules
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def on_changed(
         return None
     moment = now()
     this = (_otps.id == otp_id, _otps.expires_at > moment, *_unused)
-    otp = connection.execute(select(*COLUMNS, MESSAGE).where(*this)).first()
+    otp = connection.execute(select(*_otps, MESSAGE).where(*this)).first()
     if otp is None or otp.message != changed["id"]:  # one that was sent later may still arrive
         return None
     policy = rules.lock(connection, otp.fallback_to, test=otp.is_test)

@@ -30,7 +30,7 @@ _otps, _messages = table_of(OTP), table_of(Message)
 
 _none = select(null().label("blank")).subquery()
 _newest = (
-    select(_otps)
+    select(*(_otps.c[name] for name in ("id", "status", "code_len", "expires_at", "resend_at", "created_at")))
     .where(
         _otps.c.recipient == bindparam("to"),
         _otps.c.purpose == bindparam("for_purpose"),

@@ -15,7 +15,11 @@ _otps, _messages = table_of(OTP).c, table_of(Message).c
 
 OTPRow = Row[*tuple[Any, ...]]
 
-COLUMNS = tuple(table_of(OTP).c)
+COLUMNS = (
+    *(_otps.id, _otps.recipient, _otps.channel, _otps.purpose, _otps.status, _otps.expires_at),
+    *(_otps.resend_at, _otps.attempts_left, _otps.nonce, _otps.code_len),
+)
+"""What is shown, and what the code is made of."""
 
 MESSAGE = (
     select(func.max(_messages.id))

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, select, update
+from sqlalchemy import bindparam, case, select, update
 
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit, transaction
@@ -14,7 +14,7 @@ from notifyhub.otp import signals
 from notifyhub.otp.codes import is_right
 from notifyhub.otp.models import OTP, Status
 from notifyhub.otp.recipients import canonical, channel_of
-from notifyhub.otp.representation import COLUMNS, MESSAGE, OTPRow, shown, status_of
+from notifyhub.otp.representation import OTPRow, read, status_of
 
 _otps = table_of(OTP).c
 
@@ -37,6 +37,7 @@ _OVER = {
     Status.BLOCKED: Reason.TOO_MANY_ATTEMPTS,
 }
 
+_FOUND = (_otps.id, _otps.status, _otps.expires_at, _otps.attempts_left)
 _GUESS = (
     update(table_of(OTP))
     .where(
@@ -45,7 +46,7 @@ _GUESS = (
         _otps.attempts_left > 0,
         _otps.expires_at > bindparam("at", type_=_otps.expires_at.type),
     )
-    .returning(*COLUMNS)
+    .returning(_otps.attempts_left)
 )
 _ACCEPT = _GUESS.values(status=Status.VERIFIED)
 _REFUSE = _GUESS.values(
@@ -56,58 +57,56 @@ _REFUSE = _GUESS.values(
 
 def verify(asked: Mapping[str, Any], *, test: bool) -> dict[str, Any]:
     """Return what a guess, read by its schema, comes to, as `VerificationSchema` describes it."""
-    row = _find(autocommit(), asked, test=test)
+    row = _find(asked, test=test)
     if row is None:
         return _answer(Reason.NOT_FOUND, 0)
     moment = now()
     if over := _OVER.get(status_of(row, moment)):
         return _answer(over, row.attempts_left)
-    right = is_right(row, asked["code"])
-    guessed = _accept(row, moment) if right else autocommit().execute(_REFUSE, _this(row, moment)).first()
-    if guessed is not None:
-        return _answer(None if right else Reason.WRONG_CODE, guessed.attempts_left)
-    return _beaten(row, moment)
+    this = {"this": row.id, "at": moment}
+    if not is_right(row, asked["code"]):
+        left, reason = autocommit().scalar(_REFUSE, this), Reason.WRONG_CODE
+    elif row.heard:
+        left, reason = _accept_aloud(this, test=test), None
+    else:
+        left, reason = autocommit().scalar(_ACCEPT, this), None
+    return _beaten(row.id, moment) if left is None else _answer(reason, left)
 
 
-def _find(connection: Connection, asked: Mapping[str, Any], *, test: bool) -> OTPRow | None:
+def _find(asked: Mapping[str, Any], *, test: bool) -> OTPRow | None:
     """Return the one-time password that a guess is about: the latest, where it names no id.
 
     `heard` tells whether somebody wants to be told of it.
     """
-    found = select(*COLUMNS, listeners.listening.label("heard")).where(_otps.is_test == test)
+    columns = (*_FOUND, _otps.nonce, _otps.code_len, listeners.listening.label("heard"))
+    found = select(*columns).where(_otps.is_test == test)
     if "to" in asked:
         found = found.where(_otps.recipient == canonical(channel_of(asked["to"]), asked["to"]))
     if "id" in asked:
-        return connection.execute(found.where(_otps.id == asked["id"])).first()
+        return autocommit().execute(found.where(_otps.id == asked["id"])).first()
     found = found.where(_otps.purpose == asked["purpose"]).order_by(_otps.id.desc()).limit(1)
-    return connection.execute(found).first()
+    return autocommit().execute(found).first()
 
 
-def _accept(row: OTPRow, moment: datetime) -> OTPRow | None:
-    if not row.heard:
-        return autocommit().execute(_ACCEPT, _this(row, moment)).first()
+def _accept_aloud(this: dict[str, Any], *, test: bool) -> int | None:
+    """Take the right code, and tell those who listen in the same transaction."""
     with transaction() as session:
         connection = session.connection()
-        verified = connection.execute(_ACCEPT, _this(row, moment)).first()
-        if verified is None:
+        left: int | None = connection.scalar(_ACCEPT, this)
+        if left is None:
             return None
-        message = connection.scalar(select(MESSAGE).where(_otps.id == row.id))
-        afterwards = signals.tell(connection, shown(verified, message, moment), test=row.is_test)
+        afterwards = signals.tell(connection, read(connection, this["this"], test=test), test=test)
     for act in afterwards:
         act()
-    return verified
+    return left
 
 
-def _beaten(row: OTPRow, moment: datetime) -> dict[str, Any]:
+def _beaten(id: int, moment: datetime) -> dict[str, Any]:
     """Return what a guess comes to that others were faster than."""
-    found = autocommit().execute(select(*COLUMNS).where(_otps.id == row.id)).first()
+    found = autocommit().execute(select(*_FOUND).where(_otps.id == id)).first()
     if found is None:
         return _answer(Reason.NOT_FOUND, 0)
     return _answer(_OVER.get(status_of(found, moment), Reason.EXPIRED), found.attempts_left)
-
-
-def _this(row: OTPRow, moment: datetime) -> dict[str, Any]:
-    return {"this": row.id, "at": moment}
 
 
 def _answer(reason: Reason | None, attempts_left: int) -> dict[str, Any]:
