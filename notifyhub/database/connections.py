@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from notifyhub.database import turns
 from notifyhub.extensions import db
 
 AUTOCOMMIT = "autocommit"
@@ -49,6 +50,7 @@ def init_app(app: Flask) -> None:
         with app.app_context():
             for engine in db.engines.values():
                 event.listen(engine, "connect", _set_up_sqlite)
+            turns.init(db.engine)
             event.listen(db.engine, "begin", _begin_immediate)
     app.teardown_appcontext(release)
 
