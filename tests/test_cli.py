@@ -102,7 +102,9 @@ def test_the_embedded_default_is_kept_in_the_instance_folder(up: Up, tmp_path: P
     assert service.stop() == 0
     modes = {path.name: path.stat().st_mode & 0o777 for path in instance.iterdir()}
     assert modes.pop("queue") == 0o700
-    assert modes == dict.fromkeys(("notifyhub.db", "secret_key", "encryption_keys"), 0o600)
+    assert modes == dict.fromkeys(
+        ("notifyhub.db", "notifyhub.db.turn", "secret_key", "encryption_keys"), 0o600
+    )
     words, *events = service.err.splitlines()
     assert "token" in words
     loggers = [json.loads(event)["logger"] for event in events]
