@@ -124,16 +124,28 @@ def test_keys_belong_to_a_user(api: Api, app: Flask, token: Callable[..., str], 
     assert tester.post(MESSAGES, sms(accounts), headers=KEY).status == 422
 
 
-@pytest.mark.parametrize("key", ["x" * 256, "a\x01b", "a\x7f"])
+def wire(key: str) -> str:
+    """Return a key as the service gets it from a client that sends UTF-8."""
+    return key.encode().decode("latin-1")
+
+
+@pytest.mark.parametrize("key", ["x" * 256, "ک" * 256, "a\x01b", "a\x7f", "a\u2028b"])
 def test_a_key_that_is_none_is_400(api: Api, app: Flask, accounts: Accounts, key: str) -> None:
-    answer = api.post(MESSAGES, sms(accounts), headers={HEADER: key})
+    answer = api.post(MESSAGES, sms(accounts), headers={HEADER: wire(key)})
     assert (answer.status, list(answer.json)) == (400, ["detail"])
     assert counted(app) == 0
 
 
-@pytest.mark.parametrize("key", ["x" * 255, "é\xa0ü".replace("\xa0", ""), "' OR 1=1 --"])
-def test_any_printable_key_will_do(api: Api, app: Flask, accounts: Accounts, key: str) -> None:
+@pytest.mark.parametrize("key", ["x" * 255, "ک" * 255, "à می\u200cخواهم", "👩\u200d🚀", "' OR 1=1 --"])
+def test_any_key_of_one_line_will_do(api: Api, app: Flask, accounts: Accounts, key: str) -> None:
     for _ in range(2):
+        assert api.post(MESSAGES, sms(accounts), headers={HEADER: wire(key)}).status == 201
+    with app.app_context():
+        assert db.session.scalars(select(IdempotencyKey.key)).all() == [key]
+
+
+def test_a_key_in_latin_1_is_the_same_in_utf_8(api: Api, app: Flask, accounts: Accounts) -> None:
+    for key in ("éü", wire("éü")):
         assert api.post(MESSAGES, sms(accounts), headers={HEADER: key}).status == 201
     assert counted(app) == 1
 
@@ -194,7 +206,7 @@ def test_of_concurrent_requests_with_a_key_one_is_stored(
         answer = pool.request(
             "POST",
             f"{server.url}{MESSAGES}{kind}",
-            headers={"Authorization": f"Token {api.token}", HEADER: f"key {n // 8}"},
+            headers={"Authorization": f"Token {api.token}", HEADER: f"کلید {n // 8}".encode()},
             json=body,
             timeout=30,
             retries=False,
