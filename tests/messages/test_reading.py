@@ -419,3 +419,25 @@ def test_head_answers_as_get_without_a_body(api: Api, app: Flask) -> None:
         got, head = api.get(url), api.call("HEAD", url)
         assert (head.status, head.response.data) == (200, b"")
         assert head.headers["Content-Length"] == got.headers["Content-Length"]
+
+
+@pytest.mark.parametrize("days", [1, 400])
+@pytest.mark.parametrize(
+    "minutes",
+    [[1, 0], [9, 4, 0], [-1, 3, -5, 1, -9, 0], [4, -5], [-9, 0, -3, 6, -1], [0, -9], [-1, -9], [9, 0, -1]],
+    ids=str,
+)
+def test_no_row_is_lost_whose_moment_is_out_of_the_order_of_ids(
+    api: Api, app: Flask, minutes: list[int], days: int
+) -> None:
+    """Around a midnight the clocks of several processes differ; before and after it, rows are far away."""
+    midnight = datetime(2025, 3, 2, tzinfo=UTC)
+    near = [timedelta(minutes=m) for m in minutes]
+    offsets = [-timedelta(days=days), *near, timedelta(days=days)]
+    with app.app_context():
+        made = {MessageFactory(created_at=midnight + by).id: by for by in offsets}
+    for query, wanted in (
+        ("created_from=2025-03-02", [id_ for id_, by in made.items() if by >= timedelta()]),
+        ("created_to=2025-03-01", [id_ for id_, by in made.items() if by < timedelta()]),
+    ):
+        assert ids(get(api, f"{MESSAGES}?{query}")) == wanted[::-1]
