@@ -25,11 +25,10 @@ from werkzeug.test import TestResponse
 from notifyhub.app import create_app
 from notifyhub.auth.accounts import issue_token
 from notifyhub.auth.models import Role
-from notifyhub.delivery.backends import registry
 from notifyhub.extensions import db
 from tests.delivery.scripted import NAME as SCRIPTED
 from tests.delivery.scripted import Scripted
-from tests.factories import UserFactory
+from tests.factories import UserFactory, install_backends
 
 ROOT = Path(__file__).parent.parent
 POSTGRESQL = os.environ.get("TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432")
@@ -171,10 +170,9 @@ def dispose(app: Flask) -> None:
 
 
 def engines(app: Flask) -> list[Engine]:
-    """Return all that the application has connections from, those of the delivery included."""
+    """Return all that the application has connections from."""
     with app.app_context():
-        delivery = app.extensions.get("delivery_engine")
-        return [*db.engines.values(), *([delivery] if delivery else [])]
+        return [*db.engines.values()]
 
 
 @pytest.fixture
@@ -257,11 +255,15 @@ def staff(app: Flask, token: Callable[..., str]) -> Callable[..., Api]:
 
 
 @pytest.fixture
-def scripted(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Scripted]]:
-    """The backend `scripted`, which does what it is told."""
-    monkeypatch.setitem(registry.BUILT_IN, SCRIPTED, Scripted)
+def scripted(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Scripted]]:
+    """The backend `scripted`, which does what it is told, installed as any package's backend is."""
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    install_backends(folder, **{SCRIPTED: "tests.delivery.scripted:Scripted"})
+    monkeypatch.syspath_prepend(folder)
     yield Scripted
     Scripted.reset()
+    app.extensions.pop("delivery", None)  # what workers remember
 
 
 @dataclass

@@ -18,7 +18,7 @@ from sqlalchemy import inspect
 from notifyhub.app import create_app
 from notifyhub.cli import main
 from notifyhub.extensions import db
-from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, free_port, wait_for_port
+from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, dispose, free_port, wait_for_port
 from tests.service import Service
 
 Up = Callable[..., Service]
@@ -138,7 +138,7 @@ def test_a_port_in_use_is_told_before_anything_is_changed(up: Up, variables: dic
     app = create_app(variables)
     with app.app_context():
         assert inspect(db.engine).get_table_names() == []
-        db.engine.dispose()
+    dispose(app)
 
 
 @pytest.mark.parametrize(

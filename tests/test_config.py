@@ -13,7 +13,7 @@ from notifyhub import config
 from notifyhub.app import create_app
 from notifyhub.config import InvalidSetting
 from notifyhub.extensions import db
-from tests.conftest import ENCRYPTION_KEY, SECRET_KEY
+from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, dispose
 
 GIVEN = {
     "NOTIFYHUB_DATABASE_URL": "postgresql://user:hunter2@localhost/notifyhub",
@@ -195,8 +195,7 @@ def test_a_sqlite_database_elsewhere_is_its_owners_too(instance: Path, tmp_path:
             "x.db-wal": 0o600,
             "x.db-shm": 0o600,
         }
-    with app.app_context():
-        db.engine.dispose()
+    dispose(app)
 
 
 def test_places_that_cannot_be_used_are_told(tmp_path: Path) -> None:

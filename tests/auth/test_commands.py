@@ -16,7 +16,7 @@ from sqlalchemy import select
 from notifyhub.app import create_app
 from notifyhub.auth.models import Token, User
 from notifyhub.extensions import db
-from tests.conftest import ENCRYPTION_KEY, ROOT, SECRET_KEY, Api
+from tests.conftest import ENCRYPTION_KEY, ROOT, SECRET_KEY, Api, dispose
 
 Run = Callable[..., Result]
 SMS = "/api/notifications/notifiers/sms"
@@ -239,8 +239,7 @@ def unmigrated(request: pytest.FixtureRequest, empty_database: Callable[[str], s
         }
     )
     yield app
-    with app.app_context():
-        db.engine.dispose()
+    dispose(app)
 
 
 @pytest.mark.parametrize(
