@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -132,34 +133,56 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callabl
             server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # type: ignore[arg-type]
 
 
+@pytest.fixture(scope="session")
+def environments(
+    empty_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], dict[str, str]]:
+    """Give a function that returns the variables of the one installation on a kind of database."""
+
+    @cache
+    def make(kind: str) -> dict[str, str]:
+        return {
+            "NOTIFYHUB_DATABASE_URL": empty_database(kind),
+            "NOTIFYHUB_INSTANCE": str(tmp_path_factory.mktemp("instance")),
+            "NOTIFYHUB_SECRET_KEY": SECRET_KEY,
+            "NOTIFYHUB_ENCRYPTION_KEYS": ENCRYPTION_KEY,
+            "NOTIFYHUB_IPPANEL_URL": "http://127.0.0.1:1",
+            "NOTIFYHUB_MELIPAYAMAK_URL": "http://127.0.0.1:1",
+        }
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def migrated_apps(empty_database: Callable[[str], str]) -> Iterator[dict[str, Flask]]:
+    """The applications that there are by now, by the URLs of their databases."""
+    apps: dict[str, Flask] = {}
+    yield apps
+    for app in apps.values():
+        dispose(app)
+
+
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def environment(
-    request: pytest.FixtureRequest,
-    empty_database: Callable[[str], str],
-    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest, environments: Callable[[str], dict[str, str]]
 ) -> dict[str, str]:
     """The variables of an installation on each kind of database; processes are started with them.
 
     No provider can be reached.
     """
-    return {
-        "NOTIFYHUB_DATABASE_URL": empty_database(request.param),
-        "NOTIFYHUB_INSTANCE": str(tmp_path_factory.mktemp("instance")),
-        "NOTIFYHUB_SECRET_KEY": SECRET_KEY,
-        "NOTIFYHUB_ENCRYPTION_KEYS": ENCRYPTION_KEY,
-        "NOTIFYHUB_IPPANEL_URL": "http://127.0.0.1:1",
-        "NOTIFYHUB_MELIPAYAMAK_URL": "http://127.0.0.1:1",
-    }
+    return environments(request.param)
 
 
 @pytest.fixture(scope="session")
-def migrated_app(environment: dict[str, str]) -> Iterator[Flask]:
-    app = create_app(environment)
-    app.testing = True
-    with app.app_context():
-        upgrade()
-    yield app
-    dispose(app)
+def migrated_app(environment: dict[str, str], migrated_apps: dict[str, Flask]) -> Flask:
+    """The application on a migrated database: made once, though its parameter changes with each module."""
+    url = environment["NOTIFYHUB_DATABASE_URL"]
+    if url not in migrated_apps:
+        app = migrated_apps[url] = create_app(environment)
+        app.testing = True
+        with app.app_context():
+            upgrade()
+    return migrated_apps[url]
 
 
 def dispose(app: Flask) -> None:
@@ -218,6 +241,20 @@ def stored_text(app: Flask) -> str:
             for table in db.metadata.sorted_tables
             for row in connection.exec_driver_sql(f"SELECT * FROM {table.name}")
         )
+
+
+def stored_bytes(app: Flask) -> bytes:
+    """Return what is in SQLite's files; of PostgreSQL's nothing.
+
+    Connections are closed first: to close a file ends all locks that this process has on it.
+    """
+    with app.app_context():
+        url = db.engine.url
+    if url.get_backend_name() == "postgresql":
+        return b""
+    for engine in engines(app):
+        engine.dispose()
+    return b"".join(file.read_bytes() for file in Path(url.database or "").parent.iterdir())
 
 
 @pytest.fixture
