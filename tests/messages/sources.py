@@ -10,6 +10,7 @@ from notifyhub.settings.models import NotificationSettings
 from tests.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
 
 MESSAGES = "/api/notifications/messages"
+BATCHES = "/api/notifications/batches"
 SETTINGS = "/api/settings/notifications"
 DELIVERY = "/api/settings/delivery"
 

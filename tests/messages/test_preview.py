@@ -10,17 +10,12 @@ from notifyhub.extensions import db
 from notifyhub.messages.models import IdempotencyKey, Message
 from notifyhub.messages.signals import due
 from tests.conftest import Api, Queries
-from tests.messages.sources import MESSAGES, SETTINGS, Sources, store_sources
+from tests.messages.sources import MESSAGES, SETTINGS, Sources
 
 PREVIEW = f"{MESSAGES}/preview"
 SHOWN = ["text", "encoding", "segments", "notifier_data", "to"]
 SMS = {"channel": "sms", "to": "۰۹۱۲۱۲۳۴۵۶۷", "text": " سلام "}
 EMAIL = {"channel": "email", "to": "ada@example.com", "subject": "s", "html": "x"}
-
-
-@pytest.fixture
-def sources(app: Flask) -> Sources:
-    return store_sources(app)
 
 
 def test_a_preview_shows_what_a_send_would_make(api: Api, sources: Sources) -> None:

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import func, select
 
 from notifyhub.api.json import timestamp
 from notifyhub.extensions import db
-from notifyhub.messages.models import Batch, IdempotencyKey, Message, MessageAttachment
+from notifyhub.messages.models import Message
 from notifyhub.messages.signals import due
 from notifyhub.patterns.models import SMSPattern
 from tests.conftest import Api, Queries
 from tests.factories import SMSNotifierFactory
+from tests.messages.bodies import FILE, by_pattern, email, sms, stored
 from tests.messages.sources import DELIVERY, MESSAGES, SETTINGS, Sources, store_sources
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
@@ -49,16 +49,10 @@ NOT_FOR_SMS = ["This field does not belong to an SMS."]
 NOT_FOR_EMAIL = ["This field does not belong to an email."]
 NO_DEFAULT = ["None is given, and the notification settings name none."]
 LONG = ["Ensure this field has no more than 255 characters."]
-FILE = {"filename": "a.txt", "content_type": "text/plain", "content": "aGVsbG8="}
 
 
 def no_object(pk: Any) -> list[str]:
     return [f'Invalid pk "{pk}" - object does not exist.']
-
-
-@pytest.fixture
-def sources(app: Flask) -> Sources:
-    return store_sources(app)
 
 
 @pytest.fixture
@@ -79,18 +73,6 @@ def announced() -> Iterator[list[int]]:
         yield heard
 
 
-def sms(**fields: Any) -> dict[str, Any]:
-    return {"channel": "sms", "to": "09121234567", "text": "Hello"} | fields
-
-
-def by_pattern(pattern: int, args: Any, **fields: Any) -> dict[str, Any]:
-    return {"channel": "sms", "to": "09121234567", "pattern": pattern, "args": args} | fields
-
-
-def email(**fields: Any) -> dict[str, Any]:
-    return {"channel": "email", "to": "ada@example.com", "subject": "A bill", "text": "Hello"} | fields
-
-
 def without(body: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in body.items() if key != name}
 
@@ -101,13 +83,6 @@ def send(api: Api, body: dict[str, Any]) -> dict[str, Any]:
     assert api.get(f"{MESSAGES}/{answer.json['id']}").json == {**answer.json, "attempts": []}
     message: dict[str, Any] = answer.json
     return message
-
-
-def stored(app: Flask) -> int:
-    """Return how many rows sending has made."""
-    with app.app_context():
-        models = (Message, Batch, MessageAttachment, IdempotencyKey)
-        return sum(db.session.scalar(select(func.count()).select_from(model)) or 0 for model in models)
 
 
 def check_refused(api: Api, app: Flask, body: dict[str, Any], errors: dict[str, Any]) -> None:
@@ -453,13 +428,9 @@ def test_the_text_that_a_pattern_makes_is_no_longer_than_a_text(
     assert len(send(api, by_pattern(sources.positional, ["x" * 200]))["text"]) == 10_000
 
 
-@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\u2028", "\u2029", "\x0b", "\x0c", "\x85", "\x1c"])
-@pytest.mark.parametrize("place", ["{}x", "x{}", "x{}Bcc: eve@example.com"])
+@pytest.mark.parametrize("value", ["x\r\nBcc: eve@example.com", "x\u2028"])
 @pytest.mark.parametrize("field", ["to", "subject", "reply_to", "filename", "content_type"])
-def test_line_ends_begin_no_header(
-    api: Api, app: Flask, sources: Sources, field: str, place: str, end: str
-) -> None:
-    value = place.format(end)
+def test_line_ends_begin_no_header(api: Api, app: Flask, sources: Sources, field: str, value: str) -> None:
     inside = field in FILE
     errors: Any = {"attachments": {"0": {field: LINE}}} if inside else {field: LINE}
     body = email(attachments=[FILE | {field: value}]) if inside else email(**{field: value})
@@ -669,7 +640,7 @@ def test_accepting_a_message_takes_at_most_five_statements(
     api: Api, sources: Sources, queries: Queries
 ) -> None:
     """The token's, one for what the message names, the message's own; its files'; two for its key."""
-    api.get("/api/me")  # the token's use is noted once a minute
+    api.get("/api/me")  # which notes the token's use
     for body in (sms(), by_pattern(sources.positional, ["1"]), email(), sms(notifier=sources.other_sms)):
         for headers, most in (({}, 3), ({"Idempotency-Key": f"key-{hash(str(body))}"}, 5)):
             with queries as statements:
