@@ -38,6 +38,11 @@ POSTGRESQL = os.environ.get("TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.
 SECRET_KEY = "a secret key of the tests"
 ENCRYPTION_KEY = "bm90aWZ5aHViLXRlc3RzLWVuY3J5cHRpb24ta2V5LTE="
 
+on_sqlite = pytest.mark.parametrize("environment", ["sqlite"], indirect=True)
+"""Of a test, or a module's `pytestmark`, for which one kind of database proves as much as both."""
+
+on_postgresql = pytest.mark.parametrize("environment", ["postgresql"], indirect=True)
+
 
 @dataclass
 class Answer:

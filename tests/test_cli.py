@@ -128,6 +128,7 @@ def test_headers_of_proxies_count_only_where_proxies_are_trusted(up: Up, tmp_pat
         assert page["next"].startswith(base.format(port=service.port))
 
 
+@pytest.mark.parametrize("variables", ["sqlite"], indirect=True)
 def test_a_port_in_use_is_told_before_anything_is_changed(up: Up, variables: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

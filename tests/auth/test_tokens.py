@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 from notifyhub.auth import accounts
 from notifyhub.auth.models import Token, User
 from notifyhub.extensions import db
-from tests.conftest import Api, Queries, Server, stored_bytes, stored_text
+from tests.conftest import Api, Queries, Server, on_postgresql, stored_bytes, stored_text
 
 SMS = "/api/notifications/notifiers/sms"
 
@@ -171,7 +171,7 @@ def restart(app: Flask) -> Iterator[Callable[[], None]]:
         ).close()
 
 
-@pytest.mark.parametrize("environment", ["postgresql"], indirect=True)
+@on_postgresql
 def test_a_request_after_the_databases_restart_is_answered(api: Api, restart: Callable[[], None]) -> None:
     url = f"{SMS}/{api.post(SMS, {'name': 'one', 'backend': 'ippanel'}).json['id']}"
     for call in (

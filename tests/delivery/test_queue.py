@@ -16,8 +16,11 @@ from kombu import Connection
 from notifyhub.config import InvalidSetting, read
 from notifyhub.delivery import queue
 from notifyhub.messages.signals import due
+from tests.conftest import on_sqlite
 from tests.delivery import brokers
 from tests.reliability.proxy import Proxy
+
+pytestmark = on_sqlite
 
 Make = Callable[..., Flask]
 
