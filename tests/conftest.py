@@ -360,7 +360,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def wait_for_port(process: subprocess.Popen[str], port: int, seconds: float = 30) -> None:
+def wait_for_port(process: subprocess.Popen[str], port: int, seconds: float = 60) -> None:
     """Wait until the process listens."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:

@@ -3,9 +3,9 @@
 import pytest
 from flask import Flask
 
-from tests.messages.sources import Sources, store_sources
+from tests.messages.accounts import Accounts, make_accounts
 
 
 @pytest.fixture
-def sources(app: Flask) -> Sources:
-    return store_sources(app)
+def accounts(app: Flask) -> Accounts:
+    return make_accounts(app)

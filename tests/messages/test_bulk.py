@@ -10,23 +10,23 @@ from notifyhub.extensions import db
 from notifyhub.messages.models import Message
 from tests.conftest import Api, Queries
 from tests.factories import MessageFactory, SMSNotifierFactory, SMSPatternFactory
+from tests.messages.accounts import BATCHES, MESSAGES, Accounts
 from tests.messages.bodies import by_pattern, email, sms, stored
-from tests.messages.sources import BATCHES, MESSAGES, Sources
 
 BULK = f"{MESSAGES}/bulk"
 
 
-def test_messages_of_all_kinds_become_a_batch(api: Api, sources: Sources) -> None:
-    messages = [by_pattern(sources.positional), email(), sms(text="سلام")]
+def test_messages_of_all_kinds_become_a_batch(api: Api, accounts: Accounts) -> None:
+    messages = [by_pattern(accounts.pattern), email(), sms(text="سلام")]
     answer = api.post(BULK, {"messages": messages})
     assert (answer.status, answer.json["count"]) == (201, 3)
     page = api.get(f"{MESSAGES}?batch={answer.json['batch']}").json["results"]
-    assert [message["text"] for message in page] == ["سلام", "Hello", "Your code is 12345"]
+    assert [message["text"] for message in page] == ["سلام", "Hello", "Your login code is 12345"]
     assert {message["batch"] for message in page} == {answer.json["batch"]}
 
 
-def test_recipients_share_what_is_common(api: Api, sources: Sources) -> None:
-    common = by_pattern(sources.positional, ["0"], to="nobody", reference="r")
+def test_recipients_share_what_is_common(api: Api, accounts: Accounts) -> None:
+    common = by_pattern(accounts.pattern, ["0"], to="nobody", reference="r")
     recipients = [{"to": "09121234567", "args": ["1"], "reference": "own"}, {"to": "09121234568"}]
     answer = api.post(BULK, {"common": common, "recipients": recipients})
     assert answer.status == 201
@@ -60,12 +60,12 @@ def test_another_form_is_refused(api: Api, app: Flask, body: dict[str, Any], err
 
 
 def test_one_wrong_message_refuses_all_with_its_errors_by_index(
-    api: Api, app: Flask, sources: Sources
+    api: Api, app: Flask, accounts: Accounts
 ) -> None:
     messages = [
-        by_pattern(sources.positional),
+        by_pattern(accounts.pattern),
         7,
-        by_pattern(sources.positional, to="x", args=[]),
+        by_pattern(accounts.pattern, to="x", args=[]),
         email(),
         {"channel": "sms"},
         email(notifier=99),
@@ -84,8 +84,8 @@ def test_one_wrong_message_refuses_all_with_its_errors_by_index(
     assert stored(app) == 0
 
 
-def test_what_is_wrong_in_common_is_told_once(api: Api, app: Flask, sources: Sources) -> None:
-    common = {"channel": "sms", "pattern": sources.positional, "html": "x"}
+def test_what_is_wrong_in_common_is_told_once(api: Api, app: Flask, accounts: Accounts) -> None:
+    common = {"channel": "sms", "pattern": accounts.pattern, "html": "x"}
     recipients = [{"to": "09121234567", "args": ["1"]}, {"to": "x", "args": []}, "x"]
     answer = api.post(BULK, {"common": common, "recipients": recipients})
     assert answer.status == 400
@@ -101,7 +101,7 @@ def test_what_is_wrong_in_common_is_told_once(api: Api, app: Flask, sources: Sou
 
 
 def test_a_thousand_messages_take_a_handful_of_statements(
-    api: Api, app: Flask, sources: Sources, queries: Queries
+    api: Api, app: Flask, accounts: Accounts, queries: Queries
 ) -> None:
     with app.app_context():
         patterns = [
@@ -110,7 +110,7 @@ def test_a_thousand_messages_take_a_handful_of_statements(
     messages = [
         by_pattern(patterns[n % 20], to=f"0912{n:07}")
         if n % 3
-        else email(**({"notifier": sources.email} if n % 2 else {}))
+        else email(**({"notifier": accounts.email} if n % 2 else {}))
         for n in range(1000)
     ]
     api.get("/api/me")  # which notes the token's use
@@ -120,7 +120,7 @@ def test_a_thousand_messages_take_a_handful_of_statements(
     assert len(sent) <= 8, [statement[:80] for statement in sent]
 
 
-def test_attachments_stay_with_their_messages(api: Api, app: Flask, sources: Sources) -> None:
+def test_attachments_stay_with_their_messages(api: Api, app: Flask, accounts: Accounts) -> None:
     def attached(n: int) -> dict[str, Any]:
         files = [
             {"filename": f"{n}-{m}", "content_type": "text/plain", "content": "aGk="} for m in range(n % 3)
@@ -135,9 +135,9 @@ def test_attachments_stay_with_their_messages(api: Api, app: Flask, sources: Sou
 
 
 def test_a_batch_counts_its_messages_by_status_in_the_order_of_their_life(
-    api: Api, app: Flask, sources: Sources
+    api: Api, app: Flask, accounts: Accounts
 ) -> None:
-    batch = api.post(BULK, {"messages": [by_pattern(sources.positional)] * 5}).json["batch"]
+    batch = api.post(BULK, {"messages": [by_pattern(accounts.pattern)] * 5}).json["batch"]
     with app.app_context():
         ids = db.session.scalars(select(Message.id).order_by(Message.id)).all()
         for id_, status in zip(ids, ("delivered", "delivered", "failed", "sending"), strict=False):

@@ -16,7 +16,7 @@ from notifyhub.extensions import db
 from notifyhub.messages.models import Batch, Channel, Message, Status
 from tests.conftest import Api, Queries
 from tests.factories import AttemptFactory, MessageFactory
-from tests.messages.sources import MESSAGES
+from tests.messages.accounts import MESSAGES
 
 DAY = datetime(2025, 3, 1, tzinfo=UTC)
 RECIPIENTS = {"sms": ["+989121234567", "+989121234568"], "email": ["a@example.com", "A@example.com"]}

@@ -10,8 +10,8 @@ from notifyhub.extensions import db
 from notifyhub.messages.models import Attempt, Outcome, Status
 from tests.conftest import Api, Queries
 from tests.factories import AttemptFactory, MessageFactory
+from tests.messages.accounts import MESSAGES, Accounts
 from tests.messages.bodies import by_pattern, email, sms
-from tests.messages.sources import MESSAGES, Sources
 
 
 def test_a_message_is_read_with_its_attempts_in_order(api: Api, app: Flask) -> None:
@@ -59,22 +59,22 @@ def test_a_message_that_is_not_there_is_404(api: Api, id: str) -> None:
     assert (answer.status, answer.json) == (404, {"detail": "Not found."})
 
 
-def test_messages_stay_readable_without_their_notifier_and_pattern(api: Api, sources: Sources) -> None:
-    bodies = (by_pattern(sources.positional), sms(reference="r"), email())
+def test_messages_stay_readable_without_their_notifier_and_pattern(api: Api, accounts: Accounts) -> None:
+    bodies = (by_pattern(accounts.pattern), sms(reference="r"), email())
     made = [api.post(MESSAGES, body).json for body in bodies]
     api.patch(
         "/api/settings/notifications",
         {"notifications_sms_notifier": None, "notifications_email_notifier": None},
     )
     url = "/api/notifications/notifiers"
-    assert api.delete(f"{url}/sms/{sources.sms}").status == 204
-    assert api.delete(f"{url}/email/{sources.email}").status == 204
+    assert api.delete(f"{url}/sms/{accounts.sms}").status == 204
+    assert api.delete(f"{url}/email/{accounts.email}").status == 204
     for message in made:
         assert api.get(f"{MESSAGES}/{message['id']}").json == message | {"attempts": []}
     for query, wanted in (
         ("", made[::-1]),
-        (f"?pattern={sources.positional}", made[:1]),
-        (f"?channel=sms&notifier={sources.sms}", made[1::-1]),
+        (f"?pattern={accounts.pattern}", made[:1]),
+        (f"?channel=sms&notifier={accounts.sms}", made[1::-1]),
     ):
         assert api.get(MESSAGES + query).json["results"] == wanted
 

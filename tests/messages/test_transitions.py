@@ -17,7 +17,7 @@ from notifyhub.messages.signals import due
 from notifyhub.messages.transitions import CANCELLABLE, RETRIABLE
 from tests.conftest import Api
 from tests.factories import MessageFactory
-from tests.messages.sources import MESSAGES
+from tests.messages.accounts import MESSAGES
 
 ROUNDS = 25
 

@@ -16,8 +16,8 @@ from notifyhub.extensions import db
 from notifyhub.messages.models import Message, MessageAttachment
 from notifyhub.messages.signals import due
 from tests.conftest import Api
+from tests.messages.accounts import BATCHES, MESSAGES, Accounts
 from tests.messages.bodies import by_pattern, email
-from tests.messages.sources import BATCHES, MESSAGES, Sources
 
 MIB = 1024 * 1024
 
@@ -40,11 +40,11 @@ def test_an_unknown_batch_is_404(api: Api, id: str) -> None:
 
 
 def test_due_messages_are_told_after_they_are_stored(
-    api: Api, app: Flask, sources: Sources, heard: list[list[int]]
+    api: Api, app: Flask, accounts: Accounts, heard: list[list[int]]
 ) -> None:
-    sent = api.post(MESSAGES, by_pattern(sources.positional)).json["id"]
+    sent = api.post(MESSAGES, by_pattern(accounts.pattern)).json["id"]
     later = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-    scheduled = api.post(MESSAGES, by_pattern(sources.positional, send_at=later)).json
+    scheduled = api.post(MESSAGES, by_pattern(accounts.pattern, send_at=later)).json
     assert (scheduled["status"], heard) == ("scheduled", [[sent]])
     with app.app_context():
         message = db.session.get_one(Message, scheduled["id"])
@@ -54,24 +54,24 @@ def test_due_messages_are_told_after_they_are_stored(
 
 
 def test_a_receiver_that_fails_is_logged_and_no_error_to_the_client(
-    api: Api, sources: Sources, caplog: pytest.LogCaptureFixture
+    api: Api, accounts: Accounts, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(_sender: Any, ids: list[int], urgent: bool) -> None:
         raise ConnectionError("no broker")
 
     with due.connected_to(fail):
-        answer = api.post(MESSAGES, by_pattern(sources.positional))
+        answer = api.post(MESSAGES, by_pattern(accounts.pattern))
     assert answer.status == 201
     assert api.get(f"{MESSAGES}/{answer.json['id']}").json["status"] == "queued"
     assert "a receiver failed" in caplog.text
 
 
-def test_a_test_tokens_messages_say_so(app: Flask, token: Callable[..., str], sources: Sources) -> None:
+def test_a_test_tokens_messages_say_so(app: Flask, token: Callable[..., str], accounts: Accounts) -> None:
     tester = Api(app.test_client(), token(test=True))
-    assert tester.post(MESSAGES, by_pattern(sources.positional)).json["test"] is True
-    batch = tester.post(f"{MESSAGES}/bulk", {"messages": [by_pattern(sources.positional)]}).json["batch"]
+    assert tester.post(MESSAGES, by_pattern(accounts.pattern)).json["test"] is True
+    batch = tester.post(f"{MESSAGES}/bulk", {"messages": [by_pattern(accounts.pattern)]}).json["batch"]
     assert [m["test"] for m in tester.get(f"{MESSAGES}?batch={batch}").json["results"]] == [True]
-    assert tester.post(MESSAGES, by_pattern(sources.positional, args=[])).status == 400
+    assert tester.post(MESSAGES, by_pattern(accounts.pattern, args=[])).status == 400
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_each_operation_needs_its_code(staff: Callable[..., Api], code: int, met
     assert staff(code).call(method, MESSAGES + path).status in {200, 400, 404}
 
 
-def test_a_message_can_be_neither_changed_nor_deleted(api: Api, sources: Sources) -> None:
-    url = f"{MESSAGES}/{api.post(MESSAGES, by_pattern(sources.positional)).json['id']}"
+def test_a_message_can_be_neither_changed_nor_deleted(api: Api, accounts: Accounts) -> None:
+    url = f"{MESSAGES}/{api.post(MESSAGES, by_pattern(accounts.pattern)).json['id']}"
     for method in ("PATCH", "POST", "PUT", "DELETE"):
         assert api.call(method, url, {}).status == 405
 
@@ -121,15 +121,15 @@ FIELDS = (
     where=st.sampled_from(["", "/preview", "/bulk"]),
 )
 def test_no_body_is_an_error_of_the_service(
-    api: Api, sources: Sources, base: str, change: dict[str, Any], where: str
+    api: Api, accounts: Accounts, base: str, change: dict[str, Any], where: str
 ) -> None:
-    message = {**(by_pattern(sources.positional) if base == "sms" else email()), **change}
+    message = {**(by_pattern(accounts.pattern) if base == "sms" else email()), **change}
     body = json.dumps({"messages": [message]} if where == "/bulk" else message)
     answer = api.call("POST", MESSAGES + where, data=body, content_type="application/json")
     assert answer.status in {200, 201, 400}, (change, answer.json)
 
 
-def test_files_may_be_large(api: Api, app: Flask, sources: Sources) -> None:
+def test_files_may_be_large(api: Api, app: Flask, accounts: Accounts) -> None:
     content = base64.b64encode(b"x" * (7 * MIB)).decode()
     file = {"filename": "a.bin", "content_type": "application/octet-stream", "content": content}
     answer = api.post(MESSAGES, email(attachments=[file]))

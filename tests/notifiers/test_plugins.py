@@ -84,7 +84,9 @@ def call(package: Path, gunicorn: Callable[..., Server], token: Callable[..., st
     def request(method: str, path: str, body: Any = None) -> tuple[int, Any]:
         headers = {"Authorization": f"Token {key}"}
         given = {} if body is None else {"json": body}
-        answer = urllib3.request(method, server.url + path, headers=headers, retries=False, **given)
+        answer = urllib3.request(
+            method, server.url + path, headers=headers, timeout=30, retries=False, **given
+        )
         return answer.status, answer.json()
 
     return request

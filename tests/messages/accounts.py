@@ -15,29 +15,29 @@ SETTINGS = "/api/settings/notifications"
 DELIVERY = "/api/settings/delivery"
 
 
-class Sources(NamedTuple):
+class Accounts(NamedTuple):
     """Ids: of the default notifiers, of others, and of approved patterns by what fills them."""
 
     sms: int
     email: int
     other_sms: int
     other_email: int
-    positional: int
+    pattern: int
     two: int
     named: int
     fixed: int
 
 
-def store_sources(app: Flask) -> Sources:
+def make_accounts(app: Flask) -> Accounts:
     """Store some of each; all patterns belong to the default notifier."""
     with app.app_context():
         line = {"token": "a-token", "number": "50002000"}
         sms, other = SMSNotifierFactory.create_batch(2, settings=line)
         email, other_email = EmailNotifierFactory.create_batch(2)
-        bodies = ("Your code is {0}", "{1} owes {0}", "Dear %name%, %code% is yours, %name%", "Welcome")
+        bodies = ("Your login code is {0}", "{1} owes {0}", "Dear %name%, %code% is yours, %name%", "Welcome")
         patterns = [
             SMSPatternFactory(notifier_id=sms.id, status=Status.APPROVED, body=body).id for body in bodies
         ]
         db.session.add(NotificationSettings(sms_notifier_id=sms.id, email_notifier_id=email.id))
         db.session.commit()
-        return Sources(sms.id, email.id, other.id, other_email.id, *patterns)
+        return Accounts(sms.id, email.id, other.id, other_email.id, *patterns)
