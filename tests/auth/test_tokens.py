@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 from notifyhub.auth import accounts
 from notifyhub.auth.models import Token, User
 from notifyhub.extensions import db
-from tests.conftest import Api, Queries, Server, on_postgresql, stored_bytes, stored_text
+from tests.conftest import Api, Queries, Server, engines, on_postgresql, stored_bytes, stored_text
 
 SMS = "/api/notifications/notifiers/sms"
 
@@ -169,6 +169,8 @@ def restart(app: Flask) -> Iterator[Callable[[], None]]:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         ).close()
+    for engine in engines(app):  # no later test finds a connection that is closed at the other end
+        engine.dispose()
 
 
 @on_postgresql
