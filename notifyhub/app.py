@@ -17,6 +17,7 @@ from notifyhub.delivery import views as delivery
 from notifyhub.extensions import cors, db, migrate
 from notifyhub.messages import views as messages
 from notifyhub.notifiers import views as notifiers
+from notifyhub.otp import views as otp
 from notifyhub.patterns import views as patterns
 from notifyhub.seeding import commands as seeding
 from notifyhub.settings import views as settings
@@ -29,6 +30,7 @@ BLUEPRINTS = (
     messages.blueprint,
     messages.batches_blueprint,
     delivery.blueprint,
+    otp.blueprint,
     auth.blueprint,
     docs.blueprint,
     health.blueprint,
@@ -56,7 +58,7 @@ def create_app(environment: Mapping[str, str] | None = None) -> Flask:
     connections.init_app(app)
     migrate.init_app(app, db, directory=str(MIGRATIONS))
     logs.init_app(app)
-    for part in (requests, errors, queue):
+    for part in (requests, errors, queue, otp):
         part.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

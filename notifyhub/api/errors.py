@@ -1,12 +1,13 @@
 """The one place where the bodies of errors are made."""
 
 import logging
+import math
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
 from marshmallow import ValidationError
 from sqlalchemy.exc import IntegrityError
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, TooManyRequests
 
 from notifyhub.api import violations
 from notifyhub.api.fields import NON_FIELD
@@ -42,6 +43,13 @@ def http_error(error: HTTPException) -> Response:
         if name.lower() not in {"content-type", "content-length"}:
             answer.headers[name] = value
     return answer
+
+
+def throttled(seconds: float) -> TooManyRequests:
+    """Return the error that asks to wait, in Django REST framework's words."""
+    whole = max(math.ceil(seconds), 1)
+    words = f"Request was throttled. Expected available in {whole} second{'' if whole == 1 else 's'}."
+    return TooManyRequests(words, retry_after=whole)
 
 
 def _invalid(error: ValidationError) -> Response:

@@ -112,7 +112,7 @@ RESPONSES: dict[str, dict[str, Any]] = {
         "This Idempotency-Key was sent with another request.",
     ),
     "TooManyRequests": _detail(
-        "The token's limit of requests is used up, where the operator has set one.",
+        "The limit of the token, where the operator has set one, or of a recipient is used up.",
         "Request was throttled. Expected available in 60 seconds.",
         "Retry-After",
     ),

@@ -8,17 +8,20 @@ import re
 from typing import Any
 
 from marshmallow import ValidationError
-from sqlalchemy import Constraint, ForeignKeyConstraint, UniqueConstraint
+from sqlalchemy import Constraint, ForeignKeyConstraint, Select, Table, UniqueConstraint, select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import Conflict, HTTPException, NotFound
 
 from notifyhub.database.base import Base
+from notifyhub.database.connections import autocommit
 
 
 def answer(error: IntegrityError) -> ValidationError | HTTPException | None:
     """Return the answer to a violation, None if its constraint declares none."""
     verb, table = _changed(error)
-    constraint = _by_name(error) or _by_columns(error) or _by_foreign_key(verb, table)
+    constraint = _by_name(error) or _by_columns(error)
+    if constraint is None:
+        constraint = _in_use(table, error.params) if verb == "DELETE" else _gone(table)
     info = {} if constraint is None else _info(constraint)
     if verb == "DELETE":
         return Conflict(info["in_use"]) if "in_use" in info else None
@@ -62,15 +65,42 @@ def _by_columns(error: IntegrityError) -> Constraint | None:
     return None
 
 
-def _by_foreign_key(verb: str, table: str) -> Constraint | None:
-    """Find the foreign key that refuses a deletion or a writing: SQLite doesn't tell which one it was."""
-    wanted = "in_use" if verb == "DELETE" else "gone"
-    for constraint in _constraints():
-        if isinstance(constraint, ForeignKeyConstraint) and wanted in _info(constraint):
-            ends = constraint.referred_table if verb == "DELETE" else constraint.table
-            if ends.name == table:
-                return constraint
+def _gone(table: str) -> Constraint | None:
+    """Find the foreign key that refuses a writing: SQLite doesn't tell which one it was."""
+    return next((key for key in _foreign_keys("gone") if key.table.name == table), None)
+
+
+def _in_use(table: str, params: Any) -> Constraint | None:
+    """Find the foreign key that refuses a deletion, which SQLite doesn't tell either, by what refers.
+
+    That may have ceased to meanwhile: then it is any that can.
+    """
+    possible = None
+    for key in _foreign_keys("in_use"):
+        deleted = _deleted(key.referred_table, table, params)
+        if deleted is None:
+            continue
+        (column,) = key.columns
+        if autocommit().scalar(select(column).where(column.in_(deleted))) is not None:
+            return key
+        possible = possible or key
+    return possible
+
+
+def _deleted(referred: Table, table: str, params: Any) -> Select[Any] | None:
+    """Select the ids of the rows that go with the one that is deleted: itself, or those that cascade."""
+    if referred.name == table:
+        return select(referred.c.id).where(referred.c.id == params[0])
+    for key in referred.foreign_keys:
+        if key.column.table.name == table and key.ondelete == "CASCADE":
+            return select(referred.c.id).where(key.parent == params[0])
     return None
+
+
+def _foreign_keys(wanted: str) -> list[ForeignKeyConstraint]:
+    """Return the foreign keys that declare something."""
+    keys = [key for key in _constraints() if isinstance(key, ForeignKeyConstraint)]
+    return [key for key in keys if wanted in _info(key)]
 
 
 def _parameters(error: IntegrityError) -> dict[str, Any]:

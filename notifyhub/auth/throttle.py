@@ -1,15 +1,13 @@
 """The limit of requests per token."""
 
 import hashlib
-import math
 import time
 from functools import partial
 
 from flask import Flask, Response, g
 from flask_limiter import Limiter, RateLimitExceeded
-from werkzeug.exceptions import TooManyRequests
 
-from notifyhub.api.errors import http_error
+from notifyhub.api.errors import http_error, throttled
 
 _PATIENCE = 1
 
@@ -51,8 +49,6 @@ def _is_anonymous() -> bool:
 
 
 def _refuse(limiter: Limiter, _error: RateLimitExceeded) -> Response:
-    """Answer 429, in Django REST framework's words."""
+    """Answer 429."""
     limit = limiter.current_limit
-    seconds = 1 if limit is None else max(math.ceil(limit.window.reset_time - time.time()), 1)
-    words = f"Request was throttled. Expected available in {seconds} second{'' if seconds == 1 else 's'}."
-    return http_error(TooManyRequests(words, retry_after=seconds))
+    return http_error(throttled(0 if limit is None else limit.window.reset_time - time.time()))

@@ -87,13 +87,16 @@ def _foreign_fields(channel: Channel, given: Mapping[str, Any]) -> dict[str, Any
     return {name: [f"This field does not belong to {_NAMES[channel]}."] for name in foreign if name in given}
 
 
-def _recipient(given: Mapping[str, Any], _sources: Sources, _moment: datetime) -> dict[str, Any]:
+def recipient(channel: str, to: str) -> str:
+    """Return a recipient as it is stored; raises ValidationError if none can be reached so."""
     try:
-        if given["channel"] == Channel.SMS:
-            return {"recipient": to_e164(given["to"])}
-        return {"recipient": _is_address(given["to"])}
+        return to_e164(to) if channel == Channel.SMS else str(_is_address(to))
     except (InvalidNumber, ValidationError) as error:
         raise ValidationError({"to": [str(error.args[0])]}) from None
+
+
+def _recipient(given: Mapping[str, Any], _sources: Sources, _moment: datetime) -> dict[str, Any]:
+    return {"recipient": recipient(given["channel"], given["to"])}
 
 
 def _times(given: Mapping[str, Any], sources: Sources, moment: datetime) -> dict[str, Any]:

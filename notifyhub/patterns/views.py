@@ -19,6 +19,7 @@ sms_patterns = Resource(
     SMSPattern,
     SMSPatternSchema,
     within="notifier_id",
+    referred=True,
     search=("id", "name", "code", "description", "body"),
     ordering=("id", "name", "status", "code", "created_at", "updated_at"),
     filters={

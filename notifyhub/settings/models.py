@@ -6,6 +6,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notifyhub.database.base import Single
+from notifyhub.database.columns import text
 
 
 def _notifier(kind: str) -> Any:
@@ -42,3 +43,33 @@ class DeliverySettings(Single):
     message_ttl: Mapped[int] = mapped_column(Integer, default=86_400)
     retention_days: Mapped[int] = mapped_column(Integer, default=90)
     resend_uncertain: Mapped[bool] = mapped_column(default=True)
+
+
+SMS_TEXT = "کد تأیید شما: {code}\nتا {minutes} دقیقه معتبر است."
+EMAIL_SUBJECT = "کد تأیید شما"
+EMAIL_TEXT = f"{SMS_TEXT}\n\nاگر شما این کد را نخواسته‌اید، این نامه را نادیده بگیرید."
+
+
+class OTPSettings(Single):
+    """How one-time passwords are worded and limited. The cool-down is in seconds."""
+
+    __tablename__ = "otp_settings"
+
+    sms_pattern_id: Mapped[int | None] = mapped_column(
+        BigInteger,
+        ForeignKey(
+            "sms_patterns.id",
+            ondelete="RESTRICT",
+            info={
+                "field": "otp_sms_pattern",
+                "words": 'Invalid pk "{sms_pattern_id}" - object does not exist.',
+                "in_use": "The settings of one-time passwords name this pattern, or one of this notifier.",
+            },
+        ),
+    )
+    sms_text: Mapped[str] = mapped_column(text(), default=SMS_TEXT)
+    email_subject: Mapped[str] = mapped_column(text(255), default=EMAIL_SUBJECT)
+    email_text: Mapped[str] = mapped_column(text(), default=EMAIL_TEXT)
+    max_attempts: Mapped[int] = mapped_column(Integer, default=5)
+    resend_cooldown: Mapped[int] = mapped_column(Integer, default=60)
+    max_per_hour: Mapped[int] = mapped_column(Integer, default=5)

@@ -1,9 +1,21 @@
 """What goes in and out for the settings."""
 
-from marshmallow import EXCLUDE, Schema, fields
+import re
 
-from notifyhub.api.fields import Boolean, Integer, List, Reference, References, described
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+
+from notifyhub.api.fields import (
+    MAX_TEXT,
+    Boolean,
+    Integer,
+    List,
+    Reference,
+    References,
+    String,
+    described,
+)
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
+from notifyhub.patterns.models import SMSPattern
 
 _CODE_LENGTH = described("Length of one-time passwords (at first 5).", 6)
 _LIFETIME = described("How long one-time passwords are valid, in seconds (at first 120).", 180)
@@ -106,4 +118,85 @@ class DeliverySettingsSchema(Schema):
             "Whether a message that may have been taken is sent again, and may arrive twice; else it fails.",
             True,
         ),
+    )
+
+
+_PLACEHOLDERS = "`{code}` stands for the code, `{minutes}` for how long it is valid, rounded up"
+_MASK = "•"
+
+
+def _has_known_placeholders(value: str) -> None:
+    """Refuse what would be sent as it stands, and what is stored in the code's place."""
+    unknown = [name for name in re.findall(r"\{[^{}]*\}", value) if name not in {"{code}", "{minutes}"}]
+    if unknown:
+        raise ValidationError(f"{unknown[0]} is not known here: use {{code}} and {{minutes}}.")
+    if _MASK in value:
+        raise ValidationError(f"The character {_MASK} is not allowed: it stands for the code's digits.")
+
+
+def _has_code(value: str) -> None:
+    if "{code}" not in value:
+        raise ValidationError("{code} is missing.")
+
+
+_one_line = validate.Regexp(
+    r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z", error="Line ends and control characters are not allowed."
+)
+
+
+class OTPSettingsSchema(Schema):
+    """How one-time passwords are worded and limited."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    otp_sms_pattern = Reference(
+        SMSPattern,
+        attribute="sms_pattern_id",
+        allow_none=True,
+        required=True,
+        metadata=described(
+            "Id of the pattern whose one placeholder takes the code; null: `otp_sms_text` is sent.", 7
+        ),
+    )
+    otp_sms_text = String(
+        attribute="sms_text",
+        max_length=MAX_TEXT,
+        required=True,
+        validate=[_has_known_placeholders, _has_code],
+        metadata=described(f"Text of an SMS: {_PLACEHOLDERS}.", "Your code is {code}"),
+    )
+    otp_email_subject = String(
+        attribute="email_subject",
+        required=True,
+        validate=[_has_known_placeholders, _one_line],
+        metadata=described("Subject of an email. It may hold the same placeholders.", "Your code"),
+    )
+    otp_email_text = String(
+        attribute="email_text",
+        max_length=MAX_TEXT,
+        required=True,
+        validate=[_has_known_placeholders, _has_code],
+        metadata=described(f"Text of an email: {_PLACEHOLDERS}.", "Your code is {code}"),
+    )
+    otp_max_attempts = Integer(
+        1,
+        20,
+        attribute="max_attempts",
+        required=True,
+        metadata=described("Wrong guesses that a code takes (at first 5).", 5),
+    )
+    otp_resend_cooldown = Integer(
+        0,
+        3600,
+        attribute="resend_cooldown",
+        required=True,
+        metadata=described("Seconds between two requests for a recipient and purpose (at first 60).", 60),
+    )
+    otp_max_per_hour = Integer(
+        1,
+        1000,
+        attribute="max_per_hour",
+        required=True,
+        metadata=described("Codes that are sent to a recipient within an hour (at first 5).", 5),
     )

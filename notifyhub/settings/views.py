@@ -6,6 +6,7 @@ from notifyhub.api.endpoint import Permission
 from notifyhub.api.singleton import Permissions
 from notifyhub.settings.delivery import delivery_settings
 from notifyhub.settings.notification import notification_settings
+from notifyhub.settings.otp import otp_settings
 
 blueprint = Blueprint("settings", __name__, url_prefix="/api/settings")
 
@@ -16,3 +17,4 @@ PERMISSIONS = Permissions(
 
 notification_settings.register(blueprint, "/notifications", "notification settings", PERMISSIONS)
 delivery_settings.register(blueprint, "/delivery", "delivery settings", PERMISSIONS)
+otp_settings.register(blueprint, "/otp", "settings of one-time passwords", PERMISSIONS)

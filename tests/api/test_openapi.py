@@ -20,6 +20,8 @@ EMAIL = "/api/notifications/notifiers/email"
 MESSAGES = "/api/notifications/messages"
 SETTINGS = "/api/settings/notifications"
 DELIVERY = "/api/settings/delivery"
+OTP = "/api/notifications/otp"
+OTP_SETTINGS = "/api/settings/otp"
 
 CODES = {
     ("post", SMS): 2811,
@@ -44,6 +46,8 @@ CODES = {
     ("patch", SETTINGS): 1037,
     ("get", DELIVERY): 1036,
     ("patch", DELIVERY): 1037,
+    ("get", OTP_SETTINGS): 1036,
+    ("patch", OTP_SETTINGS): 1037,
     ("post", MESSAGES): 2841,
     ("get", MESSAGES): 2842,
     ("post", f"{MESSAGES}/bulk"): 2841,
@@ -52,6 +56,10 @@ CODES = {
     ("post", f"{MESSAGES}/{{id}}/cancel"): 2843,
     ("post", f"{MESSAGES}/{{id}}/retry"): 2843,
     ("get", "/api/notifications/batches/{id}"): 2842,
+    ("post", OTP): 2851,
+    ("get", f"{OTP}/{{id}}"): 2852,
+    ("post", f"{OTP}/verify"): 2853,
+    ("post", f"{OTP}/{{id}}/cancel"): 2854,
     ("get", "/api/me"): None,
     ("get", "/healthz"): None,
     ("get", "/readyz"): None,
@@ -290,4 +298,4 @@ def test_only_what_may_be_in_use_documents_a_refused_deletion(document: dict[str
         for (method, path), operation in operations(document)
         if method == "delete" and "409" in operation["responses"]
     }
-    assert refused == {f"{SMS}/{{id}}", f"{EMAIL}/{{id}}"}
+    assert refused == {f"{SMS}/{{id}}", f"{EMAIL}/{{id}}", f"{PATTERNS}/{{id}}"}

@@ -20,6 +20,8 @@ SETTINGS = "/api/settings/notifications"
 DELIVERY = "/api/settings/delivery"
 MESSAGES = "/api/notifications/messages"
 BATCHES = "/api/notifications/batches"
+OTP = "/api/notifications/otp"
+OTP_SETTINGS = "/api/settings/otp"
 
 FORBIDDEN = {"detail": "You do not have permission to perform this action."}
 UNAUTHENTICATED = {"detail": "Authentication credentials were not provided."}
@@ -53,8 +55,12 @@ CODES = {
     **{(method, f"{MESSAGES}/<id:id>"): 2842 for method in ("GET", "HEAD")},
     **{(method, f"{BATCHES}/<id:id>"): 2842 for method in ("GET", "HEAD")},
     **{("POST", f"{MESSAGES}/<id:id>/{change}"): 2843 for change in ("cancel", "retry")},
-    **{(method, url): 1036 for method in ("GET", "HEAD") for url in (SETTINGS, DELIVERY)},
-    **{("PATCH", url): 1037 for url in (SETTINGS, DELIVERY)},
+    ("POST", OTP): 2851,
+    **{(method, f"{OTP}/<id:id>"): 2852 for method in ("GET", "HEAD")},
+    ("POST", f"{OTP}/verify"): 2853,
+    ("POST", f"{OTP}/<id:id>/cancel"): 2854,
+    **{(method, url): 1036 for method in ("GET", "HEAD") for url in (SETTINGS, DELIVERY, OTP_SETTINGS)},
+    **{("PATCH", url): 1037 for url in (SETTINGS, DELIVERY, OTP_SETTINGS)},
 }
 ALL = frozenset(CODES.values())
 operations = pytest.mark.parametrize(("method", "rule"), CODES, ids=str)

@@ -53,7 +53,11 @@ def main() -> None:
     parser.add_argument("--beat", action="store_true", help="let our worker keep the time, too")
     given = parser.parse_args()
     rates: dict[str, list[float]] = {"bare": [], "ours": []}
-    with tempfile.TemporaryDirectory() as folder, simulator(given.latency) as provider, database() as url:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        simulator(given.latency) as provider,
+        database(DATABASE) as url,
+    ):
         environment = {
             "NOTIFYHUB_DATABASE_URL": url,
             "NOTIFYHUB_INSTANCE": folder,
@@ -101,13 +105,13 @@ def simulator(latency: float) -> Iterator[str]:
 
 
 @contextmanager
-def database() -> Iterator[str]:
+def database(name: str) -> Iterator[str]:
     """Make an empty database; give its URL."""
     with psycopg.connect(f"{POSTGRESQL}/postgres", autocommit=True) as server:
-        server.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-        server.execute(f"CREATE DATABASE {DATABASE}")
-        yield f"{POSTGRESQL}/{DATABASE}"
-        server.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+        server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        server.execute(f"CREATE DATABASE {name}")
+        yield f"{POSTGRESQL}/{name}"
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def publish_ours(count: int) -> None:
@@ -172,8 +176,8 @@ def measure(
 def delete_queues(app: Flask) -> None:
     """Leave nothing at the broker."""
     with Connection(app.config["BROKER_URL"]) as connection:
-        for name in (queue.MESSAGES, queue.UPKEEP, "bare"):
-            queue.named_queue(PREFIX, name)(connection.default_channel).delete()
+        for name in (*queue.QUEUES, "bare"):
+            queue.named_queue(app.config["QUEUE_PREFIX"], name)(connection.default_channel).delete()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,55 @@
+"""The codes: made anew from a row whenever one is sent or guessed, stored nowhere.
+
+A code is HMAC-SHA256 (RFC 2104) of the row's id and nonce, under a key that is made of the service's secret
+key for this alone, modulo 10 to the power of the code's length. Of 256 bits the remainder of that division
+favours no code noticeably.
+"""
+
+import hmac
+from typing import Protocol
+
+from flask import current_app
+from sqlalchemy import select
+
+from notifyhub.database.base import now, table_of
+from notifyhub.delivery.connections import statements
+from notifyhub.otp.models import OTP, Status
+from notifyhub.text.digits import ascii_digits
+
+_LABEL = b"notifyhub one-time passwords"
+_DIGEST = "sha256"
+
+_otps = table_of(OTP)
+_LIVE = select(_otps.c.id, _otps.c.nonce, _otps.c.code_len).where(_otps.c.status == Status.PENDING)
+
+
+class Row(Protocol):
+    """What a code is made of."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def nonce(self) -> bytes: ...
+
+    @property
+    def code_len(self) -> int: ...
+
+
+def code_of(row: Row) -> str:
+    """Return the code of a one-time password."""
+    key = hmac.digest(current_app.config["SECRET_KEY"].encode(), _LABEL, _DIGEST)
+    digest = hmac.digest(key, row.id.to_bytes(8) + row.nonce, _DIGEST)
+    return str(int.from_bytes(digest) % 10**row.code_len).zfill(row.code_len)
+
+
+def is_right(row: Row, guess: str) -> bool:
+    """Tell whether a guess, in digits of any script and with blanks around them, is the code."""
+    return hmac.compare_digest(code_of(row).encode(), ascii_digits(guess.strip()).encode())
+
+
+def code_to_send(id: int) -> str | None:
+    """Return the code of a one-time password that may still be used; None if it may not."""
+    with statements() as connection:
+        row = connection.execute(_LIVE.where(_otps.c.id == id, _otps.c.expires_at > now())).first()
+    return None if row is None else code_of(row)

@@ -1,0 +1,71 @@
+"""The fallback: when a code's message has failed for good, the code goes out by the other channel."""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from flask import Flask
+from marshmallow import ValidationError
+from sqlalchemy import Connection, select, update
+
+from notifyhub.database.base import now, table_of
+from notifyhub.messages.models import Channel
+from notifyhub.messages.models import Status as MessageStatus
+from notifyhub.messages.representation import message
+from notifyhub.messages.signals import announce
+from notifyhub.messages.storing import store
+from notifyhub.otp import rules
+from notifyhub.otp.composing import Wanted, compose_all
+from notifyhub.otp.models import OTP, Status
+from notifyhub.otp.representation import MESSAGE, OTPRow
+from notifyhub.otp.rules import CROWDED, Rules
+
+log = logging.getLogger(__name__)
+
+_otps = table_of(OTP).c
+_FAILED = {MessageStatus.FAILED, MessageStatus.UNDELIVERED, MessageStatus.EXPIRED}
+_unused = (
+    _otps.status == Status.PENDING,
+    _otps.fallback_to.is_not(None),
+    _otps.fallback_used.is_(False),
+)
+
+
+def on_changed(
+    _app: Flask, connection: Connection, row: Sequence[Any], otp_id: int | None
+) -> Callable[[], None] | None:
+    """Store the fallback's message, in the transaction that ends the first one; it is announced after it."""
+    changed = message(row)
+    if otp_id is None or changed["status"] not in _FAILED:
+        return None
+    moment = now()
+    this = (_otps.id == otp_id, _otps.expires_at > moment, *_unused)
+    otp = connection.execute(select(*_otps, MESSAGE).where(*this)).first()
+    if otp is None or otp.message != changed["id"]:  # one that was sent later may still arrive
+        return None
+    policy = rules.lock(connection, otp.fallback_to, test=otp.is_test)
+    same_term = _otps.expires_at == otp.expires_at  # it may just have been asked for again
+    used = update(table_of(OTP)).where(*this, same_term).values(fallback_used=True)
+    if not connection.execute(used).rowcount:
+        return None
+    stored = _store(connection, otp, policy, moment)
+    return None if stored is None else partial(announce, [stored], urgent=True)
+
+
+def _store(connection: Connection, otp: OTPRow, policy: Rules, moment: datetime) -> int | None:
+    """Store the message and return its id; None, with a line in the log, if it can't be sent."""
+    crowd = rules.crowd(policy, otp.fallback_to, moment, test=otp.is_test)
+    if connection.execute(CROWDED, crowd).first():
+        log.warning("The fallback of one-time password %s is over the hourly limit", otp.id)
+        return None
+    channel = Channel(otp.fallback_channel)
+    wanted = Wanted(channel, otp.fallback_to, otp.code_len, otp.expires_at, otp.origin)
+    try:
+        (draft,) = compose_all(connection, [wanted], policy, moment)
+    except ValidationError as error:
+        log.warning("The fallback of one-time password %s can't be sent: %s", otp.id, error.messages)
+        return None
+    stored = store(connection, draft, moment, test=otp.is_test, otp_id=otp.id)
+    return int(stored[0])

@@ -1,0 +1,199 @@
+"""Issuing: a code is made and sent, or the pending one is sent again, all in one transaction."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from marshmallow import ValidationError
+from sqlalchemy import Connection, and_, bindparam, func, insert, null, select, true, update
+
+from notifyhub.api.errors import throttled
+from notifyhub.database.base import now, table_of
+from notifyhub.database.connections import transaction
+from notifyhub.messages.models import Channel, Message
+from notifyhub.messages.models import Status as MessageStatus
+from notifyhub.messages.signals import announce
+from notifyhub.messages.storing import store
+from notifyhub.otp import rules
+from notifyhub.otp.codes import code_of
+from notifyhub.otp.composing import Wanted, compose_all
+from notifyhub.otp.models import OTP, Status
+from notifyhub.otp.recipients import canonical
+from notifyhub.otp.representation import COLUMNS, OTPRow, shown, status_of
+from notifyhub.otp.rules import CROWDED, HOUR, Rules
+
+NONCE_BYTES = 16
+
+_otps, _messages = table_of(OTP), table_of(Message)
+
+_none = select(null().label("blank")).subquery()
+_newest = (
+    select(*(_otps.c[name] for name in ("id", "status", "code_len", "expires_at", "resend_at", "created_at")))
+    .where(
+        _otps.c.recipient == bindparam("to"),
+        _otps.c.purpose == bindparam("for_purpose"),
+        _otps.c.is_test == bindparam("test"),
+    )
+    .order_by(_otps.c.id.desc())
+    .limit(1)
+    .subquery()
+)
+_carries_it = and_(
+    _messages.c.otp_id == _newest.c.id,
+    _messages.c.recipient == bindparam("to"),
+    _messages.c.created_at >= _newest.c.created_at,
+    _messages.c.status == MessageStatus.QUEUED,
+)
+_LATEST = select(
+    *_newest.c,
+    select(func.max(_messages.c.id)).where(_carries_it).scalar_subquery().label("waiting"),
+    CROWDED.scalar_subquery().label("crowded"),
+).select_from(_none.outerjoin(_newest, true()))
+"""The latest one-time password of a recipient for a purpose, or nulls where there is none.
+
+`waiting` is a message of it that no worker has taken up, `crowded` as in `rules`.
+"""
+
+_INSERT = insert(_otps).returning(*COLUMNS)
+_RENEW = (
+    update(_otps)
+    .where(
+        _otps.c.id == bindparam("this"),
+        _otps.c.status == Status.PENDING,
+        _otps.c.expires_at > bindparam("at", type_=_otps.c.expires_at.type),
+    )
+    .returning(*COLUMNS)
+)
+_EXPIRE = (
+    update(_otps)
+    .where(_otps.c.id == bindparam("this"), _otps.c.status == Status.PENDING)
+    .values(status=Status.EXPIRED)
+)
+
+# A worker that takes it up in this moment is not waited for: then both go out.
+_still_waiting = (
+    select(_messages.c.id)
+    .where(_messages.c.id == bindparam("message"), _messages.c.status == MessageStatus.QUEUED)
+    .with_for_update(skip_locked=True)
+)
+_CANCEL = (
+    update(_messages)
+    .where(_messages.c.id.in_(_still_waiting))
+    .values(status=MessageStatus.CANCELLED, next_attempt_at=None)
+)
+
+
+class Issued(NamedTuple):
+    """A one-time password as the client is shown it, and whether it is a new one."""
+
+    answer: dict[str, Any]
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A request; `reached` holds the recipient and the fallback, if there is one, each with its channel."""
+
+    reached: list[tuple[Channel, str]]
+    purpose: str
+    origin: str | None
+    test: bool
+
+    @property
+    def to(self) -> str:
+        return self.reached[0][1]
+
+
+def issue(asked: Mapping[str, Any], *, test: bool) -> Issued:
+    """Send a code as a request, read by its schema, asks for; test tokens are told it.
+
+    Raises ValidationError before anything is stored, TooManyRequests if the recipient has to wait.
+    """
+    request = _Request(_reached(asked), asked["purpose"], asked["origin"], test)
+    with transaction() as session:
+        row, message, is_new = _issue(session.connection(), request)
+    announce([message], urgent=True)
+    told = {"code": code_of(row)} if test else {}
+    return Issued({**shown(row, message, now()), **told}, is_new)
+
+
+def _reached(asked: Mapping[str, Any]) -> list[tuple[Channel, str]]:
+    channel, fallback = Channel(asked["channel"]), asked["fallback"]
+    reached = [(channel, canonical(channel, asked["to"]))]
+    if fallback is None:
+        return reached
+    other = Channel(fallback["channel"])
+    if other is channel:
+        words = "Choose another channel than that of the first message."
+        raise ValidationError({"fallback": {"channel": [words]}})
+    try:
+        return [*reached, (other, canonical(other, fallback["to"]))]
+    except ValidationError as error:
+        raise ValidationError({"fallback": error.messages_dict}) from None
+
+
+def _issue(connection: Connection, request: _Request) -> tuple[OTPRow, int, bool]:
+    """Make or renew the one-time password, and store its message; tell whether it is a new one."""
+    policy = rules.lock(connection, request.to, test=request.test)
+    moment = now()
+    crowd = rules.crowd(policy, request.to, moment, test=request.test)
+    latest = connection.execute(_LATEST, {"for_purpose": request.purpose, **crowd}).one()
+    pending = latest.id is not None and status_of(latest, moment) == Status.PENDING
+    values = _values(request, policy, moment, latest.code_len if pending else policy.code_len)
+    wanted = [
+        Wanted(*one, values["code_len"], values["expires_at"], request.origin) for one in request.reached
+    ]
+    draft, *_ = compose_all(connection, wanted, policy, moment)
+    _hold_back(latest, moment)
+    row = _renew(connection, latest, values, moment) if pending else None
+    made = row or _make(connection, latest, {**values, "attempts_left": policy.max_attempts}, request)
+    message = store(connection, draft, moment, test=request.test, otp_id=made.id)
+    return made, message[0], row is None
+
+
+def _values(request: _Request, policy: Rules, moment: datetime, code_len: int) -> dict[str, Any]:
+    """Return what each request sets, whether its one-time password is a new one or not."""
+    (channel, _), *others = request.reached
+    fallback_channel, fallback_to = others[0] if others else (None, None)
+    return {
+        "channel": channel,
+        "origin": request.origin,
+        "fallback_channel": fallback_channel,
+        "fallback_to": fallback_to,
+        "fallback_used": False,
+        "code_len": code_len,
+        "expires_at": moment + policy.ttl,
+        "resend_at": moment + policy.cooldown,
+        "updated_at": moment,
+    }
+
+
+def _hold_back(latest: OTPRow, moment: datetime) -> None:
+    """Raise TooManyRequests if a recipient has to wait: for a purpose, or for all."""
+    until = [latest.resend_at or moment, latest.crowded + HOUR if latest.crowded else moment]
+    if max(until) > moment:
+        raise throttled((max(until) - moment).total_seconds())
+
+
+def _renew(connection: Connection, latest: OTPRow, values: dict[str, Any], moment: datetime) -> OTPRow | None:
+    """Give the pending one-time password a new term; None if it is pending no more."""
+    if latest.waiting is not None:
+        connection.execute(_CANCEL, {"message": latest.waiting})
+    return connection.execute(_RENEW.values(values), {"this": latest.id, "at": moment}).first()
+
+
+def _make(connection: Connection, latest: OTPRow, values: dict[str, Any], request: _Request) -> OTPRow:
+    """Make a one-time password, in the place of one that is over."""
+    if latest.status == Status.PENDING:
+        connection.execute(_EXPIRE, {"this": latest.id})
+    new = {
+        "recipient": request.to,
+        "purpose": request.purpose,
+        "is_test": request.test,
+        "status": Status.PENDING,
+        "nonce": secrets.token_bytes(NONCE_BYTES),
+        "created_at": values["updated_at"],
+    }
+    return connection.execute(_INSERT, {**new, **values}).one()

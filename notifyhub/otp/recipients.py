@@ -1,0 +1,23 @@
+"""Recipients of one-time passwords: each has one spelling, and is shown masked."""
+
+from notifyhub.messages.codes import MASK
+from notifyhub.messages.composing import recipient
+from notifyhub.messages.models import Channel
+
+_HIDDEN = 3 * MASK
+
+
+def canonical(channel: str, to: str) -> str:
+    """Return the one spelling of a recipient; raises ValidationError if nobody can be reached so."""
+    return recipient(channel, to if channel == Channel.SMS else to.lower())
+
+
+def channel_of(to: str) -> Channel:
+    """Return the channel that a recipient is reached by."""
+    return Channel.EMAIL if "@" in to else Channel.SMS
+
+
+def masked(recipient: str) -> str:
+    """Return what is shown of a recipient: +98912•••4567, a•••@example.com."""
+    local, at, domain = recipient.rpartition("@")
+    return f"{local[0]}{_HIDDEN}@{domain}" if at else f"{recipient[:-7]}{_HIDDEN}{recipient[-4:]}"

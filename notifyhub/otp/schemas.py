@@ -1,0 +1,128 @@
+"""What goes in and out for one-time passwords."""
+
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
+
+from notifyhub.api.fields import NON_FIELD, Choice, Integer, Nested, String, Timestamp, described
+from notifyhub.messages.fields import Line
+from notifyhub.messages.models import Channel
+from notifyhub.otp.fields import Origin
+from notifyhub.otp.models import Status
+from notifyhub.otp.verifying import Reason
+
+_ID = {"format": "int64"}
+
+
+def _to(**options: Any) -> Line:
+    words = "Recipient: a phone number in any usual form, or an address."
+    return Line(metadata=described(words, "09121234567"), **options)
+
+
+def _purpose() -> String:
+    words = "What the code is for: a recipient has one at a time for each purpose."
+    return String(max_length=64, load_default="login", metadata=described(words, "login"))
+
+
+class FallbackSchema(Schema):
+    """Where the code goes when it can't be sent to the recipient."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    channel = Choice(list(Channel), required=True, metadata=described("Another channel.", Channel.EMAIL))
+    to = Line(
+        required=True,
+        metadata=described("Recipient: a phone number, or an address.", "customer@example.com"),
+    )
+
+
+class OTPRequestSchema(Schema):
+    """A request for a code to be sent."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    to = _to(required=True)
+    channel = Choice(list(Channel), load_default=Channel.SMS, metadata=described("How it goes.", Channel.SMS))
+    purpose = _purpose()
+    origin = Origin(
+        allow_none=True,
+        load_default=None,
+        metadata=described(
+            "Of an SMS: the web origin that may fill in the code by itself, on https. It has no effect where "
+            "the settings name a pattern.",
+            "https://example.com",
+        ),
+    )
+    fallback = Nested(
+        FallbackSchema,
+        allow_none=True,
+        load_default=None,
+        metadata=described("Where the code goes when the message fails for good while the code is valid."),
+    )
+
+
+class VerificationRequestSchema(Schema):
+    """A guess. The one-time password is named by its `id`, or by `to` and `purpose`."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    id = Integer(1, 2**63 - 1, metadata=described("Id of the one-time password.", 17, **_ID))
+    to = _to()
+    purpose = _purpose()
+    code = String(
+        required=True,
+        metadata=described("The code, in digits of any script. Blanks around it don't count.", "12345"),
+    )
+
+    @validates_schema
+    def _check_named(self, data: dict[str, Any], **_: Any) -> None:
+        if "id" not in data and "to" not in data:
+            raise ValidationError({NON_FIELD: ["Give `id` or `to`."]})
+
+
+class VerificationSchema(Schema):
+    """What a guess came to."""
+
+    verified = fields.Boolean(required=True, metadata=described("Whether the code was right."))
+    reason = fields.String(
+        required=True,
+        allow_none=True,
+        validate=validate.OneOf([*Reason, None]),
+        metadata=described("Why it was not; null if it was.", Reason.WRONG_CODE),
+    )
+    attempts_left = fields.Integer(
+        required=True, metadata=described("Wrong guesses that it still takes; 0 if there is none.", 4)
+    )
+
+
+def _text(words: str, *examples: str, **options: Any) -> fields.String:
+    return fields.String(required=True, metadata=described(words, *examples), **options)
+
+
+class OTPSchema(Schema):
+    """A one-time password, without its code."""
+
+    id = fields.Integer(required=True, metadata=described("Id.", 17, **_ID))
+    to = _text("The recipient, masked.", "+98912•••4567")
+    channel = _text("How it goes.", Channel.SMS, validate=validate.OneOf(list(Channel)))
+    purpose = _text("What it is for.", "login")
+    status = _text("How far it has come.", Status.PENDING, validate=validate.OneOf(list(Status)))
+    expires_at = Timestamp(metadata=described("Until when it is valid."))
+    resend_at = Timestamp(metadata=described("From when on it can be sent again."))
+    attempts_left = fields.Integer(required=True, metadata=described("Wrong guesses that it still takes.", 5))
+    message = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata=described(
+            "Id of the message that it went out with last; null if that was erased.", 17, **_ID
+        ),
+    )
+
+
+class IssuedOTPSchema(OTPSchema):
+    """A one-time password that is being sent."""
+
+    code = fields.String(metadata=described("The code. Test tokens alone are told it.", "12345"))

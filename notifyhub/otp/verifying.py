@@ -1,0 +1,113 @@
+"""Verifying: a guess is counted and checked by one conditional UPDATE, however many come at once."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import bindparam, case, select, update
+
+from notifyhub.database.base import now, table_of
+from notifyhub.database.connections import autocommit, transaction
+from notifyhub.delivery import listeners
+from notifyhub.otp import signals
+from notifyhub.otp.codes import is_right
+from notifyhub.otp.models import OTP, Status
+from notifyhub.otp.recipients import canonical, channel_of
+from notifyhub.otp.representation import OTPRow, read, status_of
+
+_otps = table_of(OTP).c
+
+
+class Reason(StrEnum):
+    """Why a guess did not verify a one-time password."""
+
+    WRONG_CODE = "wrong_code"
+    EXPIRED = "expired"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
+    ALREADY_USED = "already_used"
+    CANCELLED = "cancelled"
+    NOT_FOUND = "not_found"
+
+
+_OVER = {
+    Status.VERIFIED: Reason.ALREADY_USED,
+    Status.EXPIRED: Reason.EXPIRED,
+    Status.CANCELLED: Reason.CANCELLED,
+    Status.BLOCKED: Reason.TOO_MANY_ATTEMPTS,
+}
+
+_FOUND = (_otps.id, _otps.status, _otps.expires_at, _otps.attempts_left)
+_GUESS = (
+    update(table_of(OTP))
+    .where(
+        _otps.id == bindparam("this"),
+        _otps.status == Status.PENDING,
+        _otps.attempts_left > 0,
+        _otps.expires_at > bindparam("at", type_=_otps.expires_at.type),
+    )
+    .returning(_otps.attempts_left)
+)
+_ACCEPT = _GUESS.values(status=Status.VERIFIED)
+_REFUSE = _GUESS.values(
+    attempts_left=_otps.attempts_left - 1,
+    status=case((_otps.attempts_left == 1, Status.BLOCKED), else_=Status.PENDING),
+)
+
+
+def verify(asked: Mapping[str, Any], *, test: bool) -> dict[str, Any]:
+    """Return what a guess, read by its schema, comes to, as `VerificationSchema` describes it."""
+    row = _find(asked, test=test)
+    if row is None:
+        return _answer(Reason.NOT_FOUND, 0)
+    moment = now()
+    if over := _OVER.get(status_of(row, moment)):
+        return _answer(over, row.attempts_left)
+    this = {"this": row.id, "at": moment}
+    if not is_right(row, asked["code"]):
+        left, reason = autocommit().scalar(_REFUSE, this), Reason.WRONG_CODE
+    elif row.heard:
+        left, reason = _accept_aloud(this, test=test), None
+    else:
+        left, reason = autocommit().scalar(_ACCEPT, this), None
+    return _beaten(row.id, moment) if left is None else _answer(reason, left)
+
+
+def _find(asked: Mapping[str, Any], *, test: bool) -> OTPRow | None:
+    """Return the one-time password that a guess is about: the latest, where it names no id.
+
+    `heard` tells whether somebody wants to be told of it.
+    """
+    columns = (*_FOUND, _otps.nonce, _otps.code_len, listeners.listening.label("heard"))
+    found = select(*columns).where(_otps.is_test == test)
+    if "to" in asked:
+        found = found.where(_otps.recipient == canonical(channel_of(asked["to"]), asked["to"]))
+    if "id" in asked:
+        return autocommit().execute(found.where(_otps.id == asked["id"])).first()
+    found = found.where(_otps.purpose == asked["purpose"]).order_by(_otps.id.desc()).limit(1)
+    return autocommit().execute(found).first()
+
+
+def _accept_aloud(this: dict[str, Any], *, test: bool) -> int | None:
+    """Take the right code, and tell those who listen in the same transaction."""
+    with transaction() as session:
+        connection = session.connection()
+        left: int | None = connection.scalar(_ACCEPT, this)
+        if left is None:
+            return None
+        afterwards = signals.tell(connection, read(connection, this["this"], test=test), test=test)
+    for act in afterwards:
+        act()
+    return left
+
+
+def _beaten(id: int, moment: datetime) -> dict[str, Any]:
+    """Return what a guess comes to that others were faster than."""
+    found = autocommit().execute(select(*_FOUND).where(_otps.id == id)).first()
+    if found is None:
+        return _answer(Reason.NOT_FOUND, 0)
+    return _answer(_OVER.get(status_of(found, moment), Reason.EXPIRED), found.attempts_left)
+
+
+def _answer(reason: Reason | None, attempts_left: int) -> dict[str, Any]:
+    return {"verified": reason is None, "reason": reason, "attempts_left": attempts_left}

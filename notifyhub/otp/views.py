@@ -1,0 +1,74 @@
+"""The URLs of one-time passwords, and what they have the delivery do."""
+
+from typing import Any
+
+from flask import Blueprint, Flask, g
+
+from notifyhub.api.endpoint import Endpoint, Permission, endpoint
+from notifyhub.api.parsing import body
+from notifyhub.database.connections import autocommit
+from notifyhub.delivery import codes
+from notifyhub.messages.signals import changed
+from notifyhub.otp import cancelling, fallback, tasks  # noqa: F401 - the tasks are there with the views
+from notifyhub.otp.codes import code_to_send
+from notifyhub.otp.issuing import issue
+from notifyhub.otp.representation import read
+from notifyhub.otp.schemas import (
+    IssuedOTPSchema,
+    OTPRequestSchema,
+    OTPSchema,
+    VerificationRequestSchema,
+    VerificationSchema,
+)
+from notifyhub.otp.verifying import verify
+
+blueprint = Blueprint("otp", __name__, url_prefix="/api/notifications/otp")
+
+TAG = "One-time passwords"
+NAME = "OTPPermission"
+SEND = Permission(2851, NAME, "Send one-time passwords")
+VIEW = Permission(2852, NAME, "View one-time passwords")
+VERIFY = Permission(2853, NAME, "Verify one-time passwords")
+CANCEL = Permission(2854, NAME, "Cancel one-time passwords")
+
+_request, _guess, _issued = OTPRequestSchema(), VerificationRequestSchema(), IssuedOTPSchema()
+_shown = {200: OTPSchema()}
+
+
+def init_app(app: Flask) -> None:
+    """Have the delivery ask here for codes, and tell when one could not be sent."""
+    codes.register(app, code_to_send)
+    changed.connect(fallback.on_changed)
+
+
+@blueprint.post("")
+@endpoint(
+    Endpoint(SEND, "Send a one-time password", TAG, body=_request, answers={200: _issued, 201: _issued})
+)
+def send() -> tuple[dict[str, Any], int]:
+    """Send a new code (201), or the pending one again (200)."""
+    issued = issue(body(_request), test=g.caller.test)
+    return issued.answer, 201 if issued.is_new else 200
+
+
+@blueprint.post("/verify")
+@endpoint(
+    Endpoint(VERIFY, "Verify a one-time password", TAG, body=_guess, answers={200: VerificationSchema()})
+)
+def check() -> dict[str, Any]:
+    """Take a guess."""
+    return verify(body(_guess), test=g.caller.test)
+
+
+@blueprint.get("/<id:id>")
+@endpoint(Endpoint(VIEW, "Read a one-time password", TAG, answers=_shown, refusals=(404,)))
+def show(id: int) -> dict[str, Any]:
+    """Give a one-time password, without its code."""
+    return read(autocommit(), id, test=g.caller.test)
+
+
+@blueprint.post("/<id:id>/cancel")
+@endpoint(Endpoint(CANCEL, "Cancel a one-time password", TAG, answers=_shown, refusals=(404, 409)))
+def cancel(id: int) -> dict[str, Any]:
+    """Take a pending code back."""
+    return cancelling.cancel(autocommit(), id, test=g.caller.test)

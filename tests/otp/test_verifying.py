@@ -1,0 +1,230 @@
+"""Guessing codes: what each guess comes to, however it is written and however many come at once."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+from sqlalchemy import Connection, true
+
+from notifyhub.delivery import listeners
+from notifyhub.otp import signals
+from tests.conftest import Api, Queries
+from tests.otp.codes import NUMBER, URL, Codes, wrong
+
+CROWD = 200
+
+RIGHT = {"verified": True, "reason": None}
+EASTERN = {"persian": "۰۱۲۳۴۵۶۷۸۹", "arabic": "٠١٢٣٤٥٦٧٨٩", "devanagari": "०१२३४५६७८९"}
+
+
+def refused(reason: str, attempts_left: int) -> dict[str, Any]:
+    return {"verified": False, "reason": reason, "attempts_left": attempts_left}
+
+
+@pytest.mark.parametrize("by", ["id", "to"])
+def test_the_right_code_is_taken_once(codes: Codes, by: str) -> None:
+    made = codes.issued()
+    named = {"id": made["id"]} if by == "id" else {"to": "0912 123 4567"}
+    assert codes.guess(made["code"], **named) == {**RIGHT, "attempts_left": 5}
+    assert codes.guess(made["code"], **named) == refused("already_used", 5)
+    assert codes.guess(wrong(made["code"]), **named) == refused("already_used", 5)
+    assert codes.show(made["id"])["status"] == "verified"
+
+
+@pytest.mark.parametrize("digits", EASTERN.values(), ids=EASTERN)
+def test_digits_of_any_script_and_blanks_around_them_are_taken(codes: Codes, digits: str) -> None:
+    made = codes.issued()
+    spelled = made["code"].translate(str.maketrans("0123456789", digits))
+    assert codes.guess(f" \u00a0{spelled}\n")["verified"]
+
+
+def test_wrong_guesses_count_down_and_the_last_one_blocks(codes: Codes) -> None:
+    codes.settings(max_attempts=3)
+    made = codes.issued()
+    assert codes.guess(wrong(made["code"])) == refused("wrong_code", 2)
+    assert codes.guess("x") == refused("wrong_code", 1)
+    assert codes.guess(wrong(made["code"])) == refused("wrong_code", 0)
+    assert codes.guess(made["code"]) == refused("too_many_attempts", 0)
+    shown = codes.show(made["id"])
+    assert (shown["status"], shown["attempts_left"]) == ("blocked", 0)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda code: code[1:],
+        lambda code: f"0{code}",
+        lambda code: f"{code}0",
+        lambda code: f"{code[:2]} {code[2:]}",
+        lambda code: f"+{code}",
+        lambda code: f"{code}.0",
+        lambda code: f"{code}½",
+        lambda code: "•" * len(code),
+        lambda _: "9" * 255,
+        lambda _: "پنج",
+    ],
+)
+def test_what_is_not_quite_the_code_is_a_wrong_guess(codes: Codes, spoil: Any) -> None:
+    made = codes.issued()
+    assert codes.guess(spoil(made["code"])) == refused("wrong_code", 4)
+
+
+def test_each_end_has_its_reason(codes: Codes, clock: time_machine.Traveller) -> None:
+    expired, cancelled = codes.issued(), codes.issued(purpose="sign-up")
+    codes.cancel(cancelled["id"])
+    assert codes.guess(cancelled["code"], purpose="sign-up") == refused("cancelled", 5)
+    clock.shift(119)
+    codes.guess(wrong(expired["code"]))
+    clock.shift(1)
+    assert codes.guess(expired["code"]) == refused("expired", 4)
+    assert codes.show(expired["id"])["status"] == "expired"
+    assert codes.guess("12345", "09121234568") == refused("not_found", 0)
+    assert codes.guess("12345", id=2**63 - 1) == refused("not_found", 0)
+    assert codes.guess(expired["code"], purpose="another") == refused("not_found", 0)
+
+
+def test_a_code_is_good_for_its_recipient_and_purpose_only(codes: Codes) -> None:
+    codes.settings(otp_code_len=10)
+    login, other = codes.issued(), codes.issued(purpose="payment")
+    stranger = codes.issued("09121234568")
+    assert codes.guess(other["code"])["reason"] == "wrong_code"
+    assert codes.guess(stranger["code"])["reason"] == "wrong_code"
+    assert codes.guess(login["code"], id=other["id"])["reason"] == "wrong_code"
+    assert codes.guess(stranger["code"], id=stranger["id"])["verified"]
+    assert codes.guess(login["code"])["verified"]
+
+
+def test_of_several_the_latest_counts(codes: Codes, clock: time_machine.Traveller) -> None:
+    codes.settings(otp_code_len=10)
+    old = codes.issued()
+    clock.shift(200)
+    new = codes.issued()
+    assert codes.guess(old["code"]) == refused("wrong_code", 4)
+    assert codes.guess(new["code"])["verified"]
+    assert codes.guess(old["code"], id=old["id"])["reason"] == "expired"
+
+
+def test_an_id_and_a_recipient_must_belong_together(codes: Codes) -> None:
+    made = codes.issued()
+    both = {"id": made["id"], "to": "09121234568", "code": made["code"]}
+    assert codes.api.post(f"{URL}/verify", both).json == refused("not_found", 0)
+    assert codes.api.post(f"{URL}/verify", {**both, "to": "09121234567"}).json["verified"]
+
+
+@pytest.mark.parametrize(
+    ("body", "errors"),
+    [
+        ({"code": "1"}, {"non_field_errors": ["Give `id` or `to`."]}),
+        ({"to": NUMBER}, {"code": ["This field is required."]}),
+        ({"to": NUMBER, "code": " "}, {"code": ["This field may not be blank."]}),
+        ({"to": NUMBER, "code": None}, {"code": ["This field may not be null."]}),
+        ({"to": NUMBER, "code": ["1"]}, {"code": ["Not a valid string."]}),
+        ({"to": "a@", "code": "1"}, {"to": ["Enter a valid email address."]}),
+        ({"id": "x", "code": "1"}, {"id": ["A valid integer is required."]}),
+    ],
+)
+def test_a_request_that_says_too_little_is_refused(
+    codes: Codes, body: dict[str, Any], errors: dict[str, Any]
+) -> None:
+    answer = codes.api.post(f"{URL}/verify", body)
+    assert (answer.status, answer.json) == (400, errors)
+
+
+def test_a_guess_takes_two_statements_beside_that_for_the_token(
+    codes: Codes, queries: Queries, clock: time_machine.Traveller
+) -> None:
+    made = codes.issued()
+    for code in (wrong(made["code"]), made["code"]):
+        with queries as sent:
+            codes.guess(code)
+        assert len(sent) == 3, sent
+    with queries as sent:
+        codes.guess(made["code"])
+    assert len(sent) == 2
+
+
+def at_once(app: Flask, codes: Codes, bodies: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Send guesses in the same moment; return what they come to."""
+    start = threading.Barrier(len(bodies))
+
+    def guess(body: dict[str, Any]) -> dict[str, Any]:
+        client = Api(app.test_client(), codes.api.token)
+        start.wait(30)
+        answer = client.post(f"{URL}/verify", body)
+        assert answer.status == 200
+        verdict: dict[str, Any] = answer.json
+        return verdict
+
+    with ThreadPoolExecutor(len(bodies)) as pool:
+        return list(pool.map(guess, bodies))
+
+
+def test_of_many_right_answers_at_once_one_is_verified(app: Flask, codes: Codes) -> None:
+    made = codes.issued()
+    named = [{"to": NUMBER}, {"id": made["id"]}]
+    answers = at_once(app, codes, [{**named[n % 2], "code": made["code"]} for n in range(CROWD)])
+    assert Counter(answer["reason"] for answer in answers) == {None: 1, "already_used": CROWD - 1}
+
+
+def test_many_wrong_guesses_at_once_do_not_outrun_the_limit(app: Flask, codes: Codes) -> None:
+    made = codes.issued()
+    answers = at_once(app, codes, [{"to": NUMBER, "code": wrong(made["code"])}] * CROWD)
+    assert Counter(answer["reason"] for answer in answers) == {
+        "wrong_code": 5,
+        "too_many_attempts": CROWD - 5,
+    }
+    assert sorted(one["attempts_left"] for one in answers if one["reason"] == "wrong_code") == [0, 1, 2, 3, 4]
+    assert codes.guess(made["code"]) == refused("too_many_attempts", 0)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """What listeners hear of verified codes: inside the transaction, and after it."""
+    monkeypatch.setattr(listeners, "listening", true())
+    heard: list[Any] = []
+
+    def hear(_app: Flask, connection: Connection, row: dict[str, Any], test: bool) -> Any:
+        assert connection.in_transaction()
+        heard.append((row, test))
+        return lambda: heard.append("committed")
+
+    with signals.verified.connected_to(hear):
+        yield heard
+
+
+def test_a_verified_code_is_told_of_in_the_same_transaction(codes: Codes, told: list[Any]) -> None:
+    made = codes.issued()
+    codes.guess(wrong(made["code"]))
+    assert told == []
+    codes.guess(made["code"])
+    ((row, test), after) = told
+    assert test
+    assert after == "committed"
+    assert set(row) == set(made) - {"code"}
+    assert (row["status"], row["to"], row["message"]) == ("verified", "+98912•••4567", made["message"])
+
+
+def test_a_listener_that_fails_leaves_the_code_unused(codes: Codes, told: list[Any]) -> None:
+    made = codes.issued()
+
+    def fail(_app: Flask, **_: Any) -> None:
+        raise RuntimeError("no place to write")
+
+    with signals.verified.connected_to(fail):
+        assert codes.api.post(f"{URL}/verify", {"id": made["id"], "code": made["code"]}).status == 500
+    assert codes.row(made["id"]).status == "pending"
+    assert codes.guess(made["code"])["verified"]
+
+
+def test_nobody_is_told_where_nobody_listens(
+    codes: Codes, told: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    made = codes.issued()
+    assert codes.guess(made["code"])["verified"]
+    assert told == []
