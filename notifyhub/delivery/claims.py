@@ -18,9 +18,11 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
     false,
     func,
     insert,
+    or_,
     select,
     true,
     update,
@@ -28,6 +30,7 @@ from sqlalchemy import (
 
 from notifyhub.database.base import now, table_of
 from notifyhub.delivery.connections import is_postgresql, statements, transaction
+from notifyhub.delivery.listeners import listening
 from notifyhub.delivery.models import CircuitBreaker
 from notifyhub.messages.models import Attempt, Channel, Message, Status
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
@@ -38,6 +41,9 @@ _sms, _email, _pattern = table_of(SMSNotifier), table_of(EmailNotifier), table_o
 
 LIVE = (Status.SCHEDULED, Status.QUEUED, Status.SENDING)
 """The statuses of messages that still have to go out."""
+
+CODE_LEASE = 30
+"""Seconds that a worker keeps a message with a one-time password, whose life is short, without a word."""
 
 _CONTENT = (
     _m.c.id,
@@ -51,6 +57,7 @@ _CONTENT = (
     _m.c.text,
     _m.c.html,
     _m.c.reply_to,
+    _m.c.otp_id,
     _m.c.is_test,
     _m.c.created_at,
     _m.c.expires_at,
@@ -64,7 +71,7 @@ class Claim:
 
     `home_version` and `pattern_version` say when its notifier and pattern last changed, None if they are
     gone. `round` numbers this round, `attempts` counts those made before it. `attempt` is the one that was
-    started with the claim, if one was.
+    started with the claim, if one was. `heard` says whether others want to be told what becomes of it.
     """
 
     id: int
@@ -78,6 +85,7 @@ class Claim:
     text: str | None
     html: str | None
     reply_to: str | None
+    otp_id: int | None
     is_test: bool
     created_at: datetime
     expires_at: datetime
@@ -87,6 +95,7 @@ class Claim:
     pattern_version: datetime | None
     round: int
     attempts: int
+    heard: bool
     attempt: int | None
     lease: str
 
@@ -96,19 +105,24 @@ def due(at: ColumnElement[datetime]) -> ColumnElement[bool]:
     return and_(_m.c.status.in_(LIVE), _m.c.next_attempt_at <= at, _m.c.lease_until.is_(None))
 
 
+_moment = _m.c.created_at.type
+_leased = case(
+    (_m.c.otp_id.is_not(None), bindparam("code_until", type_=_moment)),
+    else_=bindparam("until", type_=_moment),
+)
 _claim = (
     update(_m)
     .where(
         _m.c.id == bindparam("of_message"),
-        due(bindparam("at", type_=_m.c.created_at.type)),
+        due(bindparam("at", type_=_moment)),
         _m.c.expires_at > bindparam("at"),
     )
     .values(
         status=Status.SENDING,
         lease=bindparam("by"),
-        lease_until=bindparam("until"),
+        lease_until=_leased,
         # From then on it is due again: the sweep finds those whose worker has died.
-        next_attempt_at=bindparam("until"),
+        next_attempt_at=_leased,
         updated_at=bindparam("at"),
     )
 )
@@ -127,6 +141,7 @@ def _loading(message: FromClause) -> Select[Any]:
         _pattern.c.updated_at.label("pattern_version"),
         (func.coalesce(latest.scalar_subquery(), 0) + 1).label("round"),
         count.scalar_subquery().label("attempts"),
+        or_(c.otp_id.is_not(None), listening).label("heard"),
         and_(_b.c.rests_until.is_not(None), c.is_test == false()).label("rests"),
     ).select_from(
         message.outerjoin(_sms, and_(c.channel == Channel.SMS, _sms.c.id == c.home_notifier_id))
@@ -166,7 +181,7 @@ _running = select(_a.c.id).where(
 _renew = (
     update(_m)
     .where(_m.c.id == bindparam("of_message"), _m.c.lease == bindparam("by"))
-    .values(lease_until=bindparam("until"), next_attempt_at=bindparam("until"), updated_at=_m.c.updated_at)
+    .values(lease_until=_leased, next_attempt_at=_leased, updated_at=_m.c.updated_at)
     .returning(_m.c.id)
 )
 
@@ -175,7 +190,7 @@ def claim(message_id: int) -> Claim | None:
     """Claim a message; None if it is not due, somebody has it, or its time is over."""
     at = now()
     row: Mapping[Any, Any] | None
-    values = {"of_message": message_id, "by": secrets.token_hex(16), "at": at, "until": _until(at)}
+    values = {"of_message": message_id, "by": secrets.token_hex(16), "at": at, **_until(at)}
     if is_postgresql():
         with statements() as connection:
             row = connection.execute(_claim_and_start, values).mappings().first()
@@ -206,7 +221,7 @@ def start_attempt(claim: Claim, notifier_id: int, notifier_name: str) -> int | N
     Asked twice it starts one attempt: the first answer may have been lost on its way.
     """
     at = now()
-    values = {"of_message": claim.id, "by": claim.lease, "until": _until(at)}
+    values = {"of_message": claim.id, "by": claim.lease, **_until(at)}
     started = {"message_id": claim.id, "round": claim.round, "started_at": at}
     started |= {"notifier_id": notifier_id, "notifier_name": notifier_name}
     with transaction() as connection:
@@ -217,5 +232,9 @@ def start_attempt(claim: Claim, notifier_id: int, notifier_name: str) -> int | N
         return running or connection.scalar(_start, started)
 
 
-def _until(at: datetime) -> datetime:
-    return at + timedelta(seconds=current_app.config["LEASE_SECONDS"])
+def _until(at: datetime) -> dict[str, datetime]:
+    seconds: float = current_app.config["LEASE_SECONDS"]
+    return {
+        "until": at + timedelta(seconds=seconds),
+        "code_until": at + timedelta(seconds=min(seconds, CODE_LEASE)),
+    }

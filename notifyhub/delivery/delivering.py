@@ -9,13 +9,13 @@ from typing import TypeVar
 from flask import current_app
 
 from notifyhub.database.base import now
-from notifyhub.delivery import breakers, claims, connections, outcomes, policies, routes
-from notifyhub.delivery.backends.failures import Failure
-from notifyhub.delivery.backends.interface import Accepted
+from notifyhub.delivery import breakers, claims, codes, connections, outcomes, policies, routes
+from notifyhub.delivery.backends.failures import Failure, Uncertain
+from notifyhub.delivery.backends.interface import SMS, Accepted, Email
 from notifyhub.delivery.carriers import Carrier, backend_for
 from notifyhub.delivery.claims import Claim
 from notifyhub.delivery.outcomes import Try
-from notifyhub.delivery.rounds import Ending, Result, ending, goes_on
+from notifyhub.delivery.rounds import Ending, Result, ending, goes_on, in_time
 from notifyhub.delivery.routes import Route
 from notifyhub.messages.models import Channel, Status
 
@@ -53,8 +53,10 @@ def _round(claim: Claim) -> bool:
         tried = _try(claim, attempt, route)
         if isinstance(tried.result, Accepted):
             return _finish_with(claim, Ending(Status.SENT, claim.rounds + 1), tried)
+        if isinstance(tried.result, codes.Over):
+            return _finish_with(claim, _over(claim, tried.result), tried)
         failures.append(tried.result)
-        if not goes_on(tried.result):
+        if not _goes_on(claim, tried.result):
             return _finish_with(claim, _ending(claim, failures, wakes, last), tried)
         _persist(lambda tried=tried: outcomes.record(claim, tried))  # type: ignore[misc]
     return _finish(claim, _ending(claim, failures, wakes, last))
@@ -82,26 +84,45 @@ def _start(claim: Claim, carrier: Carrier) -> int | None:
 def _try(claim: Claim, attempt: int, route: Route) -> Try:
     claim.attempts += 1
     started = time.monotonic()
-    result = _hand_over(route, claim.attempts, is_test=claim.is_test)
+    result = _hand_over(claim, route)
     return Try(attempt, route, result, round((time.monotonic() - started) * 1000))
 
 
-def _hand_over(route: Route, number: int, *, is_test: bool) -> Result:
+def _hand_over(claim: Claim, route: Route) -> Result:
     if isinstance(route.content, Failure):
         return route.content
     try:
-        accepted: Accepted = backend_for(route.carrier, is_test=is_test).send(
-            replace(route.content, attempt=number)
-        )
+        content = replace(route.content, attempt=claim.attempts)
+        if claim.otp_id is not None:
+            content = _revealed(content, claim.otp_id)
+        accepted: Accepted = backend_for(route.carrier, is_test=claim.is_test).send(content)
     except Failure as failure:
         return failure
     return accepted
+
+
+def _revealed(content: SMS | Email, otp_id: int) -> SMS | Email:
+    return _persist(lambda: codes.revealed(content, otp_id))
+
+
+def _over(claim: Claim, failure: Failure) -> Ending:
+    expired = now() >= claim.expires_at
+    return Ending(Status.EXPIRED if expired else Status.CANCELLED, claim.rounds, failure)
+
+
+def _goes_on(claim: Claim, failure: Failure) -> bool:
+    """Tell whether a backup is tried in the same round; a one-time password can't wait for certainty."""
+    if isinstance(failure, Uncertain) and claim.otp_id is not None:
+        return _persist(policies.in_force).policy.resend_uncertain
+    return goes_on(failure)
 
 
 def _ending(claim: Claim, failures: list[Failure], wakes: list[datetime], last: Carrier | None) -> Ending:
     """Return what the round comes to; a mail that is refused for good counts as sent where that is wished."""
     policy = _persist(policies.in_force).policy
     end = ending(failures, wakes, claim.rounds, policy, now())
+    if claim.otp_id is not None:
+        end = in_time(end, claim.expires_at)
     refused = end.status == Status.FAILED and failures and failures[-1].outcome == "permanent"
     if refused and last and last.channel == Channel.EMAIL and last.row["fail_silently"]:
         return Ending(Status.SENT, end.rounds)

@@ -8,14 +8,15 @@ from flask import current_app
 from sqlalchemy import Connection, and_, bindparam, func, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.delivery import breakers
+from notifyhub.delivery import breakers, codes
 from notifyhub.delivery.backends.failures import Failure, NotifierTrouble, Uncertain
 from notifyhub.delivery.backends.interface import SMS, Accepted
 from notifyhub.delivery.carriers import report_batch
 from notifyhub.delivery.claims import Claim
-from notifyhub.delivery.connections import is_postgresql, statements, transaction
+from notifyhub.delivery.connections import is_postgresql, statements
 from notifyhub.delivery.rounds import Ending, Result
 from notifyhub.delivery.routes import Route
+from notifyhub.delivery.telling import TOLD, telling
 from notifyhub.messages.models import Attempt, Message, Outcome, Status
 from notifyhub.text.segments import measure
 
@@ -84,8 +85,7 @@ def record(claim: Claim, attempt: Try) -> None:
 
 def finish(claim: Claim, ending: Ending) -> bool:
     """Write what a round came to whose attempts are all recorded; False if the lease was lost."""
-    with statements() as connection:
-        return connection.execute(_end, _message_values(claim, ending)).first() is not None
+    return _apply(claim, _end, (_end,), _message_values(claim, ending))
 
 
 def finish_with(claim: Claim, ending: Ending, attempt: Try) -> bool:
@@ -97,24 +97,29 @@ def finish_with(claim: Claim, ending: Ending, attempt: Try) -> bool:
     if isinstance(attempt.result, Accepted):
         values |= _taken_values(claim, attempt, attempt.result, values["at"])
         if claim.is_test:
-            return _apply(_close_and_take, (_close, _take), values)
-        return _apply(_close_take_and_forget, (_close, breakers.well, _take), values)
-    done = _apply(_close_and_end, (_close, _end), values)
+            return _apply(claim, _close_and_take, (_close, _take), values)
+        return _apply(claim, _close_take_and_forget, (_close, breakers.well, _take), values)
+    done = _apply(claim, _close_and_end, (_close, _end), values)
     with statements() as connection:
         _judge(connection, claim, attempt)
     return done
 
 
-def _apply(whole: Any, steps: tuple[Any, ...], values: dict[str, Any]) -> bool:
-    """Execute the whole in one statement, or where the database can't its steps in one transaction."""
-    if is_postgresql():
+def _apply(claim: Claim, whole: Any, steps: tuple[Any, ...], values: dict[str, Any]) -> bool:
+    """Execute the whole in one statement; its steps in one transaction where the database can't, or where
+    others are told.
+    """
+    told = claim.heard and values["new_status"] in TOLD
+    if is_postgresql() and not told:
         with statements() as connection:
             return connection.execute(whole, values).first() is not None
-    with transaction() as connection:
+    with telling() as (connection, changed):
         *others, last = steps
         for step in others:
             connection.execute(step, values)
-        return connection.execute(last, values).first() is not None
+        done = connection.execute(last, values).first() is not None
+        changed([claim.id] if done and told else [])
+    return done
 
 
 def _judge(connection: Connection, claim: Claim, attempt: Try) -> None:
@@ -124,7 +129,7 @@ def _judge(connection: Connection, claim: Claim, attempt: Try) -> None:
     carrier = attempt.route.carrier
     if isinstance(attempt.result, NotifierTrouble):
         breakers.count_failure(connection, carrier.channel, carrier.id)
-    elif not isinstance(attempt.result, Uncertain):
+    elif not isinstance(attempt.result, Uncertain | codes.Over):
         connection.execute(breakers.well, {"of_channel": carrier.channel, "of_notifier": carrier.id})
 
 

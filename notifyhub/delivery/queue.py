@@ -27,8 +27,12 @@ from notifyhub.messages.signals import due
 T = TypeVar("T")
 
 MESSAGES = "messages"
+CODES = "codes"
+"""The queue of messages with one-time passwords."""
+WEBHOOKS = "webhooks"
 UPKEEP = "upkeep"
 """The queue of periodic work, which must not wait behind a million messages."""
+QUEUES = (MESSAGES, CODES, WEBHOOKS, UPKEEP)
 
 DELIVER = "notifyhub.deliver"
 FAN_OUT = "notifyhub.fan_out"
@@ -164,8 +168,8 @@ def init_app(app: Flask) -> None:
     health.watch_broker(app, lambda: publisher().depth(MESSAGES) is not None)
 
 
-def _on_due(_sender: Any, ids: Sequence[int]) -> None:
-    enqueue(ids)
+def _on_due(_sender: Any, ids: Sequence[int], urgent: bool) -> None:
+    enqueue(ids, CODES if urgent else MESSAGES)
 
 
 def broker(app: Flask) -> tuple[str, dict[str, Any]]:

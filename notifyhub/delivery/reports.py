@@ -9,11 +9,13 @@ from flask import current_app
 from sqlalchemy import bindparam, select, update
 
 from notifyhub.database.base import now, table_of
+from notifyhub.delivery import listeners
 from notifyhub.delivery.backends.failures import Failure
 from notifyhub.delivery.backends.interface import Backend, Report
 from notifyhub.delivery.backends.test import Sandbox
 from notifyhub.delivery.carriers import backend_for, carriers
 from notifyhub.delivery.connections import statements, transaction
+from notifyhub.delivery.telling import telling
 from notifyhub.messages.models import Message, Status
 
 _m = table_of(Message)
@@ -42,9 +44,9 @@ _postpone = (
         updated_at=_m.c.updated_at,
     )
 )
-_sent = select(_m.c.id, _m.c.channel, _m.c.notifier_id, _m.c.is_test, _m.c.provider_message_id).where(
-    _m.c.status == Status.SENT, _m.c.provider_message_id.is_not(None)
-)
+_sent = select(
+    _m.c.id, _m.c.channel, _m.c.notifier_id, _m.c.is_test, _m.c.provider_message_id, _m.c.otp_id
+).where(_m.c.status == Status.SENT, _m.c.provider_message_id.is_not(None))
 _tell = (
     update(_m)
     # Neither a status that has moved on nor a sending that came later is touched.
@@ -61,6 +63,7 @@ _tell = (
         report_due_at=None,
     )
 )
+_tell_and_know = _tell.returning(_m.c.id)
 
 
 def claim_due() -> list[list[int]]:
@@ -101,17 +104,28 @@ def _ask(backend: Backend, rows: Sequence[Any]) -> None:
     for start in range(0, len(rows) if size else 0, size or 1):
         batch = rows[start : start + size]
         reports = backend.reports([row.provider_message_id for row in batch])
-        told = [
-            _telling(row, report)
+        news = [
+            (row, _news(row, report))
             for row in batch
             if (report := reports.get(row.provider_message_id)) and report.state != "pending"
         ]
-        if told:
-            with transaction() as connection:
-                connection.execute(_tell, told)
+        if news:
+            _write(news)
 
 
-def _telling(row: Any, report: Report) -> dict[str, Any]:
+def _write(news: Sequence[tuple[Any, dict[str, Any]]]) -> None:
+    """Write what was reported; singly where others are told of what it changes."""
+    with telling() as (connection, changed):
+        everything = listeners.anybody(connection)
+        heard = [values for row, values in news if everything or row.otp_id is not None]
+        unheard = [values for row, values in news if not everything and row.otp_id is None]
+        if unheard:
+            connection.execute(_tell, unheard)
+        for values in heard:
+            changed(list(connection.scalars(_tell_and_know, values)))
+
+
+def _news(row: Any, report: Report) -> dict[str, Any]:
     delivered = report.state == "delivered"
     return {
         "of_message": row.id,

@@ -68,6 +68,17 @@ def ending(
     return _retry(last, rounds + 1, policy, now)
 
 
+def in_time(end: Ending, expires_at: datetime) -> Ending:
+    """Return how a round ends for a one-time password: for good, if the next would begin after its life.
+
+    Then there still is time for another way to the recipient.
+    """
+    if end.next_attempt_at is None or end.next_attempt_at < expires_at:
+        return end
+    resting = Temporary("resting", "Its notifiers rest for longer than the one-time password lives.")
+    return Ending(Status.FAILED, end.rounds, end.error or resting)
+
+
 def _retry(last: Failure, finished: int, policy: Policy, now: datetime) -> Ending:
     if finished >= policy.max_attempts:
         return Ending(Status.FAILED, finished, last)

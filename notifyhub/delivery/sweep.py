@@ -11,11 +11,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, or_, select, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.delivery import policies, queue
+from notifyhub.delivery import listeners, policies, queue
 from notifyhub.delivery.backends.failures import Uncertain
 from notifyhub.delivery.claims import LIVE, due
 from notifyhub.delivery.connections import statements, transaction
-from notifyhub.delivery.rounds import Ending, ending
+from notifyhub.delivery.rounds import Ending, ending, in_time
+from notifyhub.delivery.telling import telling
 from notifyhub.messages.models import Attempt, Message, Outcome, Status
 
 _m, _a = table_of(Message), table_of(Attempt)
@@ -24,16 +25,12 @@ BATCH = 500
 MOST_WAITING = 5000
 """Of calls in the queue; beyond it the workers have enough to do, and a message waits in its row."""
 
-FRESH = timedelta(seconds=10)
-"""The time in which a message that was just stored is left to the call that went out with it."""
-PATIENCE = timedelta(seconds=30)
-"""The time after which a call is taken for lost."""
-
 WORKER_LOST = Uncertain("worker_lost", "The worker stopped before the outcome was known.")
 
 Rows = Sequence[Any]
+Changed = Callable[[Sequence[int]], None]
 
-_take = select(_m.c.id, _m.c.rounds, _m.c.expires_at).order_by(_m.c.next_attempt_at)
+_take = select(_m.c.id, _m.c.rounds, _m.c.expires_at, _m.c.otp_id).order_by(_m.c.next_attempt_at)
 _at = bindparam("at", type_=_m.c.created_at.type)
 _lost = and_(
     _m.c.status.in_(LIVE), _m.c.next_attempt_at <= _at, _m.c.lease_until.is_not(None), _m.c.lease_until <= _at
@@ -52,6 +49,31 @@ _waiting = and_(
 
 
 @dataclass(frozen=True)
+class _Kind:
+    """Messages that go by a queue of their own, `waiting` for a call.
+
+    `fresh` is the time in which one that was just stored is left to the call that went out with it,
+    `patience` the time after which a call is taken for lost.
+    """
+
+    queue: str
+    waiting: ColumnElement[bool]
+    fresh: timedelta
+    patience: timedelta
+
+    def moments(self, at: datetime) -> dict[str, datetime]:
+        return {"at": at, "fresh": at - self.fresh, "patient": at - self.patience}
+
+
+_CODES = _Kind(
+    queue.CODES, and_(_waiting, _m.c.otp_id.is_not(None)), timedelta(seconds=2), timedelta(seconds=5)
+)
+_OTHERS = _Kind(
+    queue.MESSAGES, and_(_waiting, _m.c.otp_id.is_(None)), timedelta(seconds=10), timedelta(seconds=30)
+)
+
+
+@dataclass(frozen=True)
 class Swept:
     """How many messages a sweep recovered from dead workers, expired, and woke workers for."""
 
@@ -62,43 +84,58 @@ class Swept:
 
 def sweep() -> Swept:
     """Recover, expire and enqueue what is due, batch after batch."""
-    return Swept(_in_batches(_lost, _recover), _in_batches(_over, _expire), _enqueue())
+    recovered, expired = _in_batches(_lost, _recover), _in_batches(_over, _expire)
+    return Swept(recovered, expired, _enqueue(_CODES) + _enqueue(_OTHERS))
 
 
-def _in_batches(condition: ColumnElement[bool], work: Callable[[Connection, Rows, datetime], None]) -> int:
-    """Do `work` on all rows of a condition; return how many there were."""
+def _in_batches(
+    condition: ColumnElement[bool], work: Callable[[Connection, Rows, datetime], Sequence[int]]
+) -> int:
+    """Do `work` on all rows of a condition; return how many. It returns the ids of those that it ended."""
     count = 0
     rows: Rows = []
-    while (not count or len(rows) == BATCH) and _any(condition):
+    while (not count or len(rows) == BATCH) and _any(condition, {"at": now()}):
         at = now()
-        with transaction() as connection:
+        with telling() as (connection, changed):
             taken = _take.where(condition).limit(BATCH).with_for_update(skip_locked=True)
-            rows = connection.execute(taken, _moments(at)).all()
+            rows = connection.execute(taken, {"at": at}).all()
             if not rows:
                 break
-            work(connection, rows, at)
+            changed(_heard(connection, rows, work(connection, rows, at)))
         count += len(rows)
     return count
 
 
-def _any(condition: ColumnElement[bool]) -> bool:
+def _any(condition: ColumnElement[bool], moments: dict[str, datetime]) -> bool:
     """Tell whether there are rows, without the lock that SQLite's transactions begin with."""
     with statements() as connection:
-        return connection.execute(_take.where(condition).limit(1), _moments(now())).first() is not None
+        return connection.execute(_take.where(condition).limit(1), moments).first() is not None
 
 
-def _recover(connection: Connection, rows: Rows, at: datetime) -> None:
+def _heard(connection: Connection, rows: Rows, ended: Sequence[int]) -> list[int]:
+    """Return those of the messages that others want to be told of."""
+    if ended and listeners.anybody(connection):
+        return list(ended)
+    return [row.id for row in rows if row.otp_id is not None and row.id in ended]
+
+
+def _recover(connection: Connection, rows: Rows, at: datetime) -> list[int]:
     """End the rounds of workers that died: an attempt without an outcome is uncertain."""
     running = _a.c.message_id.in_([row.id for row in rows]) & _a.c.outcome.is_(None)
     lost = {"outcome": Outcome.UNCERTAIN, "error_code": WORKER_LOST.code, "error_detail": WORKER_LOST.detail}
     closed = update(_a).where(running).values(lost).returning(_a.c.message_id)
     uncertain = set(connection.scalars(closed))
     policy = policies.in_force().policy
+    failed = []
     for row in rows:
         if row.id in uncertain:
             end = ending([WORKER_LOST], [], row.rounds, policy, at)
         else:  # it died between two attempts: the round begins anew
             end = Ending(Status.SENDING, row.rounds, None, at)
+        if row.otp_id is not None:
+            end = in_time(end, row.expires_at)
+        if end.status == Status.FAILED:
+            failed.append(row.id)
         released = {
             "status": end.status,
             "rounds": end.rounds,
@@ -111,35 +148,38 @@ def _recover(connection: Connection, rows: Rows, at: datetime) -> None:
             .where(_m.c.id == row.id)
             .values(**released, lease=None, lease_until=None, updated_at=at)
         )
+    return failed
 
 
-def _expire(connection: Connection, rows: Rows, at: datetime) -> None:
+def _expire(connection: Connection, rows: Rows, at: datetime) -> list[int]:
     """End messages whose time is over."""
     ended = {"status": Status.EXPIRED, "next_attempt_at": None, "updated_at": at}
-    connection.execute(update(_m).where(_m.c.id.in_([row.id for row in rows])).values(ended))
+    ids = [row.id for row in rows]
+    connection.execute(update(_m).where(_m.c.id.in_(ids)).values(ended))
+    return ids
 
 
-def _enqueue() -> int:
+def _enqueue(kind: _Kind) -> int:
     """Wake workers for what waits, but no more than they can soon take up."""
     count = 0
-    while _any(_waiting):
-        depth = queue.publisher().depth(queue.MESSAGES)
+    while _any(kind.waiting, kind.moments(now())):
+        depth = queue.publisher().depth(kind.queue)
         room = 0 if depth is None else min(BATCH, MOST_WAITING - depth)
-        ids = _mark(room) if room > 0 else []
+        ids = _mark(kind, room) if room > 0 else []
         if not ids:
             break
-        if not queue.enqueue(ids):
+        if not queue.enqueue(ids, kind.queue):
             _unmark(ids)
             break
         count += len(ids)
     return count
 
 
-def _mark(most: int) -> list[int]:
+def _mark(kind: _Kind, most: int) -> list[int]:
     at = now()
     with transaction() as connection:
-        ids = _take.where(_waiting).limit(most).with_for_update(skip_locked=True)
-        taken = [row.id for row in connection.execute(ids, _moments(at))]
+        ids = _take.where(kind.waiting).limit(most).with_for_update(skip_locked=True)
+        taken = [row.id for row in connection.execute(ids, kind.moments(at))]
         connection.execute(_marking(taken, at))
     return taken
 
@@ -151,7 +191,3 @@ def _unmark(ids: list[int]) -> None:
 
 def _marking(ids: list[int], at: datetime | None) -> Update:
     return update(_m).where(_m.c.id.in_(ids)).values(enqueued_at=at, updated_at=_m.c.updated_at)
-
-
-def _moments(at: datetime) -> dict[str, datetime]:
-    return {"at": at, "fresh": at - FRESH, "patient": at - PATIENCE}

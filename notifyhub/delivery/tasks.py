@@ -16,12 +16,15 @@ ASK_REPORTS = "notifyhub.ask_reports"
 FETCH_REPORTS = "notifyhub.fetch_reports"
 ERASE = "notifyhub.erase"
 
-PERIODS = {SWEEP: 1.0, ASK_REPORTS: 1.0, ERASE: 600.0}
+PERIODS: dict[str, float] = {}
 """Seconds between two runs of each periodic task."""
 
 
-def _task(name: str) -> Callable[[F], F]:
-    """Return the decorator of a task, which runs in the context of the worker's application."""
+def task(name: str, *, every: float | None = None) -> Callable[[F], F]:
+    """Return the decorator of a task, which runs in the context of the worker's application.
+
+    A periodic one is called `every` so many seconds.
+    """
 
     def register(function: F) -> F:
         def run(*args: Any) -> None:
@@ -29,43 +32,45 @@ def _task(name: str) -> Callable[[F], F]:
                 function(*args)
 
         celery.task(run, name=name)
+        if every is not None:
+            PERIODS[name] = every
         return function
 
     return register
 
 
-@_task(queue.DELIVER)
+@task(queue.DELIVER)
 def deliver(message_id: int) -> None:
     """Give one message a round."""
     delivering.deliver(message_id)
 
 
-@_task(queue.FAN_OUT)
+@task(queue.FAN_OUT)
 def fan_out(ids: list[int], name: str) -> None:
     """Wake workers for many messages, one by one, by the named queue."""
     queue.publisher().publish([Call(queue.DELIVER, [one]) for one in ids], name)
 
 
-@_task(SWEEP)
+@task(SWEEP, every=1.0)
 def run_sweep() -> None:
     """Look after what nobody else does."""
     sweep.sweep()
 
 
-@_task(ASK_REPORTS)
+@task(ASK_REPORTS, every=1.0)
 def ask_reports() -> None:
     """Have the delivery reports fetched that are due, each provider's apart."""
     for ids in reports.claim_due():
         queue.publisher().publish([Call(FETCH_REPORTS, [ids])], queue.UPKEEP)
 
 
-@_task(FETCH_REPORTS)
+@task(FETCH_REPORTS)
 def fetch_reports(ids: list[int]) -> None:
     """Ask a provider what became of some messages."""
     reports.fetch(ids)
 
 
-@_task(ERASE)
+@task(ERASE, every=600.0)
 def erase() -> None:
     """Erase what has been kept long enough."""
     erased, purged = retention.erase(), retention.purge_keys()

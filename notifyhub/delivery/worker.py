@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from notifyhub.delivery import queue, tasks
 from notifyhub.delivery.connections import statements
+from notifyhub.delivery.pool import lanes
 from notifyhub.delivery.queue import Call
 from notifyhub.extensions import celery
 from notifyhub.messages.models import Message
@@ -24,6 +25,8 @@ from notifyhub.messages.models import Message
 log = logging.getLogger(__name__)
 
 CONCURRENCY = 32
+LANES = {queue.CODES: 16, queue.WEBHOOKS: 16, queue.UPKEEP: 4}
+"""Threads for the queues beside the messages', which has as many as the worker is started with."""
 PREFETCHED = 4
 """Calls that a worker holds for each of its threads, so that none of them waits for the broker."""
 
@@ -42,7 +45,12 @@ def run(app: Flask, concurrency: int = CONCURRENCY, *, beat: bool = False) -> in
     if beat:
         threading.Thread(target=_keep_time, name="beat", daemon=True).start()
     worker = celery_worker(
-        celery, concurrency, ready_callback=lambda _consumer: log.info("The worker is ready")
+        celery,
+        concurrency,
+        pool=lanes(
+            {queue.named_queue(app.config["QUEUE_PREFIX"], name).name: n for name, n in LANES.items()}
+        ),
+        ready_callback=lambda _consumer: log.info("The worker is ready"),
     )
     worker.start()
     return worker.exitcode or 0
@@ -51,7 +59,7 @@ def run(app: Flask, concurrency: int = CONCURRENCY, *, beat: bool = False) -> in
 def configure(app: Flask) -> None:
     """Make Celery work for the application; its tasks run in the application's context."""
     prefix = app.config["QUEUE_PREFIX"]
-    queues = [queue.named_queue(prefix, name) for name in (queue.MESSAGES, queue.UPKEEP)]
+    queues = [queue.named_queue(prefix, name) for name in queue.QUEUES]
     celery.flask_app = app
     celery.set_default()  # for the threads of the pool
     celery.conf.update(celery_options(*queue.broker(app), queues))
@@ -81,13 +89,13 @@ def celery_options(url: str, transport: dict[str, Any], queues: list[Queue]) -> 
     }
 
 
-def celery_worker(app: Celery, concurrency: int, **options: Any) -> Any:
+def celery_worker(app: Celery, concurrency: int, pool: Any = "threads", **options: Any) -> Any:
     """Return a Celery worker of one process with so many threads, which talks to no other worker.
 
     Not Celery's `Worker`, which has a program's ways: its own log, signals, warnings, restart by SIGHUP.
     """
     return app.WorkController(
-        pool="threads",
+        pool=pool,
         concurrency=concurrency,
         without_gossip=True,
         without_mingle=True,

@@ -56,10 +56,10 @@ class Outcome(StrEnum):
     UNCERTAIN = "uncertain"
 
 
-def _where_given(name: str, column: str, *others: str) -> Index:
-    """Return an index that leaves out the many rows for which its first column is null."""
+def _where_given(column: str, name: str, *columns: str) -> Index:
+    """Return an index that leaves out the many rows for which a column is null."""
     given = text(f"{column} IS NOT NULL")
-    return Index(name, column, *others, postgresql_where=given, sqlite_where=given)
+    return Index(name, *columns, postgresql_where=given, sqlite_where=given)
 
 
 class Batch(Identified):
@@ -80,7 +80,8 @@ class Message(Stamped):
     message (until then the same). `next_attempt_at` is when a worker may claim it, null when nothing is to be
     done; while `lease_until` lies ahead, the worker whose `lease` it is has it. `report_due_at` is when the
     provider is asked next for a delivery report. `enqueued_at` is when the
-    sweep last woke a worker for it.
+    sweep last woke a worker for it. `otp_id` is the one-time password that it carries: in `text`, `subject`
+    and `args` stands a mask for each of its digits.
     """
 
     __tablename__ = "messages"
@@ -92,9 +93,11 @@ class Message(Stamped):
         Index("ix_messages_status", "status", "channel", "is_test", "id"),
         Index("ix_messages_recipient", "recipient", "status", "id"),
         Index("ix_messages_notifier", "channel", "notifier_id", "status", "id"),
-        _where_given("ix_messages_pattern", "pattern_id", "status", "id"),
-        _where_given("ix_messages_reference", "reference", "status", "id"),
-        _where_given("ix_messages_batch", "batch_id", "status", "id"),
+        _where_given("pattern_id", "ix_messages_pattern", "pattern_id", "status", "id"),
+        _where_given("reference", "ix_messages_reference", "reference", "status", "id"),
+        _where_given("batch_id", "ix_messages_batch", "batch_id", "status", "id"),
+        _where_given("otp_id", "ix_messages_codes", "recipient", "created_at"),
+        _where_given("otp_id", "ix_messages_codes_due", "next_attempt_at"),
         Index(
             "ix_messages_unerased",
             "created_at",
@@ -138,6 +141,7 @@ class Message(Stamped):
     lease_until: Mapped[datetime | None] = mapped_column(UTC_TIME)
     report_due_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
     reports_asked: Mapped[int] = mapped_column(Integer, default=0)
+    otp_id: Mapped[int | None] = mapped_column(BigInteger, sort_order=2)
 
     attempts: Mapped[list["Attempt"]] = relationship(passive_deletes=True, order_by="Attempt.id")
     attachments: Mapped[list["MessageAttachment"]] = relationship(

@@ -23,9 +23,14 @@ _BATCH = select(_batches)
 _STATUSES = select(_messages.c.status, func.count()).group_by(_messages.c.status)
 
 
-def store(connection: Connection, draft: Draft, moment: datetime, *, test: bool) -> Row[Any]:
-    """Store a message and return its row, as `representation` takes it. Attachments need a transaction."""
-    row = connection.execute(_INSERT, _values(draft, moment, test=test)).one()
+def store(
+    connection: Connection, draft: Draft, moment: datetime, *, test: bool, otp_id: int | None = None
+) -> Row[Any]:
+    """Store a message and return its row, as `representation` takes it. Attachments need a transaction.
+
+    One with an `otp_id` carries that one-time password; its draft shows a mask instead.
+    """
+    row = connection.execute(_INSERT, {**_values(draft, moment, test=test), "otp_id": otp_id}).one()
     _store_attachments(connection, [row[0]], [draft])
     return row
 

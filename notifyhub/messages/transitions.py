@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any, NoReturn
 
-from sqlalchemy import Connection, Row, case, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, select, update
 from werkzeug.exceptions import Conflict, NotFound
 
 from notifyhub.database.base import now, table_of
@@ -30,7 +30,7 @@ def cancel(connection: Connection, id: int) -> Row[Any]:
 def retry(connection: Connection, id: int) -> Row[Any]:
     """Send a message anew that has failed, and return its row; a new life if the old one is over.
 
-    Raises NotFound, or Conflict if it is in another state.
+    Raises NotFound, or Conflict if it is in another state or carries a one-time password.
     """
     moment = now()
     renewed = moment + timedelta(seconds=connection.execute(select(MESSAGE_TTL)).scalar_one())
@@ -39,34 +39,43 @@ def retry(connection: Connection, id: int) -> Row[Any]:
         "status": Status.QUEUED,
         "rounds": 0,
         "next_attempt_at": moment,
+        "enqueued_at": None,
         "expires_at": case((expires_at <= moment, renewed), else_=expires_at),
         "report_due_at": None,
         "reports_asked": 0,
         **dict.fromkeys(("sent_at", "delivered_at", "provider_message_id", "error_code", "error_detail")),
     }
-    row = _change(connection, id, RETRIABLE, values)
+    row = _change(connection, id, RETRIABLE, values, _messages.c.otp_id.is_(None))
     return row or _refuse(connection, id, "sent anew", RETRIABLE)
 
 
 def _change(
-    connection: Connection, id: int, states: tuple[Status, ...], values: dict[str, Any]
+    connection: Connection,
+    id: int,
+    states: tuple[Status, ...],
+    values: dict[str, Any],
+    *conditions: ColumnElement[bool],
 ) -> Row[Any] | None:
-    """Change a message that is in one of some states; return its row, None if it is not."""
+    """Change a message that is in one of some states, on conditions; return its row, None if it is not so."""
     change = update(_messages).where(
-        _messages.c.id == id, _messages.c.status.in_(states), _messages.c.recipient != ERASED
+        _messages.c.id == id, _messages.c.status.in_(states), _messages.c.recipient != ERASED, *conditions
     )
     return connection.execute(change.values(values).returning(*COLUMNS)).first()
 
 
 def _refuse(connection: Connection, id: int, done: str, states: tuple[Status, ...]) -> NoReturn:
     row = connection.execute(
-        select(_messages.c.status, _messages.c.recipient).where(_messages.c.id == id)
+        select(_messages.c.status, _messages.c.recipient, _messages.c.otp_id).where(_messages.c.id == id)
     ).first()
     if row is None:
         raise NotFound
-    status, recipient = row
+    status, recipient, otp_id = row
     if recipient == ERASED:
         raise Conflict("This message is older than messages are kept: its recipient and content are erased.")
+    if otp_id is not None and status in states:
+        raise Conflict(
+            "This message carries a one-time password: it is sent anew when that is asked for again."
+        )
     raise Conflict(
         f"This message is {status}: only one that is {', '.join(states[:-1])} or {states[-1]} can be {done}."
     )

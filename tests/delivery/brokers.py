@@ -35,5 +35,5 @@ def delete_queues(url: str, prefix: str) -> None:
     """Leave nothing at the broker."""
     if url:
         with Connection(url) as connection:
-            for name in (queue.MESSAGES, queue.UPKEEP):
+            for name in queue.QUEUES:
                 queue.named_queue(prefix, name)(connection.default_channel).delete()

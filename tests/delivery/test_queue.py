@@ -85,7 +85,7 @@ def test_many_messages_go_as_lists(make: Callable[[str], Flask], url: str) -> No
 def test_messages_that_are_due_are_enqueued(make: Callable[[str], Flask], url: str) -> None:
     app = make(url)
     with app.app_context():
-        due.send(app, ids=[3])
+        due.send(app, ids=[3], urgent=False)
     assert taken(app) == [(queue.DELIVER, [3])]
 
 

@@ -15,7 +15,7 @@ import pytest
 from flask import Flask
 from kombu import Connection
 
-from notifyhub.delivery.queue import MESSAGES, UPKEEP, named_queue
+from notifyhub.delivery.queue import QUEUES, named_queue
 from notifyhub.extensions import db
 from notifyhub.messages.models import Message, Status
 from tests.conftest import ROOT, Api, absent
@@ -51,7 +51,7 @@ def prefix(request: pytest.FixtureRequest) -> Iterator[Callable[[str], str]]:
     yield take
     for url, name in used:
         with Connection(url) as connection:
-            for queue in (MESSAGES, UPKEEP):
+            for queue in QUEUES:
                 named_queue(name, queue)(connection.default_channel).delete()
 
 

@@ -72,7 +72,7 @@ def test_a_preview_refuses_what_a_send_refuses(api: Api, sources: Sources, body:
 def test_a_preview_stores_and_announces_nothing(api: Api, app: Flask, sources: Sources) -> None:
     heard: list[Any] = []
 
-    def hear(_sender: Any, ids: list[int]) -> None:
+    def hear(_sender: Any, ids: list[int], urgent: bool) -> None:
         heard.append(ids)
 
     with due.connected_to(hear):

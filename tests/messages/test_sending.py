@@ -72,7 +72,7 @@ def announced() -> Iterator[list[int]]:
     """The ids that are told to be due."""
     heard: list[int] = []
 
-    def hear(_sender: Any, ids: list[int]) -> None:
+    def hear(_sender: Any, ids: list[int], urgent: bool) -> None:
         heard.extend(ids)
 
     with due.connected_to(hear):

@@ -80,7 +80,7 @@ def test_a_retried_message_begins_anew(api: Api, app: Flask) -> None:
     )
     expires_at = read(app, message_id).expires_at
 
-    def hear(_sender: Any, ids: list[int]) -> None:
+    def hear(_sender: Any, ids: list[int], urgent: bool) -> None:
         heard.extend(ids)
 
     with due.connected_to(hear):

@@ -38,7 +38,7 @@ def heard() -> Iterator[list[list[int]]]:
     """The ids of each signal that messages are due."""
     signals: list[list[int]] = []
 
-    def hear(_sender: Any, ids: list[int]) -> None:
+    def hear(_sender: Any, ids: list[int], urgent: bool) -> None:
         signals.append(ids)
 
     with due.connected_to(hear):
@@ -177,7 +177,7 @@ def test_due_messages_are_told_after_they_are_stored(
 def test_a_receiver_that_fails_is_logged_and_no_error_to_the_client(
     api: Api, accounts: Accounts, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(_sender: Any, ids: list[int]) -> None:
+    def fail(_sender: Any, ids: list[int], urgent: bool) -> None:
         raise ConnectionError("no broker")
 
     with due.connected_to(fail):
