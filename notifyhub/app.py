@@ -20,6 +20,9 @@ from notifyhub.notifiers import views as notifiers
 from notifyhub.patterns import views as patterns
 from notifyhub.seeding import commands as seeding
 from notifyhub.settings import views as settings
+from notifyhub.webhooks import tasks as webhooks_tasks  # noqa: F401
+from notifyhub.webhooks import telling
+from notifyhub.webhooks import views as webhooks
 
 BLUEPRINTS = (
     notifiers.sms_blueprint,
@@ -29,6 +32,7 @@ BLUEPRINTS = (
     messages.blueprint,
     messages.batches_blueprint,
     delivery.blueprint,
+    webhooks.blueprint,
     auth.blueprint,
     docs.blueprint,
     health.blueprint,
@@ -56,7 +60,7 @@ def create_app(environment: Mapping[str, str] | None = None) -> Flask:
     connections.init_app(app)
     migrate.init_app(app, db, directory=str(MIGRATIONS))
     logs.init_app(app)
-    for part in (requests, errors, queue):
+    for part in (requests, errors, queue, telling):
         part.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -24,7 +24,7 @@ class Event(StrEnum):
 
 
 TEST = "webhook.test"
-"""The event by which a client tries its receiver; it goes where it is sent to, whatever is asked for there."""
+"""The event by which a client tries its receiver: it goes to one webhook, whatever that asks for."""
 
 
 class Status(StrEnum):

@@ -1,9 +1,9 @@
 """Outcomes: what is written when an attempt has ended."""
 
-from datetime import datetime
 from http import HTTPStatus
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, false, select, true, update
+from sqlalchemy import bindparam, false, select, true, update
 
 from notifyhub.database.base import now, table_of
 from notifyhub.delivery.connections import statements, transaction
@@ -33,20 +33,10 @@ _disable = (
 )
 _disable_if_failing = _disable.where(_w.c.failing_since <= bindparam("since"))
 
-_finish = (
+_release = (
     update(_d)
     .where(_d.c.id == bindparam("of_delivery"), _d.c.lease == bindparam("by"))
-    .values(
-        status=bindparam("new_status"),
-        next_attempt_at=bindparam("new_next_attempt_at"),
-        response_status=bindparam("new_response_status"),
-        response_body=bindparam("new_response_body"),
-        error=bindparam("new_error"),
-        duration_ms=bindparam("new_duration_ms"),
-        lease=None,
-        lease_until=None,
-        updated_at=bindparam("at"),
-    )
+    .values(lease=None, lease_until=None)
     .returning(_d.c.id)
 )
 _following = (
@@ -80,24 +70,33 @@ def judge(claim: Claim, answer: Answer, ending: Ending) -> None:
             connection.execute(_disable_if_failing, {**values, "since": at - PATIENCE, "reason": reason})
 
 
-def finish(claim: Claim, answer: Answer, ending: Ending, duration_ms: int | None) -> list[int] | None:
+def finish(claim: Claim, answer: Answer, ending: Ending, duration_ms: int) -> list[int] | None:
     """Write how an attempt ended; return the delivery that may go next, None if the lease was lost."""
-    values = {
-        "of_delivery": claim.id,
-        "by": claim.lease,
-        "at": now(),
-        "new_status": ending.status,
-        "new_next_attempt_at": ending.next_attempt_at,
-        "new_response_status": answer.status,
-        "new_response_body": answer.body,
-        "new_error": ending.error,
-        "new_duration_ms": duration_ms,
+    answered = {
+        "response_status": answer.status,
+        "response_body": answer.body,
+        "duration_ms": duration_ms,
     }
+    return _end(claim, ending, answered)
+
+
+def give_up(claim: Claim, error: str) -> list[int] | None:
+    """Write that a delivery is not attempted any more; return as `finish` does."""
+    return _end(claim, Ending(Status.FAILED, error=error), {"attempts": claim.attempts - 1})
+
+
+def _end(claim: Claim, ending: Ending, more: dict[str, Any]) -> list[int] | None:
+    at = now()
+    ended = _release.values(
+        status=ending.status,
+        next_attempt_at=ending.next_attempt_at,
+        error=ending.error,
+        updated_at=at,
+        **more,
+    )
     with transaction() as connection:
-        if connection.execute(_finish, values).first() is None:
+        if connection.execute(ended, {"of_delivery": claim.id, "by": claim.lease}).first() is None:
             return None
-        return [] if ending.status == Status.PENDING else _woken(connection, claim.id, values["at"])
-
-
-def _woken(connection: Connection, delivery_id: int, at: datetime) -> list[int]:
-    return list(connection.scalars(_wake, {"of_delivery": delivery_id, "at": at}))
+        if ending.status == Status.PENDING:
+            return []
+        return list(connection.scalars(_wake, {"of_delivery": claim.id, "at": at}))

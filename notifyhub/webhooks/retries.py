@@ -15,6 +15,7 @@ DELAYS = tuple(
     timedelta(seconds=seconds) for seconds in (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 24 * 3600)
 )
 """How long it waits after each attempt that failed; after one more it is given up."""
+ATTEMPTS = len(DELAYS) + 1
 
 LONGEST_WAIT = timedelta(hours=24)
 """The most that a receiver can ask for by Retry-After."""
@@ -40,7 +41,7 @@ def ending(answer: Answer, attempts: int, at: datetime) -> Ending:
     if answer.status is not None and 200 <= answer.status < 300:
         return Ending(Status.DELIVERED)
     error = answer.error or f"The receiver answered {answer.status}."
-    if answer.status == HTTPStatus.GONE or attempts > len(DELAYS):
+    if answer.status == HTTPStatus.GONE or attempts >= ATTEMPTS:
         return Ending(Status.FAILED, error=error)
     wait = max(DELAYS[attempts - 1], _asked(answer.retry_after, at))
     jitter = 1 + JITTER * random.random()  # noqa: S311 - no secret

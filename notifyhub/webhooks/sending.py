@@ -1,8 +1,9 @@
 """Sending: one attempt of one delivery, from the claim to its end."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
+from typing import TypeVar
 
 from flask import current_app
 
@@ -13,10 +14,11 @@ from notifyhub.delivery.connections import persist
 from notifyhub.delivery.queue import Call
 from notifyhub.webhooks import claims, outcomes, signing
 from notifyhub.webhooks.claims import Claim
-from notifyhub.webhooks.client import Answer, post
-from notifyhub.webhooks.models import Status
-from notifyhub.webhooks.retries import DELAYS, Ending, ending
+from notifyhub.webhooks.client import post
+from notifyhub.webhooks.retries import ATTEMPTS, ending
 from notifyhub.webhooks.targets import Allowed
+
+T = TypeVar("T")
 
 DELIVER = "notifyhub.deliver_webhook"
 
@@ -42,9 +44,9 @@ def deliver(delivery_id: int) -> None:
     if claim is None:
         return
     if not claim.is_active:
-        _finish(claim, Answer(None), Ending(Status.FAILED, error=INACTIVE), None)
-    elif claim.attempts > len(DELAYS) + 1:
-        _finish(claim, Answer(None), Ending(Status.FAILED, error=WORKER_LOST), None)
+        _end(claim, lambda: outcomes.give_up(claim, INACTIVE))
+    elif claim.attempts > ATTEMPTS:
+        _end(claim, lambda: outcomes.give_up(claim, WORKER_LOST))
     else:
         _attempt(claim)
 
@@ -61,17 +63,21 @@ def _attempt(claim: Claim) -> None:
     answer = post(claim.url, content, headers, _allowed(tuple(current_app.config["WEBHOOK_ALLOW"])))
     ms = round((time.monotonic() - started) * 1000)
     end = ending(answer, claim.attempts, now())
-    persist(lambda: outcomes.judge(claim, answer, end), current_app.config["LEASE_SECONDS"])
-    _finish(claim, answer, end, ms)
+    _persist(lambda: outcomes.judge(claim, answer, end))
+    _end(claim, lambda: outcomes.finish(claim, answer, end, ms))
 
 
-def _finish(claim: Claim, answer: Answer, end: Ending, ms: int | None) -> None:
-    seconds = current_app.config["LEASE_SECONDS"]
-    following = persist(lambda: outcomes.finish(claim, answer, end, ms), seconds)
+def _end(claim: Claim, write: Callable[[], list[int] | None]) -> None:
+    """Write a delivery's end, and wake workers for what it was in the way of."""
+    following = _persist(write)
     if following is None:
         current_app.logger.warning("The lease of delivery %s was over when it ended", claim.id)
     else:
         wake(following)
+
+
+def _persist(work: Callable[[], T]) -> T:
+    return persist(work, current_app.config["LEASE_SECONDS"])
 
 
 @lru_cache(1)

@@ -1,0 +1,54 @@
+"""What webhooks are told of: the signals of the packages below become events."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from flask import g, has_request_context
+from sqlalchemy import Connection, event
+
+from notifyhub.extensions import db
+from notifyhub.messages.models import Status
+from notifyhub.messages.representation import message
+from notifyhub.messages.signals import changed
+from notifyhub.patterns.signals import status_changed
+from notifyhub.webhooks.models import Event
+from notifyhub.webhooks.recording import record
+from notifyhub.webhooks.sending import wake
+
+EVENTS = {
+    Status.SENT: Event.MESSAGE_SENT,
+    Status.DELIVERED: Event.MESSAGE_DELIVERED,
+    Status.UNDELIVERED: Event.MESSAGE_UNDELIVERED,
+    Status.FAILED: Event.MESSAGE_FAILED,
+    Status.EXPIRED: Event.MESSAGE_FAILED,
+}
+"""The events of messages, by the status that they have reached."""
+
+_UNTOLD = {"subject", "text", "args"}
+
+
+def init_app(_app: object) -> None:
+    """Have what happens recorded."""
+    changed.connect(_on_message)
+    status_changed.connect(_on_pattern)
+
+
+def _on_message(
+    _sender: Any, connection: Connection, row: Sequence[Any], **_: Any
+) -> Callable[[], object] | None:
+    shown = message(row)
+    data = {name: value for name, value in shown.items() if name not in _UNTOLD}
+    ids = record(connection, EVENTS[shown["status"]], shown["id"], data)
+    return partial(wake, ids) if ids else None
+
+
+def _on_pattern(_sender: Any, connection: Connection, row: Mapping[str, Any]) -> None:
+    """Record the event; workers are woken after the session's commit, which the signal does not offer."""
+    data = {**row, "test": True} if _is_test() else row
+    if ids := record(connection, Event.PATTERN_STATUS_CHANGED, row["id"], data):
+        event.listen(db.session(), "after_commit", lambda _session: wake(ids), once=True)
+
+
+def _is_test() -> bool:
+    return has_request_context() and bool(g.caller.test)
