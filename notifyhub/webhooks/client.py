@@ -122,8 +122,10 @@ class _SecureConnection(_Connection, HTTPSConnection):
 
 
 def _reason(error: BaseException) -> str:
-    """Return the system's own words for what went wrong, else the error's class: neither names the URL."""
+    """Return what went wrong, mostly in the system's own words, none of which name the URL."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, OSError):
         cause = cause.__cause__ or cause.__context__
-    return (cause.strerror if cause else None) or type(cause or error).__name__
+    if cause is not None:
+        return cause.strerror or "the connection broke off"
+    return "what came is not HTTP" if isinstance(error, HTTPException) else type(error).__name__

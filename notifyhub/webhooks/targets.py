@@ -13,7 +13,6 @@ from ipaddress import (
     IPv4Network,
     IPv6Address,
     IPv6Network,
-    ip_address,
     ip_network,
 )
 from typing import Self
@@ -137,9 +136,10 @@ def _shown(host: str) -> tuple[Address, ...]:
     name = _plain(host)
     if name == "localhost" or name.endswith(".localhost"):  # RFC 6761, 6.3
         return _LOOPBACK
-    if _ends_with_number(name):  # the resolver takes 127.1 and 0x7f000001, too
-        return (IPv4Address(socket.inet_aton(name)),)
-    return (ip_address(host),) if ":" in host else ()
+    if ":" in host:
+        return (IPv6Address(host),)
+    # The resolver takes 127.1 and 0x7f000001, too.
+    return (IPv4Address(socket.inet_aton(name)),) if _ends_with_number(name) else ()
 
 
 def _is_host(host: str) -> bool:
