@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, Select, select
 
 from notifyhub.database.base import table_of
 from notifyhub.delivery.connections import transaction
@@ -12,10 +13,12 @@ from notifyhub.messages.representation import COLUMNS
 from notifyhub.messages.signals import tell
 
 _m = table_of(Message)
-_whole = select(*COLUMNS, _m.c.otp_id).order_by(_m.c.id)
 
 TOLD = (Status.SENT, Status.DELIVERED, Status.UNDELIVERED, Status.FAILED, Status.EXPIRED)
 """The statuses that others are told of."""
+
+_whole: Select[Any] = select(*COLUMNS).where(_m.c.status.in_(TOLD)).order_by(_m.c.id)
+_codes = select(_m.c.id, _m.c.otp_id)
 
 
 @contextmanager
@@ -27,7 +30,12 @@ def telling() -> Iterator[tuple[Connection, Callable[[Sequence[int]], None]]]:
     ids: list[int] = []
     with transaction() as connection:
         yield connection, ids.extend
-        rows = connection.execute(_whole.where(_m.c.id.in_(ids), _m.c.status.in_(TOLD))).all() if ids else []
-        afterwards = [act for row in rows for act in tell(connection, row[:-1], row[-1])]
+        afterwards = _tell(connection, ids) if ids else []
     for act in afterwards:
         act()
+
+
+def _tell(connection: Connection, ids: Sequence[int]) -> list[Callable[[], None]]:
+    rows: Sequence[Row[Any]] = connection.execute(_whole.where(_m.c.id.in_(ids))).all()
+    otp_ids = {row.id: row.otp_id for row in connection.execute(_codes.where(_m.c.id.in_(ids)))}
+    return [act for row in rows for act in tell(connection, row, otp_ids[row.id])]

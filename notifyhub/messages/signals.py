@@ -6,7 +6,7 @@ from typing import Any
 
 from blinker import Signal
 from flask import Flask, current_app
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def announce(ids: Sequence[int], *, urgent: bool = False) -> None:
         log.exception("%d messages wait for the sweep: a receiver failed", len(ids))
 
 
-def tell(connection: Connection, row: Sequence[Any], otp_id: int | None) -> list[Callable[[], None]]:
+def tell(connection: Connection, row: Row[Any], otp_id: int | None) -> list[Callable[[], None]]:
     """Send `changed`; return what is to be done after the commit."""
     answers = changed.send(_sender(), connection=connection, row=row, otp_id=otp_id)
     return [afterwards for _, afterwards in answers if afterwards]

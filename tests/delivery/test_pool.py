@@ -1,0 +1,25 @@
+"""The worker's threads."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from notifyhub.delivery.pool import lanes
+
+
+def request_of(queue: str) -> dict[str, Any]:
+    return {"delivery_info": {"routing_key": queue}}
+
+
+@pytest.mark.parametrize(("busy", "free"), [("n.messages", "n.codes"), ("n.codes", "n.messages")])
+def test_the_calls_of_one_queue_do_not_wait_for_those_of_another(busy: str, free: str) -> None:
+    pool = lanes({"n.codes": 1})(limit=1)
+    gate, done = threading.Event(), threading.Event()
+    held = [pool.on_apply(lambda *_: gate.wait(10), ("", "", request_of(busy))) for _ in range(3)]
+    pool.on_apply(lambda *_: done.set(), ("", "", request_of(free)))
+    assert done.wait(5)
+    assert not held[1].f.running()
+    gate.set()
+    pool.on_stop()
+    assert all(each.f.done() for each in held)
