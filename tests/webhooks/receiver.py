@@ -2,6 +2,7 @@
 
 import ssl
 import threading
+import time
 from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -15,9 +16,10 @@ OK = Reply(200, b"ok", "text/plain")
 
 
 class Receiver:
-    """Answers with `replies` in turn, then with `ok`; `requests` holds what has come."""
+    """Answers with `replies` in turn, then with `ok`, after `latency`; `requests` holds what has come."""
 
     def __init__(self) -> None:
+        self.latency = 0.0
         self.replies: deque[Reply] = deque()
         self.requests: list[Request] = []
         self._changed = threading.Condition()
@@ -65,6 +67,7 @@ class Receiver:
             reply = self.replies.popleft() if self.replies else OK
             self.requests.append(request)
             self._changed.notify_all()
+        time.sleep(self.latency)
         return reply
 
 
