@@ -35,6 +35,7 @@ class Claim:
     url: str
     secret: dict[str, Any]
     is_active: bool
+    failing_since: datetime | None
 
 
 def order(deliveries: FromClause) -> ColumnElement[int]:
@@ -82,7 +83,9 @@ _claim = (
         _d.c.lease,
     )
 )
-_webhook = select(_w.c.url, _w.c.secret, _w.c.is_active).where(_w.c.id == bindparam("of_webhook"))
+_webhook = select(_w.c.url, _w.c.secret, _w.c.is_active, _w.c.failing_since).where(
+    _w.c.id == bindparam("of_webhook")
+)
 
 # Locked, so that its end, which wakes the delivery that waits for it, comes before this or after.
 _blocking = (

@@ -1,5 +1,7 @@
 """Outcomes: what is written when an attempt has ended."""
 
+import random
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +16,9 @@ from notifyhub.webhooks.retries import FAILED_TOO_LONG, GONE, PATIENCE, Ending
 
 _w, _d = table_of(Webhook), table_of(WebhookDelivery)
 _next = _d.alias("next")
+
+PAUSE = timedelta(seconds=5)
+"""The least time until a delivery that was put back is claimed again."""
 
 _this_webhook = _w.c.id == bindparam("of_webhook")
 _well = (
@@ -83,6 +88,16 @@ def finish(claim: Claim, answer: Answer, ending: Ending, duration_ms: int) -> li
 def give_up(claim: Claim, error: str) -> list[int] | None:
     """Write that a delivery is not attempted any more; return as `finish` does."""
     return _end(claim, Ending(Status.FAILED, error=error), {"attempts": claim.attempts - 1})
+
+
+def put_back(claim: Claim) -> None:
+    """Give a delivery back that could not be attempted, to be claimed again in some seconds."""
+    next_attempt_at = now() + PAUSE * (1 + random.random())  # noqa: S311 - no secret
+    back = _release.values(
+        attempts=claim.attempts - 1, next_attempt_at=next_attempt_at, updated_at=_d.c.updated_at
+    )
+    with statements() as connection:
+        connection.execute(back, {"of_delivery": claim.id, "by": claim.lease})
 
 
 def _end(claim: Claim, ending: Ending, more: dict[str, Any]) -> list[int] | None:

@@ -17,6 +17,7 @@ from notifyhub.webhooks.claims import Claim
 from notifyhub.webhooks.client import post
 from notifyhub.webhooks.retries import ATTEMPTS, ending
 from notifyhub.webhooks.targets import Allowed
+from notifyhub.webhooks.turns import turn
 
 T = TypeVar("T")
 
@@ -48,7 +49,11 @@ def deliver(delivery_id: int) -> None:
     elif claim.attempts > ATTEMPTS:
         _end(claim, lambda: outcomes.give_up(claim, WORKER_LOST))
     else:
-        _attempt(claim)
+        with turn(claim.webhook_id, failing=claim.failing_since is not None) as free:
+            if free:
+                _attempt(claim)
+            else:
+                _persist(lambda: outcomes.put_back(claim))
 
 
 def body(claim: Claim) -> str:

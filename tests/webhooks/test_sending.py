@@ -21,6 +21,7 @@ from notifyhub.webhooks.sending import deliver
 from tests.conftest import engines, stored_text
 from tests.delivery.rows import context
 from tests.factories import WebhookDeliveryFactory, WebhookFactory
+from tests.service import until
 from tests.simulators.server import Reply
 from tests.webhooks.receiver import OK, Receiver
 from tests.webhooks.rows import delivery, webhook
@@ -305,6 +306,35 @@ def test_what_kills_every_worker_is_given_up(hook: Webhook, receiver: Receiver, 
     assert (found.status, found.attempts) == (Status.FAILED, 8)
     assert found.error == "The worker stopped before the outcome was known."
     assert receiver.requests == []
+
+
+@pytest.mark.parametrize(("failing", "at_once"), [(True, 4), (False, 6)])
+def test_a_receiver_that_fails_does_not_keep_all_threads_from_others(
+    app: Flask, receiver: Receiver, failing: bool, at_once: int
+) -> None:
+    hook = WebhookFactory(url=receiver.url, failing_since=now() if failing else None)
+    ids = [stored(hook) for _ in range(6)]
+    receiver.reply(*[Reply(200, b"", fate="silence")] * 6)
+
+    def work(id_: int) -> None:
+        with context(app):
+            deliver(id_)
+
+    threads = [threading.Thread(target=work, args=[id_]) for id_ in ids]
+    for thread in threads:
+        thread.start()
+    receiver.wait_for(at_once)
+    until(lambda: sum(thread.is_alive() for thread in threads) <= at_once, "the others have come back")
+    receiver.server.stop()
+    for thread in threads:
+        thread.join()
+    found = [delivery(id_) for id_ in ids]
+    assert sorted(each.attempts for each in found) == [0] * (6 - at_once) + [1] * at_once
+    assert len(receiver.requests) == at_once
+    for each in found:
+        assert (each.status, each.lease) == (Status.PENDING, None)
+        assert each.next_attempt_at
+        assert each.next_attempt_at > now() + timedelta(seconds=3)
 
 
 def test_what_is_gone_is_not_delivered(hook: Webhook, receiver: Receiver) -> None:
