@@ -102,7 +102,9 @@ class Claim:
 
 def due(at: ColumnElement[datetime]) -> ColumnElement[bool]:
     """Return the condition of a message that has to go out by now and that nobody has."""
-    return and_(_m.c.status.in_(LIVE), _m.c.next_attempt_at <= at, _m.c.lease_until.is_(None))
+    # Not IN, whose statement would be put together anew each time.
+    live = or_(*(_m.c.status == status for status in LIVE))
+    return and_(live, _m.c.next_attempt_at <= at, _m.c.lease_until.is_(None))
 
 
 _moment = _m.c.created_at.type
