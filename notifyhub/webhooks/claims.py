@@ -1,7 +1,7 @@
 """Claims: which worker has a delivery. The events of an object go to a webhook one after the other."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,19 +21,19 @@ BLOCKED_PAUSE = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class Claim:
-    """A claimed delivery, as its worker needs it; `attempts` counts this one."""
+    """A claimed delivery, as its worker needs it; `attempts` counts this one. Its `repr` shows no secret."""
 
     id: int
     webhook_id: int
     event: str
     uid: str
     sequence: int
-    data: str
+    data: str = field(repr=False)
     happened_at: datetime
     attempts: int
     lease: str
-    url: str
-    secret: dict[str, Any]
+    url: str = field(repr=False)
+    secret: dict[str, Any] = field(repr=False)
     is_active: bool
     failing_since: datetime | None
 

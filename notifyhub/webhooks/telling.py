@@ -45,10 +45,11 @@ def _on_message(
 
 def _on_pattern(_sender: Any, connection: Connection, row: Mapping[str, Any]) -> None:
     """Record the event; workers are woken after the session's commit, which the signal does not offer."""
-    data = {**row, "test": True} if _is_test() else row
-    if ids := record(connection, Event.PATTERN_STATUS_CHANGED, row["id"], data):
+    test = has_request_context() and g.caller.test
+    if ids := record(connection, Event.PATTERN_STATUS_CHANGED, row["id"], _marked(row, test=test)):
         event.listen(db.session(), "after_commit", lambda _session: wake(ids), once=True)
 
 
-def _is_test() -> bool:
-    return has_request_context() and bool(g.caller.test)
+def _marked(row: Mapping[str, Any], *, test: bool) -> Mapping[str, Any]:
+    """Return an object as it is told of: where a test token is behind it, marked so."""
+    return {**row, "test": True} if test else row
