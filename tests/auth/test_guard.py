@@ -20,6 +20,7 @@ SETTINGS = "/api/settings/notifications"
 DELIVERY = "/api/settings/delivery"
 MESSAGES = "/api/notifications/messages"
 BATCHES = "/api/notifications/batches"
+WEBHOOKS = "/api/notifications/webhooks"
 
 FORBIDDEN = {"detail": "You do not have permission to perform this action."}
 UNAUTHENTICATED = {"detail": "Authentication credentials were not provided."}
@@ -53,6 +54,10 @@ CODES = {
     **{(method, f"{MESSAGES}/<id:id>"): 2842 for method in ("GET", "HEAD")},
     **{(method, f"{BATCHES}/<id:id>"): 2842 for method in ("GET", "HEAD")},
     **{("POST", f"{MESSAGES}/<id:id>/{change}"): 2843 for change in ("cancel", "retry")},
+    **resource(WEBHOOKS, 2861),
+    **{(method, f"{WEBHOOKS}/<id:id>/deliveries"): 2862 for method in ("GET", "HEAD")},
+    **{("POST", f"{WEBHOOKS}/<id:id>/{change}"): 2863 for change in ("rotate-secret", "test")},
+    ("POST", f"{WEBHOOKS}/<id:id>/deliveries/<id:delivery_id>/redeliver"): 2863,
     **{(method, url): 1036 for method in ("GET", "HEAD") for url in (SETTINGS, DELIVERY)},
     **{("PATCH", url): 1037 for url in (SETTINGS, DELIVERY)},
 }
@@ -77,6 +82,7 @@ def objects(app: Flask) -> Objects:
 
 
 def path(rule: str, parent: int = 99, id: int = 99) -> str:
+    rule = rule.replace("<id:delivery_id>", str(id))
     return rule.replace("<id:notifier_id>", str(parent)).replace("<id:id>", str(id))
 
 
