@@ -7,7 +7,17 @@ import pytest
 from notifyhub.auth.models import Role
 from tests.conftest import Api
 
-ALL = [1036, 1037, *range(2811, 2815), *range(2821, 2825), *range(2831, 2835), 2841, 2842, 2843, *range(2861, 2865)]
+ALL = [
+    1036,
+    1037,
+    *range(2811, 2815),
+    *range(2821, 2825),
+    *range(2831, 2835),
+    2841,
+    2842,
+    2843,
+    *range(2861, 2865),
+]
 
 
 @pytest.mark.parametrize(
