@@ -13,7 +13,13 @@ from notifyhub.webhooks.models import Event, Webhook, WebhookDelivery
 
 _w, _d = table_of(Webhook), table_of(WebhookDelivery)
 
-_active = select(_w.c.id, _w.c.events).where(_w.c.is_active == true()).order_by(_w.c.id)
+# Locked against deletion, which would make the whole transaction fail; one that is being deleted is left out.
+_active = (
+    select(_w.c.id, _w.c.events)
+    .where(_w.c.is_active == true())
+    .order_by(_w.c.id)
+    .with_for_update(read=True, key_share=True, skip_locked=True)
+)
 _insert = insert(_d).returning(_d.c.id)
 
 

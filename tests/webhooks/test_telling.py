@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from notifyhub.auth.models import Role
@@ -19,7 +19,8 @@ from notifyhub.extensions import db
 from notifyhub.messages.models import Message
 from notifyhub.messages.models import Status as MessageStatus
 from notifyhub.webhooks import sending, telling
-from notifyhub.webhooks.models import Event, Status, WebhookDelivery
+from notifyhub.webhooks.models import Event, Status, Webhook, WebhookDelivery
+from notifyhub.webhooks.recording import record
 from tests.conftest import Api
 from tests.delivery.rows import change_settings, scripted_notifier
 from tests.delivery.scripted import Scripted
@@ -146,17 +147,27 @@ def test_event_and_message_are_stored_together_or_not_at_all(
     WebhookFactory()
     message = MessageFactory(notifier=scripted_notifier("main"))
 
-    def record(*args: Any) -> list[int]:
-        recorded(*args)
+    def cut_off(*args: Any) -> list[int]:
+        record(*args)
         raise RuntimeError("cut off")
 
-    recorded = telling.record
-    monkeypatch.setattr(telling, "record", record)
+    monkeypatch.setattr(telling, "record", cut_off)
     with pytest.raises(RuntimeError, match="cut off"):
         deliver(message.id)
     assert deliveries() == []
     assert db.session.get_one(Message, message.id).status == MessageStatus.SENDING
     assert woken == []
+
+
+@pytest.mark.usefixtures("_context")
+def test_a_webhook_that_is_being_deleted_is_in_nobody_s_way() -> None:
+    if db.engine.name == "sqlite":
+        pytest.skip("SQLite writes one after the other")
+    doomed, other = WebhookFactory().id, WebhookFactory().id
+    with db.engine.begin() as deleting, db.engine.begin() as telling_of:
+        deleting.execute(delete(Webhook).where(Webhook.id == doomed))
+        assert len(record(telling_of, Event.MESSAGE_SENT, 1, {"id": 1})) == 1
+    assert [each.webhook_id for each in deliveries()] == [other]
 
 
 def test_a_test_token_s_messages_are_told_as_such(
