@@ -66,6 +66,12 @@ def mode(path: Path) -> int:
         ("MELIPAYAMAK_URL", "http://[::1]:8081", "http://[::1]:8081"),
         ("SMTP_VERIFY", "0", False),
         ("SMTP_VERIFY", "", True),
+        ("WEBHOOK_ALLOW", "", []),
+        (
+            "WEBHOOK_ALLOW",
+            "shop.internal, localhost,10.0.0.0/8,::1,",
+            ["shop.internal", "localhost", "10.0.0.0/8", "::1"],
+        ),
     ],
 )
 def test_a_variable_sets_what_it_names(instance: Path, name: str, value: str, expected: Any) -> None:
@@ -120,6 +126,11 @@ def test_a_variable_sets_what_it_names(instance: Path, name: str, value: str, ex
         ("BROKER_URL", "amqp://[hunter2"),
         ("BROKER_URL", "redis://host/hunter2"),
         ("QUEUE_PREFIX", "hunter2 hunter2"),
+        ("WEBHOOK_ALLOW", "https://hunter2"),
+        ("WEBHOOK_ALLOW", "localhost,hunter2:8000"),
+        ("WEBHOOK_ALLOW", "10.0.0.0/33"),
+        ("WEBHOOK_ALLOW", "*.hunter2"),
+        ("WEBHOOK_ALLOW", "256.1.1.1"),
     ],
 )
 def test_a_wrong_value_is_refused_in_one_line_that_names_the_variable_and_not_the_value(
