@@ -21,6 +21,9 @@ from notifyhub.otp import views as otp
 from notifyhub.patterns import views as patterns
 from notifyhub.seeding import commands as seeding
 from notifyhub.settings import views as settings
+from notifyhub.webhooks import tasks as webhooks_tasks  # noqa: F401
+from notifyhub.webhooks import telling
+from notifyhub.webhooks import views as webhooks
 
 BLUEPRINTS = (
     notifiers.sms_blueprint,
@@ -31,6 +34,7 @@ BLUEPRINTS = (
     messages.batches_blueprint,
     delivery.blueprint,
     otp.blueprint,
+    webhooks.blueprint,
     auth.blueprint,
     docs.blueprint,
     health.blueprint,
@@ -58,7 +62,7 @@ def create_app(environment: Mapping[str, str] | None = None) -> Flask:
     connections.init_app(app)
     migrate.init_app(app, db, directory=str(MIGRATIONS))
     logs.init_app(app)
-    for part in (requests, errors, queue, otp):
+    for part in (requests, errors, queue, otp, telling):
         part.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -1,5 +1,6 @@
 """Every setting: its variable, its default, its check. The one place that reads the environment."""
 
+import ipaddress
 import os
 import re
 import secrets
@@ -88,6 +89,21 @@ def _rate_limit(text: str) -> None:
         raise ValidationError("must be a limit such as 600/minute, or 0 for none")
 
 
+def _webhook_allow(text: str) -> list[str]:
+    """Return host names, addresses and networks, which are checked and left as texts."""
+    entries = _commas(text)
+    for entry in entries:
+        try:
+            ipaddress.ip_network(entry, strict=False)
+        except ValueError:
+            # What ends with a number is an address, here a wrong one.
+            if not re.fullmatch(r"([A-Za-z0-9_-]{1,63}\.)*(?![0-9]+\.?\Z)[A-Za-z0-9_-]{1,63}\.?", entry):
+                raise ValidationError(
+                    "must be host names, addresses and networks, separated by commas"
+                ) from None
+    return entries
+
+
 def _whole_number(least: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < least:
@@ -138,6 +154,7 @@ class _Environment(Schema):
     IPPANEL_URL = fields.String(validate=_base_url, load_default=None)
     MELIPAYAMAK_URL = fields.String(validate=_base_url, load_default=None)
     SMTP_VERIFY = _Flag(load_default=True)
+    WEBHOOK_ALLOW = fields.Function(deserialize=_webhook_allow, load_default=list)
     LOG_FORMAT = fields.String(
         validate=validate.OneOf(("json", "console"), error="must be json or console"), load_default="console"
     )

@@ -10,12 +10,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
 import psycopg
 import pytest
 import redis
+import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
@@ -25,16 +28,20 @@ from werkzeug.test import TestResponse
 from notifyhub.app import create_app
 from notifyhub.auth.accounts import issue_token
 from notifyhub.auth.models import Role
-from notifyhub.delivery.backends import registry
 from notifyhub.extensions import db
 from tests.delivery.scripted import NAME as SCRIPTED
 from tests.delivery.scripted import Scripted
-from tests.factories import UserFactory
+from tests.factories import UserFactory, install_backends
 
 ROOT = Path(__file__).parent.parent
 POSTGRESQL = os.environ.get("TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432")
 SECRET_KEY = "a secret key of the tests"
 ENCRYPTION_KEY = "bm90aWZ5aHViLXRlc3RzLWVuY3J5cHRpb24ta2V5LTE="
+
+on_sqlite = pytest.mark.parametrize("environment", ["sqlite"], indirect=True)
+"""Of a test, or a module's `pytestmark`, for which one kind of database proves as much as both."""
+
+on_postgresql = pytest.mark.parametrize("environment", ["postgresql"], indirect=True)
 
 
 @dataclass
@@ -133,34 +140,56 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callabl
             server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # type: ignore[arg-type]
 
 
+@pytest.fixture(scope="session")
+def environments(
+    empty_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], dict[str, str]]:
+    """Give a function that returns the variables of the one installation on a kind of database."""
+
+    @cache
+    def make(kind: str) -> dict[str, str]:
+        return {
+            "NOTIFYHUB_DATABASE_URL": empty_database(kind),
+            "NOTIFYHUB_INSTANCE": str(tmp_path_factory.mktemp("instance")),
+            "NOTIFYHUB_SECRET_KEY": SECRET_KEY,
+            "NOTIFYHUB_ENCRYPTION_KEYS": ENCRYPTION_KEY,
+            "NOTIFYHUB_IPPANEL_URL": "http://127.0.0.1:1",
+            "NOTIFYHUB_MELIPAYAMAK_URL": "http://127.0.0.1:1",
+        }
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def migrated_apps(empty_database: Callable[[str], str]) -> Iterator[dict[str, Flask]]:
+    """The applications that there are by now, by the URLs of their databases."""
+    apps: dict[str, Flask] = {}
+    yield apps
+    for app in apps.values():
+        dispose(app)
+
+
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def environment(
-    request: pytest.FixtureRequest,
-    empty_database: Callable[[str], str],
-    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest, environments: Callable[[str], dict[str, str]]
 ) -> dict[str, str]:
     """The variables of an installation on each kind of database; processes are started with them.
 
     No provider can be reached.
     """
-    return {
-        "NOTIFYHUB_DATABASE_URL": empty_database(request.param),
-        "NOTIFYHUB_INSTANCE": str(tmp_path_factory.mktemp("instance")),
-        "NOTIFYHUB_SECRET_KEY": SECRET_KEY,
-        "NOTIFYHUB_ENCRYPTION_KEYS": ENCRYPTION_KEY,
-        "NOTIFYHUB_IPPANEL_URL": "http://127.0.0.1:1",
-        "NOTIFYHUB_MELIPAYAMAK_URL": "http://127.0.0.1:1",
-    }
+    return environments(request.param)
 
 
 @pytest.fixture(scope="session")
-def migrated_app(environment: dict[str, str]) -> Iterator[Flask]:
-    app = create_app(environment)
-    app.testing = True
-    with app.app_context():
-        upgrade()
-    yield app
-    dispose(app)
+def migrated_app(environment: dict[str, str], migrated_apps: dict[str, Flask]) -> Flask:
+    """The application on a migrated database: made once, though its parameter changes with each module."""
+    url = environment["NOTIFYHUB_DATABASE_URL"]
+    if url not in migrated_apps:
+        app = migrated_apps[url] = create_app(environment)
+        app.testing = True
+        with app.app_context():
+            upgrade()
+    return migrated_apps[url]
 
 
 def dispose(app: Flask) -> None:
@@ -171,10 +200,9 @@ def dispose(app: Flask) -> None:
 
 
 def engines(app: Flask) -> list[Engine]:
-    """Return all that the application has connections from, those of the delivery included."""
+    """Return all that the application has connections from."""
     with app.app_context():
-        delivery = app.extensions.get("delivery_engine")
-        return [*db.engines.values(), *([delivery] if delivery else [])]
+        return [*db.engines.values()]
 
 
 @pytest.fixture
@@ -222,6 +250,20 @@ def stored_text(app: Flask) -> str:
         )
 
 
+def stored_bytes(app: Flask) -> bytes:
+    """Return what is in SQLite's files; of PostgreSQL's nothing.
+
+    Connections are closed first: to close a file ends all locks that this process has on it.
+    """
+    with app.app_context():
+        url = db.engine.url
+    if url.get_backend_name() == "postgresql":
+        return b""
+    for engine in engines(app):
+        engine.dispose()
+    return b"".join(file.read_bytes() for file in Path(url.database or "").parent.iterdir())
+
+
 @pytest.fixture
 def token(app: Flask) -> Callable[..., str]:
     """Give a function that makes a user and returns a token of theirs."""
@@ -257,11 +299,15 @@ def staff(app: Flask, token: Callable[..., str]) -> Callable[..., Api]:
 
 
 @pytest.fixture
-def scripted(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Scripted]]:
-    """The backend `scripted`, which does what it is told."""
-    monkeypatch.setitem(registry.BUILT_IN, SCRIPTED, Scripted)
+def scripted(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Scripted]]:
+    """The backend `scripted`, which does what it is told, installed as any package's backend is."""
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    install_backends(folder, **{SCRIPTED: "tests.delivery.scripted:Scripted"})
+    monkeypatch.syspath_prepend(folder)
     yield Scripted
     Scripted.reset()
+    app.extensions.pop("delivery", None)  # what workers remember
 
 
 @dataclass
@@ -290,8 +336,10 @@ class Queries:
 
 
 @pytest.fixture
-def queries(app: Flask) -> Queries:
-    return Queries(app)
+def queries(app: Flask) -> Iterator[Queries]:
+    """A counter of statements. The clock stands still: a token's use is noted once a minute."""
+    with time_machine.travel(datetime.now(UTC), tick=False):
+        yield Queries(app)
 
 
 @dataclass
@@ -312,7 +360,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def wait_for_port(process: subprocess.Popen[str], port: int, seconds: float = 30) -> None:
+def wait_for_port(process: subprocess.Popen[str], port: int, seconds: float = 60) -> None:
     """Wait until the process listens."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:

@@ -14,6 +14,8 @@ from notifyhub.messages.models import Status as MessageStatus
 from notifyhub.notifiers.models import Backend, EmailNotifier, SMSNotifier
 from notifyhub.notifiers.plugins import GROUP
 from notifyhub.patterns.models import SMSPattern
+from notifyhub.webhooks import signing
+from notifyhub.webhooks.models import Event, Webhook, WebhookDelivery
 
 
 class Stored(SQLAlchemyModelFactory):
@@ -111,3 +113,28 @@ class MessageFactory(Stored):
     text = "Your order is on its way."
     next_attempt_at = factory.LazyFunction(now)
     expires_at = factory.LazyFunction(lambda: now() + timedelta(days=1))
+
+
+class WebhookFactory(Stored):
+    class Meta:
+        model = Webhook
+
+    url = "https://shop.example.com/notifyhub"
+    events = factory.LazyFunction(lambda: list(Event))
+    secret = factory.LazyFunction(signing.new)
+
+
+class WebhookDeliveryFactory(Stored):
+    """A delivery that is due, of an event of the message `object_id`."""
+
+    class Meta:
+        model = WebhookDelivery
+
+    webhook_id = factory.LazyFunction(lambda: WebhookFactory().id)
+    event = Event.MESSAGE_SENT
+    kind = "message"
+    object_id = factory.Sequence(lambda n: n + 1)
+    uid = factory.Sequence(lambda n: f"msg_{n:032}")
+    data = '{"id":1}'
+    happened_at = factory.LazyFunction(now)
+    next_attempt_at = factory.LazyFunction(now)

@@ -18,7 +18,7 @@ from sqlalchemy import inspect
 from notifyhub.app import create_app
 from notifyhub.cli import main
 from notifyhub.extensions import db
-from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, free_port, wait_for_port
+from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, dispose, free_port, wait_for_port
 from tests.service import Service
 
 Up = Callable[..., Service]
@@ -130,6 +130,7 @@ def test_headers_of_proxies_count_only_where_proxies_are_trusted(up: Up, tmp_pat
         assert page["next"].startswith(base.format(port=service.port))
 
 
+@pytest.mark.parametrize("variables", ["sqlite"], indirect=True)
 def test_a_port_in_use_is_told_before_anything_is_changed(up: Up, variables: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -140,7 +141,7 @@ def test_a_port_in_use_is_told_before_anything_is_changed(up: Up, variables: dic
     app = create_app(variables)
     with app.app_context():
         assert inspect(db.engine).get_table_names() == []
-        db.engine.dispose()
+    dispose(app)
 
 
 @pytest.mark.parametrize(

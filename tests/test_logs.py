@@ -9,7 +9,6 @@ from flask import Flask, request
 
 from notifyhub.api.endpoint import Access, Endpoint, endpoint
 from notifyhub.app import create_app
-from notifyhub.extensions import db
 from notifyhub.notifiers import schemas
 from notifyhub.notifiers.models import SMSNotifier
 from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, Api
@@ -19,22 +18,9 @@ SECRET = "hunter2-hunter2-hunter2"
 
 
 @pytest.fixture
-def logging_app(
-    app: Flask, environment: dict[str, str], request: pytest.FixtureRequest
-) -> Callable[[str], Flask]:
+def logging_app(other_app: Callable[..., Flask]) -> Callable[[str], Flask]:
     """Give a function that returns the application with a format of the log."""
-
-    def make(style: str) -> Flask:
-        other = create_app({**environment, "NOTIFYHUB_LOG_FORMAT": style})
-
-        def end() -> None:
-            with other.app_context():
-                db.engine.dispose()
-
-        request.addfinalizer(end)
-        return other
-
-    return make
+    return lambda style: other_app(NOTIFYHUB_LOG_FORMAT=style)
 
 
 def test_json_is_one_object_for_each_line_with_the_id_of_the_request(

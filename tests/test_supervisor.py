@@ -98,8 +98,8 @@ def test_messages_are_delivered_with_nothing_but_the_embedded_default(start: Sta
 @pytest.mark.parametrize(
     ("number", "target"),
     [
-        (signal.SIGTERM, "process"),
-        (signal.SIGINT, "process"),
+        pytest.param(signal.SIGTERM, "process", marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, "process", marks=pytest.mark.slow),
         (signal.SIGINT, "group"),
         (signal.SIGTERM, "everything"),
     ],
@@ -125,7 +125,9 @@ def test_a_signal_ends_everything_cleanly(start: Start, number: signal.Signals, 
     assert len(service.out.splitlines()) == 1
 
 
-@pytest.mark.parametrize("moment", [0.5, 0.8, 1.0, 1.2, 1.5])
+@pytest.mark.parametrize(
+    "moment", [0.5, 1.0, *(pytest.param(later, marks=pytest.mark.slow) for later in (0.8, 1.2, 1.5))]
+)
 def test_sigterm_at_any_moment_of_the_start_ends_everything(start: Start, moment: float) -> None:
     service = start()
     time.sleep(moment)
@@ -135,11 +137,17 @@ def test_sigterm_at_any_moment_of_the_start_ends_everything(start: Start, moment
     assert service.out == "" or len(service.out.splitlines()) == 1
 
 
-@pytest.mark.parametrize("part", ["server", "worker"])
+KILLED, ENDED = "was killed by SIGKILL", "ended by itself with status 0"
+
+
 @pytest.mark.parametrize(
-    ("number", "words"),
-    [(signal.SIGKILL, "was killed by SIGKILL"), (signal.SIGTERM, "ended by itself with status 0")],
-    ids=lambda value: getattr(value, "name", ""),
+    ("part", "number", "words"),
+    [
+        ("server", signal.SIGTERM, ENDED),
+        ("worker", signal.SIGKILL, KILLED),
+        pytest.param("server", signal.SIGKILL, KILLED, marks=pytest.mark.slow),
+        pytest.param("worker", signal.SIGTERM, ENDED, marks=pytest.mark.slow),
+    ],
 )
 def test_a_part_that_ends_takes_all_others_with_it(
     start: Start, part: str, number: signal.Signals, words: str

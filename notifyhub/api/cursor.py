@@ -91,8 +91,8 @@ class CursorListing:
         # To build a statement costs as much as to run it; the clients of an installation use few shapes.
         self._statements = lru_cache(maxsize=256)(Ranges(table, columns, keys, self.stamped).build)
         self._bound_by_time = {
-            "created_from": self._id_beside(table.c.created_at >= bindparam("moment"), reverse=True),
-            "created_to": self._id_beside(table.c.created_at <= bindparam("moment"), reverse=False),
+            "created_from": self._id_beside(table.c.created_at <= bindparam("moment"), reverse=False),
+            "created_to": self._id_beside(table.c.created_at >= bindparam("moment"), reverse=True),
         }
 
     def page(self, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,13 +148,16 @@ class CursorListing:
         elif cursor is not None:
             high = min(high, cursor.position - 1)
         if "created_from" in asked:
-            low = max(low, self._id_by_time("created_from", asked, -DISORDER, GREATEST))
+            low = max(low, self._id_by_time("created_from", asked, -DISORDER, LEAST))
         if "created_to" in asked:
-            high = min(high, self._id_by_time("created_to", asked, DISORDER, LEAST))
+            high = min(high, self._id_by_time("created_to", asked, DISORDER, GREATEST))
         return low, high
 
     def _id_by_time(self, name: str, asked: Mapping[str, Any], slack: timedelta, none: int) -> int:
-        """Return the id beyond which no row can meet a filter by creation, `none` if no row can."""
+        """Return the id beyond which no row can meet a filter by creation, `none` if any row can.
+
+        It is the id of a row that lies too far outside the days asked for to have passed one inside.
+        """
         (moment,) = self.stamped[name].values(name, asked[name]).values()
         found: int | None = (
             autocommit().execute(self._bound_by_time[name], {"moment": _shifted(moment, slack)}).scalar()

@@ -36,7 +36,7 @@ class Resource:
 
     A resource within another names in `within` its column that refers to the outer object. The parameter of
     the path has the same name: `<id:notifier_id>`. An object of a resource that is `referred` to is not
-    deleted while it is in use.
+    deleted while it is in use. The answer to a creation is as `made` has it, if that is more than `schema`.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Resource:
         search: tuple[str, ...],
         ordering: tuple[str, ...],
         filters: Filters,
+        made: type[ResourceSchema] | None = None,
         within: str | None = None,
         referred: bool = False,
     ) -> None:
@@ -57,14 +58,16 @@ class Resource:
         self.schema = schema()
         self.patched = schema(partial=True)
         table = table_of(model)
+        self.made = made() if made else self.schema
         self.rows = Rows(table, self.schema)
+        self._made_rows = Rows(table, self.made)
         scope = [] if within is None else [table.c[within] == bindparam(within)]
         self.listing = Listing(
             table, self.rows, scope=scope, search=search, ordering=ordering, filters=filters
         )
         self._outer = None if within is None else _exists(table.c[within])
         self._this = and_(table.c.id == bindparam("id"), *scope)
-        self._insert = insert(table).returning(*self.rows.columns)
+        self._insert = insert(table).returning(*self._made_rows.columns)
         self._select = select(*self.rows.columns).where(self._this)
         self._lock = select(model).where(self._this).with_for_update(key_share=True)
         self._delete = delete(table).where(self._this)
@@ -73,7 +76,7 @@ class Resource:
         """Add the operations to `blueprint`, whose prefix is the collection's URL."""
         say, shown, listing = self._declare, {200: self.schema}, self.listing
         inside = () if self._outer is None else (404,)
-        create = say("create", body=self.schema, answers={201: self.schema}, refusals=inside)
+        create = say("create", body=self.schema, answers={201: self.made}, refusals=inside)
         page = say("list", query=listing.query, answers={200: listing.answer}, refusals=inside)
         show = say("read", answers=shown, refusals=(404,))
         update = say("change", body=self.patched, answers=shown, refusals=(404,))
@@ -92,7 +95,7 @@ class Resource:
         self._find_outer(path)
         values = self.schema.settle(body(self.schema), None)
         row = autocommit().execute(self._insert, {**values, **path}).one()
-        return self.rows.dump([row])[0], 201
+        return self._made_rows.dump([row])[0], 201
 
     def page(self, **path: int) -> dict[str, Any]:
         """Give a page of the list.

@@ -1,6 +1,5 @@
 """Users and their tokens, as an operator manages them."""
 
-import unicodedata
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -12,6 +11,7 @@ from notifyhub.auth.models import Role, Token, User, UserPermission
 from notifyhub.auth.tokens import PREFIX_LENGTH, digest, issue
 from notifyhub.database.base import now
 from notifyhub.database.commands import CommandError
+from notifyhub.text.lines import is_line
 
 MAX_NAME = 255
 
@@ -37,7 +37,7 @@ def create_first_admin(session: Session) -> str | None:
 def create_user(session: Session, name: str, role: Role, codes: Iterable[int] = ()) -> str:
     """Store a new user with a first token and return the token's key, which can't be had again."""
     name = name.strip()
-    if not 1 <= len(name) <= MAX_NAME or not _is_writable(name):
+    if not 1 <= len(name) <= MAX_NAME or not is_line(name):
         raise AccountError(f"A user's name has 1 to {MAX_NAME} characters, none of them a control character.")
     user = User(name=name, role=role)
     permit(user, codes)
@@ -52,7 +52,7 @@ def create_user(session: Session, name: str, role: Role, codes: Iterable[int] = 
 
 def find_user(session: Session, name: str) -> User:
     """Return the user with a name."""
-    if not _is_writable(name):
+    if not is_line(name):
         raise AccountError("There is no user with a name like this.")
     user = session.scalar(select(User).where(User.name == name))
     if user is None:
@@ -100,8 +100,3 @@ def state(token: Token) -> str:
     if token.revoked_at is not None:
         return "revoked"
     return "expired" if token.expires_at is not None and token.expires_at <= now() else "active"
-
-
-def _is_writable(name: str) -> bool:
-    """Tell whether a name can stand in a line of text: no line ends, no bytes that are not UTF-8."""
-    return not any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in name)

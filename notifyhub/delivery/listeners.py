@@ -4,9 +4,11 @@ Where nobody does, an attempt's end stays one statement on PostgreSQL. The webho
 delivery, which knows no more of them than their table's name.
 """
 
-from sqlalchemy import ColumnElement, Connection, false, select
+from sqlalchemy import Boolean, ColumnElement, Connection, column, exists, select, table, true
 
-listening: ColumnElement[bool] = false()
+_webhooks = table("webhooks", column("is_active", Boolean()))
+
+listening: ColumnElement[bool] = exists().where(_webhooks.c.is_active == true())
 """The condition that there is an active webhook."""
 
 

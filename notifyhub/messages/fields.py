@@ -1,19 +1,15 @@
 """Fields of what a client sends."""
 
 import binascii
-import unicodedata
 from base64 import b64decode
 from collections.abc import Mapping
-from email.utils import parseaddr
 from typing import Any
 
 from marshmallow import ValidationError, fields
 from marshmallow.types import ErrorMessages
 
 from notifyhub.api.fields import MAX_LENGTH, Object, String, Worded
-from notifyhub.notifiers.senders import is_sender
-
-_BREAKING = {"Cc", "Zl", "Zp"}
+from notifyhub.text.lines import is_line
 
 
 class Line(String):
@@ -22,9 +18,7 @@ class Line(String):
     default_error_messages: ErrorMessages = {"line": "Line ends and control characters are not allowed."}
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
-        if isinstance(value, str) and any(
-            unicodedata.category(character) in _BREAKING for character in value
-        ):
+        if isinstance(value, str) and not is_line(value):
             raise self.make_error("line")
         return super()._deserialize(value, *args, **options)
 
@@ -90,13 +84,6 @@ class Base64(String):
             if isinstance(error, ValidationError):
                 raise
             raise self.make_error("base64") from None
-
-
-def is_mailbox(value: str) -> None:
-    """Raise ValidationError unless `value` is an address or `Name <address>`, as headers of mails have it."""
-    is_sender(value)
-    if parseaddr(value)[1] not in {value, value.partition("<")[2].removesuffix(">")}:
-        raise ValidationError("Enter a valid email address.")
 
 
 _argument = String(blank=True, trim=False)

@@ -22,6 +22,7 @@ from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit, transaction
 from notifyhub.messages.models import IdempotencyKey
 from notifyhub.messages.signals import announce
+from notifyhub.text.lines import is_line
 
 HEADER = "Idempotency-Key"
 KEPT = timedelta(hours=24)
@@ -67,10 +68,20 @@ def once(work: Callable[[Connection], Done], *, atomic: bool) -> Response:
 
 
 def _key() -> str | None:
-    key = request.headers.get(HEADER, "").strip()
-    if len(key) > MAX_LENGTH or not key.isprintable():
-        raise BadRequest(f"{HEADER} must have no more than {MAX_LENGTH} characters, all of them printable.")
+    key = _in_utf8(request.headers.get(HEADER, "")).strip()
+    if len(key) > MAX_LENGTH or not is_line(key):
+        raise BadRequest(
+            f"{HEADER} must have no more than {MAX_LENGTH} characters, no control characters among them."
+        )
     return key or None
+
+
+def _in_utf8(value: str) -> str:
+    """Return a header's value, which WSGI reads as Latin-1 (PEP 3333), in UTF-8 if it is that."""
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
 
 
 def _claim(connection: Connection, key: str) -> Any:

@@ -15,8 +15,9 @@ from notifyhub.api.fields import (
     String,
     described,
 )
-from notifyhub.messages.fields import Arguments, Base64, Line, Texts, is_mailbox
+from notifyhub.messages.fields import Arguments, Base64, Line, Texts
 from notifyhub.messages.models import Channel
+from notifyhub.notifiers.senders import is_sender
 
 MAX_BODY = 10 * 1024 * 1024
 """The bytes that a request with messages may have."""
@@ -90,7 +91,7 @@ class MessageRequestSchema(RecipientSchema):
     html = String(max_length=MAX_BODY, allow_none=True, metadata=described(f"{_FOR_EMAIL} the text as HTML."))
     reply_to = Line(
         allow_none=True,
-        validate=[is_mailbox],
+        validate=[is_sender],
         metadata=described(f"{_FOR_EMAIL} where answers go.", "Shop <shop@example.com>"),
     )
     attachments = List(

@@ -14,6 +14,7 @@ from notifyhub.messages.representation import COLUMNS
 _messages, _attachments, _batches = table_of(Message), table_of(MessageAttachment), table_of(Batch)
 
 _INSERT = insert(_messages).returning(*COLUMNS)
+_INSERT_WITH_CODE = insert(_messages).returning(_messages.c.id)
 _RETURNED = (_messages.c.id, _messages.c.status)
 _INSERT_MANY = insert(_messages).returning(*_RETURNED)
 # On SQLite a statement for each row.
@@ -23,16 +24,19 @@ _BATCH = select(_batches)
 _STATUSES = select(_messages.c.status, func.count()).group_by(_messages.c.status)
 
 
-def store(
-    connection: Connection, draft: Draft, moment: datetime, *, test: bool, otp_id: int | None = None
-) -> Row[Any]:
-    """Store a message and return its row, as `representation` takes it. Attachments need a transaction.
-
-    One with an `otp_id` carries that one-time password; its draft shows a mask instead.
-    """
-    row = connection.execute(_INSERT, {**_values(draft, moment, test=test), "otp_id": otp_id}).one()
+def store(connection: Connection, draft: Draft, moment: datetime, *, test: bool) -> Row[Any]:
+    """Store a message and return its row, as `representation` takes it. Attachments need a transaction."""
+    row = connection.execute(_INSERT, _values(draft, moment, test=test)).one()
     _store_attachments(connection, [row[0]], [draft])
     return row
+
+
+def store_with_code(
+    connection: Connection, draft: Draft, moment: datetime, *, test: bool, otp_id: int
+) -> int:
+    """Store a message that carries a one-time password, for which its draft has a mask; return its id."""
+    values = {**_values(draft, moment, test=test), "otp_id": otp_id}
+    return int(connection.execute(_INSERT_WITH_CODE, values).scalar_one())
 
 
 def store_batch(

@@ -1,14 +1,14 @@
 """Senders of email, as a From header names them."""
 
 import re
-import unicodedata
 from email.utils import getaddresses
 
 from marshmallow import ValidationError, validate
 
+from notifyhub.text.lines import is_line
+
 _INVALID = "Enter a valid email address."
 _SENDER = re.compile(r".*<(?P<address>[^<>\s]+)>")
-_LINE_ENDS_AND_CONTROLS = {"Cc", "Zl", "Zp"}
 _is_address = validate.Email(error=_INVALID)
 
 
@@ -21,7 +21,7 @@ def is_sender(value: str) -> str:
     named = _SENDER.fullmatch(value)
     address = named["address"] if named else value
     addresses = [found for _, found in getaddresses([value])]
-    if addresses != [address] or _LINE_ENDS_AND_CONTROLS & set(map(unicodedata.category, value)):
+    if addresses != [address] or not is_line(value):
         raise ValidationError(_INVALID)
     _is_address(address)
     return value

@@ -15,7 +15,7 @@ from notifyhub.messages.models import Channel
 from notifyhub.messages.models import Status as MessageStatus
 from notifyhub.messages.representation import message
 from notifyhub.messages.signals import announce
-from notifyhub.messages.storing import store
+from notifyhub.messages.storing import store_with_code
 from notifyhub.otp import rules
 from notifyhub.otp.composing import Wanted, compose_all
 from notifyhub.otp.models import OTP, Status
@@ -67,5 +67,4 @@ def _store(connection: Connection, otp: OTPRow, policy: Rules, moment: datetime)
     except ValidationError as error:
         log.warning("The fallback of one-time password %s can't be sent: %s", otp.id, error.messages)
         return None
-    stored = store(connection, draft, moment, test=otp.is_test, otp_id=otp.id)
-    return int(stored[0])
+    return store_with_code(connection, draft, moment, test=otp.is_test, otp_id=otp.id)

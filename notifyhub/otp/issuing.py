@@ -15,7 +15,7 @@ from notifyhub.database.connections import transaction
 from notifyhub.messages.models import Channel, Message
 from notifyhub.messages.models import Status as MessageStatus
 from notifyhub.messages.signals import announce
-from notifyhub.messages.storing import store
+from notifyhub.messages.storing import store_with_code
 from notifyhub.otp import rules
 from notifyhub.otp.codes import code_of
 from notifyhub.otp.composing import Wanted, compose_all
@@ -149,8 +149,8 @@ def _issue(connection: Connection, request: _Request) -> tuple[OTPRow, int, bool
     _hold_back(latest, moment)
     row = _renew(connection, latest, values, moment) if pending else None
     made = row or _make(connection, latest, {**values, "attempts_left": policy.max_attempts}, request)
-    message = store(connection, draft, moment, test=request.test, otp_id=made.id)
-    return made, message[0], row is None
+    message = store_with_code(connection, draft, moment, test=request.test, otp_id=made.id)
+    return made, message, row is None
 
 
 def _values(request: _Request, policy: Rules, moment: datetime, code_len: int) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, case, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, case, select, update
 
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit, transaction
@@ -74,18 +75,28 @@ def verify(asked: Mapping[str, Any], *, test: bool) -> dict[str, Any]:
 
 
 def _find(asked: Mapping[str, Any], *, test: bool) -> OTPRow | None:
-    """Return the one-time password that a guess is about: the latest, where it names no id.
+    """Return the one-time password that a guess is about: the latest, where it names no id."""
+    by_id, by_recipient = "id" in asked, "to" in asked
+    values = {"test": test, "this": asked.get("id"), "for_purpose": asked["purpose"]}
+    if by_recipient:
+        values["recipient"] = canonical(channel_of(asked["to"]), asked["to"])
+    statement = _finding(listeners.listening, by_id=by_id, by_recipient=by_recipient)
+    return autocommit().execute(statement, values).first()
+
+
+@cache
+def _finding(listening: ColumnElement[bool], *, by_id: bool, by_recipient: bool) -> Select[*tuple[Any, ...]]:
+    """Return the statement that finds a one-time password: put together once, as guesses are many.
 
     `heard` tells whether somebody wants to be told of it.
     """
-    columns = (*_FOUND, _otps.nonce, _otps.code_len, listeners.listening.label("heard"))
-    found = select(*columns).where(_otps.is_test == test)
-    if "to" in asked:
-        found = found.where(_otps.recipient == canonical(channel_of(asked["to"]), asked["to"]))
-    if "id" in asked:
-        return autocommit().execute(found.where(_otps.id == asked["id"])).first()
-    found = found.where(_otps.purpose == asked["purpose"]).order_by(_otps.id.desc()).limit(1)
-    return autocommit().execute(found).first()
+    columns = (*_FOUND, _otps.nonce, _otps.code_len, listening.label("heard"))
+    found = select(*columns).where(_otps.is_test == bindparam("test"))
+    if by_recipient:
+        found = found.where(_otps.recipient == bindparam("recipient"))
+    if by_id:
+        return found.where(_otps.id == bindparam("this"))
+    return found.where(_otps.purpose == bindparam("for_purpose")).order_by(_otps.id.desc()).limit(1)
 
 
 def _accept_aloud(this: dict[str, Any], *, test: bool) -> int | None:

@@ -22,10 +22,10 @@ from tests.api.resources import (
     Writer,
     stored,
 )
-from tests.conftest import Answer, Api, Server
+from tests.conftest import Answer, Api, Server, on_sqlite
 from tests.factories import SMSNotifierFactory
 
-QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 THOROUGH = settings(QUICK, max_examples=300)
 
 every_writer = pytest.mark.parametrize("writer", WRITERS, ids=str)
@@ -457,7 +457,6 @@ def test_anything_is_taken_whole_or_refused(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.timeout(900)
 @every_writer
 @THOROUGH
@@ -483,7 +482,7 @@ KEPT = st.recursive(
 )
 
 
-@settings(QUICK, max_examples=40)
+@settings(QUICK, max_examples=25)
 @given(more=st.dictionaries(PLAIN.filter(lambda key: key not in {"token", "number"}), KEPT, max_size=3))
 def test_other_keys_of_settings_are_kept_as_they_are(api: Api, more: dict[str, Any]) -> None:
     given_ = {"token": " a token ", **more}
@@ -551,6 +550,7 @@ def chunked(data: bytes) -> Iterator[bytes]:
     yield b"0\r\n\r\n"
 
 
+@on_sqlite
 def test_long_and_broken_bodies_are_answered_by_real_servers(
     api: Api, app: Flask, gunicorn: Callable[..., Server]
 ) -> None:

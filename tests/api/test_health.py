@@ -16,7 +16,7 @@ from sqlalchemy import text
 from notifyhub.api import health
 from notifyhub.api.health import Probe, ReadinessSchema
 from notifyhub.extensions import db
-from tests.conftest import Answer, Api, absent, free_port
+from tests.conftest import Answer, Api, absent, free_port, on_sqlite
 
 PREFIX = f"health-{os.getpid()}"
 
@@ -75,6 +75,7 @@ def test_a_closed_port_of_the_broker_is_told_at_once(ready: Callable[[str], Answ
     )
 
 
+@on_sqlite
 @pytest.mark.parametrize("scheme", ["amqp", "redis"])
 def test_a_broker_that_says_nothing_is_not_waited_for(
     ready: Callable[[str], Answer], silent_port: int, scheme: str
@@ -85,6 +86,7 @@ def test_a_broker_that_says_nothing_is_not_waited_for(
     assert (answer.status, answer.json["broker"]) == (503, "no answer")
 
 
+@on_sqlite
 def test_a_folder_that_is_gone_is_no_broker(app: Flask, anonymous: Api) -> None:
     folder = Path(app.instance_path) / "queue"
     away = folder.rename(folder.with_name("away"))

@@ -25,9 +25,9 @@ from tests.api.resources import (
     Collection,
     Row,
 )
-from tests.conftest import Api, Server
+from tests.conftest import Api, Server, on_sqlite
 
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 THOROUGH = settings(QUICK, max_examples=300)
 
 every_collection = pytest.mark.parametrize("collection", COLLECTIONS, ids=str)
@@ -154,7 +154,6 @@ def test_a_list_answers_as_the_model_does(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.timeout(900)
 @every_collection
 @THOROUGH
@@ -169,7 +168,7 @@ def test_a_list_answers_as_the_model_does_at_length(
 
 
 @every_collection
-@settings(QUICK, max_examples=5)
+@settings(QUICK, max_examples=3)
 @given(data=st.data())
 def test_every_order_and_every_two_of_them_are_those_of_the_model(
     api: Api, app: Flask, collection: Collection, data: st.DataObject
@@ -182,7 +181,7 @@ def test_every_order_and_every_two_of_them_are_those_of_the_model(
 
 
 @every_collection
-@settings(QUICK, max_examples=25)
+@settings(QUICK, max_examples=15)
 @given(data=st.data())
 def test_pages_hold_every_row_exactly_once_on_the_way_there_and_back(
     api: Api, app: Flask, collection: Collection, data: st.DataObject
@@ -429,6 +428,7 @@ def test_links_follow_the_proxies_that_are_trusted(
     assert page["previous"] == f"{base}{SMS_NOTIFIERS.url}?limit=1"
 
 
+@on_sqlite
 @pytest.mark.parametrize(("hops", "base"), [("1", "https://api.example.com/hub"), ("0", None)])
 def test_links_follow_the_proxies_that_are_trusted_under_gunicorn(
     app: Flask, api: Api, gunicorn: Callable[..., Server], hops: str, base: str | None

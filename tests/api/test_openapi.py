@@ -18,6 +18,7 @@ SMS = "/api/notifications/notifiers/sms"
 PATTERNS = f"{SMS}/{{notifier_id}}/patterns"
 EMAIL = "/api/notifications/notifiers/email"
 MESSAGES = "/api/notifications/messages"
+WEBHOOKS = "/api/notifications/webhooks"
 SETTINGS = "/api/settings/notifications"
 DELIVERY = "/api/settings/delivery"
 OTP = "/api/notifications/otp"
@@ -60,6 +61,15 @@ CODES = {
     ("get", f"{OTP}/{{id}}"): 2852,
     ("post", f"{OTP}/verify"): 2853,
     ("post", f"{OTP}/{{id}}/cancel"): 2854,
+    ("post", WEBHOOKS): 2861,
+    ("get", WEBHOOKS): 2862,
+    ("get", f"{WEBHOOKS}/{{id}}"): 2862,
+    ("patch", f"{WEBHOOKS}/{{id}}"): 2863,
+    ("delete", f"{WEBHOOKS}/{{id}}"): 2864,
+    ("post", f"{WEBHOOKS}/{{id}}/rotate-secret"): 2863,
+    ("post", f"{WEBHOOKS}/{{id}}/test"): 2863,
+    ("get", f"{WEBHOOKS}/{{id}}/deliveries"): 2862,
+    ("post", f"{WEBHOOKS}/{{id}}/deliveries/{{delivery_id}}/redeliver"): 2863,
     ("get", "/api/me"): None,
     ("get", "/healthz"): None,
     ("get", "/readyz"): None,
@@ -138,7 +148,7 @@ def test_every_view_is_documented_except_those_that_decline(
     assert {
         (method, path) for method, path in shown if method != "post" or not path.endswith("/{id}")
     } == documented
-    assert shown - documented == {("post", f"{path}/{{id}}") for path in (SMS, PATTERNS, EMAIL)}
+    assert shown - documented == {("post", f"{path}/{{id}}") for path in (SMS, PATTERNS, EMAIL, WEBHOOKS)}
 
 
 @pytest.mark.parametrize(("where", "code"), CODES.items())

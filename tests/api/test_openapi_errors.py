@@ -6,9 +6,8 @@ from typing import Any
 from flask import Flask
 from jsonschema import Draft202012Validator
 
-from notifyhub.app import create_app
 from tests.api.test_openapi import EMAIL, PATTERNS, SETTINGS, SMS, component
-from tests.conftest import Answer, Api, dispose
+from tests.conftest import Answer, Api
 from tests.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
 
 
@@ -56,13 +55,11 @@ def test_the_examples_of_errors_are_real(
         assert answer.json in examples_of(document, method, path, answer)
 
 
-def test_the_error_of_too_many_requests_is_documented(api: Api, environment: dict[str, str]) -> None:
+def test_the_error_of_too_many_requests_is_documented(api: Api, other_app: Callable[..., Flask]) -> None:
     document = api.get("/api/openapi.json").json
-    limited = create_app({**environment, "NOTIFYHUB_RATE_LIMIT": "1/minute"})
-    client = Api(limited.test_client(), api.token)
+    client = Api(other_app(NOTIFYHUB_RATE_LIMIT="1/minute").test_client(), api.token)
     assert client.get("/api/me").status == 200
     answer = client.get("/api/me")
-    dispose(limited)
     (example,) = examples_of(document, "get", "/api/me", answer)
     assert answer.status == 429
     assert answer.json == {"detail": example["detail"]}

@@ -14,7 +14,8 @@ from notifyhub.api.resource import Resource
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
-from tests.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
+from notifyhub.webhooks.models import Webhook
+from tests.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory, WebhookFactory
 
 MOMENTS = {
     "created_at": datetime(2025, 12, 28, 16, 42, 35, tzinfo=UTC),
@@ -40,10 +41,16 @@ def _sms_patterns() -> None:
     SMSPatternFactory(description="", status="approved")
 
 
+def _webhooks() -> None:
+    WebhookFactory(url="https://shop.example.com/", **MOMENTS)
+    WebhookFactory(is_active=False, disabled_reason="It failed.")
+
+
 ROWS: dict[type, Callable[[], None]] = {
     SMSNotifier: _sms_notifiers,
     EmailNotifier: _email_notifiers,
     SMSPattern: _sms_patterns,
+    Webhook: _webhooks,
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Server
+from tests.conftest import Server, on_postgresql
 
 # Not negative_data_rejection: the contract takes numbers as text and an empty parameter as absent. Not
 # unsupported_method and allow_header_conformance: POST on an object's URL is taken, but not documented.
@@ -51,16 +51,19 @@ def run(server: Server, token: str, folder: Path, *options: str) -> None:
     assert "No issues found" in finished.stdout
 
 
+FEW = ["--generation-deterministic", "--max-examples=6"]
+MANY = ["--generation-database=none", "--max-examples=60"]
+LONG = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
 @pytest.mark.parametrize(
-    "amount",
+    ("environment", "amount"),
     [
-        pytest.param(["--generation-deterministic", "--max-examples=8"], id="few"),
-        pytest.param(
-            ["--generation-database=none", "--max-examples=60"],
-            id="many",
-            marks=[pytest.mark.slow, pytest.mark.timeout(900)],
-        ),
+        pytest.param("postgresql", FEW, id="postgresql-few"),
+        pytest.param("postgresql", MANY, id="postgresql-many", marks=LONG),
+        pytest.param("sqlite", MANY, id="sqlite-many", marks=LONG),
     ],
+    indirect=["environment"],
 )
 def test_every_answer_is_as_documented(
     gunicorn: Callable[..., Server], token: Callable[..., str], tmp_path: Path, amount: list[str]
@@ -68,6 +71,7 @@ def test_every_answer_is_as_documented(
     run(gunicorn(), token(test=True), tmp_path, f"--checks={','.join(CHECKS)}", *amount)
 
 
+@on_postgresql
 def test_every_query_that_the_document_allows_is_taken(
     gunicorn: Callable[..., Server], token: Callable[..., str], tmp_path: Path
 ) -> None:
@@ -78,5 +82,4 @@ def test_every_query_that_the_document_allows_is_taken(
         "--mode=positive",
         "--generation-allow-x00=false",
     ]
-    few = ["--generation-deterministic", "--max-examples=10"]
-    run(gunicorn(), token(test=True), tmp_path, "--checks=positive_data_acceptance", *allowed, *few)
+    run(gunicorn(), token(test=True), tmp_path, "--checks=positive_data_acceptance", *allowed, *FEW)

@@ -1,10 +1,6 @@
 """The number of statements that each endpoint sends to the database, whatever the number of rows."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
-
 import pytest
-import time_machine
 from flask import Flask
 
 from tests.api.resources import COLLECTIONS, EMAIL, SETTINGS, SMS, SMS_NOTIFIERS, Collection
@@ -12,13 +8,6 @@ from tests.conftest import Api, Queries
 from tests.factories import SMSPatternFactory
 
 every_collection = pytest.mark.parametrize("collection", COLLECTIONS, ids=str)
-
-
-@pytest.fixture(autouse=True)
-def _one_minute() -> Iterator[None]:
-    """Stop the clock: a token's use is written once a minute."""
-    with time_machine.travel(datetime(2025, 3, 1, tzinfo=UTC), tick=False):
-        yield
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from notifyhub.app import create_app
 from notifyhub.auth.models import Token, User
 from notifyhub.extensions import db
-from tests.conftest import ENCRYPTION_KEY, ROOT, SECRET_KEY, Api
+from tests.conftest import ENCRYPTION_KEY, ROOT, SECRET_KEY, Api, dispose, on_postgresql, on_sqlite
 
 Run = Callable[..., Result]
 SMS = "/api/notifications/notifiers/sms"
@@ -239,8 +239,7 @@ def unmigrated(request: pytest.FixtureRequest, empty_database: Callable[[str], s
         }
     )
     yield app
-    with app.app_context():
-        db.engine.dispose()
+    dispose(app)
 
 
 @pytest.mark.parametrize(
@@ -266,12 +265,14 @@ def flask(environment: dict[str, str], *args: str) -> subprocess.CompletedProces
     )
 
 
+@on_postgresql
 def test_as_a_process_the_token_is_alone_on_standard_output(app: Flask, environment: dict[str, str]) -> None:
     done = flask(environment, "users", "create", "process", "--role", "admin")
     assert (done.returncode, done.stderr) == (0, "")
     assert status(app, done.stdout.removesuffix("\n")) == 200
 
 
+@on_sqlite
 def test_a_wrong_variable_stops_a_command_with_one_line(environment: dict[str, str]) -> None:
     done = flask({**environment, "NOTIFYHUB_MAX_BODY_BYTES": "hunter2"}, "users", "list")
     assert done.returncode == 3

@@ -22,6 +22,7 @@ MESSAGES = "/api/notifications/messages"
 BATCHES = "/api/notifications/batches"
 OTP = "/api/notifications/otp"
 OTP_SETTINGS = "/api/settings/otp"
+WEBHOOKS = "/api/notifications/webhooks"
 
 FORBIDDEN = {"detail": "You do not have permission to perform this action."}
 UNAUTHENTICATED = {"detail": "Authentication credentials were not provided."}
@@ -61,6 +62,10 @@ CODES = {
     ("POST", f"{OTP}/<id:id>/cancel"): 2854,
     **{(method, url): 1036 for method in ("GET", "HEAD") for url in (SETTINGS, DELIVERY, OTP_SETTINGS)},
     **{("PATCH", url): 1037 for url in (SETTINGS, DELIVERY, OTP_SETTINGS)},
+    **resource(WEBHOOKS, 2861),
+    **{(method, f"{WEBHOOKS}/<id:id>/deliveries"): 2862 for method in ("GET", "HEAD")},
+    **{("POST", f"{WEBHOOKS}/<id:id>/{change}"): 2863 for change in ("rotate-secret", "test")},
+    ("POST", f"{WEBHOOKS}/<id:id>/deliveries/<id:delivery_id>/redeliver"): 2863,
 }
 ALL = frozenset(CODES.values())
 operations = pytest.mark.parametrize(("method", "rule"), CODES, ids=str)
@@ -83,6 +88,7 @@ def objects(app: Flask) -> Objects:
 
 
 def path(rule: str, parent: int = 99, id: int = 99) -> str:
+    rule = rule.replace("<id:delivery_id>", str(id))
     return rule.replace("<id:notifier_id>", str(parent)).replace("<id:id>", str(id))
 
 
@@ -152,6 +158,13 @@ MISSING = [
     ("GET", f"{BATCHES}/99", {}),
     ("POST", f"{MESSAGES}/99/cancel", {"json": []}),
     ("POST", f"{MESSAGES}/99/retry", {"data": "a=b", "content_type": "text/plain"}),
+    ("GET", f"{OTP}/99", {}),
+    ("POST", f"{OTP}/99/cancel", {"json": []}),
+    ("PATCH", f"{WEBHOOKS}/99", {"json": {"url": "x"}}),
+    ("GET", f"{WEBHOOKS}/99/deliveries?limit=none", {}),
+    ("POST", f"{WEBHOOKS}/99/rotate-secret", {"json": []}),
+    ("POST", f"{WEBHOOKS}/99/test", {"data": "a=b", "content_type": "text/plain"}),
+    ("POST", f"{WEBHOOKS}/99/deliveries/99/redeliver", {}),
 ]
 
 

@@ -11,7 +11,7 @@ import pytest
 import time_machine
 from flask import Flask
 
-from tests.conftest import Answer, Api, free_port
+from tests.conftest import Answer, Api, free_port, on_sqlite
 
 THROTTLED = re.compile(r"Request was throttled\. Expected available in (\d+) seconds?\.")
 
@@ -134,6 +134,7 @@ def test_without_redis_each_process_counts_for_itself(limited: Limited, token: C
         check_refusal(api.get("/api/me"))
 
 
+@on_sqlite
 def test_a_redis_that_hangs_is_not_waited_for(
     limited: Limited, token: Callable[..., str], silent: str
 ) -> None:

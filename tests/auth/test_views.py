@@ -7,15 +7,8 @@ import pytest
 from notifyhub.auth.models import Role
 from tests.conftest import Api
 
-ALL = [
-    1036,
-    1037,
-    *range(2811, 2815),
-    *range(2821, 2825),
-    *range(2831, 2835),
-    *range(2841, 2844),
-    *range(2851, 2855),
-]
+RANGES = ((1036, 1037), (2811, 2814), (2821, 2824), (2831, 2834), (2841, 2843), (2851, 2854), (2861, 2864))
+ALL = [code for first, last in RANGES for code in range(first, last + 1)]
 
 
 @pytest.mark.parametrize(

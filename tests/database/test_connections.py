@@ -18,6 +18,7 @@ from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.settings.models import NotificationSettings
 from notifyhub.settings.notification import notification_settings
+from tests.conftest import on_sqlite
 from tests.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory, Stored, UserFactory
 
 SETTINGS = table_of(NotificationSettings)
@@ -145,7 +146,7 @@ def test_changes_of_a_locked_row_wait_for_each_other_and_none_is_lost(app: Flask
         assert db.session.scalars(select(NotificationSettings.otp_ttl)).one() == 120 + 8 * 5
 
 
-@pytest.mark.parametrize("environment", ["sqlite"], indirect=True)
+@on_sqlite
 def test_on_sqlite_writers_that_read_first_wait_and_none_fails(app: Flask) -> None:
     with app.app_context():
         SMSNotifierFactory(name="0")
@@ -160,7 +161,7 @@ def test_on_sqlite_writers_that_read_first_wait_and_none_fails(app: Flask) -> No
     assert names(app) == ["40"]
 
 
-@pytest.mark.parametrize("environment", ["sqlite"], indirect=True)
+@on_sqlite
 def test_sqlite_is_set_up_on_every_connection(app: Flask) -> None:
     with app.app_context():
         for connection in (connections.autocommit(), db.session.connection()):

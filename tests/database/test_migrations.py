@@ -14,7 +14,7 @@ from sqlalchemy import inspect
 
 from notifyhub.app import MIGRATIONS, create_app
 from notifyhub.extensions import db
-from tests.conftest import ENCRYPTION_KEY, SECRET_KEY
+from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, dispose
 from tests.factories import EmailNotifierFactory, SMSPatternFactory, UserFactory
 
 PREFIXES = {"primary key": "pk", "foreign keys": "fk", "unique": "uq", "checks": "ck", "indexes": "ix"}
@@ -35,8 +35,7 @@ def application(
         }
     )
     yield app
-    with app.app_context():
-        db.engine.dispose()
+    dispose(app)
 
 
 @pytest.fixture

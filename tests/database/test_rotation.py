@@ -2,7 +2,7 @@
 
 import json
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +11,6 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from flask import Flask
 from sqlalchemy import select, text
 
-from notifyhub.app import create_app
 from notifyhub.database import rotation
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
@@ -23,18 +22,14 @@ SETTINGS = {"token": "a token", "n": [1, True, None, "سلام"]}
 
 
 @pytest.fixture
-def rotate(app: Flask, environment: dict[str, str]) -> Iterator[Callable[..., Result]]:
+def rotate(other_app: Callable[..., Flask]) -> Callable[..., Result]:
     """Give a function that rotates to the first of some keys."""
-    apps: list[Flask] = []
 
     def run(*keys: str) -> Result:
-        apps.append(create_app({**environment, "NOTIFYHUB_ENCRYPTION_KEYS": ",".join(keys)}))
-        return apps[-1].test_cli_runner().invoke(args=["keys", "rotate"])
+        app = other_app(NOTIFYHUB_ENCRYPTION_KEYS=",".join(keys))
+        return app.test_cli_runner().invoke(args=["keys", "rotate"])
 
-    yield run
-    for each in apps:
-        with each.app_context():
-            db.engine.dispose()
+    return run
 
 
 @pytest.fixture
@@ -83,11 +78,10 @@ def test_all_secrets_are_encrypted_under_the_first_key_and_nothing_else_changes(
 
 
 def test_the_values_are_the_same_afterwards(
-    rotate: Callable[..., Result], stored: None, environment: dict[str, str]
+    rotate: Callable[..., Result], stored: None, other_app: Callable[..., Flask]
 ) -> None:
     rotate(NEW_KEY, ENCRYPTION_KEY)
-    app = create_app({**environment, "NOTIFYHUB_ENCRYPTION_KEYS": NEW_KEY})
-    with app.app_context():
+    with other_app(NOTIFYHUB_ENCRYPTION_KEYS=NEW_KEY).app_context():
         assert list(db.session.scalars(select(SMSNotifier.settings).order_by(SMSNotifier.id))) == [
             SETTINGS,
             SETTINGS,
@@ -95,8 +89,6 @@ def test_the_values_are_the_same_afterwards(
         ]
         passwords = db.session.scalars(select(EmailNotifier.password).order_by(EmailNotifier.id))
         assert list(passwords) == ["a password", "a password", ""]
-        db.session.remove()
-        db.engine.dispose()
 
 
 def test_rotating_again_is_harmless(rotate: Callable[..., Result], stored: None, app: Flask) -> None:

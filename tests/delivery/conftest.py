@@ -1,7 +1,6 @@
 """Simulated providers, backends that talk to them, and an application that is led to them."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +12,6 @@ from notifyhub.delivery.backends.melipayamak import MeliPayamak
 from notifyhub.delivery.backends.wire import Timeouts
 from tests.conftest import engines
 from tests.delivery.rows import context
-from tests.delivery.scripted import NAME, Scripted
-from tests.factories import install_backends
 from tests.simulators import IPPanelSimulator, MeliPayamakSimulator, SMTPSimulator, ippanel, melipayamak
 from tests.simulators.provider import Provider
 from tests.simulators.server import Reply
@@ -94,15 +91,3 @@ def _context(app: Flask) -> Iterator[None]:
     """The test runs in the application's context, as a task of a worker does."""
     with context(app):
         yield
-
-
-@pytest.fixture
-def scripted(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Scripted]]:
-    """The backend `scripted`, which does what it is told, installed as any package's backend is."""
-    folder = tmp_path / "plugins"
-    folder.mkdir()
-    install_backends(folder, **{NAME: "tests.delivery.scripted:Scripted"})
-    monkeypatch.syspath_prepend(folder)
-    yield Scripted
-    Scripted.reset()
-    app.extensions.pop("delivery", None)  # what workers remember

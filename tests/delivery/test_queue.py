@@ -16,6 +16,7 @@ from kombu import Connection
 from notifyhub.config import InvalidSetting, read
 from notifyhub.delivery import queue
 from notifyhub.messages.signals import due
+from tests.conftest import on_sqlite
 from tests.delivery import brokers
 from tests.reliability.proxy import Proxy
 
@@ -64,6 +65,7 @@ def taken(app: Flask) -> list[tuple[str, list[Any]]]:
     return calls
 
 
+@on_sqlite
 def test_a_call_holds_nothing_but_the_task_and_ids(make: Callable[[str], Flask], url: str) -> None:
     app = make(url)
     with app.app_context():
@@ -71,6 +73,7 @@ def test_a_call_holds_nothing_but_the_task_and_ids(make: Callable[[str], Flask],
     assert taken(app) == [(queue.DELIVER, [5]), (queue.DELIVER, [7])]
 
 
+@on_sqlite
 def test_many_messages_go_as_lists(make: Callable[[str], Flask], url: str) -> None:
     app = make(url)
     ids = list(range(1, 2502))
@@ -82,6 +85,7 @@ def test_many_messages_go_as_lists(make: Callable[[str], Flask], url: str) -> No
     assert {name for _, (_, name) in calls} == {queue.MESSAGES}
 
 
+@on_sqlite
 def test_messages_that_are_due_are_enqueued(make: Callable[[str], Flask], url: str) -> None:
     app = make(url)
     with app.app_context():
@@ -89,6 +93,7 @@ def test_messages_that_are_due_are_enqueued(make: Callable[[str], Flask], url: s
     assert taken(app) == [(queue.DELIVER, [3])]
 
 
+@on_sqlite
 def test_threads_and_forks_publish_without_getting_into_each_others_way(
     make: Callable[[str], Flask], url: str
 ) -> None:
@@ -121,6 +126,7 @@ def test_threads_and_forks_publish_without_getting_into_each_others_way(
     assert len(taken(app)) == 160
 
 
+@on_sqlite
 @pytest.mark.parametrize("scheme", ["amqp", "redis"])
 def test_a_broker_that_is_down_costs_little_and_raises_nothing(
     make: Callable[[str], Flask], scheme: str
@@ -137,6 +143,7 @@ def test_a_broker_that_is_down_costs_little_and_raises_nothing(
         assert queue.publisher().depth(queue.MESSAGES) is None
 
 
+@on_sqlite
 @pytest.mark.parametrize("scheme", ["amqp", "redis"])
 def test_a_broker_that_hangs_costs_a_few_seconds_at_most(make: Callable[[str], Flask], scheme: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -158,6 +165,7 @@ def wait_for_depth(count: int) -> None:
         time.sleep(0.05)
 
 
+@on_sqlite
 @pytest.mark.parametrize("kind", ["rabbitmq", "redis"])
 def test_a_lost_connection_is_replaced_at_once_and_a_broker_that_is_back_is_found(
     make: Callable[[str], Flask], kind: str, monkeypatch: pytest.MonkeyPatch
@@ -187,6 +195,7 @@ def test_a_lost_connection_is_replaced_at_once_and_a_broker_that_is_back_is_foun
         brokers.delete_queues(app.config["BROKER_URL"], app.config["QUEUE_PREFIX"])
 
 
+@on_sqlite
 def test_a_folder_that_cannot_be_written_is_a_broker_that_is_down(
     make: Callable[[str], Flask], tmp_path: Path
 ) -> None:
@@ -201,6 +210,7 @@ def test_a_folder_that_cannot_be_written_is_a_broker_that_is_down(
         assert not queue.enqueue([1])
 
 
+@on_sqlite
 def test_the_embedded_queue_is_for_its_owner_alone(make: Callable[[str], Flask], tmp_path: Path) -> None:
     with make("").app_context():
         assert queue.enqueue([1])

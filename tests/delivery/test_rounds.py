@@ -105,7 +105,7 @@ class Model:
 words = st.sampled_from([*FAILURES, "trouble", "trouble", "trouble", "accepted"])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     scripts=st.lists(st.lists(words, max_size=12), min_size=1, max_size=3),
     max_attempts=st.integers(1, 12),

@@ -1,31 +1,43 @@
-"""What an installation needs to send messages."""
+"""What messages are made from: notifiers, patterns, the settings that name default notifiers."""
 
 from typing import NamedTuple
 
 from flask import Flask
 
 from notifyhub.extensions import db
+from notifyhub.patterns.models import Status
 from notifyhub.settings.models import NotificationSettings
 from tests.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
 
 MESSAGES = "/api/notifications/messages"
 BATCHES = "/api/notifications/batches"
+SETTINGS = "/api/settings/notifications"
+DELIVERY = "/api/settings/delivery"
 
 
 class Accounts(NamedTuple):
-    """The ids of two notifiers that are the default ones, and of an approved pattern of the first."""
+    """Ids: of the default notifiers, of others, and of approved patterns by what fills them."""
 
     sms: int
     email: int
+    other_sms: int
+    other_email: int
     pattern: int
+    two: int
+    named: int
+    fixed: int
 
 
 def make_accounts(app: Flask) -> Accounts:
-    """Store notifiers and a pattern, and make them the default ones."""
+    """Store some of each; all patterns belong to the default notifier."""
     with app.app_context():
-        sms = SMSNotifierFactory(settings={"token": "a-token", "number": "50002710008883"}).id
-        email = EmailNotifierFactory().id
-        pattern = SMSPatternFactory(notifier_id=sms, status="approved", name="otp").id
-        db.session.add(NotificationSettings(sms_notifier_id=sms, email_notifier_id=email))
+        line = {"token": "a-token", "number": "50002000"}
+        sms, other = SMSNotifierFactory.create_batch(2, settings=line)
+        email, other_email = EmailNotifierFactory.create_batch(2)
+        bodies = ("Your login code is {0}", "{1} owes {0}", "Dear %name%, %code% is yours, %name%", "Welcome")
+        patterns = [
+            SMSPatternFactory(notifier_id=sms.id, status=Status.APPROVED, body=body).id for body in bodies
+        ]
+        db.session.add(NotificationSettings(sms_notifier_id=sms.id, email_notifier_id=email.id))
         db.session.commit()
-    return Accounts(sms, email, pattern)
+        return Accounts(sms.id, email.id, other.id, other_email.id, *patterns)

@@ -227,6 +227,19 @@ def test_an_address_to_reply_to_is_one_address(address: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "address",
+    [
+        "shop@example.com",
+        "Shop <shop@example.com>",
+        "فروشگاه\u200cما <shop@example.com>",
+        '"Shop <Tehran>, Inc." <shop@example.com>',
+    ],
+)
+def test_an_address_to_reply_to_may_have_a_name_as_senders_have(address: str) -> None:
+    assert composed({**EMAIL, "reply_to": address}).reply_to == address
+
+
+@pytest.mark.parametrize(
     ("times", "fields"),
     [
         ({"send_at": "2025-03-01T12:00:00Z"}, {"send_at"}),

@@ -19,16 +19,11 @@ from notifyhub.extensions import db
 from notifyhub.messages.idempotency import HEADER
 from notifyhub.messages.models import Batch, IdempotencyKey, Message
 from tests.conftest import Api, Server
-from tests.messages.accounts import MESSAGES, Accounts, make_accounts
-from tests.messages.test_views import email, sms
+from tests.messages.accounts import MESSAGES, Accounts
+from tests.messages.bodies import by_pattern, email
 
 KEY = {HEADER: "a key"}
 BEGUN = datetime(2025, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def accounts(app: Flask) -> Accounts:
-    return make_accounts(app)
 
 
 def counted(app: Flask, model: type = Message) -> int:
@@ -46,11 +41,11 @@ def another_token(app: Flask, *, test: bool) -> str:
 
 
 def test_a_repeated_request_gives_the_first_answer_again(api: Api, app: Flask, accounts: Accounts) -> None:
-    first = api.post(MESSAGES, sms(accounts), headers=KEY)
+    first = api.post(MESSAGES, by_pattern(accounts.pattern), headers=KEY)
     with app.app_context():
         db.session.get_one(Message, first.json["id"]).status = "sent"
         db.session.commit()
-    again = api.post(MESSAGES, sms(accounts), headers=KEY)
+    again = api.post(MESSAGES, by_pattern(accounts.pattern), headers=KEY)
     assert (first.status, again.status) == (201, 201)
     assert first.response.data == again.response.data
     assert first.response.mimetype == again.response.mimetype
@@ -60,7 +55,7 @@ def test_a_repeated_request_gives_the_first_answer_again(api: Api, app: Flask, a
 
 
 def test_a_repeated_bulk_request_makes_one_batch(api: Api, app: Flask, accounts: Accounts) -> None:
-    body = {"messages": [sms(accounts), email()]}
+    body = {"messages": [by_pattern(accounts.pattern), email()]}
     answers = [api.post(f"{MESSAGES}/bulk", body, headers=KEY) for _ in range(3)]
     assert {(answer.status, answer.json["batch"]) for answer in answers} == {(201, answers[0].json["batch"])}
     assert (counted(app), counted(app, Batch)) == (2, 1)
@@ -69,7 +64,7 @@ def test_a_repeated_bulk_request_makes_one_batch(api: Api, app: Flask, accounts:
 def test_the_same_json_is_the_same_request_however_it_is_written(
     api: Api, app: Flask, accounts: Accounts
 ) -> None:
-    body = sms(accounts)
+    body = by_pattern(accounts.pattern)
     written = [json.dumps(body), json.dumps(dict(reversed(body.items())), indent=2)]
     for data in written:
         answer = api.call("POST", MESSAGES, data=data, content_type="application/json", headers=KEY)
@@ -79,8 +74,9 @@ def test_the_same_json_is_the_same_request_however_it_is_written(
 
 @pytest.mark.parametrize("path", ["", "/bulk"])
 def test_another_request_with_the_key_is_422(api: Api, app: Flask, accounts: Accounts, path: str) -> None:
-    assert api.post(MESSAGES, sms(accounts), headers=KEY).status == 201
-    body = {"messages": [sms(accounts)]} if path else sms(accounts, args=["other"])
+    assert api.post(MESSAGES, by_pattern(accounts.pattern), headers=KEY).status == 201
+    one = by_pattern(accounts.pattern, ["other"])
+    body = {"messages": [one]} if path else one
     answer = api.post(MESSAGES + path, body, headers=KEY)
     assert (answer.status, list(answer.json)) == (422, ["detail"])
     assert counted(app) == 1
@@ -89,7 +85,7 @@ def test_another_request_with_the_key_is_422(api: Api, app: Flask, accounts: Acc
 def test_a_repeated_request_is_not_checked_again(api: Api, app: Flask, accounts: Accounts) -> None:
     """What was right at first may be wrong by now: its time is past, its pattern is gone."""
     with time_machine.travel(BEGUN):
-        body = sms(accounts, send_at="2025-03-01T13:00:00Z")
+        body = by_pattern(accounts.pattern, send_at="2025-03-01T13:00:00Z")
         first = api.post(MESSAGES, body, headers=KEY)
     api.delete(f"/api/notifications/notifiers/sms/{accounts.sms}/patterns/{accounts.pattern}")
     with time_machine.travel(BEGUN + timedelta(hours=2)):
@@ -99,9 +95,9 @@ def test_a_repeated_request_is_not_checked_again(api: Api, app: Flask, accounts:
 
 def test_a_refused_request_leaves_its_key_free(api: Api, app: Flask, accounts: Accounts) -> None:
     for _ in range(2):
-        assert api.post(MESSAGES, sms(accounts, args=[]), headers=KEY).status == 400
+        assert api.post(MESSAGES, by_pattern(accounts.pattern, args=[]), headers=KEY).status == 400
     assert counted(app, IdempotencyKey) == 0
-    assert api.post(MESSAGES, sms(accounts), headers=KEY).status == 201
+    assert api.post(MESSAGES, by_pattern(accounts.pattern), headers=KEY).status == 201
     assert counted(app) == 1
 
 
@@ -109,7 +105,7 @@ def test_a_key_is_forgotten_after_a_day(api: Api, app: Flask, accounts: Accounts
     ids = []
     for passed in (timedelta(), timedelta(hours=24) - timedelta(seconds=1), timedelta(hours=24)):
         with time_machine.travel(BEGUN + passed, tick=False):
-            ids.append(api.post(MESSAGES, sms(accounts), headers=KEY).json["id"])
+            ids.append(api.post(MESSAGES, by_pattern(accounts.pattern), headers=KEY).json["id"])
     assert ids[0] == ids[1] != ids[2]
     assert counted(app, IdempotencyKey) == 1
 
@@ -118,29 +114,41 @@ def test_keys_belong_to_a_user(api: Api, app: Flask, token: Callable[..., str], 
     same = Api(app.test_client(), another_token(app, test=False))
     tester = Api(app.test_client(), another_token(app, test=True))
     other = Api(app.test_client(), token())
-    first = api.post(MESSAGES, sms(accounts), headers=KEY).json["id"]
-    assert same.post(MESSAGES, sms(accounts), headers=KEY).json["id"] == first
-    assert other.post(MESSAGES, sms(accounts), headers=KEY).json["id"] != first
-    assert tester.post(MESSAGES, sms(accounts), headers=KEY).status == 422
+    first = api.post(MESSAGES, by_pattern(accounts.pattern), headers=KEY).json["id"]
+    assert same.post(MESSAGES, by_pattern(accounts.pattern), headers=KEY).json["id"] == first
+    assert other.post(MESSAGES, by_pattern(accounts.pattern), headers=KEY).json["id"] != first
+    assert tester.post(MESSAGES, by_pattern(accounts.pattern), headers=KEY).status == 422
 
 
-@pytest.mark.parametrize("key", ["x" * 256, "a\x01b", "a\x7f"])
+def wire(key: str) -> str:
+    """Return a key as the service gets it from a client that sends UTF-8."""
+    return key.encode().decode("latin-1")
+
+
+@pytest.mark.parametrize("key", ["x" * 256, "ک" * 256, "a\x01b", "a\x7f", "a\u2028b"])
 def test_a_key_that_is_none_is_400(api: Api, app: Flask, accounts: Accounts, key: str) -> None:
-    answer = api.post(MESSAGES, sms(accounts), headers={HEADER: key})
+    answer = api.post(MESSAGES, by_pattern(accounts.pattern), headers={HEADER: wire(key)})
     assert (answer.status, list(answer.json)) == (400, ["detail"])
     assert counted(app) == 0
 
 
-@pytest.mark.parametrize("key", ["x" * 255, "é\xa0ü".replace("\xa0", ""), "' OR 1=1 --"])
-def test_any_printable_key_will_do(api: Api, app: Flask, accounts: Accounts, key: str) -> None:
+@pytest.mark.parametrize("key", ["x" * 255, "ک" * 255, "à می\u200cخواهم", "👩\u200d🚀", "' OR 1=1 --"])
+def test_any_key_of_one_line_will_do(api: Api, app: Flask, accounts: Accounts, key: str) -> None:
     for _ in range(2):
-        assert api.post(MESSAGES, sms(accounts), headers={HEADER: key}).status == 201
+        assert api.post(MESSAGES, by_pattern(accounts.pattern), headers={HEADER: wire(key)}).status == 201
+    with app.app_context():
+        assert db.session.scalars(select(IdempotencyKey.key)).all() == [key]
+
+
+def test_a_key_in_latin_1_is_the_same_in_utf_8(api: Api, app: Flask, accounts: Accounts) -> None:
+    for key in ("éü", wire("éü")):
+        assert api.post(MESSAGES, by_pattern(accounts.pattern), headers={HEADER: key}).status == 201
     assert counted(app) == 1
 
 
 def test_an_empty_key_is_none(api: Api, app: Flask, accounts: Accounts) -> None:
     for _ in range(2):
-        assert api.post(MESSAGES, sms(accounts), headers={HEADER: " "}).status == 201
+        assert api.post(MESSAGES, by_pattern(accounts.pattern), headers={HEADER: " "}).status == 201
     assert (counted(app), counted(app, IdempotencyKey)) == (2, 0)
 
 
@@ -172,14 +180,14 @@ def test_while_the_first_request_runs_its_key_is_taken_and_free_if_it_dies(
         connection.execute(lock, {"name": f"{HEADER} {user} {KEY[HEADER]}"})
     connection.execute(insert(IdempotencyKey).values(**values))
     if engine.name == "postgresql":  # SQLite would wait for its lock
-        answer = api.post(MESSAGES, sms(accounts), headers=KEY)
+        answer = api.post(MESSAGES, by_pattern(accounts.pattern), headers=KEY)
         assert (answer.status, list(answer.json)) == (409, ["detail"])
-        assert api.post(MESSAGES, sms(accounts), headers={HEADER: "another"}).status == 201
+        assert api.post(MESSAGES, by_pattern(accounts.pattern), headers={HEADER: "another"}).status == 201
     connection.invalidate()
     connection.close()
-    first = api.post(MESSAGES, sms(accounts), headers=KEY)
+    first = api.post(MESSAGES, by_pattern(accounts.pattern), headers=KEY)
     assert first.status == 201
-    assert api.post(MESSAGES, sms(accounts), headers=KEY).json == first.json
+    assert api.post(MESSAGES, by_pattern(accounts.pattern), headers=KEY).json == first.json
 
 
 @pytest.mark.parametrize("kind", ["", "/bulk"])
@@ -188,13 +196,13 @@ def test_of_concurrent_requests_with_a_key_one_is_stored(
 ) -> None:
     server = gunicorn("--threads=4", "--worker-class=gthread")
     pool = urllib3.PoolManager(maxsize=16)
-    body = {"messages": [sms(accounts)] * 50} if kind else sms(accounts)
+    body = {"messages": [by_pattern(accounts.pattern)] * 50} if kind else by_pattern(accounts.pattern)
 
     def post(n: int) -> tuple[int, Any]:
         answer = pool.request(
             "POST",
             f"{server.url}{MESSAGES}{kind}",
-            headers={"Authorization": f"Token {api.token}", HEADER: f"key {n // 8}"},
+            headers={"Authorization": f"Token {api.token}", HEADER: f"کلید {n // 8}".encode()},
             json=body,
             timeout=30,
             retries=False,

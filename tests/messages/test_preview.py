@@ -10,7 +10,7 @@ from notifyhub.extensions import db
 from notifyhub.messages.models import IdempotencyKey, Message
 from notifyhub.messages.signals import due
 from tests.conftest import Api, Queries
-from tests.messages.sources import MESSAGES, SETTINGS, Sources, store_sources
+from tests.messages.accounts import MESSAGES, SETTINGS, Accounts
 
 PREVIEW = f"{MESSAGES}/preview"
 SHOWN = ["text", "encoding", "segments", "notifier_data", "to"]
@@ -18,12 +18,7 @@ SMS = {"channel": "sms", "to": "۰۹۱۲۱۲۳۴۵۶۷", "text": " سلام "}
 EMAIL = {"channel": "email", "to": "ada@example.com", "subject": "s", "html": "x"}
 
 
-@pytest.fixture
-def sources(app: Flask) -> Sources:
-    return store_sources(app)
-
-
-def test_a_preview_shows_what_a_send_would_make(api: Api, sources: Sources) -> None:
+def test_a_preview_shows_what_a_send_would_make(api: Api, accounts: Accounts) -> None:
     answer = api.post(PREVIEW, SMS)
     assert answer.status == 200
     assert list(answer.json) == SHOWN
@@ -47,8 +42,8 @@ def test_a_preview_shows_what_a_send_would_make(api: Api, sources: Sources) -> N
         {"channel": "sms", "to": "09121234567", "text": "x"},
     ],
 )
-def test_a_preview_agrees_with_the_message(api: Api, sources: Sources, body: dict[str, Any]) -> None:
-    body = body | {"pattern": sources.named} if "args" in body else body
+def test_a_preview_agrees_with_the_message(api: Api, accounts: Accounts, body: dict[str, Any]) -> None:
+    body = body | {"pattern": accounts.named} if "args" in body else body
     message = api.post(MESSAGES, body).json
     assert api.post(PREVIEW, body).json == {name: message[name] for name in SHOWN}
 
@@ -64,12 +59,12 @@ def test_a_preview_agrees_with_the_message(api: Api, sources: Sources, body: dic
         EMAIL | {"attachments": [{}]},
     ],
 )
-def test_a_preview_refuses_what_a_send_refuses(api: Api, sources: Sources, body: dict[str, Any]) -> None:
+def test_a_preview_refuses_what_a_send_refuses(api: Api, accounts: Accounts, body: dict[str, Any]) -> None:
     preview, sent = api.post(PREVIEW, body), api.post(MESSAGES, body)
     assert (preview.status, preview.json) == (400, sent.json)
 
 
-def test_a_preview_stores_and_announces_nothing(api: Api, app: Flask, sources: Sources) -> None:
+def test_a_preview_stores_and_announces_nothing(api: Api, app: Flask, accounts: Accounts) -> None:
     heard: list[Any] = []
 
     def hear(_sender: Any, ids: list[int], urgent: bool) -> None:
@@ -86,7 +81,7 @@ def test_a_preview_stores_and_announces_nothing(api: Api, app: Flask, sources: S
 
 
 def test_a_preview_takes_one_statement_beside_the_tokens(
-    api: Api, sources: Sources, queries: Queries
+    api: Api, accounts: Accounts, queries: Queries
 ) -> None:
     api.post(PREVIEW, SMS)
     with queries as statements:

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import func, select
 
 from notifyhub.api.json import timestamp
 from notifyhub.extensions import db
-from notifyhub.messages.models import Batch, IdempotencyKey, Message, MessageAttachment
+from notifyhub.messages.models import Message
 from notifyhub.messages.signals import due
 from notifyhub.patterns.models import SMSPattern
 from tests.conftest import Api, Queries
 from tests.factories import SMSNotifierFactory
-from tests.messages.sources import DELIVERY, MESSAGES, SETTINGS, Sources, store_sources
+from tests.messages.accounts import DELIVERY, MESSAGES, SETTINGS, Accounts, make_accounts
+from tests.messages.bodies import FILE, by_pattern, email, sms, stored
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -49,16 +49,10 @@ NOT_FOR_SMS = ["This field does not belong to an SMS."]
 NOT_FOR_EMAIL = ["This field does not belong to an email."]
 NO_DEFAULT = ["None is given, and the notification settings name none."]
 LONG = ["Ensure this field has no more than 255 characters."]
-FILE = {"filename": "a.txt", "content_type": "text/plain", "content": "aGVsbG8="}
 
 
 def no_object(pk: Any) -> list[str]:
     return [f'Invalid pk "{pk}" - object does not exist.']
-
-
-@pytest.fixture
-def sources(app: Flask) -> Sources:
-    return store_sources(app)
 
 
 @pytest.fixture
@@ -79,18 +73,6 @@ def announced() -> Iterator[list[int]]:
         yield heard
 
 
-def sms(**fields: Any) -> dict[str, Any]:
-    return {"channel": "sms", "to": "09121234567", "text": "Hello"} | fields
-
-
-def by_pattern(pattern: int, args: Any, **fields: Any) -> dict[str, Any]:
-    return {"channel": "sms", "to": "09121234567", "pattern": pattern, "args": args} | fields
-
-
-def email(**fields: Any) -> dict[str, Any]:
-    return {"channel": "email", "to": "ada@example.com", "subject": "A bill", "text": "Hello"} | fields
-
-
 def without(body: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in body.items() if key != name}
 
@@ -103,13 +85,6 @@ def send(api: Api, body: dict[str, Any]) -> dict[str, Any]:
     return message
 
 
-def stored(app: Flask) -> int:
-    """Return how many rows sending has made."""
-    with app.app_context():
-        models = (Message, Batch, MessageAttachment, IdempotencyKey)
-        return sum(db.session.scalar(select(func.count()).select_from(model)) or 0 for model in models)
-
-
 def check_refused(api: Api, app: Flask, body: dict[str, Any], errors: dict[str, Any]) -> None:
     answer = api.post(MESSAGES, body, headers={"Idempotency-Key": "a-key"})
     assert (answer.status, answer.json) == (400, errors)
@@ -118,12 +93,12 @@ def check_refused(api: Api, app: Flask, body: dict[str, Any], errors: dict[str, 
 
 @pytest.mark.usefixtures("at_noon")
 def test_an_sms_made_with_a_pattern_is_shown_whole(
-    api: Api, app: Flask, sources: Sources, announced: list[int]
+    api: Api, app: Flask, accounts: Accounts, announced: list[int]
 ) -> None:
-    body = by_pattern(sources.positional, ["12345"], reference="order-1", metadata={"campaign": "spring"})
+    body = by_pattern(accounts.pattern, ["12345"], reference="order-1", metadata={"campaign": "spring"})
     message = send(api, body)
     with app.app_context():
-        name = db.session.get_one(SMSPattern, sources.positional).name
+        name = db.session.get_one(SMSPattern, accounts.pattern).name
     notifier = api.get(SETTINGS).json["notifications_sms_notifier_data"]
     assert list(message) == FIELDS
     assert message == {
@@ -132,9 +107,9 @@ def test_an_sms_made_with_a_pattern_is_shown_whole(
         "status": "queued",
         "to": "+989121234567",
         "notifier_data": notifier,
-        "pattern_data": {"id": sources.positional, "name": name},
+        "pattern_data": {"id": accounts.pattern, "name": name},
         "subject": None,
-        "text": "Your code is 12345",
+        "text": "Your login code is 12345",
         "args": ["12345"],
         "encoding": "gsm7",
         "segments": 1,
@@ -154,7 +129,7 @@ def test_an_sms_made_with_a_pattern_is_shown_whole(
     assert announced == [message["id"]]
 
 
-def test_an_sms_of_a_text_has_no_pattern(api: Api, sources: Sources) -> None:
+def test_an_sms_of_a_text_has_no_pattern(api: Api, accounts: Accounts) -> None:
     message = send(api, sms(text="  سلام €  "))
     shown = {
         name: message[name] for name in ("text", "pattern_data", "args", "encoding", "segments", "metadata")
@@ -169,7 +144,7 @@ def test_an_sms_of_a_text_has_no_pattern(api: Api, sources: Sources) -> None:
     }
 
 
-def test_an_email_is_stored_whole(api: Api, app: Flask, sources: Sources) -> None:
+def test_an_email_is_stored_whole(api: Api, app: Flask, accounts: Accounts) -> None:
     files = [
         {
             "filename": "bill.pdf",
@@ -182,7 +157,7 @@ def test_an_email_is_stored_whole(api: Api, app: Flask, sources: Sources) -> Non
     message = send(api, body)
     assert list(message) == FIELDS
     assert (message["to"], message["subject"], message["text"]) == ("ada@example.com", "A bill", "Hello")
-    assert message["notifier_data"]["id"] == sources.email
+    assert message["notifier_data"]["id"] == accounts.email
     assert {message[name] for name in ("encoding", "segments", "args", "pattern_data")} == {None}
     with app.app_context():
         row = db.session.get_one(Message, message["id"])
@@ -195,7 +170,7 @@ def test_an_email_is_stored_whole(api: Api, app: Flask, sources: Sources) -> Non
 
 
 @pytest.mark.parametrize("name", ["text", "html"])
-def test_an_email_may_have_a_text_or_html_alone(api: Api, sources: Sources, name: str) -> None:
+def test_an_email_may_have_a_text_or_html_alone(api: Api, accounts: Accounts, name: str) -> None:
     body = without(email(), "text") | {name: "<p>x</p>"}
     assert send(api, body)["text"] == ("<p>x</p>" if name == "text" else None)
 
@@ -214,14 +189,14 @@ def test_an_email_may_have_a_text_or_html_alone(api: Api, sources: Sources, name
         ("+447911123456", "+447911123456"),
     ],
 )
-def test_a_number_is_stored_as_e164(api: Api, sources: Sources, to: Any, e164: str) -> None:
+def test_a_number_is_stored_as_e164(api: Api, accounts: Accounts, to: Any, e164: str) -> None:
     assert send(api, sms(to=to))["to"] == e164
 
 
 @pytest.mark.parametrize(
     "to", ["0912123456", "091212345678", "02112345678", "ada@example.com", "+999123", "x"]
 )
-def test_an_unusable_number_is_refused(api: Api, app: Flask, sources: Sources, to: str) -> None:
+def test_an_unusable_number_is_refused(api: Api, app: Flask, accounts: Accounts, to: str) -> None:
     answer = api.post(MESSAGES, sms(to=to))
     assert (answer.status, list(answer.json)) == (400, ["to"])
     assert stored(app) == 0
@@ -230,12 +205,12 @@ def test_an_unusable_number_is_refused(api: Api, app: Flask, sources: Sources, t
 @pytest.mark.parametrize(
     ("field", "args", "text", "kept"),
     [
-        ("positional", ["12345"], "Your code is 12345", ["12345"]),
-        ("positional", [12345], "Your code is 12345", ["12345"]),
-        ("positional", [1.5], "Your code is 1.5", ["1.5"]),
-        ("positional", ["  00 "], "Your code is   00 ", ["  00 "]),
-        ("positional", ["{0} %name%"], "Your code is {0} %name%", ["{0} %name%"]),
-        ("positional", [""], "Your code is ", [""]),
+        ("pattern", ["12345"], "Your login code is 12345", ["12345"]),
+        ("pattern", [12345], "Your login code is 12345", ["12345"]),
+        ("pattern", [1.5], "Your login code is 1.5", ["1.5"]),
+        ("pattern", ["  00 "], "Your login code is   00 ", ["  00 "]),
+        ("pattern", ["{0} %name%"], "Your login code is {0} %name%", ["{0} %name%"]),
+        ("pattern", [""], "Your login code is ", [""]),
         ("two", ["ten", "Ada"], "Ada owes ten", ["ten", "Ada"]),
         ("named", {"code": "7", "name": "Ada"}, "Dear Ada, 7 is yours, Ada", {"code": "7", "name": "Ada"}),
         ("named", {"code": 7, "name": "Ada"}, "Dear Ada, 7 is yours, Ada", {"code": "7", "name": "Ada"}),
@@ -245,34 +220,34 @@ def test_an_unusable_number_is_refused(api: Api, app: Flask, sources: Sources, t
     ],
 )
 def test_args_fill_the_pattern(
-    api: Api, sources: Sources, field: str, args: Any, text: str, kept: Any
+    api: Api, accounts: Accounts, field: str, args: Any, text: str, kept: Any
 ) -> None:
-    message = send(api, by_pattern(getattr(sources, field), args))
+    message = send(api, by_pattern(getattr(accounts, field), args))
     assert (message["text"], message["args"]) == (text, kept)
 
 
 @pytest.mark.parametrize("args", [{}, {"args": None}], ids=str)
-def test_a_pattern_without_placeholders_needs_no_args(api: Api, sources: Sources, args: Any) -> None:
-    body = without(by_pattern(sources.fixed, []), "args") | args
+def test_a_pattern_without_placeholders_needs_no_args(api: Api, accounts: Accounts, args: Any) -> None:
+    body = without(by_pattern(accounts.fixed, []), "args") | args
     assert send(api, body)["text"] == "Welcome"
 
 
 @pytest.mark.parametrize(
     ("field", "args"),
     [
-        ("positional", None),
-        ("positional", []),
-        ("positional", ["1", "2"]),
-        ("positional", {"0": "1"}),
-        ("positional", {}),
-        ("positional", "12345"),
-        ("positional", 12345),
-        ("positional", True),
-        ("positional", [None]),
-        ("positional", [True]),
-        ("positional", [["1"]]),
-        ("positional", [{}]),
-        ("positional", ["x" * 256]),
+        ("pattern", None),
+        ("pattern", []),
+        ("pattern", ["1", "2"]),
+        ("pattern", {"0": "1"}),
+        ("pattern", {}),
+        ("pattern", "12345"),
+        ("pattern", 12345),
+        ("pattern", True),
+        ("pattern", [None]),
+        ("pattern", [True]),
+        ("pattern", [["1"]]),
+        ("pattern", [{}]),
+        ("pattern", ["x" * 256]),
         ("two", ["1"]),
         ("named", ["Ada"]),
         ("named", {"name": "Ada"}),
@@ -285,62 +260,64 @@ def test_a_pattern_without_placeholders_needs_no_args(api: Api, sources: Sources
     ],
 )
 def test_args_that_do_not_fill_the_pattern_exactly_are_refused(
-    api: Api, app: Flask, sources: Sources, field: str, args: Any
+    api: Api, app: Flask, accounts: Accounts, field: str, args: Any
 ) -> None:
-    answer = api.post(MESSAGES, by_pattern(getattr(sources, field), args))
+    answer = api.post(MESSAGES, by_pattern(getattr(accounts, field), args))
     assert (answer.status, list(answer.json)) == (400, ["args"])
     assert stored(app) == 0
 
 
 @pytest.mark.parametrize("status", ["created", "pending", "rejected"])
-def test_a_pattern_must_be_approved(api: Api, app: Flask, sources: Sources, status: str) -> None:
+def test_a_pattern_must_be_approved(api: Api, app: Flask, accounts: Accounts, status: str) -> None:
     with app.app_context():
-        db.session.get_one(SMSPattern, sources.positional).status = status
+        db.session.get_one(SMSPattern, accounts.pattern).status = status
         db.session.commit()
     words = [f"This pattern is not approved: its status is `{status}`."]
-    check_refused(api, app, by_pattern(sources.positional, ["1"]), {"pattern": words})
+    check_refused(api, app, by_pattern(accounts.pattern, ["1"]), {"pattern": words})
 
 
-def test_a_pattern_belongs_to_its_notifier(api: Api, app: Flask, sources: Sources) -> None:
-    words = [f"The pattern belongs to another notifier: {sources.sms}."]
-    body = by_pattern(sources.positional, ["1"])
-    check_refused(api, app, body | {"notifier": sources.other_sms}, {"notifier": words})
+def test_a_pattern_belongs_to_its_notifier(api: Api, app: Flask, accounts: Accounts) -> None:
+    words = [f"The pattern belongs to another notifier: {accounts.sms}."]
+    body = by_pattern(accounts.pattern, ["1"])
+    check_refused(api, app, body | {"notifier": accounts.other_sms}, {"notifier": words})
     check_refused(api, app, body | {"notifier": 2**63 - 1}, {"notifier": words})
-    assert send(api, body | {"notifier": sources.sms})["notifier_data"]["id"] == sources.sms
-    api.patch(SETTINGS, {"notifications_sms_notifier": sources.other_sms})
-    assert send(api, body)["notifier_data"]["id"] == sources.sms
+    assert send(api, body | {"notifier": accounts.sms})["notifier_data"]["id"] == accounts.sms
+    api.patch(SETTINGS, {"notifications_sms_notifier": accounts.other_sms})
+    assert send(api, body)["notifier_data"]["id"] == accounts.sms
 
 
-def test_a_deleted_pattern_or_notifier_is_none(api: Api, app: Flask, sources: Sources) -> None:
+def test_a_deleted_pattern_or_notifier_is_none(api: Api, app: Flask, accounts: Accounts) -> None:
     url = "/api/notifications/notifiers"
-    assert api.delete(f"{url}/sms/{sources.sms}/patterns/{sources.fixed}").status == 204
-    assert api.delete(f"{url}/sms/{sources.other_sms}").status == 204
-    assert api.delete(f"{url}/email/{sources.other_email}").status == 204
-    check_refused(api, app, by_pattern(sources.fixed, []), {"pattern": no_object(sources.fixed)})
-    check_refused(api, app, sms(notifier=sources.other_sms), {"notifier": no_object(sources.other_sms)})
-    check_refused(api, app, email(notifier=sources.other_email), {"notifier": no_object(sources.other_email)})
+    assert api.delete(f"{url}/sms/{accounts.sms}/patterns/{accounts.fixed}").status == 204
+    assert api.delete(f"{url}/sms/{accounts.other_sms}").status == 204
+    assert api.delete(f"{url}/email/{accounts.other_email}").status == 204
+    check_refused(api, app, by_pattern(accounts.fixed, []), {"pattern": no_object(accounts.fixed)})
+    check_refused(api, app, sms(notifier=accounts.other_sms), {"notifier": no_object(accounts.other_sms)})
+    check_refused(
+        api, app, email(notifier=accounts.other_email), {"notifier": no_object(accounts.other_email)}
+    )
 
 
 @pytest.mark.parametrize(("body", "field"), [(sms(), "other_sms"), (email(), "other_email")])
-def test_a_notifier_can_be_named(api: Api, sources: Sources, body: dict[str, Any], field: str) -> None:
-    chosen = getattr(sources, field)
+def test_a_notifier_can_be_named(api: Api, accounts: Accounts, body: dict[str, Any], field: str) -> None:
+    chosen = getattr(accounts, field)
     assert send(api, body | {"notifier": chosen})["notifier_data"]["id"] == chosen
     assert send(api, body | {"notifier": str(chosen)})["notifier_data"]["id"] == chosen
-    default = sources.sms if field == "other_sms" else sources.email
+    default = accounts.sms if field == "other_sms" else accounts.email
     assert send(api, body | {"notifier": None})["notifier_data"]["id"] == default
 
 
 @pytest.mark.parametrize("body", [sms(), email()])
 def test_without_a_default_a_notifier_must_be_named(api: Api, app: Flask, body: dict[str, Any]) -> None:
     check_refused(api, app, body, {"notifier": NO_DEFAULT})
-    sources = store_sources(app)
+    accounts = make_accounts(app)
     api.patch(SETTINGS, {"notifications_sms_notifier": None, "notifications_email_notifier": None})
     check_refused(api, app, body, {"notifier": NO_DEFAULT})
-    assert send(api, by_pattern(sources.fixed, []))["notifier_data"]["id"] == sources.sms
+    assert send(api, by_pattern(accounts.fixed, []))["notifier_data"]["id"] == accounts.sms
 
 
 def test_texts_need_a_line_of_the_notifier_and_patterns_do_not(
-    api: Api, app: Flask, sources: Sources
+    api: Api, app: Flask, accounts: Accounts
 ) -> None:
     words = ["This notifier's settings hold no number to send a text from: only patterns can be sent."]
     with app.app_context():
@@ -423,43 +400,39 @@ def test_texts_need_a_line_of_the_notifier_and_patterns_do_not(
     ],
 )
 def test_what_is_wrong_is_told_by_its_field_and_nothing_is_stored(
-    api: Api, app: Flask, sources: Sources, body: dict[str, Any], errors: dict[str, Any]
+    api: Api, app: Flask, accounts: Accounts, body: dict[str, Any], errors: dict[str, Any]
 ) -> None:
     check_refused(api, app, body, errors)
 
 
-def test_all_that_is_wrong_is_told_at_once(api: Api, app: Flask, sources: Sources) -> None:
+def test_all_that_is_wrong_is_told_at_once(api: Api, app: Flask, accounts: Accounts) -> None:
     body = sms(to="x", text="x" * 10_001, args=[], subject="s", send_at="2020-01-01T00:00:00Z")
     answer = api.post(MESSAGES, body)
     assert answer.status == 400
     assert answer.json.keys() == {"to", "text", "args", "subject", "send_at"}
 
 
-def test_a_pattern_takes_no_text_beside_it(api: Api, app: Flask, sources: Sources) -> None:
+def test_a_pattern_takes_no_text_beside_it(api: Api, app: Flask, accounts: Accounts) -> None:
     words = ["The text is the pattern's: give one or the other."]
-    check_refused(api, app, by_pattern(sources.fixed, [], text="Hello"), {"text": words})
-    assert send(api, by_pattern(sources.fixed, [], text=None))["text"] == "Welcome"
+    check_refused(api, app, by_pattern(accounts.fixed, [], text="Hello"), {"text": words})
+    assert send(api, by_pattern(accounts.fixed, [], text=None))["text"] == "Welcome"
     assert send(api, sms(pattern=None, args=None))["text"] == "Hello"
 
 
 def test_the_text_that_a_pattern_makes_is_no_longer_than_a_text(
-    api: Api, app: Flask, sources: Sources
+    api: Api, app: Flask, accounts: Accounts
 ) -> None:
     with app.app_context():
-        db.session.get_one(SMSPattern, sources.positional).body = "{0}" * 50
+        db.session.get_one(SMSPattern, accounts.pattern).body = "{0}" * 50
         db.session.commit()
     words = ["Ensure the text that they make has no more than 10000 characters."]
-    check_refused(api, app, by_pattern(sources.positional, ["x" * 201]), {"args": words})
-    assert len(send(api, by_pattern(sources.positional, ["x" * 200]))["text"]) == 10_000
+    check_refused(api, app, by_pattern(accounts.pattern, ["x" * 201]), {"args": words})
+    assert len(send(api, by_pattern(accounts.pattern, ["x" * 200]))["text"]) == 10_000
 
 
-@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\u2028", "\u2029", "\x0b", "\x0c", "\x85", "\x1c"])
-@pytest.mark.parametrize("place", ["{}x", "x{}", "x{}Bcc: eve@example.com"])
+@pytest.mark.parametrize("value", ["x\r\nBcc: eve@example.com", "x\u2028"])
 @pytest.mark.parametrize("field", ["to", "subject", "reply_to", "filename", "content_type"])
-def test_line_ends_begin_no_header(
-    api: Api, app: Flask, sources: Sources, field: str, place: str, end: str
-) -> None:
-    value = place.format(end)
+def test_line_ends_begin_no_header(api: Api, app: Flask, accounts: Accounts, field: str, value: str) -> None:
     inside = field in FILE
     errors: Any = {"attachments": {"0": {field: LINE}}} if inside else {field: LINE}
     body = email(attachments=[FILE | {field: value}]) if inside else email(**{field: value})
@@ -469,13 +442,15 @@ def test_line_ends_begin_no_header(
 @pytest.mark.parametrize(
     "content", ["a", "aGVsbG8", "aGVs\nbG8=", "aGVs bG8=", "aGVsbG8=x", "é", "-_-_", "data:text/plain,x"]
 )
-def test_what_is_no_base64_is_refused(api: Api, app: Flask, sources: Sources, content: str) -> None:
+def test_what_is_no_base64_is_refused(api: Api, app: Flask, accounts: Accounts, content: str) -> None:
     errors = {"attachments": {"0": {"content": ["Not valid base64."]}}}
     check_refused(api, app, email(attachments=[FILE | {"content": content}]), errors)
 
 
 @pytest.mark.parametrize("content_type", ["text", "text/", "/plain", "text plain", "text/pläin", "متن/ساده"])
-def test_what_is_no_media_type_is_refused(api: Api, app: Flask, sources: Sources, content_type: str) -> None:
+def test_what_is_no_media_type_is_refused(
+    api: Api, app: Flask, accounts: Accounts, content_type: str
+) -> None:
     errors = {"attachments": {"0": {"content_type": ["Enter a type such as text/plain."]}}}
     check_refused(api, app, email(attachments=[FILE | {"content_type": content_type}]), errors)
 
@@ -491,7 +466,7 @@ def test_what_is_no_media_type_is_refused(api: Api, app: Flask, sources: Sources
     ],
 )
 def test_a_message_can_wait_for_a_moment(
-    api: Api, app: Flask, sources: Sources, announced: list[int], given: str, send_at: datetime
+    api: Api, app: Flask, accounts: Accounts, announced: list[int], given: str, send_at: datetime
 ) -> None:
     message = send(api, sms(send_at=given))
     assert (message["status"], message["send_at"]) == ("scheduled", timestamp(send_at))
@@ -519,7 +494,7 @@ def test_a_message_can_wait_for_a_moment(
     ],
 )
 def test_moments_must_lie_ahead_in_their_order(
-    api: Api, app: Flask, sources: Sources, fields: dict[str, str], errors: dict[str, list[str]]
+    api: Api, app: Flask, accounts: Accounts, fields: dict[str, str], errors: dict[str, list[str]]
 ) -> None:
     check_refused(api, app, sms(**fields), errors)
 
@@ -538,7 +513,9 @@ def test_moments_must_lie_ahead_in_their_order(
         "20250301T00",
     ],
 )
-def test_what_is_no_moment_is_refused(api: Api, app: Flask, sources: Sources, field: str, value: Any) -> None:
+def test_what_is_no_moment_is_refused(
+    api: Api, app: Flask, accounts: Accounts, field: str, value: Any
+) -> None:
     answer = api.post(MESSAGES, sms(**{field: value}))
     assert (answer.status, list(answer.json)) == (400, [field])
     assert answer.json[field][0].startswith("Datetime has wrong format.")
@@ -548,12 +525,12 @@ def test_what_is_no_moment_is_refused(api: Api, app: Flask, sources: Sources, fi
 @pytest.mark.usefixtures("at_noon")
 @pytest.mark.parametrize("body", [sms(), email(), sms(notifier=True), by_pattern(0, [])], ids=str)
 def test_a_message_lives_as_long_as_the_delivery_settings_say(
-    api: Api, sources: Sources, body: dict[str, Any]
+    api: Api, accounts: Accounts, body: dict[str, Any]
 ) -> None:
     if "pattern" in body:
-        body = body | {"pattern": sources.fixed}
+        body = body | {"pattern": accounts.fixed}
     if "notifier" in body:
-        body = body | {"notifier": sources.other_sms}
+        body = body | {"notifier": accounts.other_sms}
     api.patch(DELIVERY, {"message_ttl": 60})
     assert send(api, body)["expires_at"] == timestamp(NOW + timedelta(seconds=60))
     given = "2025-06-01T00:00:00.000000Z"
@@ -561,17 +538,17 @@ def test_a_message_lives_as_long_as_the_delivery_settings_say(
 
 
 def test_a_test_tokens_message_is_marked_and_refused_as_any_other(
-    app: Flask, sources: Sources, token: Callable[..., str]
+    app: Flask, accounts: Accounts, token: Callable[..., str]
 ) -> None:
     tester = Api(app.test_client(), token(test=True))
     assert send(tester, sms())["test"] is True
     assert tester.post(MESSAGES, sms(notifier=2**63 - 1)).json == {"notifier": no_object(2**63 - 1)}
-    assert tester.post(MESSAGES, by_pattern(sources.two, ["1"])).status == 400
+    assert tester.post(MESSAGES, by_pattern(accounts.two, ["1"])).status == 400
     for number in ("+989000000001", "+989000000002", "+989000000003"):
         assert send(tester, sms(to=number))["to"] == number
 
 
-def test_read_only_and_unknown_keys_are_ignored(api: Api, sources: Sources) -> None:
+def test_read_only_and_unknown_keys_are_ignored(api: Api, accounts: Accounts) -> None:
     given = {
         "id": 7,
         "status": "sent",
@@ -590,7 +567,7 @@ def test_read_only_and_unknown_keys_are_ignored(api: Api, sources: Sources) -> N
     )
 
 
-def test_metadata_takes_numbers_as_their_text(api: Api, sources: Sources) -> None:
+def test_metadata_takes_numbers_as_their_text(api: Api, accounts: Accounts) -> None:
     metadata = {str(n): n for n in range(50)}
     assert send(api, sms(metadata=metadata))["metadata"] == {key: str(n) for key, n in metadata.items()}
     assert send(api, sms(metadata={}))["metadata"] == {}
@@ -609,7 +586,7 @@ def test_metadata_takes_numbers_as_their_text(api: Api, sources: Sources) -> Non
         ("😀" * 67, "ucs2", 3),
     ],
 )
-def test_segments_are_counted(api: Api, sources: Sources, text: str, encoding: str, segments: int) -> None:
+def test_segments_are_counted(api: Api, accounts: Accounts, text: str, encoding: str, segments: int) -> None:
     message = send(api, sms(text=text))
     assert (message["encoding"], message["segments"]) == (encoding, segments)
 
@@ -622,7 +599,7 @@ def of_length(body: dict[str, Any], field: str, length: int) -> bytes:
 
 @pytest.mark.parametrize("path", ["", "/preview", "/bulk"])
 def test_bodies_may_have_10_mib(
-    api: Api, app: Flask, sources: Sources, staff: Callable[..., Api], anonymous: Api, path: str
+    api: Api, app: Flask, accounts: Accounts, staff: Callable[..., Api], anonymous: Api, path: str
 ) -> None:
     def post(caller: Api, length: int) -> Any:
         data = of_length(email(), "html", length - len('{"messages": []}'))
@@ -640,7 +617,7 @@ def test_bodies_may_have_10_mib(
 
 
 @pytest.mark.parametrize("data", [b"[]", b"null", b'"x"'])
-def test_a_body_must_be_an_object(api: Api, sources: Sources, data: bytes) -> None:
+def test_a_body_must_be_an_object(api: Api, accounts: Accounts, data: bytes) -> None:
     answer = api.post(MESSAGES, data=data, content_type="application/json")
     assert (answer.status, list(answer.json)) == (400, ["non_field_errors"])
 
@@ -658,7 +635,7 @@ def test_a_body_must_be_an_object(api: Api, sources: Sources, data: bytes) -> No
     ids=repr,
 )
 def test_texts_that_no_database_stores_are_refused(
-    api: Api, app: Flask, sources: Sources, body: dict[str, Any]
+    api: Api, app: Flask, accounts: Accounts, body: dict[str, Any]
 ) -> None:
     answer = api.post(MESSAGES, data=json.dumps(body), content_type="application/json")
     assert answer.status == 400
@@ -666,11 +643,11 @@ def test_texts_that_no_database_stores_are_refused(
 
 
 def test_accepting_a_message_takes_at_most_five_statements(
-    api: Api, sources: Sources, queries: Queries
+    api: Api, accounts: Accounts, queries: Queries
 ) -> None:
     """The token's, one for what the message names, the message's own; its files'; two for its key."""
-    api.get("/api/me")  # the token's use is noted once a minute
-    for body in (sms(), by_pattern(sources.positional, ["1"]), email(), sms(notifier=sources.other_sms)):
+    api.get("/api/me")  # which notes the token's use
+    for body in (sms(), by_pattern(accounts.pattern, ["1"]), email(), sms(notifier=accounts.other_sms)):
         for headers, most in (({}, 3), ({"Idempotency-Key": f"key-{hash(str(body))}"}, 5)):
             with queries as statements:
                 assert api.post(MESSAGES, body, headers=headers).status == 201

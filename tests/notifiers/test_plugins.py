@@ -10,7 +10,7 @@ import urllib3
 
 from notifyhub.notifiers.backend_settings import backend_names
 from notifyhub.notifiers.plugins import UnknownBackend, load_plugin, plugin_names
-from tests.conftest import Api, Server
+from tests.conftest import Api, Server, on_sqlite
 from tests.factories import install_backends
 
 SMS = "/api/notifications/notifiers/sms"
@@ -84,7 +84,9 @@ def call(package: Path, gunicorn: Callable[..., Server], token: Callable[..., st
     def request(method: str, path: str, body: Any = None) -> tuple[int, Any]:
         headers = {"Authorization": f"Token {key}"}
         given = {} if body is None else {"json": body}
-        answer = urllib3.request(method, server.url + path, headers=headers, retries=False, **given)
+        answer = urllib3.request(
+            method, server.url + path, headers=headers, timeout=30, retries=False, **given
+        )
         return answer.status, answer.json()
 
     return request
@@ -111,6 +113,7 @@ def test_a_backend_that_is_not_there_is_named(
         load_plugin(name)
 
 
+@on_sqlite
 def test_a_backend_of_another_package_serves_notifiers_as_ours_do(call: Call) -> None:
     for backend, settings, expected in [
         ("pigeon", {"loft": "7", "seed": 1}, {"loft": 7, "seed": 1}),
@@ -137,6 +140,7 @@ def test_a_backend_of_another_package_serves_notifiers_as_ours_do(call: Call) ->
     assert "no_such_module" in refused["backend"][0]
 
 
+@on_sqlite
 def test_a_backend_of_another_package_is_listed_documented_checked_and_synchronized(call: Call) -> None:
     ids = {
         backend: call("POST", SMS, {"name": "x", "backend": backend, "settings": settings})[1]["id"]
@@ -160,6 +164,7 @@ def test_a_backend_of_another_package_is_listed_documented_checked_and_synchroni
     assert call("POST", f"{SMS}/{ids['lost']}/patterns/sync")[0] == 400
 
 
+@on_sqlite
 def test_a_notifier_whose_package_is_gone_is_still_read_and_renamed(call: Call, api: Api) -> None:
     _, made = call("POST", SMS, {"name": "x", "backend": "pigeon", "settings": {"loft": 7}})
     one = f"{SMS}/{made['id']}"

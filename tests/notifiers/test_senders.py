@@ -27,6 +27,7 @@ from notifyhub.notifiers.senders import is_sender
         "فروشگاه، نمونه <a@b.ir>",
         "A\xa0B <a@b.ir>",
         '"Shop, Inc." <a@b.ir>',
+        '"<Shop>" <a@b.ir>',
         '"a@b.ir" <c@d.ir>',
     ],
 )

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from flask import Flask
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.patterns.models import SMSPattern
-from tests.conftest import Api, stored_text
+from tests.conftest import Api, stored_bytes, stored_text
 from tests.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
 
 SMS = "/api/notifications/notifiers/sms"
@@ -376,7 +375,7 @@ def test_updated_at_moves_only_when_an_email_notifier_changes(
     assert api.get(f"{EMAIL}/{mail}").json == answer.json
 
 
-def test_secrets_are_encrypted_where_they_are_kept(api: Api, app: Flask, environment: dict[str, str]) -> None:
+def test_secrets_are_encrypted_where_they_are_kept(api: Api, app: Flask) -> None:
     secrets = {name: f"a-clear-{name}-0123456789" for name in ("token", "other", "password", "replaced")}
     settings = {"token": secrets["replaced"], "other": {"deep": [secrets["other"]]}}
     url = f"{SMS}/{api.post(SMS, {'name': 'n', 'backend': 'melipayamak', 'settings': settings}).json['id']}"
@@ -387,13 +386,9 @@ def test_secrets_are_encrypted_where_they_are_kept(api: Api, app: Flask, environ
     assert "mail.example.com" in kept
     for secret in secrets.values():
         assert secret not in kept
-    database = environment["NOTIFYHUB_DATABASE_URL"]
-    if database.startswith("sqlite"):
-        files = b"".join(
-            file.read_bytes() for file in Path(database.removeprefix("sqlite:///")).parent.iterdir()
-        )
-        assert b"mail.example.com" in files
-        assert not [secret for secret in secrets.values() if secret.encode() in files]
+    files = stored_bytes(app)
+    assert not files or b"mail.example.com" in files
+    assert not [secret for secret in secrets.values() if secret.encode() in files]
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import select
 
-from notifyhub.app import create_app
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
@@ -310,8 +309,8 @@ def test_errors_show_no_secret(seed: Seed) -> None:
         assert PASSWORD not in words
 
 
-def test_masking_does_not_get_in_the_way(seed: Seed, app: Flask, environment: dict[str, str]) -> None:
-    masking = create_app({**environment, "NOTIFYHUB_MASK_SECRETS": "1"})
+def test_masking_does_not_get_in_the_way(seed: Seed, app: Flask, other_app: Callable[..., Flask]) -> None:
+    masking = other_app(NOTIFYHUB_MASK_SECRETS="1")
     assert seed(FILE, app=masking).exit_code == 0
     before = rows(app)
     assert before[0][0]["settings"]["token"] == TOKEN
@@ -322,8 +321,6 @@ def test_masking_does_not_get_in_the_way(seed: Seed, app: Flask, environment: di
     assert rows(app) == before
     other = FILE.replace("${SMTP_PASSWORD}", "••••abcd")
     assert refusal(seed(other, app=masking)).startswith("seed.yaml:8: password: This is the mask of a secret")
-    with masking.app_context():
-        db.engine.dispose()
 
 
 def test_a_file_that_is_not_there_is_told(app: Flask) -> None:
@@ -332,11 +329,7 @@ def test_a_file_that_is_not_there_is_told(app: Flask) -> None:
     assert "'nowhere.yaml': No such file or directory" in result.stderr
 
 
-def test_secrets_that_no_key_fits_are_told(seed: Seed, app: Flask, environment: dict[str, str]) -> None:
+def test_secrets_that_no_key_fits_are_told(seed: Seed, other_app: Callable[..., Flask]) -> None:
     seed(FILE)
-    other = create_app(
-        {**environment, "NOTIFYHUB_ENCRYPTION_KEYS": "b3RoZXItdGVzdHMtb3RoZXItdGVzdHMtb3RoZXItdHg="}
-    )
+    other = other_app(NOTIFYHUB_ENCRYPTION_KEYS="b3RoZXItdGVzdHMtb3RoZXItdGVzdHMtb3RoZXItdHg=")
     assert "none of NOTIFYHUB_ENCRYPTION_KEYS fits" in refusal(seed(FILE, app=other))
-    with other.app_context():
-        db.engine.dispose()

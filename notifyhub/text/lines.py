@@ -1,0 +1,13 @@
+"""Texts of one line."""
+
+import unicodedata
+
+_BREAKING = {"Cc", "Cs", "Zl", "Zp"}
+
+
+def is_line(text: str) -> bool:
+    """Tell whether `text` holds neither line ends nor control characters; invisible letters are none.
+
+    Persian words need the zero-width non-joiner, which `str.isprintable` refuses.
+    """
+    return not any(unicodedata.category(character) in _BREAKING for character in text)

@@ -1,0 +1,144 @@
+"""What goes in and out for webhooks and their deliveries."""
+
+from typing import Any
+
+from flask import current_app
+from marshmallow import Schema, ValidationError, fields, validate
+
+from notifyhub.api.fields import Boolean, Choice, List, String, Timestamp, described
+from notifyhub.api.schemas import ResourceSchema
+from notifyhub.webhooks import signing
+from notifyhub.webhooks.models import TEST, Event, Status, Webhook
+from notifyhub.webhooks.targets import Allowed, InvalidTarget, check_url
+
+
+class Target(String):
+    """A URL that webhooks may go to, as far as it shows that."""
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
+        url = super()._deserialize(value, *args, **options)
+        try:
+            check_url(url, Allowed.read(current_app.config["WEBHOOK_ALLOW"]))
+        except InvalidTarget as refusal:
+            raise ValidationError(str(refusal)) from None
+        return url
+
+
+class Events(List):
+    """Events, each of them once."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(Choice(list(Event)), least=1, most=len(Event), **options)
+        self.metadata = {**self.metadata, "uniqueItems": True}
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
+        events: list[str] = super()._deserialize(value, *args, **options)
+        again = {place for place, event in enumerate(events) if event in events[:place]}
+        if again:
+            raise ValidationError(
+                {place: [f"{events[place]} stands in this list already."] for place in again}
+            )
+        return events
+
+
+class CurrentSecret(fields.String):
+    """The secret that signs, out of all that are kept."""
+
+    def _serialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        return value["current"]
+
+
+_SECRET = described("The secret that signs; it is not shown again.", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+
+
+class WebhookSchema(ResourceSchema):
+    """A URL that events are sent to."""
+
+    class Meta(ResourceSchema.Meta):
+        fields: tuple[str, ...] = (
+            "id",
+            "url",
+            "events",
+            "is_active",
+            "disabled_reason",
+            "created_at",
+            "updated_at",
+        )
+
+    url = Target(
+        required=True,
+        metadata=described(
+            "Where events are sent: https at a public address, or a target that the operator allows.",
+            "https://shop.example.com/notifyhub",
+        ),
+    )
+    events = Events(required=True, metadata=described("What to be told of.", [Event.MESSAGE_DELIVERED]))
+    is_active = Boolean(
+        load_default=True, metadata=described("Whether events are sent. Setting it true revives the webhook.")
+    )
+    disabled_reason = fields.String(
+        dump_only=True,
+        allow_none=True,
+        metadata=described("Why the service has disabled it; null if it has not."),
+    )
+
+    def settle(self, values: dict[str, Any], stored: Webhook | None) -> dict[str, Any]:
+        """Give a new webhook its secret; forget the failures of one that is revived or leads elsewhere."""
+        if stored is None:
+            return {**values, "secret": signing.new()}
+        if values.get("is_active"):
+            return {**values, "disabled_reason": None, "failing_since": None}
+        if values.get("url", stored.url) != stored.url:
+            return {**values, "failing_since": None}
+        return values
+
+
+class NewWebhookSchema(WebhookSchema):
+    """A new webhook, with its secret."""
+
+    class Meta(WebhookSchema.Meta):
+        fields = (*WebhookSchema.Meta.fields, "secret")
+
+    reshaped = ("secret",)
+
+    secret = CurrentSecret(dump_only=True, metadata=_SECRET)
+
+
+class WebhookSecretSchema(Schema):
+    """A new secret."""
+
+    secret = fields.String(required=True, metadata=_SECRET)
+
+
+def _maybe(words: str, *examples: Any) -> dict[str, Any]:
+    return {"required": True, "allow_none": True, "metadata": described(words, *examples)}
+
+
+class WebhookDeliverySchema(Schema):
+    """An event that is sent to a webhook until its receiver has taken it."""
+
+    id = fields.Integer(required=True, metadata=described("Id.", 41, format="int64"))
+    event = fields.String(
+        required=True,
+        validate=validate.OneOf([*Event, TEST]),
+        metadata=described("What has happened.", Event.MESSAGE_DELIVERED),
+    )
+    webhook_id = fields.String(
+        required=True,
+        metadata=described(
+            "The event's id, as its header `webhook-id` has it: the same in all its deliveries.",
+            "msg_0f3f0a6ba3d04b1c8a0d4b0f2f5b6f70",
+        ),
+    )
+    status = fields.String(
+        required=True,
+        validate=validate.OneOf(list(Status)),
+        metadata=described("How far it has come.", Status.DELIVERED),
+    )
+    attempts = fields.Integer(required=True, metadata=described("How often it has been tried.", 1))
+    response_status = fields.Integer(**_maybe("The status of the receiver's last answer.", 200))
+    response_body = fields.String(**_maybe("The first 1024 bytes of that answer.", "ok"))
+    error = fields.String(**_maybe("What went wrong at the last attempt."))
+    duration_ms = fields.Integer(**_maybe("How long the last attempt took, in milliseconds.", 84))
+    next_attempt_at = Timestamp(allow_none=True, metadata=described("When it is tried next."))
+    created_at = Timestamp(metadata=described("When it was made."))

@@ -1,0 +1,90 @@
+"""Sending: one attempt of one delivery, from the claim to its end."""
+
+import time
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import TypeVar
+
+from flask import current_app
+
+from notifyhub.api.json import timestamp
+from notifyhub.database.base import now
+from notifyhub.delivery import queue
+from notifyhub.delivery.connections import persist
+from notifyhub.delivery.queue import Call
+from notifyhub.webhooks import claims, outcomes, signing
+from notifyhub.webhooks.claims import Claim
+from notifyhub.webhooks.client import post
+from notifyhub.webhooks.retries import ATTEMPTS, ending
+from notifyhub.webhooks.targets import Allowed
+from notifyhub.webhooks.turns import turn
+
+T = TypeVar("T")
+
+DELIVER = "notifyhub.deliver_webhook"
+
+CLAIM_SECONDS = 5.0
+"""How long a claim is tried while the database can't be reached; the sweep brings the delivery back."""
+
+INACTIVE = "The webhook is not active."
+WORKER_LOST = "The worker stopped before the outcome was known."
+
+
+def wake(ids: Iterable[int]) -> bool:
+    """Wake workers for deliveries; False if the broker does not take part, and the sweep has to."""
+    calls = [Call(DELIVER, [one]) for one in ids]
+    return not calls or queue.publisher().publish(calls, queue.WEBHOOKS)
+
+
+def deliver(delivery_id: int) -> None:
+    """Claim a delivery and attempt it; nothing is done if it is not its turn or somebody has it.
+
+    While the receiver is talked to, no connection to the database is held.
+    """
+    claim = persist(lambda: claims.claim(delivery_id), CLAIM_SECONDS)
+    if claim is None:
+        return
+    if not claim.is_active:
+        _end(claim, lambda: outcomes.give_up(claim, INACTIVE))
+    elif claim.attempts > ATTEMPTS:
+        _end(claim, lambda: outcomes.give_up(claim, WORKER_LOST))
+    else:
+        with turn(claim.webhook_id, failing=claim.failing_since is not None) as free:
+            if free:
+                _attempt(claim)
+            else:
+                _persist(lambda: outcomes.put_back(claim))
+
+
+def body(claim: Claim) -> str:
+    """Return what is sent and signed: the same at every attempt."""
+    head = f'{{"type":"{claim.event}","timestamp":"{timestamp(claim.happened_at)}"'
+    return f'{head},"sequence":{claim.sequence},"data":{claim.data}}}'
+
+
+def _attempt(claim: Claim) -> None:
+    started, content = time.monotonic(), body(claim)
+    headers = signing.headers(claim.secret, claim.uid, now(), content)
+    answer = post(claim.url, content, headers, _allowed(tuple(current_app.config["WEBHOOK_ALLOW"])))
+    ms = round((time.monotonic() - started) * 1000)
+    end = ending(answer, claim.attempts, now())
+    _persist(lambda: outcomes.judge(claim, answer, end))
+    _end(claim, lambda: outcomes.finish(claim, answer, end, ms))
+
+
+def _end(claim: Claim, write: Callable[[], list[int] | None]) -> None:
+    """Write a delivery's end, and wake workers for what it was in the way of."""
+    following = _persist(write)
+    if following is None:
+        current_app.logger.warning("The lease of delivery %s was over when it ended", claim.id)
+    else:
+        wake(following)
+
+
+def _persist(work: Callable[[], T]) -> T:
+    return persist(work, current_app.config["LEASE_SECONDS"])
+
+
+@lru_cache(1)
+def _allowed(entries: tuple[str, ...]) -> Allowed:
+    return Allowed.read(entries)

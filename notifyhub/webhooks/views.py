@@ -1,0 +1,109 @@
+"""The URLs of webhooks and their deliveries."""
+
+from typing import Any
+
+from flask import Blueprint, g
+from sqlalchemy import Column, String, bindparam, cast, insert, select
+
+from notifyhub.api.endpoint import endpoint
+from notifyhub.api.filters import Comparison, Filter, flag
+from notifyhub.api.parameters import OneOf
+from notifyhub.api.resource import Names, Resource, found
+from notifyhub.database.base import now, table_of
+from notifyhub.database.connections import autocommit, transaction
+from notifyhub.webhooks import listing, signing
+from notifyhub.webhooks.models import TEST, Event, Webhook, WebhookDelivery
+from notifyhub.webhooks.recording import describe
+from notifyhub.webhooks.schemas import (
+    NewWebhookSchema,
+    WebhookDeliverySchema,
+    WebhookSchema,
+    WebhookSecretSchema,
+)
+from notifyhub.webhooks.sending import wake
+
+blueprint = Blueprint("webhooks", __name__, url_prefix="/api/notifications/webhooks")
+
+_w, _d = table_of(Webhook), table_of(WebhookDelivery)
+
+
+def _of_event(column: Column[Any]) -> Filter:
+    """Return the filter for webhooks that ask for an event, whose name stands in a list, JSON."""
+    names = Comparison(
+        cast(column, String), lambda text, name: text.contains(name), lambda event: f'"{event}"'
+    )
+    return Filter(OneOf("Only those that ask for this event.", Event), (names,))
+
+
+webhooks = Resource(
+    Names("webhook", "WebhookPermission", 2861),
+    Webhook,
+    WebhookSchema,
+    made=NewWebhookSchema,
+    search=("id", "url"),
+    ordering=("id", "url", "is_active", "created_at", "updated_at"),
+    filters={"is_active": flag(_w.c.is_active), "event": _of_event(_w.c.events)},
+)
+webhooks.register(blueprint)
+
+_exists = select(_w.c.id).where(_w.c.id == bindparam("id"))
+_lock = select(Webhook).where(Webhook.id == bindparam("id")).with_for_update(key_share=True)
+_insert = insert(_d).returning(*listing.COLUMNS)
+_repeated = [
+    _d.c[name]
+    for name in ("webhook_id", "event", "kind", "object_id", "uid", "sequence", "data", "happened_at")
+]
+_made: dict[str, Any] = {"answers": {201: WebhookDeliverySchema()}, "refusals": (404,)}
+
+
+@blueprint.post("/<id:id>/rotate-secret")
+@endpoint(
+    webhooks.declare(
+        "change", "Rotate a webhook's secret", answers={200: WebhookSecretSchema()}, refusals=(404,)
+    )
+)
+def rotate_secret(id: int) -> dict[str, str]:
+    """Give a webhook another secret; the old one signs along for a day."""
+    with transaction() as session:
+        webhook = found(session.scalar(_lock, {"id": id}))
+        webhook.secret = signing.rotated(webhook.secret, now())
+        return {"secret": webhook.secret["current"]}
+
+
+@blueprint.get("/<id:id>/deliveries")
+@endpoint(
+    webhooks.declare(
+        "view",
+        "List the deliveries to a webhook",
+        query=listing.QUERY,
+        answers={200: listing.ANSWER},
+        refusals=(404,),
+    )
+)
+def list_deliveries(id: int) -> dict[str, Any]:
+    """Give a page of the list."""
+    found(autocommit().execute(_exists, {"id": id}).first())
+    return listing.page(id)
+
+
+@blueprint.post("/<id:id>/deliveries/<id:delivery_id>/redeliver")
+@endpoint(webhooks.declare("change", "Send an event to a webhook again", **_made))
+def redeliver(id: int, delivery_id: int) -> tuple[dict[str, Any], int]:
+    """Make another delivery of the same event."""
+    original = select(*_repeated).where(_d.c.id == delivery_id, _d.c.webhook_id == id)
+    row = found(autocommit().execute(original).mappings().first())
+    return _send({**row, "sequence": row["sequence"] or delivery_id})
+
+
+@blueprint.post("/<id:id>/test")
+@endpoint(webhooks.declare("change", "Send a test event to a webhook", **_made))
+def send_test(id: int) -> tuple[dict[str, Any], int]:
+    """Make a delivery of an event that tells nothing."""
+    data = {"id": id, "test": g.caller.test}
+    return _send({**describe(TEST, None, data, now()), "webhook_id": id})
+
+
+def _send(values: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    row = autocommit().execute(_insert, {**values, "next_attempt_at": now()}).one()
+    wake([row.id])
+    return listing.delivery(row), 201

@@ -1,0 +1,90 @@
+"""The sweep and the retention of deliveries."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from notifyhub.database.base import now
+from notifyhub.delivery import queue
+from notifyhub.webhooks import retention
+from notifyhub.webhooks import sweep as module
+from notifyhub.webhooks.models import Status
+from notifyhub.webhooks.sweep import sweep
+from tests.delivery.rows import change_settings
+from tests.factories import WebhookDeliveryFactory, WebhookFactory
+from tests.webhooks.rows import deliveries, delivery
+
+pytestmark = pytest.mark.usefixtures("_context")
+
+SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
+
+
+def stored(**values: Any) -> int:
+    """Store a delivery whose moments are given relative to now."""
+    moments = {name: now() + value for name, value in values.items() if isinstance(value, timedelta)}
+    return WebhookDeliveryFactory(**{**values, **moments}).id  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("values", "enqueued"),
+    [
+        # Its call has just gone out; or was lost, which shows after a while.
+        ({"next_attempt_at": timedelta(0)}, 0),
+        ({"next_attempt_at": -11 * SECOND}, 1),
+        ({"next_attempt_at": timedelta(0), "attempts": 1}, 1),
+        ({"next_attempt_at": MINUTE, "attempts": 1}, 0),
+        # It has been called already; or too long ago; or for an earlier attempt.
+        ({"next_attempt_at": -MINUTE, "enqueued_at": -SECOND}, 0),
+        ({"next_attempt_at": -2 * MINUTE, "enqueued_at": -MINUTE}, 1),
+        ({"next_attempt_at": -SECOND, "attempts": 1, "enqueued_at": -5 * SECOND}, 1),
+        # Its worker has died; or works.
+        ({"next_attempt_at": -SECOND, "lease_until": -SECOND, "attempts": 1, "lease": "a"}, 1),
+        ({"next_attempt_at": MINUTE, "lease_until": MINUTE, "attempts": 1, "lease": "a"}, 0),
+        ({"next_attempt_at": None, "status": Status.FAILED}, 0),
+    ],
+)
+def test_what_is_due_and_not_looked_after_is_enqueued_once(values: dict[str, Any], enqueued: int) -> None:
+    changed = delivery(id_ := stored(**values)).updated_at
+    before = queue.publisher().depth(queue.WEBHOOKS) or 0
+    assert (sweep(), sweep()) == (enqueued, 0)
+    assert queue.publisher().depth(queue.WEBHOOKS) == before + enqueued
+    assert delivery(id_).updated_at == changed
+
+
+def test_the_queue_is_not_filled_beyond_what_workers_can_soon_take_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 2)
+    monkeypatch.setattr(module, "MOST_WAITING", (queue.publisher().depth(queue.WEBHOOKS) or 0) + 5)
+    webhook = WebhookFactory().id
+    for _ in range(7):
+        stored(webhook_id=webhook, next_attempt_at=-MINUTE)
+    assert (sweep(), sweep()) == (5, 0)
+
+
+def test_what_a_broker_does_not_take_is_enqueued_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored(next_attempt_at=-MINUTE)
+    with monkeypatch.context() as patched:
+        patched.setattr(queue.Publisher, "publish", lambda *_: False)
+        assert sweep() == 0
+    assert sweep() == 1
+
+
+@pytest.mark.parametrize("batch", [2, 500])
+@pytest.mark.parametrize(("kept_for", "days"), [(90, 30), (7, 7)])
+def test_deliveries_that_are_over_are_kept_for_30_days_or_as_long_as_messages(
+    monkeypatch: pytest.MonkeyPatch, batch: int, kept_for: int, days: int
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", batch)
+    change_settings(retention_days=kept_for)
+    webhook = WebhookFactory().id
+    over = {"webhook_id": webhook, "next_attempt_at": None, "status": Status.DELIVERED}
+    kept = [
+        stored(**over, created_at=-(days - 1) * DAY),
+        stored(webhook_id=webhook, created_at=-100 * DAY),
+    ]
+    for _ in range(4):
+        stored(**over, created_at=-(days + 1) * DAY)
+    assert retention.purge() == 4
+    assert [each.id for each in deliveries()] == kept
