@@ -203,6 +203,7 @@ def test_a_sqlite_database_elsewhere_is_its_owners_too(instance: Path, tmp_path:
         connection.exec_driver_sql("CREATE TABLE t (x)")
         assert {file.name: mode(file) for file in tmp_path.glob("x.db*")} == {
             "x.db": 0o600,
+            "x.db.turn": 0o600,
             "x.db-wal": 0o600,
             "x.db-shm": 0o600,
         }

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from flask import Flask, g
 from sqlalchemy import Connection, Table, event, func, select
@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from notifyhub.database import turns
+from notifyhub.database.turns import TurnTaking
 from notifyhub.extensions import db
 
 AUTOCOMMIT = "autocommit"
@@ -31,7 +31,9 @@ def init_app(app: Flask) -> None:
     options: dict[str, Any] = {
         "url": url,
         "connect_args": (
-            {"options": "-c timezone=UTC", "connect_timeout": 5} if postgresql else {"timeout": 30}
+            {"options": "-c timezone=UTC", "connect_timeout": 5}
+            if postgresql
+            else {"timeout": 30, "factory": TurnTaking}
         ),
         # The values of a statement are no matter for the log: some are secrets.
         "hide_parameters": True,
@@ -50,7 +52,6 @@ def init_app(app: Flask) -> None:
         with app.app_context():
             for engine in db.engines.values():
                 event.listen(engine, "connect", _set_up_sqlite)
-            turns.init(db.engine)
             event.listen(db.engine, "begin", _begin_immediate)
     app.teardown_appcontext(release)
 
@@ -134,4 +135,5 @@ def _begin_immediate(connection: Connection) -> None:
 
     A transaction that reads first and writes later would fail, without waiting, if another wrote between.
     """
+    cast("TurnTaking", connection.connection.driver_connection).take_turn()
     connection.exec_driver_sql("BEGIN IMMEDIATE")

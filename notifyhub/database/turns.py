@@ -7,36 +7,40 @@ for seconds while others go first. A lock on a file wakes those who wait as soon
 import fcntl
 import os
 import sqlite3
-
-from sqlalchemy import Connection, Engine, event
-from sqlalchemy.pool import ConnectionPoolEntry
-
-_KEY = "turn"
+from typing import Any
 
 
-def init(engine: Engine) -> None:
-    """Have each transaction of an engine wait for its turn, which ends when the connection is given back.
+class TurnTaking(sqlite3.Connection):
+    """A connection whose transactions wait for their turn.
 
-    The system takes the turn from a process that dies.
+    The turn ends with the transaction; the system takes it from a process that dies.
     """
-    event.listen(engine, "begin", _take)
-    event.listen(engine, "checkin", _pass_on)
-    event.listen(engine, "close", _forget)
 
+    def __init__(self, database: str, *args: Any, **options: Any) -> None:
+        super().__init__(database, *args, **options)
+        self._name = f"{database}.turn"
+        self._file: int | None = None
 
-def _take(connection: Connection) -> None:
-    info = connection.connection.info
-    if _KEY not in info:
-        name = f"{connection.engine.url.database}.turn"
-        info[_KEY] = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(info[_KEY], fcntl.LOCK_EX)
+    def take_turn(self) -> None:
+        """Wait until it is this connection's turn."""
+        if self._file is None:
+            self._file = os.open(self._name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
 
+    def commit(self) -> None:
+        super().commit()
+        self._pass_on()
 
-def _pass_on(_connection: sqlite3.Connection | None, entry: ConnectionPoolEntry) -> None:
-    if _KEY in entry.info:
-        fcntl.flock(entry.info[_KEY], fcntl.LOCK_UN)
+    def rollback(self) -> None:
+        super().rollback()
+        self._pass_on()
 
+    def close(self) -> None:
+        super().close()
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
-def _forget(_connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
-    if _KEY in entry.info:
-        os.close(entry.info.pop(_KEY))
+    def _pass_on(self) -> None:
+        if self._file is not None:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
