@@ -17,6 +17,7 @@ from notifyhub.delivery.connections import is_postgresql, statements
 from notifyhub.delivery.rounds import Ending, Result
 from notifyhub.delivery.routes import Route
 from notifyhub.delivery.telling import TOLD, telling
+from notifyhub.messages.codes import measured
 from notifyhub.messages.models import Attempt, Message, Outcome, Status
 from notifyhub.text.segments import measure
 
@@ -175,6 +176,6 @@ def _taken_values(claim: Claim, attempt: Try, accepted: Accepted, at: datetime) 
     if report_batch(carrier, is_test=claim.is_test):
         values["new_report_due_at"] = at + timedelta(seconds=current_app.config["REPORT_DELAY"])
     if isinstance(content, SMS) and content.text != claim.text:
-        encoding, segments = measure(content.text)
+        encoding, segments = (measure if claim.otp_id is None else measured)(content.text)
         values |= {"new_text": content.text, "new_encoding": encoding, "new_segments": segments}
     return values

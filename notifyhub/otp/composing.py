@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 from marshmallow import ValidationError
 from sqlalchemy import Connection
 
-from notifyhub.messages.codes import MASK, masked
+from notifyhub.messages.codes import MASK, masked, measured
 from notifyhub.messages.composing import Draft, compose
 from notifyhub.messages.models import Channel
 from notifyhub.messages.sources import Sources, look_up
 from notifyhub.otp.rules import Rules
-from notifyhub.text.segments import measure
 
 _GENERAL, _OWN = "/api/settings/notifications", "/api/settings/otp"
 _BLAMED = {
@@ -90,7 +89,7 @@ def _compose(wanted: Wanted, request: Mapping[str, Any], sources: Sources, momen
         raise ValidationError(_blamed(wanted.channel, {"pattern": [words]}))
     if wanted.channel is Channel.EMAIL:
         return draft
-    encoding, segments = measure((draft.text or "").replace(MASK, "0"))
+    encoding, segments = measured(draft.text or "")
     return replace(draft, encoding=encoding, segments=segments)
 
 

@@ -82,6 +82,21 @@ def test_a_pattern_is_filled_with_the_code(app: Flask, body: str, args: Any, giv
     assert CODE not in stored_text(app)
 
 
+def test_a_backups_text_is_shown_masked_and_measured_with_digits(app: Flask) -> None:
+    home, spare = scripted_notifier("a"), scripted_notifier("b")
+    change_settings(sms_backup_notifiers=[spare.id])
+    pattern, _ = (
+        SMSPatternFactory(notifier_id=one.id, name="otp", body=body, status=PatternStatus.APPROVED)
+        for one, body in ((home, "Code: {0}"), (spare, "Enter {0}"))
+    )
+    sent = carrying("temporary", notifier=home, pattern=pattern, args=["••••••"], text="Code: ••••••")
+    deliver(sent)
+    shown = message(sent)
+    assert attempts(sent) == [(1, "a", "temporary"), (1, "b", "accepted")]
+    assert (shown.text, shown.encoding, shown.segments) == ("Enter ••••••", "gsm7", 1)
+    assert Scripted.sent["b"][0].text == f"Enter {CODE}"
+
+
 @pytest.mark.usefixtures("_simulated")
 def test_a_mail_carries_the_code_in_all_its_parts(app: Flask, mail: SMTPSimulator) -> None:
     account = {"host": "127.0.0.1", "port": mail.port, "username": USERNAME, "password": PASSWORD}
