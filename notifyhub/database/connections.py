@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
+import psycopg
 from flask import Flask, g
 from sqlalchemy import Connection, Table, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -79,6 +80,23 @@ def read_first(read: Callable[[Connection], Answer]) -> Answer:
             raise
     release()
     return read(autocommit())
+
+
+@contextmanager
+def atomically() -> Iterator[Connection]:
+    """Give a connection whose statements are done together, or not at all: for those that need no session.
+
+    On PostgreSQL it is the request's own, which has just answered. Taking another, asking whether it lives
+    and giving it to a session takes as long as some statements.
+    """
+    if db.engine.dialect.name == "postgresql":
+        connection = autocommit()
+        with cast("psycopg.Connection", connection.connection.driver_connection).transaction():
+            yield connection
+        return
+    release()
+    with db.engine.begin() as connection:
+        yield connection
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from werkzeug.exceptions import BadRequest, Conflict, UnprocessableEntity
 from notifyhub.api.fields import MAX_LENGTH
 from notifyhub.api.json import encode
 from notifyhub.database.base import now, table_of
-from notifyhub.database.connections import autocommit, transaction
+from notifyhub.database.connections import atomically, autocommit
 from notifyhub.messages.models import IdempotencyKey
 from notifyhub.messages.signals import announce
 from notifyhub.text.lines import is_line
@@ -52,8 +52,7 @@ def once(work: Callable[[Connection], Done], *, atomic: bool) -> Response:
         done = work(autocommit())
         announce(done.due)
         return _response(done.status, encode(done.answer))
-    with transaction() as session:
-        connection = session.connection()
+    with atomically() as connection:
         remembered = None if key is None else _claim(connection, key)
         if remembered is not None:
             replay = _response(remembered.status, remembered.answer.encode())

@@ -1,6 +1,6 @@
 """The notifiers and patterns that messages name, looked up in few statements for any number of messages."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from notifyhub.settings.models import DeliverySettings, NotificationSettings
 from notifyhub.text.placeholders import Template
 
 # The settings' key that holds the line which texts without a pattern are sent from, by backend.
-_LINES = {Backend.MELIPAYAMAK: "number", Backend.IPPANEL: "from_number"}
+_LINES: dict[str, str] = {Backend.MELIPAYAMAK: "number", Backend.IPPANEL: "from_number"}
 
 _sms, _email, _patterns = table_of(SMSNotifier), table_of(EmailNotifier), table_of(SMSPattern)
 _settings, _delivery = table_of(NotificationSettings), table_of(DeliverySettings)
@@ -97,24 +97,20 @@ def look_up(connection: Connection, messages: Iterable[Mapping[str, Any]]) -> So
             sources.patterns[id_] = Pattern(id_, name, status, Template.parse(body), Notifier(*notifier))
             sources.message_ttl = timedelta(seconds=ttl)
     for channel, named, default, notifier_of in (
-        (Channel.SMS, _NAMED_SMS, _DEFAULT_SMS, _sms_notifier),
-        (Channel.EMAIL, _NAMED_EMAIL, _DEFAULT_EMAIL, _email_notifier),
+        (Channel.SMS, _NAMED_SMS, _DEFAULT_SMS, sms_notifier),
+        (Channel.EMAIL, _NAMED_EMAIL, _DEFAULT_EMAIL, Notifier),
     ):
         if notifiers[channel]:
             for row in connection.execute(named, {"ids": sorted(notifiers[channel])}):
-                sources.notifiers[channel][row[0]] = notifier_of(row)
+                sources.notifiers[channel][row[0]] = notifier_of(*row[:-1])
                 sources.message_ttl = timedelta(seconds=row[-1])
         for row in connection.execute(default) if channel in defaults else ():
-            sources.defaults[channel] = notifier_of(row)
+            sources.defaults[channel] = notifier_of(*row[:-1])
             sources.message_ttl = timedelta(seconds=row[-1])
     return sources
 
 
-def _sms_notifier(row: Sequence[Any]) -> Notifier:
-    id_, name, backend, settings, _ = row
+def sms_notifier(id: int, name: str, backend: str, settings: Mapping[str, Any]) -> Notifier:
+    """Return an SMS notifier, given by its columns."""
     line = _LINES.get(backend)
-    return Notifier(id_, name, line is None or bool(settings.get(line)))
-
-
-def _email_notifier(row: Sequence[Any]) -> Notifier:
-    return Notifier(row[0], row[1])
+    return Notifier(id, name, line is None or bool(settings.get(line)))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import CTE, Connection, Row, bindparam, func, insert, select
 
 from notifyhub.database.base import table_of
 from notifyhub.messages.composing import Draft
@@ -15,6 +15,12 @@ _messages, _attachments, _batches = table_of(Message), table_of(MessageAttachmen
 
 _INSERT = insert(_messages).returning(*COLUMNS)
 _INSERT_WITH_CODE = insert(_messages).returning(_messages.c.id)
+_GIVEN = (
+    *("channel", "status", "recipient", "notifier_id", "notifier_name", "home_notifier_id", "pattern_id"),
+    *("pattern_name", "args", "subject", "text", "html", "reply_to", "encoding", "segments", "reference"),
+    *("client_metadata", "is_test", "send_at", "expires_at", "next_attempt_at", "created_at", "updated_at"),
+)
+"""The columns that `_values` fills."""
 _RETURNED = (_messages.c.id, _messages.c.status)
 _INSERT_MANY = insert(_messages).returning(*_RETURNED)
 # On SQLite a statement for each row.
@@ -37,6 +43,23 @@ def store_with_code(
     """Store a message that carries a one-time password, for which its draft has a mask; return its id."""
     values = {**_values(draft, moment, test=test), "otp_id": otp_id}
     return int(connection.execute(_INSERT_WITH_CODE, values).scalar_one())
+
+
+def insertion_with_code(made: CTE) -> CTE:
+    """Return the insertion of such a message in one statement with that of its one-time password, `made`.
+
+    It takes `values_with_code`, and returns the message's `id`.
+    """
+    columns = [_messages.c[name] for name in _GIVEN]
+    given = [bindparam(f"message_{column.name}", type_=column.type) for column in columns]
+    rows = select(*given, made.c.id)
+    names = [*columns, _messages.c.otp_id]
+    return insert(_messages).from_select(names, rows).returning(_messages.c.id).cte("stored")
+
+
+def values_with_code(draft: Draft, moment: datetime, *, test: bool) -> dict[str, Any]:
+    """Return what `insertion_with_code` takes."""
+    return {f"message_{name}": value for name, value in _values(draft, moment, test=test).items()}
 
 
 def store_batch(

@@ -7,12 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from marshmallow import ValidationError
-from sqlalchemy import Connection
 
 from notifyhub.messages.codes import MASK, masked, measured
 from notifyhub.messages.composing import Draft, compose
 from notifyhub.messages.models import Channel
-from notifyhub.messages.sources import Sources, look_up
 from notifyhub.otp.rules import Rules
 
 _GENERAL, _OWN = "/api/settings/notifications", "/api/settings/otp"
@@ -41,18 +39,16 @@ class Wanted(NamedTuple):
     origin: str | None = None
 
 
-def compose_all(connection: Connection, wanted: list[Wanted], rules: Rules, moment: datetime) -> list[Draft]:
+def compose_all(wanted: list[Wanted], rules: Rules, moment: datetime) -> list[Draft]:
     """Return the drafts of messages: the first one, and a fallback where there is one.
 
     Raises ValidationError, for the fallback under its name.
     """
-    requests = [_request(one, rules, moment) for one in wanted]
-    sources = look_up(connection, requests)
-    first, *others = zip(wanted, requests, strict=True)
-    drafts = [_compose(*first, sources, moment)]
+    first, *others = wanted
+    drafts = [_compose(first, rules, moment)]
     for other in others:
         try:
-            drafts.append(_compose(*other, sources, moment))
+            drafts.append(_compose(other, rules, moment))
         except ValidationError as error:
             raise ValidationError({"fallback": error.messages_dict}) from None
     return drafts
@@ -76,10 +72,10 @@ def _request(wanted: Wanted, rules: Rules, moment: datetime) -> dict[str, Any]:
     return {**request, "text": filled(rules.sms_text) + bound}
 
 
-def _compose(wanted: Wanted, request: Mapping[str, Any], sources: Sources, moment: datetime) -> Draft:
+def _compose(wanted: Wanted, rules: Rules, moment: datetime) -> Draft:
     """Return the draft of a message; its length is that of the text with digits."""
     try:
-        draft = compose(request, sources, moment)
+        draft = compose(_request(wanted, rules, moment), rules.sources, moment)
     except ValidationError as error:
         raise ValidationError(_blamed(wanted.channel, error.messages_dict)) from None
     if draft.pattern and any(

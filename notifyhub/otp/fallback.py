@@ -63,7 +63,7 @@ def _store(connection: Connection, otp: OTPRow, policy: Rules, moment: datetime)
     channel = Channel(otp.fallback_channel)
     wanted = Wanted(channel, otp.fallback_to, otp.code_len, otp.expires_at, otp.origin)
     try:
-        (draft,) = compose_all(connection, [wanted], policy, moment)
+        (draft,) = compose_all([wanted], policy, moment)
     except ValidationError as error:
         log.warning("The fallback of one-time password %s can't be sent: %s", otp.id, error.messages)
         return None

@@ -11,12 +11,11 @@ from sqlalchemy import Connection, and_, bindparam, func, insert, null, select, 
 
 from notifyhub.api.errors import throttled
 from notifyhub.database.base import now, table_of
-from notifyhub.database.connections import release
-from notifyhub.delivery.connections import transaction
+from notifyhub.database.connections import atomically
 from notifyhub.messages.models import Channel, Message
 from notifyhub.messages.models import Status as MessageStatus
 from notifyhub.messages.signals import announce
-from notifyhub.messages.storing import store_with_code
+from notifyhub.messages.storing import insertion_with_code, store_with_code, values_with_code
 from notifyhub.otp import rules
 from notifyhub.otp.codes import code_of
 from notifyhub.otp.composing import Wanted, compose_all
@@ -58,6 +57,11 @@ _LATEST = select(
 """
 
 _INSERT = insert(_otps).returning(*COLUMNS)
+_given: dict[str, Any] = {name: bindparam(f"otp_{name}") for name in _otps.c.keys() if name != "id"}  # noqa: SIM118 - no dict
+_made = insert(_otps).values(_given).returning(*COLUMNS).cte("made")
+_stored = insertion_with_code(_made)
+_INSERT_BOTH = select(_made, _stored.c.id.label("message")).select_from(_made.join(_stored, true()))
+"""The one-time password and its message in one statement, where the database can: it saves a round trip."""
 _RENEW = (
     update(_otps)
     .where(
@@ -113,8 +117,7 @@ def issue(asked: Mapping[str, Any], *, test: bool) -> Issued:
     Raises ValidationError before anything is stored, TooManyRequests if the recipient has to wait.
     """
     request = _Request(_reached(asked), asked["purpose"], asked["origin"], test)
-    release()
-    with transaction() as connection:  # without a session, which would take as long as a statement
+    with atomically() as connection:
         row, message, is_new = _issue(connection, request)
     announce([message], urgent=True)
     told = {"code": code_of(row)} if test else {}
@@ -147,12 +150,20 @@ def _issue(connection: Connection, request: _Request) -> tuple[OTPRow, int, bool
     wanted = [
         Wanted(*one, values["code_len"], values["expires_at"], request.origin) for one in request.reached
     ]
-    draft, *_ = compose_all(connection, wanted, policy, moment)
+    draft, *_ = compose_all(wanted, policy, moment)
     _hold_back(latest, moment)
-    row = _renew(connection, latest, values, moment) if pending else None
-    made = row or _make(connection, latest, {**values, "attempts_left": policy.max_attempts}, request)
-    message = store_with_code(connection, draft, moment, test=request.test, otp_id=made.id)
-    return made, message, row is None
+    if pending and (row := _renew(connection, latest, values, moment)):
+        return row, store_with_code(connection, draft, moment, test=request.test, otp_id=row.id), False
+    if latest.status == Status.PENDING:
+        connection.execute(_EXPIRE, {"this": latest.id})
+    values |= _new(request, policy, moment)
+    if connection.dialect.name == "postgresql":
+        both = {f"otp_{name}": value for name, value in values.items()}
+        both |= values_with_code(draft, moment, test=request.test)
+        row = connection.execute(_INSERT_BOTH, both).one()
+        return row, row.message, True
+    row = connection.execute(_INSERT, values).one()
+    return row, store_with_code(connection, draft, moment, test=request.test, otp_id=row.id), True
 
 
 def _values(request: _Request, policy: Rules, moment: datetime, code_len: int) -> dict[str, Any]:
@@ -186,16 +197,14 @@ def _renew(connection: Connection, latest: OTPRow, values: dict[str, Any], momen
     return connection.execute(_RENEW.values(values), {"this": latest.id, "at": moment}).first()
 
 
-def _make(connection: Connection, latest: OTPRow, values: dict[str, Any], request: _Request) -> OTPRow:
-    """Make a one-time password, in the place of one that is over."""
-    if latest.status == Status.PENDING:
-        connection.execute(_EXPIRE, {"this": latest.id})
-    new = {
+def _new(request: _Request, policy: Rules, moment: datetime) -> dict[str, Any]:
+    """Return what only a new one-time password is given."""
+    return {
         "recipient": request.to,
         "purpose": request.purpose,
         "is_test": request.test,
         "status": Status.PENDING,
         "nonce": secrets.token_bytes(NONCE_BYTES),
-        "created_at": values["updated_at"],
+        "attempts_left": policy.max_attempts,
+        "created_at": moment,
     }
-    return connection.execute(_INSERT, {**new, **values}).one()

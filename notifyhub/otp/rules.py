@@ -1,6 +1,7 @@
 """What the settings say about one-time passwords, and the limits that they set for each recipient."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,8 +20,12 @@ from sqlalchemy import (
 )
 
 from notifyhub.database.base import table_of
-from notifyhub.messages.models import Message
+from notifyhub.messages.models import Channel, Message
+from notifyhub.messages.sources import Notifier, Pattern, Sources, sms_notifier
+from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
+from notifyhub.patterns.models import SMSPattern
 from notifyhub.settings.models import NotificationSettings, OTPSettings
+from notifyhub.text.placeholders import Template
 
 HOUR = timedelta(hours=1)
 
@@ -29,7 +34,7 @@ _general, _own, _messages = table_of(NotificationSettings), table_of(OTPSettings
 
 @dataclass(frozen=True)
 class Rules:
-    """The settings, those of the code itself included."""
+    """The settings, those of the code itself included; `sources` are what the messages with codes need."""
 
     code_len: int
     ttl: timedelta
@@ -40,6 +45,7 @@ class Rules:
     max_attempts: int
     cooldown: timedelta
     max_per_hour: int
+    sources: Sources = field(repr=False)
 
 
 def _or_default(column: Column[int] | Column[str]) -> ColumnElement[Any]:
@@ -47,6 +53,8 @@ def _or_default(column: Column[int] | Column[str]) -> ColumnElement[Any]:
     return func.coalesce(column, literal(column.default.arg))  # type: ignore[union-attr]
 
 
+_sms, _email, _pattern = table_of(SMSNotifier), table_of(EmailNotifier), table_of(SMSPattern)
+_patterns_notifier = _sms.alias("patterns_notifier")
 _none = select(null().label("blank")).subquery()
 _RULES = select(
     _or_default(_general.c.otp_code_len),
@@ -54,7 +62,18 @@ _RULES = select(
     _own.c.sms_pattern_id,
     *map(_or_default, (_own.c.sms_text, _own.c.email_subject, _own.c.email_text)),
     *map(_or_default, (_own.c.max_attempts, _own.c.resend_cooldown, _own.c.max_per_hour)),
-).select_from(_none.outerjoin(_general, true()).outerjoin(_own, true()))
+    *(_sms.c[name] for name in ("id", "name", "backend", "settings")),
+    *(_email.c[name] for name in ("id", "name")),
+    *(_pattern.c[name] for name in ("id", "name", "status", "body")),
+    *(_patterns_notifier.c[name] for name in ("id", "name")),
+).select_from(
+    _none.outerjoin(_general, true())
+    .outerjoin(_own, true())
+    .outerjoin(_sms, _sms.c.id == _general.c.sms_notifier_id)
+    .outerjoin(_email, _email.c.id == _general.c.email_notifier_id)
+    .outerjoin(_pattern, _pattern.c.id == _own.c.sms_pattern_id)
+    .outerjoin(_patterns_notifier, _patterns_notifier.c.id == _pattern.c.notifier_id)
+)
 
 _LOCKED = _RULES.add_columns(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name"), 0)))
 
@@ -67,7 +86,7 @@ def lock(connection: Connection, recipient: str, *, test: bool) -> Rules:
     statement = _LOCKED if connection.dialect.name == "postgresql" else _RULES
     name = f"one-time passwords {test} {recipient}"
     row = connection.execute(statement, {"name": name}).one()
-    code_len, ttl, pattern, sms_text, subject, email_text, attempts, cooldown, per_hour, *_ = row
+    code_len, ttl, pattern, sms_text, subject, email_text, attempts, cooldown, per_hour, *needed = row
     return Rules(
         code_len=code_len,
         ttl=timedelta(seconds=ttl),
@@ -78,7 +97,24 @@ def lock(connection: Connection, recipient: str, *, test: bool) -> Rules:
         max_attempts=attempts,
         cooldown=timedelta(seconds=cooldown),
         max_per_hour=per_hour,
+        sources=_sources(needed[:4], needed[4:6], needed[6:10], needed[10:12]),
     )
+
+
+def _sources(
+    sms: Sequence[Any], email: Sequence[Any], pattern: Sequence[Any], patterns_notifier: Sequence[Any]
+) -> Sources:
+    """Return the default notifiers and the pattern of codes, as far as the settings name them."""
+    sources = Sources()
+    if sms[0] is not None:
+        sources.defaults[Channel.SMS] = sms_notifier(*sms)
+    if email[0] is not None:
+        sources.defaults[Channel.EMAIL] = Notifier(*email)
+    if pattern[0] is not None:
+        id_, name, status, body = pattern
+        notifier = Notifier(*patterns_notifier)
+        sources.patterns[id_] = Pattern(id_, name, status, Template.parse(body), notifier)
+    return sources
 
 
 CROWDED: Select[tuple[datetime]] = (

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, bindparam, case, select, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.database.connections import autocommit, transaction
+from notifyhub.database.connections import atomically, autocommit
 from notifyhub.delivery import listeners
 from notifyhub.otp import signals
 from notifyhub.otp.codes import is_right
@@ -101,8 +101,7 @@ def _finding(listening: ColumnElement[bool], *, by_id: bool, by_recipient: bool)
 
 def _accept_aloud(this: dict[str, Any], *, test: bool) -> int | None:
     """Take the right code, and tell those who listen in the same transaction."""
-    with transaction() as session:
-        connection = session.connection()
+    with atomically() as connection:
         left: int | None = connection.scalar(_ACCEPT, this)
         if left is None:
             return None
