@@ -14,12 +14,12 @@ from sqlalchemy import (
     bindparam,
     func,
     literal,
+    literal_column,
     null,
     select,
-    true,
 )
 
-from notifyhub.database.base import table_of
+from notifyhub.database.base import ONLY_ID, table_of
 from notifyhub.messages.models import Channel, Message
 from notifyhub.messages.sources import Notifier, Pattern, Sources, sms_notifier
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
@@ -67,8 +67,9 @@ _RULES = select(
     *(_pattern.c[name] for name in ("id", "name", "status", "body")),
     *(_patterns_notifier.c[name] for name in ("id", "name")),
 ).select_from(
-    _none.outerjoin(_general, true())
-    .outerjoin(_own, true())
+    # By their ids, so that the planner knows of one row each.
+    _none.outerjoin(_general, _general.c.id == literal_column(str(ONLY_ID)))
+    .outerjoin(_own, _own.c.id == literal_column(str(ONLY_ID)))
     .outerjoin(_sms, _sms.c.id == _general.c.sms_notifier_id)
     .outerjoin(_email, _email.c.id == _general.c.email_notifier_id)
     .outerjoin(_pattern, _pattern.c.id == _own.c.sms_pattern_id)
