@@ -5,8 +5,8 @@ notifier. If that rests or is gone no attempt is started yet.
 """
 
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -53,13 +53,9 @@ _CONTENT = (
     _m.c.pattern_id,
     _m.c.pattern_name,
     _m.c.args,
-    _m.c.subject,
     _m.c.text,
-    _m.c.html,
-    _m.c.reply_to,
     _m.c.otp_id,
     _m.c.is_test,
-    _m.c.created_at,
     _m.c.expires_at,
     _m.c.rounds,
 )
@@ -67,7 +63,7 @@ _CONTENT = (
 
 @dataclass(slots=True)
 class Claim:
-    """A claimed message, as its worker needs it.
+    """A claimed message, as its worker needs it: every column more takes time. What mails have is not here.
 
     `home_version` and `pattern_version` say when its notifier and pattern last changed, None if they are
     gone. `round` numbers this round, `attempts` counts those made before it. `attempt` is the one that was
@@ -81,23 +77,21 @@ class Claim:
     pattern_id: int | None
     pattern_name: str | None
     args: Any
-    subject: str | None
     text: str | None
-    html: str | None
-    reply_to: str | None
     otp_id: int | None
     is_test: bool
-    created_at: datetime
     expires_at: datetime
     rounds: int
     home_version: datetime | None
-    home_name: str | None
     pattern_version: datetime | None
     round: int
     attempts: int
     heard: bool
     attempt: int | None
     lease: str
+
+
+_FACTS = tuple(fact.name for fact in fields(Claim) if fact.name not in {"id", "attempt", "lease"})
 
 
 def due(at: ColumnElement[datetime]) -> ColumnElement[bool]:
@@ -167,7 +161,8 @@ def _in_one_statement() -> Select[Any]:
         .returning(_a.c.id)
         .cte("started")
     )
-    return select(loaded, started.c.id.label("attempt")).select_from(loaded.outerjoin(started, true()))
+    facts = [c[name] for name in _FACTS]
+    return select(*facts, started.c.id.label("attempt")).select_from(loaded.outerjoin(started, true()))
 
 
 _claim_and_start = _in_one_statement()
@@ -191,30 +186,27 @@ _renew = (
 def claim(message_id: int) -> Claim | None:
     """Claim a message; None if it is not due, somebody has it, or its time is over."""
     at = now()
-    row: Mapping[Any, Any] | None
+    row: Sequence[Any] | None
     values = {"of_message": message_id, "by": secrets.token_hex(16), "at": at, **_until(at)}
     if is_postgresql():
         with statements() as connection:
-            row = connection.execute(_claim_and_start, values).mappings().first()
+            row = connection.execute(_claim_and_start, values).first()
     else:
         with transaction() as connection:
             row = _step_by_step(connection, values)
-    if row is None:
-        return None
-    facts: dict[str, Any] = {name: value for name, value in row.items() if name != "rests"}
-    return Claim(**facts, lease=str(values["by"]))
+    return None if row is None else Claim(message_id, *row, lease=str(values["by"]))
 
 
-def _step_by_step(connection: Connection, values: dict[str, Any]) -> Mapping[Any, Any] | None:
+def _step_by_step(connection: Connection, values: dict[str, Any]) -> Sequence[Any] | None:
     if connection.execute(_take, values).first() is None:
         return None
-    row = dict(connection.execute(_load, values).mappings().one())
-    row["attempt"] = None
+    row = connection.execute(_load, values).mappings().one()
+    attempt = None
     if row["home_version"] and not row["rests"]:
         started = {"message_id": row["id"], "round": row["round"], "started_at": values["at"]}
         started |= {"notifier_id": row["home_notifier_id"], "notifier_name": row["home_name"]}
-        row["attempt"] = connection.scalar(_start, started)
-    return row
+        attempt = connection.scalar(_start, started)
+    return [*(row[name] for name in _FACTS), attempt]
 
 
 def start_attempt(claim: Claim, notifier_id: int, notifier_name: str) -> int | None:

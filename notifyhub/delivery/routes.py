@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
@@ -16,19 +17,21 @@ from notifyhub.delivery.carriers import Carrier, carrier, carriers
 from notifyhub.delivery.claims import Claim
 from notifyhub.delivery.connections import statements
 from notifyhub.delivery.remembering import remember
-from notifyhub.messages.models import Channel, MessageAttachment
+from notifyhub.messages.models import Channel, Message, MessageAttachment
 from notifyhub.patterns.models import SMSPattern, Status
 from notifyhub.text.placeholders import FilledTemplate, InvalidArguments, Template
 
-_p, _f = table_of(SMSPattern), table_of(MessageAttachment)
+_m, _p, _f = table_of(Message), table_of(SMSPattern), table_of(MessageAttachment)
 _own_pattern = select(_p.c.code, _p.c.body).where(_p.c.id == bindparam("pattern"))
 _own_body = select(_p.c.body).where(_p.c.id == bindparam("pattern"))
 _patterns_like = select(_p.c.notifier_id, _p.c.code, _p.c.body).where(
     _p.c.name == bindparam("name"), _p.c.status == Status.APPROVED
 )
-_files = (
-    select(_f.c.filename, _f.c.content_type, _f.c.content)
-    .where(_f.c.message_id == bindparam("of_message"))
+_mail = (
+    select(_m.c.subject, _m.c.html, _m.c.reply_to, _m.c.created_at)
+    .add_columns(_f.c.filename, _f.c.content_type, _f.c.content)
+    .select_from(_m.outerjoin(_f))
+    .where(_m.c.id == bindparam("of_message"))
     .order_by(_f.c.id)
 )
 
@@ -124,21 +127,22 @@ def _carried(connection: Connection, claim: Claim, backups: Sequence[Carrier]) -
 
 
 def _email(connection: Connection, claim: Claim, home: Carrier, sender: Carrier) -> Email:
-    files = connection.execute(_files, {"of_message": claim.id})
+    rows = connection.execute(_mail, {"of_message": claim.id}).all()
+    mail = rows[0]
     return Email(
         to=claim.recipient,
         from_email=sender.row["from_email"],
-        subject=claim.subject or "",
-        message_id=_message_id(claim, home),
+        subject=mail.subject or "",
+        message_id=_message_id(claim.id, mail.created_at, home),
         text=claim.text or "",
-        html=claim.html or "",
-        reply_to=claim.reply_to,
-        attachments=[Attachment(*file) for file in files],
+        html=mail.html or "",
+        reply_to=mail.reply_to,
+        attachments=[Attachment(*row[-3:]) for row in rows if row.filename is not None],
     )
 
 
-def _message_id(claim: Claim, home: Carrier) -> str:
+def _message_id(id: int, created_at: datetime, home: Carrier) -> str:
     """Return the mail's Message-ID, which is the same at every attempt, so that mail servers can tell."""
     sender: Any = parse_address(home.row["from_email"])
-    unique = uuid.uuid5(uuid.NAMESPACE_OID, f"{claim.id} {claim.created_at.isoformat()}")
+    unique = uuid.uuid5(uuid.NAMESPACE_OID, f"{id} {created_at.isoformat()}")
     return f"<{unique}@{sender.domain if sender else 'notifyhub.invalid'}>"
