@@ -194,7 +194,7 @@ def claim(message_id: int) -> Claim | None:
     else:
         with transaction() as connection:
             row = _step_by_step(connection, values)
-    return None if row is None else Claim(message_id, *row, lease=str(values["by"]))
+    return None if row is None else Claim(*(message_id, *row, values["by"]))
 
 
 def _step_by_step(connection: Connection, values: dict[str, Any]) -> Sequence[Any] | None:
