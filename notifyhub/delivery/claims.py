@@ -29,9 +29,10 @@ from sqlalchemy import (
 )
 
 from notifyhub.database.base import now, table_of
-from notifyhub.delivery.connections import is_postgresql, statements, transaction
+from notifyhub.delivery.connections import is_postgresql, transaction
 from notifyhub.delivery.listeners import listening
 from notifyhub.delivery.models import CircuitBreaker
+from notifyhub.delivery.prepared import Prepared
 from notifyhub.messages.models import Attempt, Channel, Message, Status
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
@@ -165,7 +166,7 @@ def _in_one_statement() -> Select[Any]:
     return select(*facts, started.c.id.label("attempt")).select_from(loaded.outerjoin(started, true()))
 
 
-_claim_and_start = _in_one_statement()
+_claim_and_start = Prepared(_in_one_statement())
 _take = _claim.returning(_m.c.id)
 _load = _loading(_m).where(_m.c.id == bindparam("of_message"))
 _start = insert(_a).returning(_a.c.id)
@@ -189,8 +190,7 @@ def claim(message_id: int) -> Claim | None:
     row: Sequence[Any] | None
     values = {"of_message": message_id, "by": secrets.token_hex(16), "at": at, **_until(at)}
     if is_postgresql():
-        with statements() as connection:
-            row = connection.execute(_claim_and_start, values).first()
+        row = _claim_and_start.first(values)
     else:
         with transaction() as connection:
             row = _step_by_step(connection, values)

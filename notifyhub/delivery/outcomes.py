@@ -14,6 +14,7 @@ from notifyhub.delivery.backends.interface import SMS, Accepted
 from notifyhub.delivery.carriers import report_batch
 from notifyhub.delivery.claims import Claim
 from notifyhub.delivery.connections import is_postgresql, statements
+from notifyhub.delivery.prepared import Prepared
 from notifyhub.delivery.rounds import Ending, Result
 from notifyhub.delivery.routes import Route
 from notifyhub.delivery.telling import TOLD, telling
@@ -62,9 +63,10 @@ _take = _end.values(
     segments=func.coalesce(bindparam("new_segments", type_=_m.c.segments.type), _m.c.segments),
 )
 
-_close_and_end = _end.add_cte(_close.cte("closed"))
-_close_and_take = _take.add_cte(_close.cte("closed"))
-_close_take_and_forget = _close_and_take.add_cte(breakers.well.cte("well"))
+_close_and_end = Prepared(_end.add_cte(_close.cte("closed")))
+_close_and_take = Prepared(_take.add_cte(_close.cte("closed")))
+_close_take_and_forget = Prepared(_take.add_cte(_close.cte("closed"), breakers.well.cte("well")))
+_only_end = Prepared(_end)
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def record(claim: Claim, attempt: Try) -> None:
 
 def finish(claim: Claim, ending: Ending) -> bool:
     """Write what a round came to whose attempts are all recorded; False if the lease was lost."""
-    return _apply(claim, _end, (_end,), _message_values(claim, ending))
+    return _apply(claim, _only_end, (_end,), _message_values(claim, ending))
 
 
 def finish_with(claim: Claim, ending: Ending, attempt: Try) -> bool:
@@ -106,14 +108,13 @@ def finish_with(claim: Claim, ending: Ending, attempt: Try) -> bool:
     return done
 
 
-def _apply(claim: Claim, whole: Any, steps: tuple[Any, ...], values: dict[str, Any]) -> bool:
+def _apply(claim: Claim, whole: Prepared, steps: tuple[Any, ...], values: dict[str, Any]) -> bool:
     """Execute the whole in one statement; its steps in one transaction where the database can't, or where
     others are told.
     """
     told = claim.heard and values["new_status"] in TOLD
     if is_postgresql() and not told:
-        with statements() as connection:
-            return connection.execute(whole, values).first() is not None
+        return whole.first(values) is not None
     with telling() as (connection, changed):
         *others, last = steps
         for step in others:

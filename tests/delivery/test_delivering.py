@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from notifyhub.database.base import now
 from notifyhub.delivery.backends.test import FAILS, FAILS_TWICE, UNREPORTED
@@ -467,22 +468,23 @@ def test_a_temporary_failure_of_a_mail_is_never_silent(
 # The cost
 
 
-def test_an_ordinary_delivery_is_two_statements_on_postgresql(post: Post) -> None:
+def test_an_ordinary_delivery_is_two_statements_on_postgresql(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = post.notifier("a")
     post.deliver(post.message(home))
     message_id = post.message(home)
-    statements: list[str] = []
+    statements: list[object] = []
+    execute = psycopg.Cursor.execute
 
-    def note(*args: Any) -> None:
-        statements.append(args[2])
+    def note(cursor: psycopg.Cursor, query: object, *args: Any, **options: Any) -> psycopg.Cursor:
+        statements.append(query)
+        return execute(cursor, query, *args, **options)  # type: ignore[arg-type]
 
     with post.app.app_context():
         if db.engine.dialect.name != "postgresql":
             pytest.skip("SQLite changes one table in a statement")
-        event.listen(db.engines["delivery"], "before_cursor_execute", note)
-        try:
-            deliver(message_id)
-        finally:
-            event.remove(db.engines["delivery"], "before_cursor_execute", note)
+        monkeypatch.setattr(psycopg.Cursor, "execute", note)
+        deliver(message_id)
     assert len(statements) == 2
     assert post.read(message_id).status == Status.SENT
