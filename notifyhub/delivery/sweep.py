@@ -8,68 +8,46 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from notifyhub.database.base import now, table_of
 from notifyhub.delivery import listeners, policies, queue
 from notifyhub.delivery.backends.failures import Uncertain
 from notifyhub.delivery.claims import LIVE, due
-from notifyhub.delivery.connections import statements, transaction
+from notifyhub.delivery.connections import statements
 from notifyhub.delivery.rounds import Ending, ending, in_time
 from notifyhub.delivery.telling import telling
+from notifyhub.delivery.waiting import AT, BATCH, Waiting
 from notifyhub.messages.models import Attempt, Message, Outcome, Status
 
 _m, _a = table_of(Message), table_of(Attempt)
 
-BATCH = 500
-MOST_WAITING = 5000
-"""Of calls in the queue; beyond it the workers have enough to do, and a message waits in its row."""
-
 WORKER_LOST = Uncertain("worker_lost", "The worker stopped before the outcome was known.")
 
 Rows = Sequence[Any]
-Changed = Callable[[Sequence[int]], None]
 
 _take = select(_m.c.id, _m.c.rounds, _m.c.expires_at, _m.c.otp_id).order_by(_m.c.next_attempt_at)
-_at = bindparam("at", type_=_m.c.created_at.type)
 _lost = and_(
-    _m.c.status.in_(LIVE), _m.c.next_attempt_at <= _at, _m.c.lease_until.is_not(None), _m.c.lease_until <= _at
+    _m.c.status.in_(LIVE), _m.c.next_attempt_at <= AT, _m.c.lease_until.is_not(None), _m.c.lease_until <= AT
 )
-_over = and_(due(_at), _m.c.expires_at <= _at)
-_waiting = and_(
-    due(_at),
-    _m.c.expires_at > _at,
-    or_(_m.c.status != Status.QUEUED, _m.c.next_attempt_at <= bindparam("fresh", type_=_at.type)),
-    or_(
-        _m.c.enqueued_at.is_(None),
-        _m.c.enqueued_at < _m.c.next_attempt_at,
-        _m.c.enqueued_at <= bindparam("patient", type_=_at.type),
-    ),
+_over = and_(due(AT), _m.c.expires_at <= AT)
+_waiting = and_(due(AT), _m.c.expires_at > AT)
+_new = _m.c.status == Status.QUEUED
+_CODES = Waiting(
+    _m,
+    and_(_waiting, _m.c.otp_id.is_not(None)),
+    _new,
+    queue.CODES,
+    lambda ids: queue.enqueue(ids, queue.CODES),
+    fresh=timedelta(seconds=2),
+    patience=timedelta(seconds=5),
 )
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """Messages that go by a queue of their own, `waiting` for a call.
-
-    `fresh` is the time in which one that was just stored is left to the call that went out with it,
-    `patience` the time after which a call is taken for lost.
-    """
-
-    queue: str
-    waiting: ColumnElement[bool]
-    fresh: timedelta
-    patience: timedelta
-
-    def moments(self, at: datetime) -> dict[str, datetime]:
-        return {"at": at, "fresh": at - self.fresh, "patient": at - self.patience}
-
-
-_CODES = _Kind(
-    queue.CODES, and_(_waiting, _m.c.otp_id.is_not(None)), timedelta(seconds=2), timedelta(seconds=5)
-)
-_OTHERS = _Kind(
-    queue.MESSAGES, and_(_waiting, _m.c.otp_id.is_(None)), timedelta(seconds=10), timedelta(seconds=30)
+_OTHERS = Waiting(
+    _m,
+    and_(_waiting, _m.c.otp_id.is_(None)),
+    _new,
+    queue.MESSAGES,
+    lambda ids: queue.enqueue(ids, queue.MESSAGES),
 )
 
 
@@ -85,7 +63,7 @@ class Swept:
 def sweep() -> Swept:
     """Recover, expire and enqueue what is due, batch after batch."""
     recovered, expired = _in_batches(_lost, _recover), _in_batches(_over, _expire)
-    return Swept(recovered, expired, _enqueue(_CODES) + _enqueue(_OTHERS))
+    return Swept(recovered, expired, _CODES.call() + _OTHERS.call())
 
 
 def _in_batches(
@@ -94,7 +72,7 @@ def _in_batches(
     """Do `work` on all rows of a condition; return how many. It returns the ids of those that it ended."""
     count = 0
     rows: Rows = []
-    while (not count or len(rows) == BATCH) and _any(condition, {"at": now()}):
+    while (not count or len(rows) == BATCH) and _any(condition):
         at = now()
         with telling() as (connection, changed):
             taken = _take.where(condition).limit(BATCH).with_for_update(skip_locked=True)
@@ -106,10 +84,10 @@ def _in_batches(
     return count
 
 
-def _any(condition: ColumnElement[bool], moments: dict[str, datetime]) -> bool:
+def _any(condition: ColumnElement[bool]) -> bool:
     """Tell whether there are rows, without the lock that SQLite's transactions begin with."""
     with statements() as connection:
-        return connection.execute(_take.where(condition).limit(1), moments).first() is not None
+        return connection.execute(_take.where(condition).limit(1), {"at": now()}).first() is not None
 
 
 def _heard(connection: Connection, rows: Rows, ended: Sequence[int]) -> list[int]:
@@ -157,37 +135,3 @@ def _expire(connection: Connection, rows: Rows, at: datetime) -> list[int]:
     ids = [row.id for row in rows]
     connection.execute(update(_m).where(_m.c.id.in_(ids)).values(ended))
     return ids
-
-
-def _enqueue(kind: _Kind) -> int:
-    """Wake workers for what waits, but no more than they can soon take up."""
-    count = 0
-    while _any(kind.waiting, kind.moments(now())):
-        depth = queue.publisher().depth(kind.queue)
-        room = 0 if depth is None else min(BATCH, MOST_WAITING - depth)
-        ids = _mark(kind, room) if room > 0 else []
-        if not ids:
-            break
-        if not queue.enqueue(ids, kind.queue):
-            _unmark(ids)
-            break
-        count += len(ids)
-    return count
-
-
-def _mark(kind: _Kind, most: int) -> list[int]:
-    at = now()
-    with transaction() as connection:
-        ids = _take.where(kind.waiting).limit(most).with_for_update(skip_locked=True)
-        taken = [row.id for row in connection.execute(ids, kind.moments(at))]
-        connection.execute(_marking(taken, at))
-    return taken
-
-
-def _unmark(ids: list[int]) -> None:
-    with statements() as connection:
-        connection.execute(_marking(ids, None))
-
-
-def _marking(ids: list[int], at: datetime | None) -> Update:
-    return update(_m).where(_m.c.id.in_(ids)).values(enqueued_at=at, updated_at=_m.c.updated_at)

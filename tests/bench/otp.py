@@ -146,6 +146,23 @@ def rate(act: Callable[[int], None], numbers: Iterator[int], count: int) -> floa
         return count / (time.perf_counter() - began)
 
 
+def beside(acts: dict[str, Callable[[int], None]], count: int, turns: int, least: float) -> bool:
+    """Measure two acts by turns, print their medians; tell whether the first's is at least so many times the
+    second's.
+    """
+    numbers = itertools.count()
+    rates: dict[str, list[float]] = {name: [] for name in acts}
+    for turn in range(turns + 1):
+        for name, act in acts.items():
+            measured = rate(act, numbers, count)
+            if turn:  # the first one warms up
+                rates[name].append(measured)
+    ours, theirs = (statistics.median(values) for values in rates.values())
+    shown = ", ".join(f"{name}: {statistics.median(values):.0f}/s" for name, values in rates.items())
+    print(f"{shown}; ratio {ours / theirs:.2f} (≥ {least})", flush=True)
+    return ours / theirs >= least
+
+
 def pairs(given: argparse.Namespace) -> bool:
     """Measure pairs of requests by turns; tell whether the bound is met."""
     with installation("rabbitmq", 0, worker=False) as service:
@@ -162,21 +179,9 @@ def pairs(given: argparse.Namespace) -> bool:
                 body = {"name": f"{name}-{number}", "code": "1", "body": "Your login code is {0}"}
                 service.post(patterns, body, service.live)
 
-        numbers = itertools.count()
-        rates: dict[str, list[float]] = {"patterns": [], "codes": []}
-        for turn in range(given.turns + 1):
-            for name, act in (("patterns", two_patterns), ("codes", codes)):
-                measured = rate(act, numbers, given.pairs)
-                if turn:  # the first one warms up
-                    rates[name].append(measured)
-    medians = {name: statistics.median(values) for name, values in rates.items()}
-    ratio = medians["codes"] / medians["patterns"]
-    print(
-        f"issue + verify: {medians['codes']:.0f} pairs/s, two patterns: {medians['patterns']:.0f} pairs/s; "
-        f"ratio {ratio:.2f} (≥ {LEAST_RATIO})",
-        flush=True,
-    )
-    return ratio >= LEAST_RATIO
+        return beside(
+            {"issue + verify": codes, "two patterns": two_patterns}, given.pairs, given.turns, LEAST_RATIO
+        )
 
 
 def delays(service: Installation, numbers: range, latency: float = 0) -> list[float]:

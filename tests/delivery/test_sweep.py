@@ -71,9 +71,9 @@ def test_what_is_due_and_not_looked_after_is_enqueued_once(values: dict[str, Any
 def test_the_queue_is_not_filled_beyond_what_workers_can_soon_take_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("notifyhub.delivery.sweep.BATCH", 4)
+    monkeypatch.setattr("notifyhub.delivery.waiting.BATCH", 4)
     depth = queue.publisher().depth(queue.MESSAGES) or 0
-    monkeypatch.setattr("notifyhub.delivery.sweep.MOST_WAITING", depth + 10)
+    monkeypatch.setattr("notifyhub.delivery.waiting.MOST_WAITING", depth + 10)
     for _ in range(15):
         stored(status=Status.SCHEDULED, next_attempt_at=-MINUTE)
     assert sweep().enqueued == 10

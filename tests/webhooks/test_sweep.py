@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from notifyhub.database.base import now
-from notifyhub.delivery import queue
+from notifyhub.delivery import queue, waiting
 from notifyhub.webhooks import retention
-from notifyhub.webhooks import sweep as module
 from notifyhub.webhooks.models import Status
 from notifyhub.webhooks.sweep import sweep
 from tests.delivery.rows import change_settings
@@ -55,8 +54,8 @@ def test_what_is_due_and_not_looked_after_is_enqueued_once(values: dict[str, Any
 def test_the_queue_is_not_filled_beyond_what_workers_can_soon_take_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "BATCH", 2)
-    monkeypatch.setattr(module, "MOST_WAITING", (queue.publisher().depth(queue.WEBHOOKS) or 0) + 5)
+    monkeypatch.setattr(waiting, "BATCH", 2)
+    monkeypatch.setattr(waiting, "MOST_WAITING", (queue.publisher().depth(queue.WEBHOOKS) or 0) + 5)
     webhook = WebhookFactory().id
     for _ in range(7):
         stored(webhook_id=webhook, next_attempt_at=-MINUTE)
