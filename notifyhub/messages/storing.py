@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CTE, Connection, Row, bindparam, func, insert, select
+from sqlalchemy import CTE, Connection, bindparam, func, insert, select
 
 from notifyhub.database.base import table_of
 from notifyhub.messages.composing import Draft
@@ -13,8 +13,7 @@ from notifyhub.messages.representation import COLUMNS
 
 _messages, _attachments, _batches = table_of(Message), table_of(MessageAttachment), table_of(Batch)
 
-_INSERT = insert(_messages).returning(*COLUMNS)
-_INSERT_WITH_CODE = insert(_messages).returning(_messages.c.id)
+_INSERT = insert(_messages).returning(_messages.c.id)
 _GIVEN = (
     *("channel", "status", "recipient", "notifier_id", "notifier_name", "home_notifier_id", "pattern_id"),
     *("pattern_name", "args", "subject", "text", "html", "reply_to", "encoding", "segments", "reference"),
@@ -30,11 +29,13 @@ _BATCH = select(_batches)
 _STATUSES = select(_messages.c.status, func.count()).group_by(_messages.c.status)
 
 
-def store(connection: Connection, draft: Draft, moment: datetime, *, test: bool) -> Row[Any]:
+def store(connection: Connection, draft: Draft, moment: datetime, *, test: bool) -> list[Any]:
     """Store a message and return its row, as `representation` takes it. Attachments need a transaction."""
-    row = connection.execute(_INSERT, _values(draft, moment, test=test)).one()
-    _store_attachments(connection, [row[0]], [draft])
-    return row
+    values = _values(draft, moment, test=test)
+    id_ = connection.execute(_INSERT, values).scalar_one()
+    _store_attachments(connection, [id_], [draft])
+    # The database would give back what it was given: all but the id is known.
+    return [id_, *(values.get(column.name) for column in COLUMNS[1:])]
 
 
 def store_with_code(
@@ -42,7 +43,7 @@ def store_with_code(
 ) -> int:
     """Store a message that carries a one-time password, for which its draft has a mask; return its id."""
     values = {**_values(draft, moment, test=test), "otp_id": otp_id}
-    return int(connection.execute(_INSERT_WITH_CODE, values).scalar_one())
+    return int(connection.execute(_INSERT, values).scalar_one())
 
 
 def insertion_with_code(made: CTE) -> CTE:
