@@ -3,8 +3,12 @@
 The keys are Fernet keys: the first one encrypts, all of them decrypt, so that a new key can be put in front.
 """
 
+from functools import lru_cache
+
 from cryptography.fernet import Fernet, MultiFernet
 from flask import current_app
+
+REMEMBERED = 256
 
 
 def cipher() -> MultiFernet:
@@ -22,8 +26,14 @@ def encrypt(plain: bytes) -> str:
 
 
 def decrypt(stored: str) -> bytes:
-    """Return what `encrypt` was given; raises cryptography's InvalidToken if no key fits."""
-    return cipher().decrypt(stored)
+    """Return what `encrypt` was given; raises cryptography's InvalidToken if no key fits.
+
+    What was read lately is remembered: each message reads the same few secrets.
+    """
+    if "decrypt" not in current_app.extensions:
+        current_app.extensions["decrypt"] = lru_cache(REMEMBERED)(cipher().decrypt)
+    plain: bytes = current_app.extensions["decrypt"](stored)
+    return plain
 
 
 def rotate(stored: str) -> str:

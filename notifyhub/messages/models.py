@@ -86,8 +86,8 @@ class Message(Stamped):
 
     __tablename__ = "messages"
     __table_args__ = (
-        Index("ix_messages_due", "next_attempt_at"),
-        Index("ix_messages_report_due", "report_due_at"),
+        _where_given("next_attempt_at", "ix_messages_due", "next_attempt_at"),
+        _where_given("report_due_at", "ix_messages_report_due", "report_due_at"),
         Index("ix_messages_created", "created_at", "id"),
         # The list reads the following in the order of id, one range for each value that a filter leaves open.
         Index("ix_messages_status", "status", "channel", "is_test", "id"),
