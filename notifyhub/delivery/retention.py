@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import Column, ColumnElement, Table, delete, select, text, update
 
 from notifyhub.database.base import now, table_of
 from notifyhub.delivery import policies
@@ -56,11 +56,20 @@ def erase() -> int:
 
 def purge_keys() -> int:
     """Forget the idempotency keys that are older than their 24 hours; return how many."""
-    old = select(_keys.c.id).where(_keys.c.created_at < now() - KEPT).limit(BATCH)
+    return purge(_keys, _keys.c.created_at < now() - KEPT, _keys.c.created_at)
+
+
+def purge(table: Table, condition: ColumnElement[bool], order: Column[Any]) -> int:
+    """Delete the rows of a condition, batch after batch, in the order of a column; return how many.
+
+    Rows that somebody holds are left for the next time.
+    """
+    old = select(table.c.id).where(condition).order_by(order).limit(BATCH).with_for_update(skip_locked=True)
     count = 0
     while True:
         with transaction() as connection:
-            forgotten = connection.execute(delete(_keys).where(_keys.c.id.in_(old))).rowcount
-        count += forgotten
-        if forgotten < BATCH:
+            ids = list(connection.scalars(old))
+            connection.execute(delete(table).where(table.c.id.in_(ids)))
+        count += len(ids)
+        if len(ids) < BATCH:
             return count

@@ -3,6 +3,7 @@
 import pytest
 import time_machine
 
+from notifyhub.delivery import retention
 from notifyhub.delivery.tasks import PERIODS
 from notifyhub.extensions import db
 from notifyhub.otp import tasks
@@ -13,7 +14,7 @@ from tests.otp.codes import Codes
 def test_what_is_over_for_a_day_is_forgotten(
     codes: Codes, clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "BATCH", 2)
+    monkeypatch.setattr(retention, "BATCH", 2)
     made = [codes.issued(f"0912000000{number}") for number in range(5)]
     codes.guess(made[0]["code"], "09120000000")
     clock.shift(60)

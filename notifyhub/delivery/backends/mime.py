@@ -1,6 +1,5 @@
 """A mail as the bytes that go out: headers in any script, text and HTML, files (RFC 5322, 2045 to 2047)."""
 
-import unicodedata
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -9,6 +8,7 @@ from email.utils import format_datetime, parseaddr
 
 from notifyhub.delivery.backends.failures import Refused
 from notifyhub.delivery.backends.interface import Attachment, Email
+from notifyhub.text.lines import is_line
 
 # Seven bits in bodies, whatever the server's extensions: one form of a mail for all of them.
 ASCII = SMTP.clone(cte_type="7bit")
@@ -19,7 +19,7 @@ def parse_address(text: str) -> Address | None:
     """Return an address or `Name <address>`, its domain in ASCII (IDNA); None if `text` is neither."""
     name, address = parseaddr(text)
     local, _, domain = address.rpartition("@")
-    if not (local and domain) or _breaks(text):
+    if not (local and domain) or not is_line(text):
         return None
     try:
         return Address(name, username=local, domain=domain.encode("idna").decode("ascii"))
@@ -34,7 +34,7 @@ def compose(email: Email, sender: Address, recipient: Address) -> EmailMessage:
         raise Refused("invalid_header", "The address to reply to is not an e-mail address.")
     named = [email.subject, email.message_id]
     named += [value for file in email.attachments for value in (file.filename, file.content_type)]
-    if any(map(_breaks, named)):
+    if not all(map(is_line, named)):
         raise Refused("invalid_header", "A header must be one line without control characters.")
     message = EmailMessage(policy=ASCII)
     message["From"] = sender
@@ -71,8 +71,3 @@ def _attach(message: EmailMessage, file: Attachment) -> None:
     message.add_attachment(
         file.content, maintype=maintype, subtype=subtype, filename=file.filename, params=parameters
     )
-
-
-def _breaks(text: str) -> bool:
-    """Whether `text` holds a control character or a line or paragraph separator."""
-    return any(unicodedata.category(character) in {"Cc", "Zl", "Zp", "Cs"} for character in text)
