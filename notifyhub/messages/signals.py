@@ -39,8 +39,12 @@ def announce(ids: Sequence[int], *, urgent: bool = False) -> None:
 
 def tell(connection: Connection, row: Row[Any], otp_id: int | None) -> list[Callable[[], None]]:
     """Send `changed`; return what is to be done after the commit."""
-    answers = changed.send(_sender(), connection=connection, row=row, otp_id=otp_id)
-    return [afterwards for _, afterwards in answers if afterwards]
+    return send(changed, connection=connection, row=row, otp_id=otp_id)
+
+
+def send(signal: Signal, **news: Any) -> list[Callable[[], None]]:
+    """Send a signal inside a transaction; return what its receivers want to be done after the commit."""
+    return [afterwards for _, afterwards in signal.send(_sender(), **news) if afterwards]
 
 
 def _sender() -> Flask:

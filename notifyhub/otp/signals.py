@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from blinker import Signal
-from flask import current_app
 from sqlalchemy import Connection
+
+from notifyhub.messages.signals import send
 
 verified = Signal(
     "A one-time password was verified: its `row`, as it is shown, and whether it is a `test` token's. Sent "
@@ -16,6 +17,4 @@ verified = Signal(
 
 def tell(connection: Connection, row: dict[str, Any], *, test: bool) -> list[Callable[[], None]]:
     """Send `verified`; return what is to be done after the commit."""
-    sender = current_app._get_current_object()  # type: ignore[attr-defined]
-    answers = verified.send(sender, connection=connection, row=row, test=test)
-    return [afterwards for _, afterwards in answers if afterwards]
+    return send(verified, connection=connection, row=row, test=test)
