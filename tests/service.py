@@ -66,16 +66,25 @@ class Service:
 
     def post(self, path: str, body: Any, key: str) -> Any:
         """Return what a request that makes something is answered."""
-        headers = {"Authorization": f"Token {key}", "Content-Type": "application/json"}
-        url = f"http://127.0.0.1:{self.port}{path}"
-        status, made = self.call(urllib.request.Request(url, json.dumps(body).encode(), headers))
+        status, made = self.request("POST", path, body, key)
         assert status == 201, made
         return made
+
+    def request(
+        self, method: str, path: str, body: Any = None, key: str = "", **headers: str
+    ) -> tuple[int, Any]:
+        """Return the status and the JSON that a request with a token is answered with."""
+        url = f"http://127.0.0.1:{self.port}{path}"
+        named = {"Authorization": f"Token {key}", **headers}
+        data = None
+        if body is not None:
+            named, data = {"Content-Type": "application/json", **named}, json.dumps(body).encode()
+        return self.call(urllib.request.Request(url, data, named, method=method))
 
     def call(self, request: urllib.request.Request) -> tuple[int, Any]:
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, json.load(answer)
+                return answer.status, json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.load(error)
