@@ -94,10 +94,9 @@ def _encoded_words(header: str, text: str) -> list[str]:
 
 
 def _phrase(header: str, name: str) -> list[str]:
-    quoted = name if _ATOMS.fullmatch(name) else f'"{name}"'
-    if _QUOTABLE.fullmatch(name) and _is_plain(quoted, _room(header)):
-        return quoted.split(" ")
-    return _encoded_words(header, name)
+    if not (_QUOTABLE.fullmatch(name) and _is_plain(name, _room(header) - len('""'))):
+        return _encoded_words(header, name)
+    return (name if _ATOMS.fullmatch(name) else f'"{name}"').split(" ")
 
 
 def _parameter(name: str, text: str) -> list[str]:

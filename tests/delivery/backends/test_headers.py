@@ -132,6 +132,7 @@ def test_a_text_that_nobody_misreads_goes_as_it_is(text: str, written: str) -> N
     [
         ("Notify Hub", "Notify Hub <a@example.com>"),
         ("Shop, Inc.", '"Shop, Inc." <a@example.com>'),
+        (" Shop.", "=?utf-8?q?_Shop=2E?= <a@example.com>"),
         ('The "Shop"', "=?utf-8?q?The_=22Shop=22?= <a@example.com>"),
         ("فروشگاه", "=?utf-8?b?2YHYsdmI2LTar9in2Yc=?= <a@example.com>"),
         ("", "a@example.com"),
