@@ -20,6 +20,7 @@ MAX_GIVEN = 1000
 """What is longer is not read: some spellings are longer than the address that they come to."""
 
 _INVALID = "Enter a valid email address."
+_FORBIDDEN = "IDNA 2008 allows no such domain name."
 _INVISIBLE = "Blanks and invisible characters are not allowed in an email address."
 _JOINERS = "\u200c\u200d"
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\ud7ff\ue000-\U0010ffff]+"
@@ -96,7 +97,8 @@ def to_ascii(domain: str) -> str:
     try:
         encoded = idna.encode(domain, uts46=True, std3_rules=True).decode("ascii")
     except (idna.IDNAError, UnicodeError):
-        raise InvalidAddress("This is not a domain name that IDNA 2008 allows.") from None
+        is_idn = not domain.isascii() or "xn--" in lower
+        raise InvalidAddress(_FORBIDDEN if is_idn else _INVALID) from None
     if len(encoded) > MAX_DOMAIN or encoded.endswith("."):
         raise InvalidAddress(_INVALID)
     return encoded

@@ -16,6 +16,7 @@ _IRANIAN_MOBILE = re.compile(r"(?:(?:\+|00)?98)?0?(9[0-9]{9})")
 _IRANIAN_LANDLINE = re.compile(r"(?:(?:\+|00)98)?0[1-8][0-9]{2,9}|(?:(?:\+|00)?98)[1-8][0-9]{9}")
 _INTERNATIONAL = re.compile(r"(?:\+|00)([1-9][0-9]*)")
 _SCIENTIFIC = re.compile(r"[0-9.]+[eE][+-]?[0-9]+")
+_DIGITS_AND_DOTS = re.compile(r"\+?[0-9.]+")
 _PREFIX = re.compile(r"tel:|['\u2019]", re.IGNORECASE)  # RFC 3966; what spreadsheets mark a text with
 _PLUS = str.maketrans({"\ufe62": "+", "\uff0b": "+"})
 _LOOSE = frozenset("()\u2212")  # and the minus sign
@@ -89,9 +90,9 @@ def _without_dots(number: str) -> str:
     One dot alone may be a decimal point, unless it stands behind a 0 or a country code: 912123456.0 is no
     spelling of 09121234560. No group behind a dot has a single digit.
     """
-    first, *groups = number.split(".")
-    if not groups:
-        return number
+    first, *groups = number.rstrip(".").split(".")
+    if not groups or not _DIGITS_AND_DOTS.fullmatch(number):
+        return number.rstrip(".")
     is_separator = len(groups) > 1 or re.fullmatch(r"0[0-9]+|\+[0-9]{1,3}", first)
     if not is_separator or any(len(group) < 2 for group in groups):
         raise InvalidNumber("A dot may be a decimal point here: write the number without it.")
