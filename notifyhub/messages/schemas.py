@@ -17,7 +17,7 @@ from notifyhub.api.fields import (
 )
 from notifyhub.messages.fields import Arguments, Base64, Line, Texts
 from notifyhub.messages.models import Channel
-from notifyhub.notifiers.senders import is_sender
+from notifyhub.notifiers.senders import Sender
 from notifyhub.text import media_types
 
 MAX_BODY = 10 * 1024 * 1024
@@ -62,7 +62,7 @@ class RecipientSchema(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    to = Line(
+    to = String(
         required=True,
         metadata=described("Recipient: a phone number in any usual form, or an address.", "09121234567"),
     )
@@ -96,9 +96,8 @@ class MessageRequestSchema(RecipientSchema):
     )
     subject = Line(allow_none=True, metadata=described(f"{_FOR_EMAIL} its subject, which is required."))
     html = String(max_length=MAX_BODY, allow_none=True, metadata=described(f"{_FOR_EMAIL} the text as HTML."))
-    reply_to = Line(
+    reply_to = Sender(
         allow_none=True,
-        validate=[is_sender],
         metadata=described(f"{_FOR_EMAIL} where answers go.", "Shop <shop@example.com>"),
     )
     attachments = List(

@@ -11,7 +11,7 @@ from notifyhub.notifiers import backend_settings
 from notifyhub.notifiers.masking import mask, mask_values, masking, unmask, unmask_values
 from notifyhub.notifiers.models import Backend, SMSNotifier
 from notifyhub.notifiers.plugins import UnknownBackend
-from notifyhub.notifiers.senders import is_sender
+from notifyhub.notifiers.senders import Sender
 
 
 class SecretObject(Object):
@@ -101,9 +101,8 @@ class EmailNotifierSchema(ResourceSchema):
     password = Secret(
         required=True, metadata=described("Password at the mail server; blank if it asks for none.", "value1")
     )
-    from_email = String(
+    from_email = Sender(
         required=True,
-        validate=[is_sender],
         metadata=described("Sender: an address, or `Name <address>`.", "Example <info@example.com>"),
     )
     use_tls = Boolean(load_default=True, metadata=described("Begin with STARTTLS."))

@@ -1,7 +1,7 @@
 """Mail addresses: each has one form, in which it is stored, shown, compared and sent.
 
-The domain is that of IDNA 2008 (RFC 5891), mapped as UTS 46 has it without its transitional rules, in ASCII and
-lower case; the local part is as given. Standards: RFC 5321, 4.1.2 and 4.5.3.1, with the characters of RFC 6531.
+The domain is that of IDNA 2008 (RFC 5891), mapped as UTS 46 has it without its transitional rules, in ASCII
+and lower case; the local part is as given. Standards: RFC 5321, 4.1.2 and 4.5.3.1; RFC 6531 for characters.
 """
 
 import re
@@ -15,11 +15,13 @@ from notifyhub.text.lines import is_line
 MAX_LOCAL = 64
 """The octets that a local part may have (RFC 5321, 4.5.3.1.1)."""
 MAX_DOMAIN = 253
-"""The characters that a domain may have: 255 octets as the domain name system writes them (RFC 1035, 2.3.4)."""
+"""The characters that a domain may have, which are 255 octets in a query for it (RFC 1035, 2.3.4)."""
 MAX_GIVEN = 1000
 """What is longer is not read: some spellings are longer than the address that they come to."""
 
 _INVALID = "Enter a valid email address."
+_FORBIDDEN = "IDNA 2008 allows no such domain name."
+_INVISIBLE = "Blanks and invisible characters are not allowed in an email address."
 _JOINERS = "\u200c\u200d"
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\ud7ff\ue000-\U0010ffff]+"
 _DOT_STRING = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
@@ -66,8 +68,6 @@ def normalize_address(text: str) -> str:
     local, at, domain = text.rpartition("@")
     if not at or len(text) > MAX_GIVEN:
         raise InvalidAddress(_INVALID)
-    if any(is_invisible(character) for character in domain if character not in _JOINERS):
-        raise InvalidAddress("Blanks and invisible characters are not allowed in an email address.")
     return f"{_normalize_local(local)}@{normalize_domain(domain)}"
 
 
@@ -83,16 +83,22 @@ def normalize_domain(text: str) -> str:
 
 
 def to_ascii(domain: str) -> str:
-    """Return a domain's A-labels in lower case; raise `InvalidAddress` for what IDNA 2008 forbids."""
+    """Return a domain's A-labels in lower case; raise `InvalidAddress` for what IDNA 2008 forbids.
+
+    UTS 46 would drop what can't be seen. Joiners are letters where the rules of IDNA let them stand.
+    """
     lower = domain.lower()
     if len(lower) <= MAX_DOMAIN and _DOMAIN.fullmatch(lower):
         return lower
     if len(domain) > MAX_GIVEN:
         raise InvalidAddress(_INVALID)
+    if any(is_invisible(character) for character in domain if character not in _JOINERS):
+        raise InvalidAddress(_INVISIBLE)
     try:
         encoded = idna.encode(domain, uts46=True, std3_rules=True).decode("ascii")
     except (idna.IDNAError, UnicodeError):
-        raise InvalidAddress("This is not a domain name that IDNA 2008 allows.") from None
+        is_idn = not domain.isascii() or "xn--" in lower
+        raise InvalidAddress(_FORBIDDEN if is_idn else _INVALID) from None
     if len(encoded) > MAX_DOMAIN or encoded.endswith("."):
         raise InvalidAddress(_INVALID)
     return encoded
@@ -138,8 +144,8 @@ def _normalize_local(local: str) -> str:
         local = content if _DOT_STRING.fullmatch(content) else _quoted(content)
     elif not _DOT_STRING.fullmatch(local):
         raise InvalidAddress(_INVALID)
-    elif any(map(is_invisible, local)):
-        raise InvalidAddress("Blanks and invisible characters are not allowed in an email address.")
+    elif not local.isascii() and any(map(is_invisible, local)):
+        raise InvalidAddress(_INVISIBLE)
     if _ENCODED_WORD.search(local):
         raise InvalidAddress("Encoded words (`=?…?=`) are not allowed in an email address.")
     if len(local.encode()) > MAX_LOCAL:
