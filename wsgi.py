@@ -3,7 +3,7 @@
 import sys
 
 from notifyhub.app import create_app
-from notifyhub.config import InvalidSetting
+from notifyhub.instance import InvalidSetting
 
 try:
     app = create_app()

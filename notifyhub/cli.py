@@ -15,11 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from notifyhub.app import create_app
 from notifyhub.auth import accounts
-from notifyhub.config import InvalidSetting
 from notifyhub.database.commands import CommandError, in_one_line
 from notifyhub.database.connections import transaction
 from notifyhub.delivery import worker as delivery
 from notifyhub.extensions import db
+from notifyhub.instance import InvalidSetting
 from notifyhub.server import Server
 from notifyhub.supervisor import PartEnded, Supervisor
 
