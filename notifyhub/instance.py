@@ -33,7 +33,7 @@ def make_folder(instance: Path, name: str) -> Path:
 
 
 def sqlite_file(instance: Path, url: str, keys: tuple[str, ...]) -> str:
-    """Return the URL of a SQLite database; its path may be relative to the instance folder, and is so no more.
+    """Return a SQLite database's URL with its full path, which may be relative to the instance folder.
 
     The file is made, empty, if it is not there: SQLite would let everybody read it. It is made before the
     keys are, so that what an interrupted first start leaves is taken up by the next one. `keys` names those
