@@ -38,9 +38,14 @@ def decrypt(stored: str, place: str) -> bytes:
 
     What was read lately is remembered: each message reads the same few secrets.
     """
-    if "decrypt" not in current_app.extensions:
-        current_app.extensions["decrypt"] = lru_cache(REMEMBERED)(cipher().decrypt)
-    content: bytes = current_app.extensions["decrypt"](stored)
+    return read(current_app, stored, place)
+
+
+def read(app: Flask, stored: str, place: str) -> bytes:
+    """Return what an application has encrypted; see `decrypt`."""
+    if "decrypt" not in app.extensions:
+        app.extensions["decrypt"] = lru_cache(REMEMBERED)(cipher(app).decrypt)
+    content: bytes = app.extensions["decrypt"](stored)
     if not content.startswith(_MARK):  # older than places, until the keys are rotated
         return content
     written, _, plain = content[len(_MARK) :].partition(_END)
