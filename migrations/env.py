@@ -5,8 +5,8 @@ from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy.exc import OperationalError
 
-from notifyhub.database.commands import in_one_line
 from notifyhub.database.connections import MIGRATING, hold
+from notifyhub.database.troubles import in_one_line
 from notifyhub.extensions import db
 
 try:

@@ -54,7 +54,7 @@ MIGRATIONS = Path(__file__).parent.parent / "migrations"
 def create_app(environment: Mapping[str, str] | None = None) -> Flask:
     """Return the application, configured from `environment` (the process's own, if None).
 
-    Raises config.InvalidSetting if a variable is wrong, UndeclaredView if a view doesn't say who may call it.
+    Raises InvalidSetting if a variable is wrong, UndeclaredView if a view doesn't say who may call it.
     """
     app = Flask(__name__, static_folder=None)
     app.json = json.ORJSONProvider(app)

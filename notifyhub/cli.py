@@ -15,11 +15,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from notifyhub.app import create_app
 from notifyhub.auth import accounts
-from notifyhub.config import InvalidSetting
-from notifyhub.database.commands import CommandError, in_one_line
+from notifyhub.database.commands import CommandError
 from notifyhub.database.connections import transaction
+from notifyhub.database.troubles import in_one_line
 from notifyhub.delivery import worker as delivery
 from notifyhub.extensions import db
+from notifyhub.instance import InvalidSetting
 from notifyhub.server import Server
 from notifyhub.supervisor import PartEnded, Supervisor
 
@@ -63,7 +64,8 @@ def up(host: str, port: int, workers: int) -> None:
 def worker(concurrency: int, *, beat: bool) -> None:
     """Deliver messages until stopped; wait for a broker or database that is not there yet."""
     _end_when_told()
-    sys.exit(delivery.run(_app(), concurrency, beat=beat))
+    with _errors_in_one_line():
+        sys.exit(delivery.run(_app(), concurrency, beat=beat))
 
 
 def _end_when_told() -> None:

@@ -4,8 +4,8 @@ import ipaddress
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -13,18 +13,12 @@ from urllib.parse import urlsplit
 from cryptography.fernet import Fernet
 from flask import Flask
 from limits import parse_many
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate
+from marshmallow import Schema, ValidationError, fields, post_load, validate
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-PREFIX = "NOTIFYHUB_"
-
-
-class InvalidSetting(Exception):
-    """A variable of the environment has a value that can't be used.
-
-    Its text is one line that names the variable and what it must be; never the value, which may be a secret.
-    """
+from notifyhub import instance
+from notifyhub.instance import PREFIX, InvalidSetting
 
 
 def _commas(text: str) -> list[str]:
@@ -126,9 +120,6 @@ class _Flag(fields.Boolean):
 class _Environment(Schema):
     """The variables, without their prefix. An empty one counts as absent."""
 
-    class Meta:
-        unknown = EXCLUDE
-
     DATABASE_URL = fields.String(validate=_database_url)
     SECRET_KEY = fields.String(validate=validate.Length(min=16, error="must have at least 16 characters"))
     ENCRYPTION_KEYS = fields.String(validate=_encryption_keys)
@@ -181,18 +172,28 @@ _KEPT: Mapping[str, Callable[[], str]] = {
 def read(environment: Mapping[str, str]) -> dict[str, Any]:
     """Return the settings that `environment` gives, checked, under their names without the prefix.
 
-    Raises InvalidSetting for the first variable that is wrong.
+    Raises InvalidSetting for the first variable that is wrong, or that nothing reads: it may be a known one,
+    misspelt.
     """
     given = {
         name.removeprefix(PREFIX): value.strip()
         for name, value in environment.items()
-        if name.startswith(PREFIX) and value.strip()
+        if name.startswith(PREFIX)
     }
+    known = _Environment()
+    for name in sorted(given.keys() - known.fields.keys()):
+        raise InvalidSetting(_unknown(name, known.fields))
     try:
-        return dict(_Environment().load(given))
+        return dict(known.load({name: value for name, value in given.items() if value}))
     except ValidationError as error:
         name, words = next(iter(cast("dict[str, list[str]]", error.messages).items()))
         raise InvalidSetting(f"{PREFIX}{name} {words[0]}") from None
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    shown = ascii(f"{PREFIX}{name[:64]}")[1:-1]
+    meant = get_close_matches(name, known, n=1, cutoff=0.8)
+    return f"{shown} is not a variable that is read{f': is {PREFIX}{meant[0]} meant?' if meant else '.'}"
 
 
 def configure(app: Flask, environment: Mapping[str, str] | None = None) -> None:
@@ -200,92 +201,36 @@ def configure(app: Flask, environment: Mapping[str, str] | None = None) -> None:
 
     The instance folder holds the embedded default: the SQLite database, the queue and the keys, which are
     made on the first start, readable by their owner alone. It is not touched where the variables leave
-    nothing open.
+    nothing open. A PostgreSQL server is there for several machines, which need the same keys: there they are
+    made only in a folder that was named for it.
     """
     values = read(os.environ if environment is None else environment)
-    instance = Path(values.pop("INSTANCE", app.instance_path)).absolute()
-    app.instance_path = str(instance)
-    for name, make in _KEPT.items():
-        values[name] = values.get(name) or _kept(instance, name, make)
+    named = "INSTANCE" in values
+    folder = Path(values.pop("INSTANCE", app.instance_path)).absolute()
+    app.instance_path = str(folder)
+    missing = tuple(name for name in _KEPT if name not in values)
     url = values.pop("DATABASE_URL", "sqlite:///notifyhub.db")
+    if make_url(url).get_backend_name() == "sqlite":
+        url = instance.sqlite_file(folder, url, missing)
+    elif missing and not named:
+        raise InvalidSetting(
+            f"{PREFIX}{missing[0]} must be given with PostgreSQL: it is the same on every machine. "
+            f"(Or {PREFIX}INSTANCE must name a folder that keeps it.)"
+        )
+    for name in missing:
+        values[name] = _kept(folder, name)
     app.config.update(
         values,
         ENCRYPTION_KEYS=_commas(values["ENCRYPTION_KEYS"]),
-        SQLALCHEMY_DATABASE_URI=_in_folder(instance, url),
+        SQLALCHEMY_DATABASE_URI=url,
         MAX_CONTENT_LENGTH=values["MAX_BODY_BYTES"],
         RATELIMIT_ENABLED=values["RATE_LIMIT"] != "0",
     )
 
 
-def make_folder(instance: Path, name: str) -> Path:
-    """Return a folder in the instance folder, made for its owner alone if it is not there.
-
-    Raises InvalidSetting if it can't be made.
-    """
-    folder = instance / name
-    with _blaming("INSTANCE"):
-        instance.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
-
-
-def _kept(instance: Path, name: str, make: Callable[[], str]) -> str:
-    """Return the secret that the instance folder keeps in a file; make it first if it is not there.
-
-    A finished file is linked into place, so that of two processes that start together one wins and both read
-    the same.
-    """
-    file = instance / name.lower()
-    with _blaming("INSTANCE"):
-        if not file.exists():
-            instance.mkdir(mode=0o700, parents=True, exist_ok=True)
-            draft = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
-            draft.touch(mode=0o600)
-            try:
-                _write(draft, make())
-                file.hardlink_to(draft)
-            except FileExistsError:
-                pass
-            finally:
-                draft.unlink()
-        text = file.read_bytes().decode(errors="replace").strip()
+def _kept(folder: Path, name: str) -> str:
+    file, text = instance.kept(folder, name, _KEPT[name])
     try:
         return str(_Environment().fields[name].deserialize(text))
     except ValidationError as error:
         raise InvalidSetting(f"{PREFIX}{name}, as {file} holds it, {error.messages[0]}") from None
-
-
-def _write(file: Path, text: str) -> None:
-    """Write a file through to the disk: a power cut must not take the key from what is encrypted under it."""
-    with file.open("w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _in_folder(instance: Path, text: str) -> str:
-    """Return a database's URL; with SQLite's path, which may be relative to the instance folder, in full.
-
-    The file is made if it is not there, because SQLite would let everybody read it.
-    """
-    url = make_url(text)
-    if url.get_backend_name() != "sqlite":
-        return text
-    file = instance / str(url.database)
-    inside = file.is_relative_to(instance)
-    with _blaming("INSTANCE" if inside else "DATABASE_URL"):
-        if inside:
-            instance.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not file.exists():
-            file.touch(mode=0o600)
-    return url.set(database=str(file)).render_as_string(hide_password=False)
-
-
-@contextmanager
-def _blaming(name: str) -> Iterator[None]:
-    """Name the variable that a file's or folder's place comes from, where the place can't be used."""
-    try:
-        yield
-    except OSError as error:
-        words = f"must name a place that can be read and written: {error.strerror}: {error.filename}"
-        raise InvalidSetting(f"{PREFIX}{name} {words}") from None

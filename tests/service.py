@@ -31,7 +31,7 @@ class Service:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", "from notifyhub.cli import main; main()", command, *options],
                 cwd=folder,
-                env={**os.environ, **variables, "NOTIFYHUB_TEST": str(folder)},
+                env={**os.environ, **variables, "TESTED_SERVICE": str(folder)},
                 stdout=out,
                 stderr=err,
                 text=True,
@@ -100,7 +100,7 @@ class Service:
 
     def living(self) -> set[int]:
         """The processes of this start, wherever they hang in the tree."""
-        return processes_of(f"NOTIFYHUB_TEST={self.folder}")
+        return processes_of(f"TESTED_SERVICE={self.folder}")
 
 
 def processes_of(mark: str) -> set[int]:

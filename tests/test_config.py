@@ -1,5 +1,6 @@
 """Settings from the environment and the instance folder."""
 
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -163,8 +164,49 @@ def test_a_broker_is_rabbitmq_or_redis(instance: Path, url: str) -> None:
     assert configured(instance, BROKER_URL=url)["BROKER_URL"] == url
 
 
-def test_other_variables_are_not_read(instance: Path) -> None:
-    assert configured(instance, SOMETHING="1") == configured(instance)
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("WEBHOOKS_ALLOW", "is not a variable that is read: is NOTIFYHUB_WEBHOOK_ALLOW meant?"),
+        ("ENCRYPTION_KEY", "is not a variable that is read: is NOTIFYHUB_ENCRYPTION_KEYS meant?"),
+        ("webhook_allow", "is not a variable that is read."),
+        ("SOMETHING", "is not a variable that is read."),
+        ("", "is not a variable that is read."),
+    ],
+)
+@pytest.mark.parametrize("value", ["hunter2", ""])
+def test_a_variable_that_nothing_reads_is_told(instance: Path, name: str, words: str, value: str) -> None:
+    assert refusal(instance, **{name: value}) == f"NOTIFYHUB_{name} {words}"
+    assert not instance.exists()
+
+
+def test_the_name_of_a_variable_is_told_in_one_short_line(instance: Path) -> None:
+    words = refusal(instance, **{"A\n\x1b[31m" + "B" * 10_000: "1"})
+    assert words.startswith(r"NOTIFYHUB_A\n\x1b[31mBBB")
+    assert words.isprintable()
+    assert len(words) < 150
+
+
+def test_variables_of_others_are_not_read(instance: Path) -> None:
+    app = Flask("notifyhub")
+    config.configure(app, {"NOTIFYHUB_INSTANCE": str(instance), "SOMETHING": "1", "NOTIFYHUBX": "1"})
+    assert dict(app.config) == configured(instance)
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "ENCRYPTION_KEYS"])
+def test_with_postgresql_the_keys_are_given_or_a_folder_is_named_that_keeps_them(
+    instance: Path, name: str
+) -> None:
+    app = Flask("notifyhub", instance_path=str(instance))
+    given = {variable: value for variable, value in GIVEN.items() if variable != f"NOTIFYHUB_{name}"}
+    with pytest.raises(InvalidSetting) as raised:
+        config.configure(app, given)
+    assert str(raised.value).startswith(f"NOTIFYHUB_{name} must be given with PostgreSQL: ")
+    assert "\n" not in str(raised.value)
+    assert not instance.exists()
+
+    config.configure(app, {**given, "NOTIFYHUB_INSTANCE": str(instance)})
+    assert [file.name for file in instance.iterdir()] == [name.lower()]
 
 
 def test_the_instance_folder_is_not_touched_where_the_variables_leave_nothing_open(tmp_path: Path) -> None:
@@ -241,6 +283,65 @@ def test_a_file_can_hold_several_keys(instance: Path) -> None:
     instance.mkdir(parents=True)
     (instance / "encryption_keys").write_text(",".join(keys) + "\n")
     assert configured(instance)["ENCRYPTION_KEYS"] == keys
+
+
+@pytest.mark.parametrize("left", [(), ("secret_key",), ("secret_key", "encryption_keys")])
+def test_a_first_start_that_was_interrupted_is_taken_up_again(instance: Path, left: tuple[str, ...]) -> None:
+    first = configured(instance)
+    for name in {"secret_key", "encryption_keys"} - set(left):
+        (instance / name).unlink()
+    again = configured(instance)
+    assert {name.upper() for name in left if again[name.upper()] == first[name.upper()]} == {
+        name.upper() for name in left
+    }
+    assert len(list(instance.iterdir())) == 3
+
+
+@pytest.mark.parametrize("name", ["secret_key", "encryption_keys"])
+def test_no_key_is_made_beside_a_database_that_is_in_use(instance: Path, name: str) -> None:
+    configured(instance)
+    (instance / "notifyhub.db").write_bytes(b"rows")
+    (instance / name).unlink()
+    words = refusal(instance)
+    assert words.startswith(f"NOTIFYHUB_{name.upper()} must be given, or {instance}/{name} restored ")
+    assert "\n" not in words
+    assert not (instance / name).exists()
+
+
+@pytest.mark.parametrize(
+    "left",
+    [("secret_key", "encryption_keys"), ("notifyhub.db.turn",), ("notifyhub.db.turn", "encryption_keys")],
+)
+def test_no_database_is_made_in_the_place_of_one_that_is_gone(instance: Path, left: tuple[str, ...]) -> None:
+    configured(instance)
+    for file in list(instance.iterdir()):
+        file.unlink()
+    for name in left:
+        (instance / name).touch()
+    words = refusal(instance)
+    assert words.startswith("NOTIFYHUB_INSTANCE must name the place of a whole installation: ")
+    assert f"{instance}/notifyhub.db is missing" in words
+    assert "\n" not in words
+    for name in left:
+        assert str(instance / name) in words
+        (instance / name).unlink()  # as the words say
+    configured(instance)
+
+
+def test_a_database_elsewhere_is_not_made_again_either(instance: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.db.turn").touch()
+    given = {name.removeprefix("NOTIFYHUB_"): value for name, value in GIVEN.items()}
+    words = refusal(instance, **{**given, "DATABASE_URL": f"sqlite:///{tmp_path}/x.db"})
+    assert words.startswith("NOTIFYHUB_DATABASE_URL must name the place of a whole installation: ")
+
+
+def test_a_place_that_can_only_be_read_is_told(instance: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configured(instance)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert refusal(instance) == (
+        "NOTIFYHUB_INSTANCE must name a place that can be read and written: "
+        f"Permission denied: {instance}/notifyhub.db"
+    )
 
 
 def test_processes_that_start_together_agree_on_the_keys(instance: Path) -> None:

@@ -232,10 +232,10 @@ def supervise(tmp_path: Path, body: str) -> subprocess.CompletedProcess[str]:
         "supervisor.PATIENCE = 1\n"
         "with supervisor.Supervisor() as parts:\n" + textwrap.indent(textwrap.dedent(body), "    ")
     )
-    mark = f"NOTIFYHUB_TEST={tmp_path}"
+    mark = f"TESTED_SERVICE={tmp_path}"
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "NOTIFYHUB_TEST": str(tmp_path)},
+        env={**os.environ, "TESTED_SERVICE": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=20,

@@ -2,17 +2,24 @@
 
 import logging
 import math
+from functools import partial
 from typing import Any
 
+import psycopg
 from flask import Flask, Response, jsonify, request
 from marshmallow import ValidationError
-from sqlalchemy.exc import IntegrityError
-from werkzeug.exceptions import HTTPException, InternalServerError, TooManyRequests
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable, TooManyRequests
 
 from notifyhub.api import violations
 from notifyhub.api.fields import NON_FIELD
+from notifyhub.database.confidential import KeysDoNotFit
+from notifyhub.database.troubles import Trouble, in_one_line, out_of_reach
 
 log = logging.getLogger(__name__)
+
+RETRY_AFTER = 5
+"""Seconds after which a client may look whether the database is back."""
 
 WORDS = {
     404: "Not found.",
@@ -26,6 +33,9 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(ValidationError, _invalid)
     app.register_error_handler(IntegrityError, _violation)
+    trouble = app.extensions["database_trouble"] = Trouble()
+    for kind in (SQLAlchemyError, psycopg.Error, KeysDoNotFit):
+        app.register_error_handler(kind, partial(_no_database, trouble))
     app.register_error_handler(Exception, _server_error)
 
 
@@ -72,6 +82,19 @@ def _violation(error: IntegrityError) -> Response:
     if isinstance(answered, HTTPException):
         return http_error(answered)
     return _server_error(error)
+
+
+def _no_database(trouble: Trouble, error: Exception) -> Response:
+    """Answer 503 while the database can't be used, which the log tells in one line."""
+    if isinstance(error, KeysDoNotFit):
+        trouble.tell(str(error))
+    elif out_of_reach(error):
+        trouble.tell(in_one_line(error))
+    else:
+        return _server_error(error)
+    return http_error(
+        ServiceUnavailable("The database can't be reached at the moment.", retry_after=RETRY_AFTER)
+    )
 
 
 def _server_error(error: Exception) -> Response:

@@ -14,7 +14,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from notifyhub.api.endpoint import Access, Endpoint, endpoint
+from notifyhub.database.confidential import KeysDoNotFit
 from notifyhub.database.connections import read_first
+from notifyhub.database.troubles import Trouble, in_one_line
 
 blueprint = Blueprint("health", __name__)
 
@@ -23,6 +25,10 @@ PATIENCE = 1.5
 
 FRESH = 1.0
 """Seconds for which its answer is given again: whoever asks often is no load for it."""
+
+
+DATABASE = ("ok", "no answer", "not migrated", "keys do not fit")
+"""How a database may be."""
 
 
 class LivenessSchema(Schema):
@@ -35,7 +41,7 @@ class ReadinessSchema(Schema):
     """Whether requests can be served, and what fails."""
 
     status = fields.String(required=True, validate=validate.OneOf(("ok", "unavailable")))
-    database = fields.String(required=True, validate=validate.OneOf(("ok", "no answer", "not migrated")))
+    database = fields.String(required=True, validate=validate.OneOf(DATABASE))
     broker = fields.String(required=True, validate=validate.OneOf(("ok", "no answer")))
 
 
@@ -107,10 +113,14 @@ def readyz() -> tuple[dict[str, str], int]:
 
 
 def _database() -> str:
+    trouble: Trouble = current_app.extensions["database_trouble"]
     try:
         current = read_first(_revision)
+    except KeysDoNotFit as error:
+        trouble.tell(str(error))
+        return "keys do not fit"
     except SQLAlchemyError as error:
-        current_app.logger.warning("The database does not answer: %s", type(error).__name__)
+        trouble.tell(in_one_line(error))
         return "no answer"
     return "ok" if current == _head() else "not migrated"
 

@@ -13,7 +13,9 @@ from notifyhub.api.listing import Listing
 from notifyhub.api.parsing import body
 from notifyhub.api.rows import Rows
 from notifyhub.api.schemas import ResourceSchema
+from notifyhub.database import confidential
 from notifyhub.database.base import Stamped, table_of
+from notifyhub.database.confidential import Confidential
 from notifyhub.database.connections import autocommit, transaction
 
 Found = TypeVar("Found")
@@ -91,9 +93,11 @@ class Resource:
             blueprint.add_url_rule(url, view.__name__, declare_method(declaration, view), methods=methods)
 
     def create(self, **path: int) -> tuple[dict[str, Any], int]:
-        """Make an object: one statement, which is its own transaction."""
+        """Make an object: one statement, which is its own transaction. One with secrets has its id before."""
         self._find_outer(path)
         values = self.schema.settle(body(self.schema), None)
+        if issubclass(self.model, Confidential):
+            values = confidential.with_id(autocommit(), self.model, values)
         row = autocommit().execute(self._insert, {**values, **path}).one()
         return self._made_rows.dump([row])[0], 201
 

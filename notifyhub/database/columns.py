@@ -1,10 +1,21 @@
 """Types of columns."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import orjson
-from sqlalchemy import DateTime, Dialect, String, Text, TypeDecorator
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Dialect,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    type_coerce,
+)
+from sqlalchemy import cast as sql_cast
 
 from notifyhub.database import encryption
 
@@ -32,34 +43,84 @@ def text(length: int | None = None) -> String:
     return plain.with_variant(String(length, collation="C") if length else Text(collation="C"), "postgresql")
 
 
-class EncryptedText(TypeDecorator[str]):
+def place(column: str, row: int | str) -> str:
+    """Return what a secret says of where it belongs; `column` is as `table.column`."""
+    return f"{column}:{row}"
+
+
+class SecretText(str):
+    """A text that is to be encrypted, and the id of the row that it belongs to."""
+
+    __slots__ = ("row",)
+    row: int
+
+
+class SecretObject(dict[str, Any]):
+    """An object that is to be encrypted, and the id of the row that it belongs to."""
+
+    row: int
+
+
+class Encrypted(TypeDecorator[Any]):
+    """What is encrypted where it is stored, for its row and column, `table.column`.
+
+    It is selected with its row's id in front, by which it is read. What is to be stored has to know its row:
+    see `notifyhub.database.confidential`.
+    """
+
+    impl = Text
+    cache_ok = True
+    secret: Callable[[Any], SecretText | SecretObject]
+
+    def __init__(self, column: str) -> None:
+        super().__init__()
+        self.column = column
+
+    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        row = cast("Table", column.table).c.id
+        return type_coerce(sql_cast(row, Text).concat(":").concat(type_coerce(column, Text)), self)
+
+    def belonging(self, value: Any, row: int) -> Any:
+        """Return a value that knows its row."""
+        if value is None:
+            return None
+        placed = self.secret(value)
+        placed.row = row
+        return placed
+
+    def _encrypt(self, plain: bytes, value: SecretText | SecretObject) -> str:
+        return encryption.encrypt(plain, place(self.column, value.row))
+
+    def _decrypt(self, selected: str) -> bytes:
+        row, _, stored = selected.partition(":")
+        return encryption.decrypt(stored, place(self.column, row))
+
+
+class EncryptedText(Encrypted):
     """A text that is encrypted where it is stored."""
 
-    impl = Text
     cache_ok = True
+    secret = SecretText
 
-    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
-        return value if value is None else encryption.encrypt(value.encode())
+    def process_bind_param(self, value: SecretText | None, _dialect: Dialect) -> str | None:
+        return value if value is None else self._encrypt(value.encode(), value)
 
     def process_result_value(self, value: str | None, _dialect: Dialect) -> str | None:
-        return value if value is None else encryption.decrypt(value).decode()
+        return value if value is None else self._decrypt(value).decode()
 
 
-class EncryptedObject(TypeDecorator[dict[str, Any]]):
+class EncryptedObject(Encrypted):
     """A JSON object that is encrypted where it is stored; an empty one is NULL, so that SQL can tell."""
 
-    impl = Text
     cache_ok = True
+    secret = SecretObject
 
-    def process_bind_param(self, value: dict[str, Any] | None, _dialect: Dialect) -> str | None:
-        return encryption.encrypt(orjson.dumps(value)) if value else None
+    def process_bind_param(self, value: SecretObject | None, _dialect: Dialect) -> str | None:
+        return self._encrypt(orjson.dumps(value), value) if value else None
 
     def process_result_value(self, value: str | None, _dialect: Dialect) -> dict[str, Any]:
-        return {} if value is None else orjson.loads(encryption.decrypt(value))
+        return {} if value is None else orjson.loads(self._decrypt(value))
 
     def compare_values(self, x: Any, y: Any) -> bool:
         """Tell whether two objects are the same JSON: to Python, 1 and true would be equal."""
         return orjson.dumps(x, option=orjson.OPT_SORT_KEYS) == orjson.dumps(y, option=orjson.OPT_SORT_KEYS)
-
-
-ENCRYPTED = (EncryptedText, EncryptedObject)

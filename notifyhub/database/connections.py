@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from notifyhub.database.turns import TurnTaking
+from notifyhub.database.watching import watch
 from notifyhub.extensions import db
 
 AUTOCOMMIT = "autocommit"
@@ -25,14 +26,24 @@ Answer = TypeVar("Answer")
 MIGRATING, SEEDING = 0x6E6F746966790001, 0x6E6F746966790002
 
 
+# How long libpq waits for a server: for its connection, for what was sent to arrive, for a sign of its life.
+_PATIENCE = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
+
+
 def init_app(app: Flask) -> None:
     """Bind the database to the application: to be called after its configuration."""
-    url = app.config["SQLALCHEMY_DATABASE_URI"]
-    postgresql = make_url(url).get_backend_name() == "postgresql"
+    url = make_url(app.config["SQLALCHEMY_DATABASE_URI"])
+    postgresql = url.get_backend_name() == "postgresql"
     options: dict[str, Any] = {
         "url": url,
         "connect_args": (
-            {"options": "-c timezone=UTC", "connect_timeout": 5}
+            {**_PATIENCE, **url.query, "options": "-c timezone=UTC"}
             if postgresql
             else {"timeout": 30, "factory": TurnTaking}
         ),
@@ -49,10 +60,12 @@ def init_app(app: Flask) -> None:
         }
     }
     db.init_app(app)
-    if not postgresql:
-        with app.app_context():
-            for engine in db.engines.values():
+    with app.app_context():
+        for engine in db.engines.values():
+            watch(app, engine)
+            if not postgresql:
                 event.listen(engine, "connect", _set_up_sqlite)
+        if not postgresql:
             event.listen(db.engine, "begin", _begin_immediate)
     app.teardown_appcontext(release)
 

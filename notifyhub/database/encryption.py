@@ -1,41 +1,54 @@
 """Encryption of stored secrets with the application's keys.
 
 The keys are Fernet keys: the first one encrypts, all of them decrypt, so that a new key can be put in front.
+What is encrypted says where it belongs, so that a secret that was moved to another row can't be read there.
 """
 
 from functools import lru_cache
 
-from cryptography.fernet import Fernet, MultiFernet
-from flask import current_app
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from flask import Flask, current_app
 
 REMEMBERED = 256
 
+_MARK, _END = b"\0", b"\0"
+"""What stands before and after the place. No secret that was stored without a place begins so: texts and JSON
+hold no null characters."""
 
-def cipher() -> MultiFernet:
-    """Return the cipher of the current application."""
-    if "cipher" not in current_app.extensions:
-        keys = current_app.config["ENCRYPTION_KEYS"]
-        current_app.extensions["cipher"] = MultiFernet([Fernet(key) for key in keys])
-    kept: MultiFernet = current_app.extensions["cipher"]
+
+class Misplaced(InvalidToken):
+    """A secret was encrypted for another place than the one where it was found."""
+
+
+def cipher(app: Flask = current_app) -> MultiFernet:
+    """Return the cipher of an application."""
+    if "cipher" not in app.extensions:
+        app.extensions["cipher"] = MultiFernet([Fernet(key) for key in app.config["ENCRYPTION_KEYS"]])
+    kept: MultiFernet = app.extensions["cipher"]
     return kept
 
 
-def encrypt(plain: bytes) -> str:
-    """Return `plain` encrypted under the first key, as ASCII text."""
-    return cipher().encrypt(plain).decode()
+def encrypt(plain: bytes, place: str) -> str:
+    """Return `plain` encrypted under the first key, for one place, as ASCII text."""
+    return cipher().encrypt(_MARK + place.encode() + _END + plain).decode()
 
 
-def decrypt(stored: str) -> bytes:
-    """Return what `encrypt` was given; raises cryptography's InvalidToken if no key fits.
+def decrypt(stored: str, place: str) -> bytes:
+    """Return what `encrypt` was given for this place; raises cryptography's InvalidToken if it can't be read.
 
     What was read lately is remembered: each message reads the same few secrets.
     """
-    if "decrypt" not in current_app.extensions:
-        current_app.extensions["decrypt"] = lru_cache(REMEMBERED)(cipher().decrypt)
-    plain: bytes = current_app.extensions["decrypt"](stored)
+    return read(current_app, stored, place)
+
+
+def read(app: Flask, stored: str, place: str) -> bytes:
+    """Return what an application has encrypted; see `decrypt`."""
+    if "decrypt" not in app.extensions:
+        app.extensions["decrypt"] = lru_cache(REMEMBERED)(cipher(app).decrypt)
+    content: bytes = app.extensions["decrypt"](stored)
+    if not content.startswith(_MARK):  # older than places, until the keys are rotated
+        return content
+    written, _, plain = content[len(_MARK) :].partition(_END)
+    if written != place.encode():
+        raise Misplaced
     return plain
-
-
-def rotate(stored: str) -> str:
-    """Return the same secret encrypted under the first key; raises InvalidToken if no key fits."""
-    return cipher().rotate(stored).decode()

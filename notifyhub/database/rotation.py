@@ -8,9 +8,9 @@ from sqlalchemy import Column, Table, Text, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from notifyhub.database import encryption
-from notifyhub.database.base import Base
-from notifyhub.database.columns import ENCRYPTED
-from notifyhub.database.commands import CommandError, Commands
+from notifyhub.database.columns import place
+from notifyhub.database.commands import Commands
+from notifyhub.database.confidential import KeysDoNotFit, encrypted_columns
 from notifyhub.database.connections import transaction
 
 BATCH = 500
@@ -22,17 +22,8 @@ keys = Commands("keys", help="The keys that stored secrets are encrypted with.")
 def rotate() -> None:
     """Re-encrypt all stored secrets under the first of NOTIFYHUB_ENCRYPTION_KEYS."""
     with transaction() as session:
-        count = sum(_rotate(session, table, column) for table, column in _encrypted_columns())
+        count = sum(_rotate(session, column.table, column) for column in encrypted_columns())
     click.echo(f"{count} secrets are encrypted under the first key.")
-
-
-def _encrypted_columns() -> list[tuple[Table, Column[Any]]]:
-    return [
-        (table, column)
-        for table in Base.metadata.sorted_tables
-        for column in table.columns
-        if isinstance(column.type, ENCRYPTED)
-    ]
 
 
 def _rotate(session: Session, table: Table, column: Column[Any]) -> int:
@@ -48,12 +39,11 @@ def _rotate(session: Session, table: Table, column: Column[Any]) -> int:
     )
     while rows := session.execute(page.where(table.c.id > last)).all():
         for id_, secret in rows:
+            where = place(str(column), id_)
             try:
-                renewed = encryption.rotate(secret)
+                renewed = encryption.encrypt(encryption.decrypt(secret, where), where)
             except InvalidToken:
-                raise CommandError(
-                    f"None of the keys fits {table.name} {id_}: nothing was changed."
-                ) from None
+                raise KeysDoNotFit(table.name, id_) from None
             change = update(table).where(table.c.id == id_)
             session.execute(change.values({column: type_coerce(renewed, Text), **_kept(table)}))
         count, last = count + len(rows), rows[-1].id

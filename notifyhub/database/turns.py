@@ -7,6 +7,7 @@ for seconds while others go first. A lock on a file wakes those who wait as soon
 import fcntl
 import os
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 
@@ -17,7 +18,9 @@ class TurnTaking(sqlite3.Connection):
     """
 
     def __init__(self, database: str, *args: Any, **options: Any) -> None:
-        super().__init__(database, *args, **options)
+        # SQLite would make a file that is gone anew.
+        uri = f"{Path(database).absolute().as_uri()}?mode=rw"
+        super().__init__(uri, *args, **{**options, "uri": True})
         self._name = f"{database}.turn"
         self._file: int | None = None
 

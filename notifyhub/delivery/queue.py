@@ -18,10 +18,10 @@ from flask import Flask, current_app
 from kombu import Connection, Exchange, Producer, Queue
 from kombu.exceptions import KombuError
 
-from notifyhub import config
 from notifyhub.api import health
 from notifyhub.delivery import folder
 from notifyhub.extensions import celery
+from notifyhub.instance import make_folder
 from notifyhub.messages.signals import due
 
 T = TypeVar("T")
@@ -180,11 +180,11 @@ def broker(app: Flask) -> tuple[str, dict[str, Any]]:
     url = app.config["BROKER_URL"]
     if not url.startswith("filesystem:"):
         return url, {}
-    place = config.make_folder(Path(app.instance_path), "queue")
+    place = make_folder(Path(app.instance_path), "queue")
     return folder.URL, {
         "data_folder_in": str(place),
         "data_folder_out": str(place),
-        "control_folder": config.make_folder(place, "control"),
+        "control_folder": make_folder(place, "control"),
         "polling_interval": 0.05,
     }
 

@@ -12,14 +12,14 @@ from celery.platforms import EX_FAILURE, EX_OK
 from celery.worker import state
 from flask import Flask
 from kombu import Queue
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from notifyhub.database.troubles import Trouble, in_one_line, named
 from notifyhub.delivery import queue, tasks
-from notifyhub.delivery.connections import statements
 from notifyhub.delivery.pool import lanes
 from notifyhub.delivery.queue import Call
-from notifyhub.extensions import celery
+from notifyhub.extensions import celery, db
 from notifyhub.messages.models import Message
 
 log = logging.getLogger(__name__)
@@ -105,15 +105,18 @@ def celery_worker(app: Celery, concurrency: int, pool: Any = "threads", **option
 
 
 def wait_for_database(app: Flask) -> None:
-    """Return as soon as the database answers and has its tables."""
-    words = ""
+    """Return as soon as the database answers and has its tables; the log says which it is, and what it lacks.
+
+    Raises KeysDoNotFit, for which no waiting helps.
+    """
+    trouble = Trouble()
     while True:
         try:
-            with app.app_context(), statements() as connection:
+            with app.app_context(), db.engine.connect() as connection:
                 connection.execute(select(Message).limit(1))
         except SQLAlchemyError as error:
-            if words != (words := f"{type(error).__name__}: {error}".partition("\n")[0]):
-                app.logger.warning("Waiting for the database: %s", type(error).__name__)
+            url = named(make_url(app.config["SQLALCHEMY_DATABASE_URI"]))
+            trouble.tell(f"Waiting for the database {url}. {in_one_line(error)}")
             time.sleep(1)
         else:
             return

@@ -34,9 +34,9 @@ batches_blueprint = Blueprint("batches", __name__, url_prefix="/api/notification
 
 TAG = "Messages"
 NAME = "MessagePermission"
-SEND = Permission(2841, NAME, "Send messages")
-VIEW = Permission(2842, NAME, "View messages")
-CHANGE = Permission(2843, NAME, "Cancel and retry messages")
+SEND = Permission(7811, NAME, "Send messages")
+VIEW = Permission(7812, NAME, "View messages")
+CHANGE = Permission(7813, NAME, "Cancel and retry messages")
 
 _message, _bulk = MessageRequestSchema(), BulkSchema()
 _detail = {200: MessageDetailSchema()}

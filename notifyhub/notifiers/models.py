@@ -6,8 +6,9 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from notifyhub.database.base import NEVER_AGAIN, Stamped
+from notifyhub.database.base import NEVER_AGAIN
 from notifyhub.database.columns import EncryptedObject, EncryptedText, text
+from notifyhub.database.confidential import Confidential
 from notifyhub.notifiers import plugins
 
 
@@ -18,7 +19,7 @@ class Backend(StrEnum):
     MELIPAYAMAK = "melipayamak"
 
 
-class SMSNotifier(Stamped):
+class SMSNotifier(Confidential):
     """An account at a provider of SMS."""
 
     __tablename__ = "sms_notifiers"
@@ -26,10 +27,12 @@ class SMSNotifier(Stamped):
 
     name: Mapped[str] = mapped_column(text(255))
     backend: Mapped[str] = mapped_column(String(plugins.MAX_LENGTH))
-    settings: Mapped[dict[str, Any] | None] = mapped_column(EncryptedObject, default=dict)
+    settings: Mapped[dict[str, Any] | None] = mapped_column(
+        EncryptedObject("sms_notifiers.settings"), default=dict
+    )
 
 
-class EmailNotifier(Stamped):
+class EmailNotifier(Confidential):
     """An account at a mail server (SMTP)."""
 
     __tablename__ = "email_notifiers"
@@ -39,7 +42,7 @@ class EmailNotifier(Stamped):
     host: Mapped[str] = mapped_column(text(255))
     port: Mapped[int | None] = mapped_column(Integer)
     username: Mapped[str] = mapped_column(text(255))
-    password: Mapped[str] = mapped_column(EncryptedText)
+    password: Mapped[str] = mapped_column(EncryptedText("email_notifiers.password"))
     from_email: Mapped[str] = mapped_column(text(255))
     use_tls: Mapped[bool] = mapped_column(default=True)
     use_ssl: Mapped[bool] = mapped_column(default=False)

@@ -29,10 +29,10 @@ blueprint = Blueprint("otp", __name__, url_prefix="/api/notifications/otp")
 
 TAG = "One-time passwords"
 NAME = "OTPPermission"
-SEND = Permission(2851, NAME, "Send one-time passwords")
-VIEW = Permission(2852, NAME, "View one-time passwords")
-VERIFY = Permission(2853, NAME, "Verify one-time passwords")
-CANCEL = Permission(2854, NAME, "Cancel one-time passwords")
+SEND = Permission(7821, NAME, "Send one-time passwords")
+VIEW = Permission(7822, NAME, "View one-time passwords")
+VERIFY = Permission(7823, NAME, "Verify one-time passwords")
+CANCEL = Permission(7824, NAME, "Cancel one-time passwords")
 
 _request, _guess, _issued = OTPRequestSchema(), VerificationRequestSchema(), IssuedOTPSchema()
 _shown = {200: OTPSchema()}

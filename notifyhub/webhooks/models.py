@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from notifyhub.database import columns
 from notifyhub.database.base import NEVER_AGAIN, Stamped
 from notifyhub.database.columns import UTC_TIME, EncryptedObject
+from notifyhub.database.confidential import Confidential
 
 
 class Event(StrEnum):
@@ -35,7 +36,7 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
-class Webhook(Stamped):
+class Webhook(Confidential):
     """A URL that events are sent to.
 
     `secret` holds the secret that signs, and those that sign along since it was rotated; see `signing`.
@@ -47,7 +48,7 @@ class Webhook(Stamped):
 
     url: Mapped[str] = mapped_column(columns.text(255))
     events: Mapped[list[str]] = mapped_column(JSON)
-    secret: Mapped[dict[str, Any]] = mapped_column(EncryptedObject)
+    secret: Mapped[dict[str, Any]] = mapped_column(EncryptedObject("webhooks.secret"))
     is_active: Mapped[bool] = mapped_column(default=True)
     disabled_reason: Mapped[str | None] = mapped_column(columns.text())
     failing_since: Mapped[datetime | None] = mapped_column(UTC_TIME)

@@ -36,7 +36,7 @@ def _of_event(column: Column[Any]) -> Filter:
 
 
 webhooks = Resource(
-    Names("webhook", "WebhookPermission", 2861),
+    Names("webhook", "WebhookPermission", 7831),
     Webhook,
     WebhookSchema,
     made=NewWebhookSchema,

@@ -4,8 +4,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
 from tests.api.resources import COLLECTIONS, EMAIL, SETTINGS, SMS, SMS_PATTERNS, Collection
 from tests.conftest import Api, free_port
@@ -17,6 +19,7 @@ NO_TOKEN = {"detail": "Authentication credentials were not provided."}
 BAD_TOKEN = {"detail": "Invalid token."}
 FORBIDDEN = {"detail": "You do not have permission to perform this action."}
 SERVER_ERROR = {"detail": "A server error occurred."}
+AWAY = {"detail": "The database can't be reached at the moment."}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "SEARCH")
 
 LISTED = {"GET", "HEAD", "OPTIONS", "POST"}
@@ -201,7 +204,7 @@ def test_a_failing_statement_logs_none_of_its_values(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def fail(_plain: bytes) -> str:
+    def fail(_plain: bytes, _place: str) -> str:
         raise RuntimeError("the cause")
 
     broken = Api(other_app().test_client(), api.token)
@@ -214,18 +217,50 @@ def test_a_failing_statement_logs_none_of_its_values(
     assert api.get(SMS).json["count"] == 0
 
 
-def test_without_a_database_the_answer_is_500(
+def test_without_a_database_the_answer_is_503_and_the_log_has_one_line(
     api: Api, other_app: Callable[..., Flask], capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = f"postgresql://user:{SECRET}@127.0.0.1:{free_port()}/none"
     away = Api(other_app(NOTIFYHUB_DATABASE_URL=url).test_client(), api.token)
-    answer = away.get(SMS)
-    assert (answer.status, answer.json) == (500, SERVER_ERROR)
+    for method, path in (("GET", SMS), ("POST", SMS), ("PATCH", f"{SMS}/1"), ("GET", "/api/me")):
+        answer = away.call(method, path, {} if method != "GET" else None)
+        assert (answer.status, answer.json) == (503, AWAY)
+        assert answer.headers["Retry-After"] == "5"
     assert away.get("/healthz").status == 200
     assert away.get("/readyz").status == 503
-    logged = capsys.readouterr().err
-    assert "GET /api/notifications/notifiers/sms failed" in logged
+    (logged,) = capsys.readouterr().err.splitlines()
+    assert "The database does not answer: connection failed" in logged
     assert SECRET not in logged
+
+
+def test_a_database_that_is_not_migrated_is_told_in_one_line(
+    api: Api,
+    other_app: Callable[..., Flask],
+    empty_database: Callable[[str], str],
+    environment: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    kind = environment["NOTIFYHUB_DATABASE_URL"].partition(":")[0]
+    bare = Api(other_app(NOTIFYHUB_DATABASE_URL=empty_database(kind)).test_client(), api.token)
+    for _ in range(3):
+        answer = bare.get(SMS)
+        assert (answer.status, answer.json) == (503, AWAY)
+    (logged,) = capsys.readouterr().err.splitlines()
+    assert "The database is not migrated, see `flask db upgrade`: " in logged
+
+
+@pytest.mark.parametrize("on_postgresql", [False, True])
+def test_a_transaction_that_loses_the_database_is_answered_503(
+    api: Api, app: Flask, monkeypatch: pytest.MonkeyPatch, on_postgresql: bool
+) -> None:
+    """The driver's own errors too, which SQLAlchemy has not seen."""
+
+    def lose(*_: object) -> None:
+        cause = psycopg.OperationalError("the connection is lost")
+        raise cause if on_postgresql else OperationalError("SELECT 1", {}, cause)
+
+    monkeypatch.setitem(app.view_functions, "auth.me", lose)
+    assert api.get("/api/me").status == 503
 
 
 def test_nested_errors_nest(api: Api) -> None:

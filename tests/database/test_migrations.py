@@ -10,9 +10,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 
 from notifyhub.app import MIGRATIONS, create_app
+from notifyhub.auth.models import UserPermission
 from notifyhub.extensions import db
 from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, dispose
 from tests.factories import EmailNotifierFactory, SMSPatternFactory, UserFactory
@@ -141,6 +142,26 @@ def test_a_second_upgrade_keeps_everything() -> None:
     upgrade()
     assert described() == before
     assert db.session.get_one(type(stored), stored.id).name == "kept"
+
+
+@pytest.mark.usefixtures("unmigrated")
+def test_grants_move_to_the_codes_that_messages_codes_and_webhooks_have_now_and_back() -> None:
+    documented = [1036, 2811, 2824, 2834]
+    before = [*documented, 2841, 2842, 2843, 2851, 2852, 2853, 2854, 2861, 2862, 2863, 2864]
+    after = [*documented, 7811, 7812, 7813, 7821, 7822, 7823, 7824, 7831, 7832, 7833, 7834]
+    upgrade(revision="0006")
+    both = [UserFactory(role="staff", codes=before).id, UserFactory(role="staff", codes=(2842,)).id]
+    db.session.remove()
+
+    def granted() -> list[list[int]]:
+        with db.engine.connect() as connection:
+            query = select(UserPermission.code).order_by(UserPermission.code)
+            return [list(connection.scalars(query.where(UserPermission.user_id == user))) for user in both]
+
+    upgrade()
+    assert granted() == [after, [7812]]
+    downgrade(revision="0006")
+    assert granted() == [before, [2842]]
 
 
 def test_there_is_one_line_of_migrations_in_files_that_tell_their_place() -> None:

@@ -91,6 +91,20 @@ def test_the_values_are_the_same_afterwards(
         assert list(passwords) == ["a password", "a password", ""]
 
 
+def test_secrets_that_were_stored_before_they_had_places_get_them(
+    rotate: Callable[..., Result], stored: None, app: Flask
+) -> None:
+    with app.app_context():
+        last = db.session.scalars(select(EmailNotifier.id).order_by(EmailNotifier.id.desc()).limit(1)).one()
+        old = Fernet(ENCRYPTION_KEY).encrypt(b"old").decode()
+        db.session.execute(text("UPDATE email_notifiers SET password = :old"), {"old": old})
+        db.session.commit()
+    assert rotate(NEW_KEY, ENCRYPTION_KEY).exit_code == 0
+    contents = [Fernet(NEW_KEY).decrypt(row["password"]) for row in raw(app) if "password" in row]
+    assert contents[-1] == b"\0email_notifiers.password:%d\0old" % last
+    assert len(set(contents)) == 3
+
+
 def test_rotating_again_is_harmless(rotate: Callable[..., Result], stored: None, app: Flask) -> None:
     for _ in range(2):
         assert rotate(NEW_KEY, ENCRYPTION_KEY).exit_code == 0

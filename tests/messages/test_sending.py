@@ -612,7 +612,7 @@ def test_bodies_may_have_10_mib(
     refused = post(api, MOST + 1)
     assert (refused.status, refused.json) == (413, {"detail": "Request body too large."})
     assert post(anonymous, MOST + 1).status == 401
-    assert post(staff(2842, 2843), MOST + 1).status == 403
+    assert post(staff(7812, 7813), MOST + 1).status == 403
     assert stored(app) == before
 
 
