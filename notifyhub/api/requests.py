@@ -3,7 +3,6 @@
 import re
 import secrets
 import ssl
-from contextlib import suppress
 from typing import Any
 
 from flask import Flask, Request, Response, g, request
@@ -15,7 +14,6 @@ from werkzeug.routing import BaseConverter
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
 _GREATEST = 2**63 - 1
-_DRAINED = 16 * 1024 * 1024
 
 
 class IdConverter(BaseConverter):
@@ -86,21 +84,4 @@ def _name() -> None:
 
 def _finish(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.request_id
-    if response.status_code >= 400:
-        _drain()
     return response
-
-
-def _drain() -> None:
-    """Read what the client still sends of a refused body, within bounds.
-
-    A server that closes the connection first makes the client see a reset instead of the answer. Where the
-    server does not mark the body's end (`wsgi.input_terminated`) reading on could wait forever.
-    """
-    if not request.environ.get("wsgi.input_terminated"):
-        return
-    stream, left = request.environ["wsgi.input"], _DRAINED
-    # What can't be read any more, of a broken body or from a client that left, needs no draining.
-    with suppress(OSError, ParseException):
-        while left > 0 and (chunk := stream.read(min(left, 64 * 1024))):
-            left -= len(chunk)
