@@ -6,7 +6,7 @@ from pathlib import Path
 from flask import Flask
 
 from notifyhub import config, logs
-from notifyhub.api import docs, errors, health, json, requests
+from notifyhub.api import access_log, docs, errors, headers, health, json, requests
 from notifyhub.auth import commands as auth_commands
 from notifyhub.auth import guard, throttle
 from notifyhub.auth import views as auth
@@ -14,7 +14,7 @@ from notifyhub.database import connections, rotation
 from notifyhub.delivery import models as delivery_models  # noqa: F401
 from notifyhub.delivery import queue
 from notifyhub.delivery import views as delivery
-from notifyhub.extensions import cors, db, migrate
+from notifyhub.extensions import db, migrate
 from notifyhub.messages import views as messages
 from notifyhub.notifiers import views as notifiers
 from notifyhub.otp import views as otp
@@ -36,6 +36,7 @@ BLUEPRINTS = (
     otp.blueprint,
     webhooks.blueprint,
     auth.blueprint,
+    docs.root,
     docs.blueprint,
     health.blueprint,
 )
@@ -62,7 +63,7 @@ def create_app(environment: Mapping[str, str] | None = None) -> Flask:
     connections.init_app(app)
     migrate.init_app(app, db, directory=str(MIGRATIONS))
     logs.init_app(app)
-    for part in (requests, errors, queue, otp, telling):
+    for part in (access_log, requests, headers, errors, queue, otp, telling):
         part.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
@@ -70,6 +71,4 @@ def create_app(environment: Mapping[str, str] | None = None) -> Flask:
         app.cli.add_command(command)
     guard.init_app(app)
     throttle.init_app(app)
-    if app.config["CORS_ORIGINS"]:
-        cors.init_app(app, resources=r"/api/*")
     return app

@@ -1,11 +1,11 @@
-"""What holds for every request: its id, its URL, its body's arrival."""
+"""What holds for every request: its id, its URL and host, its body's arrival."""
 
 import re
 import secrets
 import ssl
 from typing import Any
 
-from flask import Flask, Request, Response, g, request
+from flask import Flask, Request, Response, current_app, g, request
 from flask.sessions import SessionInterface
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, NotFound, RequestEntityTooLarge
@@ -14,6 +14,8 @@ from werkzeug.routing import BaseConverter
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
 _GREATEST = 2**63 - 1
+PROBES = frozenset({"/healthz", "/readyz"})
+"""Asked by address, mostly, and by machines alone: no host is wrong for them, and the log leaves them out."""
 
 
 class IdConverter(BaseConverter):
@@ -36,7 +38,7 @@ def init_app(app: Flask) -> None:
     app.after_request(_finish)
     hops = app.config["TRUSTED_PROXIES"]
     if hops:
-        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops, hops)  # type: ignore[method-assign]
+        app.wsgi_app = _Proxies(app.wsgi_app, hops, bool(app.config["ALLOWED_HOSTS"]))  # type: ignore[method-assign]
     app.wsgi_app = _OwnScheme(app.wsgi_app)  # type: ignore[method-assign]
 
 
@@ -45,6 +47,22 @@ class _NoSessions(SessionInterface):
 
     def open_session(self, _app: Flask, _request: Request) -> None:
         """Open none: Flask then gives the request an empty one that can't be written."""
+
+
+class _Proxies:
+    """Takes the client's address and scheme from proxies; the host only where it is then checked.
+
+    A prefix counts for nothing: it would become a part of every link of the documentation's page.
+    """
+
+    def __init__(self, application: Any, hops: int, takes_host: bool) -> None:
+        self.proxied = ProxyFix(application, hops, hops, hops if takes_host else 0, 0, 0)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        schemes = environ.get("HTTP_X_FORWARDED_PROTO", "").split(",")
+        if not {scheme.strip() for scheme in schemes} <= {"http", "https"}:
+            environ.pop("HTTP_X_FORWARDED_PROTO", None)
+        return self.proxied(environ, start_response)
 
 
 class _OwnScheme:
@@ -80,6 +98,13 @@ def _name() -> None:
         raise NotFound
     if "Host" in request.headers and not request.host:
         raise BadRequest("Invalid Host header.")  # RFC 9112, section 3.2
+    allowed = current_app.config["ALLOWED_HOSTS"]
+    if allowed and request.path not in PROBES and _without_port(request.host) not in allowed:
+        raise BadRequest("Invalid Host header.")
+
+
+def _without_port(host: str) -> str:
+    return re.sub(r":[0-9]*\Z", "", host).lower().removesuffix(".")
 
 
 def _finish(response: Response) -> Response:

@@ -35,7 +35,9 @@ class Server(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": GRACE,
             "logger_class": _Log,
             "loglevel": "warning",
-            "when_ready": lambda _arbiter: log.info("NotifyHub listens at %s", url),
+            "when_ready": lambda _arbiter: log.info(
+                "NotifyHub listens at %s, documentation: %s/api/docs, data: %s", url, url, app.instance_path
+            ),
             "post_fork": self._keep_signals,
             "post_worker_init": self._take_up_signals,
             "control_socket_disable": True,
@@ -76,7 +78,7 @@ class _Log(Logger):  # type: ignore[misc]
 def _largest_body(app: Flask) -> int:
     """Return how much of a body any view takes."""
     declared = (declaration.max_body or 0 for declaration in app.extensions["declarations"].values())
-    return max(app.config["MAX_BODY_BYTES"], *declared)
+    return max(int(app.config["MAX_BODY_BYTES"]), *declared)
 
 
 def _url(listener: socket.socket) -> str:

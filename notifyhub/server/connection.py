@@ -11,7 +11,7 @@ from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from notifyhub.server.framing import HEAD, Body, body_of, head_end
+from notifyhub.server.framing import Body, body_of, head_end
 
 HEAD_SECONDS = 10.0
 """How long a request's head may take, from its first byte on; and the first byte of a new connection."""
@@ -39,8 +39,7 @@ class Connection:
     """One client's connection. A thread has it to itself while its state is HANDLING."""
 
     __slots__ = (
-        "_body",
-        "_client",
+        "_incoming",
         "_parser",
         "_searched",
         "_source",
@@ -75,7 +74,7 @@ class Connection:
         self._source = _Source()
         self._parser = RequestParser(config, self._source, peer)
         self._searched = 0
-        self._body: Body | None = None
+        self._incoming: tuple[Request, Body] | None = None
 
     def receive(self) -> bool:
         """Take what has arrived; tell whether the connection is still open on the client's side."""
@@ -107,23 +106,26 @@ class Connection:
 
         Raises what the parser finds wrong with it.
         """
-        if self.request is None and not self._take_head():
+        incoming = self._incoming or self._take_head()
+        if incoming is None:
             return False
-        assert self.request is not None
-        assert self._body is not None
-        announced = getattr(self._body, "length", 0)
-        end = self._body.end(self.arrived) if announced <= largest_body else None
+        request, body = incoming
+        announced = getattr(body, "length", 0)
+        end = body.end(self.arrived) if announced <= largest_body else None
         if end is None and max(announced, len(self.arrived)) <= largest_body:
-            self._expect_body()
+            self._expect_body(request)
             return False
+        request._expected_100_continue = False  # the answer itself comes now
+        if end is None:
+            request.force_close()
         self._take_body(end)
         return True
 
-    def _take_head(self) -> bool:
+    def _take_head(self) -> tuple[Request, Body] | None:
         end = head_end(self.arrived, self._searched, self._parser.cfg.limit_request_line)
         if end is None:
             self._searched = len(self.arrived)
-            return False
+            return None
         self._source.fill(self.arrived[:end], cut=False)
         del self.arrived[:end]
         self._searched = 0
@@ -131,29 +133,23 @@ class Connection:
             self.request = next(self._parser)
         except NoMoreData:
             raise LimitRequestHeaders("The head is too large") from None
-        self._body = body_of(self.request)
+        self._incoming = self.request, body_of(self.request)
         self.since = time.monotonic()
-        return True
+        return self._incoming
 
-    def _expect_body(self) -> None:
-        assert self.request is not None
+    def _expect_body(self, request: Request) -> None:
         self.deadline = self.since + BODY_SECONDS + len(self.arrived) / LEAST_RATE
-        if self.request._expected_100_continue:
-            self.request._expected_100_continue = False
+        if request._expected_100_continue:
+            request._expected_100_continue = False
             self.sendall(_CONTINUE)
             self.flush()
 
     def _take_body(self, end: int | None) -> None:
-        assert self.request is not None
-        self.request._expected_100_continue = False  # the answer itself comes now
-        if end is None:
-            self.request.force_close()
-        if end:
-            body, self.arrived = self.arrived, self.arrived[end:]
+        """Hand what has arrived up to `end`, or all of it, to the parser."""
+        body = self.arrived
+        self.arrived = bytearray() if end is None else body[end:]
+        if self.arrived:
             del body[end:]
-        else:
-            body = bytearray() if end == 0 else self.arrived
-            self.arrived = self.arrived if end == 0 else bytearray()
         self._source.fill(body, cut=end is None)
 
     def next_request(self) -> bool:
@@ -164,7 +160,7 @@ class Connection:
             known = False
         if not known or self._source.left():
             return False
-        self.request = self._body = None
+        self.request = self._incoming = None
         self._source.fill(b"", cut=False)
         self.state = State.READING
         self.since = time.monotonic()

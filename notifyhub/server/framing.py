@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from gunicorn.http.body import ChunkedReader, LengthReader
+from gunicorn.http.body import LengthReader
 from gunicorn.http.message import Request
 
 HEAD = 64 * 1024
@@ -38,10 +38,7 @@ def head_end(arrived: bytearray, searched: int, limit: int) -> int | None:
 def body_of(request: Request) -> Body:
     """Return how the end of a request's body is found."""
     reader = request.body.reader
-    if isinstance(reader, ChunkedReader):
-        return ChunkedBody()
-    assert isinstance(reader, LengthReader)  # RFC 9112, section 6.3: without either field it has none
-    return LengthBody(reader.length)
+    return LengthBody(reader.length) if isinstance(reader, LengthReader) else ChunkedBody()
 
 
 class LengthBody:

@@ -30,7 +30,7 @@ _OF_ERRORS: tuple[tuple[type[Exception], int], ...] = (
 )
 
 
-def status_of(error: Exception) -> int:
+def status_of(error: BaseException) -> int:
     """Return the status for what the parser found wrong; 500 for what is no fault of the client."""
     return next((status for kind, status in _OF_ERRORS if isinstance(error, kind)), 500)
 

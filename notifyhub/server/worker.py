@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 from gunicorn.http import wsgi
@@ -137,7 +137,7 @@ class Worker(base.Worker):  # type: ignore[misc]
         """Give the request to a thread if it is whole, refuse it, or wait for more of it."""
         try:
             complete = connection.started() and connection.complete(self._largest_body)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it is answered and logged
             self.handle_error(connection.request, connection, connection.peer, error)
             self._settle(connection)
             return
@@ -155,7 +155,7 @@ class Worker(base.Worker):  # type: ignore[misc]
         """Have the application answer, in a thread; the loop sends what the client does not take at once."""
         try:
             connection.keep = self._answer(connection)
-        except BaseException as error:  # SystemExit of a hook too: the connection must come back
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the connection must come back
             connection.unsent.clear()
             self.handle_error(connection.request, connection, connection.peer, error)
         connection.flush()
@@ -165,7 +165,7 @@ class Worker(base.Worker):  # type: ignore[misc]
 
     def _answer(self, connection: Connection) -> bool:
         """Keep the application's answer in the connection; tell whether another request may follow."""
-        request, started = connection.request, datetime.now()
+        request, started = connection.request, time.monotonic()
         answer, environ = wsgi.create(
             request, connection, connection.peer, self.sockets[0].getsockname(), self.cfg
         )
@@ -179,7 +179,7 @@ class Worker(base.Worker):  # type: ignore[misc]
                 answer.write(piece)
             answer.close()
         finally:
-            self.log.access(answer, request, environ, datetime.now() - started)
+            self.log.access(answer, request, environ, timedelta(seconds=time.monotonic() - started))
             if hasattr(pieces, "close"):
                 pieces.close()
         return not answer.should_close()
@@ -220,7 +220,7 @@ class Worker(base.Worker):  # type: ignore[misc]
         connection.deadline = connection.since + (_DISCARD_SECONDS if late else _LINGER_SECONDS)
         self._wait_for(connection, selectors.EVENT_READ)
 
-    def handle_error(self, request: Any, client: Connection, peer: Any, error: BaseException) -> None:
+    def handle_error(self, _request: Any, client: Connection, peer: Any, error: BaseException) -> None:
         """Answer in JSON what gunicorn answers in HTML."""
         status = refusals.status_of(error)
         if status == 500:

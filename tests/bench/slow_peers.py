@@ -117,5 +117,5 @@ if __name__ == "__main__":
     parts = urlsplit(options.url)
     for kind in options.kind or KINDS:
         for count in options.counts:
-            print(measure((str(parts.hostname), int(parts.port or 80)), kind, count), flush=True)
+            print(measure((str(parts.hostname), int(parts.port or 80)), kind, count), flush=True)  # noqa: T201
             time.sleep(3)
