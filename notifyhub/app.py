@@ -6,7 +6,7 @@ from pathlib import Path
 from flask import Flask
 
 from notifyhub import config, logs
-from notifyhub.api import access_log, docs, errors, headers, health, json, requests
+from notifyhub.api import docs, errors, health, json, requests
 from notifyhub.auth import commands as auth_commands
 from notifyhub.auth import guard, throttle
 from notifyhub.auth import views as auth
@@ -63,7 +63,7 @@ def create_app(environment: Mapping[str, str] | None = None) -> Flask:
     connections.init_app(app)
     migrate.init_app(app, db, directory=str(MIGRATIONS))
     logs.init_app(app)
-    for part in (access_log, requests, headers, errors, queue, otp, telling):
+    for part in (requests, errors, queue, otp, telling):
         part.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -114,6 +114,7 @@ def _be_part(name: str, run: Callable[[], object], supervisor: int, mask: set[in
     except Exception:
         log.exception("The %s failed", name)
     finally:
+        logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status & 0xFF)

@@ -15,9 +15,10 @@ import socket
 import time
 from collections import deque
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 from gunicorn.http import wsgi
@@ -49,14 +50,19 @@ class Worker(base.Worker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """Prepare what the loop needs, then run it."""
-        self._threads = ThreadPoolExecutor(self.cfg.threads)
+        self._whole: SimpleQueue[Connection] = SimpleQueue()
         self._poller = selectors.DefaultSelector()
         self._connections: dict[int, Connection] = {}
         self._handled: deque[Connection] = deque()
         self._held = 0
+        self._address = self.sockets[0].getsockname()
+        self._next_check = 0.0
         self._largest_body = getattr(self.app, "largest_body", LARGEST_BODY)
         self._memory = max(MEMORY, 4 * self._largest_body)
         self._most = _connections_allowed()
+        for number in range(self.cfg.threads):
+            # They end with the process: one that is stuck must not keep it from stopping.
+            Thread(target=self._work, name=f"requests-{number}", daemon=True).start()
         super().init_process()
 
     def run(self) -> None:
@@ -82,7 +88,6 @@ class Worker(base.Worker):  # type: ignore[misc]
         end = time.monotonic() + self.cfg.graceful_timeout
         while self._connections and time.monotonic() < end:
             self._turn(0.1)
-        self._threads.shutdown(wait=False, cancel_futures=True)
         self._poller.close()
 
     def _turn(self, seconds: float = 1.0) -> None:
@@ -93,13 +98,16 @@ class Worker(base.Worker):  # type: ignore[misc]
             else:
                 key.data(key.fileobj)
         now = time.monotonic()
-        if now >= getattr(self, "_next_check", 0.0):
+        if now >= self._next_check:
             self._next_check = now + min(seconds, 1.0)
             self._end_late(now)
 
     def _wake_up(self, pipe: int) -> None:
         with suppress(BlockingIOError):
             os.read(pipe, 4096)
+        self._settle_handled()
+
+    def _settle_handled(self) -> None:
         while self._handled:
             self._settle(self._handled.popleft())
 
@@ -118,6 +126,8 @@ class Worker(base.Worker):  # type: ignore[misc]
 
     def _ready(self, connection: Connection) -> None:
         """Go on with a connection that can be read or written."""
+        if connection.state is State.HANDLING:
+            self._settle_handled()  # who has just got its answer may have sent its next request
         if connection.state is State.READING:
             if not connection.receive():
                 self._close(connection)
@@ -128,9 +138,9 @@ class Worker(base.Worker):  # type: ignore[misc]
                 self._settle(connection)
             else:
                 self._close(connection)
-        elif connection.state is State.CLOSING and (
-            not connection.discard() or connection.discarded > _DISCARDED
-        ):
+        elif connection.state is State.HANDLING:
+            self._wait_for(connection, 0)  # until the answer is there
+        elif not connection.discard() or connection.discarded > _DISCARDED:
             self._close(connection)
 
     def _read_on(self, connection: Connection) -> None:
@@ -143,13 +153,17 @@ class Worker(base.Worker):  # type: ignore[misc]
             return
         self._account(connection)
         if complete:
+            # The poller goes on waiting for it: mostly nothing comes before the answer.
             connection.state = State.HANDLING
-            self._wait_for(connection, 0)
-            self._threads.submit(self._handle, connection)
+            self._whole.put(connection)
         else:
             self._wait_for(connection, selectors.EVENT_READ)
             if self._held > self._memory:
                 self._evict((c for c in self._connections.values() if c.held), _MAX_EVICTED)
+
+    def _work(self) -> None:
+        while True:
+            self._handle(self._whole.get())
 
     def _handle(self, connection: Connection) -> None:
         """Have the application answer, in a thread; the loop sends what the client does not take at once."""
@@ -166,9 +180,7 @@ class Worker(base.Worker):  # type: ignore[misc]
     def _answer(self, connection: Connection) -> bool:
         """Keep the application's answer in the connection; tell whether another request may follow."""
         request, started = connection.request, time.monotonic()
-        answer, environ = wsgi.create(
-            request, connection, connection.peer, self.sockets[0].getsockname(), self.cfg
-        )
+        answer, environ = wsgi.create(request, connection, connection.peer, self._address, self.cfg)
         environ["wsgi.multithread"] = True
         self._count_request()
         if not self.alive or not self.cfg.keepalive:
