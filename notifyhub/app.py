@@ -14,7 +14,7 @@ from notifyhub.database import connections, rotation
 from notifyhub.delivery import models as delivery_models  # noqa: F401
 from notifyhub.delivery import queue
 from notifyhub.delivery import views as delivery
-from notifyhub.extensions import cors, db, migrate
+from notifyhub.extensions import db, migrate
 from notifyhub.messages import views as messages
 from notifyhub.notifiers import views as notifiers
 from notifyhub.otp import views as otp
@@ -36,6 +36,7 @@ BLUEPRINTS = (
     otp.blueprint,
     webhooks.blueprint,
     auth.blueprint,
+    docs.root,
     docs.blueprint,
     health.blueprint,
 )
@@ -70,6 +71,4 @@ def create_app(environment: Mapping[str, str] | None = None) -> Flask:
         app.cli.add_command(command)
     guard.init_app(app)
     throttle.init_app(app)
-    if app.config["CORS_ORIGINS"]:
-        cors.init_app(app, resources=r"/api/*")
     return app

@@ -1,11 +1,13 @@
 """The `notifyhub` command: everything on one machine."""
 
+import logging
 import os
 import signal
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 
 import click
 from alembic import command as alembic
@@ -23,6 +25,8 @@ from notifyhub.extensions import db
 from notifyhub.instance import InvalidSetting
 from notifyhub.server import Server
 from notifyhub.supervisor import PartEnded, Supervisor
+
+log = logging.getLogger(__name__)
 
 
 @click.group()
@@ -44,6 +48,7 @@ def up(host: str, port: int, workers: int) -> None:
     _end_when_told()
     app = _app()
     listener = _listen(host, port)
+    _warn_of_strangers(app, listener)
     with _errors_in_one_line(), app.app_context():
         alembic.upgrade(current_app.extensions["migrate"].migrate.get_config(), "head")
     with _errors_in_one_line(), Supervisor() as parts:
@@ -56,6 +61,7 @@ def up(host: str, port: int, workers: int) -> None:
         parts.wait()
         with app.app_context():
             _fold_write_ahead_log()
+        log.info("NotifyHub has stopped")
 
 
 @main.command()
@@ -99,6 +105,14 @@ def _listen(host: str, port: int) -> socket.socket:
         # A name that is not found has no number of the system's; else Python adds the address to the words.
         words = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise click.ClickException(f"Can't listen at {host}, port {port}: {words}.") from error
+
+
+def _warn_of_strangers(app: Flask, listener: socket.socket) -> None:
+    if not ip_address(listener.getsockname()[0]).is_loopback and not app.config["TRUSTED_PROXIES"]:
+        log.warning(
+            "Other machines reach the service without encryption: put a proxy with TLS that buffers requests "
+            "in front, and set NOTIFYHUB_TRUSTED_PROXIES to 1"
+        )
 
 
 @contextmanager

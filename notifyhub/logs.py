@@ -1,10 +1,17 @@
 """Logging: one line for each event, as JSON or for a person's eyes, with the request's id."""
 
 import logging
+import os
 import re
 import sys
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TextIO, cast
 
+import orjson
 import structlog
 from flask import Flask, g, has_request_context
 from flask.logging import wsgi_errors_stream
@@ -16,6 +23,13 @@ _SHARED = (
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
 _HANDLER = "notifyhub"
+ACCESS = "notifyhub.access"
+"""The name of the log of requests."""
+
+_ACCESS_SECONDS = 0.1
+"""How long its lines wait for others to be written with."""
+
+_PLAIN = re.compile(r"[\w.@+-]+")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -30,6 +44,7 @@ def init_app(app: Flask) -> None:
     root = logging.getLogger()
     root.handlers[:] = [other for other in root.handlers if other.name != _HANDLER] + [handler]
     logging.getLogger("notifyhub").setLevel(logging.INFO)
+    app.extensions["access_log"] = AccessLog(app.config["LOG_FORMAT"])
 
 
 def _formatter(style: str) -> logging.Formatter:
@@ -48,6 +63,106 @@ def _formatter(style: str) -> logging.Formatter:
         foreign_pre_chain=[*_SHARED, _add_request_id],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
     )
+
+
+class AccessLog(logging.Handler):
+    """The lines of requests, which are many: put together without structlog, and written some at a time.
+
+    A handler of logging, so that logging writes at its end what is left.
+    """
+
+    def __init__(self, style: str) -> None:
+        super().__init__()
+        self._line = _access_json if style == "json" else _access_console
+        self._lines: deque[str] = deque()
+        self._some = threading.Event()
+        self._writes = False
+        os.register_at_fork(after_in_child=self._start_anew)
+
+    def add(
+        self,
+        method: str,
+        path: str,
+        status: int,
+        ms: float,
+        request_id: str,
+        user: str | None,
+        code: int | None,
+    ) -> None:
+        """Have a request's line written soon."""
+        moment = datetime.now(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+        self._lines.append(self._line(moment, method, path, status, ms, request_id, user, code))
+        if not self._some.is_set():
+            self._some.set()
+            if not self._writes:
+                self._writes = True
+                threading.Thread(target=self._write, name="access log", daemon=True).start()
+
+    def flush(self) -> None:
+        """Write what there is."""
+        lines = [self._lines.popleft() for _ in range(len(self._lines))]
+        if lines:
+            sys.stderr.write("".join(lines))
+            sys.stderr.flush()
+
+    def _write(self) -> None:
+        while self._some.wait():
+            time.sleep(_ACCESS_SECONDS)
+            self._some.clear()
+            with suppress(OSError, ValueError):  # standard error is closed: nobody can be told
+                self.flush()
+
+    def _start_anew(self) -> None:
+        self._lines.clear()
+        self._some = threading.Event()
+        self._writes = False
+
+
+def _access_json(
+    moment: str,
+    method: str,
+    path: str,
+    status: int,
+    ms: float,
+    request_id: str,
+    user: str | None,
+    code: int | None,
+) -> str:
+    event = {
+        "event": f"{method} {path} {status}",
+        "method": method,
+        "path": path,
+        "status": status,
+        "ms": round(ms, 1),
+        "user": user,
+        "code": code,
+        "request_id": request_id,
+        "level": "info",
+        "logger": ACCESS,
+        "timestamp": moment,
+    }
+    return orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def _access_console(
+    moment: str,
+    method: str,
+    path: str,
+    status: int,
+    ms: float,
+    request_id: str,
+    user: str | None,
+    code: int | None,
+) -> str:
+    event = f"{method} {path} {status} {ms:.1f} ms"
+    by = "" if user is None else f" user={_quoted(user)}"
+    needed = "" if code is None else f" code={code}"
+    return f"{moment} [info     ] {event:<30} [{ACCESS}]{by}{needed} request_id={request_id}\n"
+
+
+def _quoted(name: str) -> str:
+    """Return a name that can't look like another field or another line."""
+    return name if _PLAIN.fullmatch(name) else _CONTROL.sub(lambda found: repr(found[0])[1:-1], repr(name))
 
 
 def _escape_control_characters(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -70,6 +70,8 @@ class Supervisor:
             raise PartEnded(f"{words[0]}: everything is stopped.")
 
     def _stop(self) -> None:
+        if self._parts:
+            log.info("NotifyHub stops")
         for process in self._parts:
             os.kill(process, signal.SIGTERM)
         signal.alarm(PATIENCE)
@@ -77,8 +79,8 @@ class Supervisor:
             if signal.sigwait({signal.SIGCHLD, signal.SIGALRM}) == signal.SIGALRM:
                 for process in self._parts:
                     os.kill(process, signal.SIGKILL)
-            for _ in self._reap():
-                pass
+            for name, status in self._reap():
+                log.info("The %s has stopped%s", name, f" with status {status}" if status else "")
         signal.alarm(0)
 
     def _reap(self) -> Iterator[tuple[str, int]]:
@@ -112,6 +114,7 @@ def _be_part(name: str, run: Callable[[], object], supervisor: int, mask: set[in
     except Exception:
         log.exception("The %s failed", name)
     finally:
+        logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status & 0xFF)

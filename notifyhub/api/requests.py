@@ -1,21 +1,31 @@
-"""What holds for every request: its id, its URL, its body's arrival."""
+"""What holds for every request: its id, its URL and host, its body's arrival."""
 
 import re
 import secrets
 import ssl
-from contextlib import suppress
+from time import perf_counter
 from typing import Any
+from urllib.parse import quote
 
-from flask import Flask, Request, Response, g, request
+from flask import Flask, Request, Response, current_app, g, request
 from flask.sessions import SessionInterface
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, NotFound, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
+from notifyhub.api.endpoint import Permission
+from notifyhub.extensions import cors
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
 _GREATEST = 2**63 - 1
-_DRAINED = 16 * 1024 * 1024
+PROBES = frozenset({"/healthz", "/readyz"})
+"""Asked by address, mostly, and by machines alone: no host is wrong for them, and the log leaves them out."""
+
+_OF_PAGES = (("X-Frame-Options", "DENY"), ("Referrer-Policy", "no-referrer"))
+_NO_CONTENT = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_SAFE = "/-._~!$&'()*+,;=:@"
+_PATH_LENGTH = 300
 
 
 class IdConverter(BaseConverter):
@@ -36,10 +46,32 @@ def init_app(app: Flask) -> None:
     app.session_interface = _NoSessions()
     app.before_request(_name)
     app.after_request(_finish)
+    if app.config["CORS_ORIGINS"]:
+        _allow_origins(app, app.config["CORS_ORIGINS"])
     hops = app.config["TRUSTED_PROXIES"]
     if hops:
-        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops, hops)  # type: ignore[method-assign]
+        app.wsgi_app = _Proxies(app.wsgi_app, hops, bool(app.config["ALLOWED_HOSTS"]))  # type: ignore[method-assign]
     app.wsgi_app = _OwnScheme(app.wsgi_app)  # type: ignore[method-assign]
+
+
+def _allow_origins(app: Flask, origins: list[str]) -> None:
+    """Let pages of these origins read the API's answers."""
+    cors.init_app(
+        app,
+        resources=r"/api/*",
+        # As patterns: a text that looks like one, as IPv6 addresses do, would be taken as one.
+        origins=[re.compile(re.escape(origin) + r"\Z") for origin in origins],
+        always_send=False,
+        supports_credentials=False,
+        vary_header=False,
+    )
+    app.after_request(_vary)
+
+
+def _vary(response: Response) -> Response:
+    """Keep an answer to one origin from being given to another, where it has no CORS headers too."""
+    response.vary.add("Origin")
+    return response
 
 
 class _NoSessions(SessionInterface):
@@ -47,6 +79,22 @@ class _NoSessions(SessionInterface):
 
     def open_session(self, _app: Flask, _request: Request) -> None:
         """Open none: Flask then gives the request an empty one that can't be written."""
+
+
+class _Proxies:
+    """Takes the client's address and scheme from proxies; the host only where it is then checked.
+
+    A prefix counts for nothing: it would become a part of every link of the documentation's page.
+    """
+
+    def __init__(self, application: Any, hops: int, takes_host: bool) -> None:
+        self.proxied = ProxyFix(application, hops, hops, hops if takes_host else 0, 0, 0)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        schemes = environ.get("HTTP_X_FORWARDED_PROTO", "").split(",")
+        if not {scheme.strip() for scheme in schemes} <= {"http", "https"}:
+            environ.pop("HTTP_X_FORWARDED_PROTO", None)
+        return self.proxied(environ, start_response)
 
 
 class _OwnScheme:
@@ -76,31 +124,54 @@ def read_body() -> None:
 
 def _name() -> None:
     """Name the request, and refuse what Werkzeug would mend in its URL."""
+    g.started = perf_counter()
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
     if request.environ["PATH_INFO"].startswith("//"):
         raise NotFound
     if "Host" in request.headers and not request.host:
         raise BadRequest("Invalid Host header.")  # RFC 9112, section 3.2
+    allowed = current_app.config["ALLOWED_HOSTS"]
+    if allowed and request.path not in PROBES and _without_port(request.host) not in allowed:
+        raise BadRequest("Invalid Host header.")
+
+
+def _without_port(host: str) -> str:
+    return re.sub(r":[0-9]*\Z", "", host).lower().removesuffix(".")
 
 
 def _finish(response: Response) -> Response:
-    response.headers["X-Request-ID"] = g.request_id
-    if response.status_code >= 400:
-        _drain()
+    """Add what every answer carries, and log the request."""
+    headers = response.headers
+    headers["X-Request-ID"] = g.request_id
+    headers["X-Content-Type-Options"] = "nosniff"
+    if request.blueprint != "docs":
+        headers["Cache-Control"] = "no-store"  # it may hold secrets
+    if headers.get("Content-Type", "").startswith("text/html"):
+        headers.extend(_OF_PAGES)
+        headers.setdefault("Content-Security-Policy", _NO_CONTENT)
+    _log(response.status_code)
     return response
 
 
-def _drain() -> None:
-    """Read what the client still sends of a refused body, within bounds.
-
-    A server that closes the connection first makes the client see a reset instead of the answer. Where the
-    server does not mark the body's end (`wsgi.input_terminated`) reading on could wait forever.
-    """
-    if not request.environ.get("wsgi.input_terminated"):
+def _log(status: int) -> None:
+    """Write the request's line: no query, body or header, which may hold recipients and secrets."""
+    path = request.path
+    if path in PROBES:
         return
-    stream, left = request.environ["wsgi.input"], _DRAINED
-    # What can't be read any more, of a broken body or from a client that left, needs no draining.
-    with suppress(OSError, ParseException):
-        while left > 0 and (chunk := stream.read(min(left, 64 * 1024))):
-            left -= len(chunk)
+    caller = g.get("caller")
+    current_app.extensions["access_log"].add(
+        request.method,
+        quote(path, _SAFE, errors="replace")[:_PATH_LENGTH],
+        status,
+        (perf_counter() - g.started) * 1000,
+        g.request_id,
+        None if caller is None else caller.name,
+        _permission_code(),
+    )
+
+
+def _permission_code() -> int | None:
+    declared = current_app.extensions["declarations"].get(request.endpoint)
+    access = None if declared is None else declared.access
+    return access.code if isinstance(access, Permission) else None

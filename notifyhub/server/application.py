@@ -10,6 +10,8 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
+from notifyhub.server.worker import Worker
+
 THREADS = 8
 GRACE = 10
 """Seconds for the requests under way when the service is stopped."""
@@ -22,17 +24,20 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def __init__(self, app: Flask, listener: socket.socket, workers: int) -> None:
         self.app = app
+        self.largest_body = _largest_body(app)
         url = _url(listener)
         self._signals: SimpleQueue[int] = SimpleQueue()
         self.options = {
             "bind": f"fd://{listener.fileno()}",
             "workers": workers,
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "threads": THREADS,
             "graceful_timeout": GRACE,
             "logger_class": _Log,
             "loglevel": "warning",
-            "when_ready": lambda _arbiter: log.info("NotifyHub listens at %s", url),
+            "when_ready": lambda _arbiter: log.info(
+                "NotifyHub listens at %s, documentation: %s/api/docs, data: %s", url, url, app.instance_path
+            ),
             "post_fork": self._keep_signals,
             "post_worker_init": self._take_up_signals,
             "control_socket_disable": True,
@@ -68,6 +73,12 @@ class _Log(Logger):  # type: ignore[misc]
         super().setup(cfg)
         self.error_log.handlers.clear()
         self.error_log.propagate = True
+
+
+def _largest_body(app: Flask) -> int:
+    """Return how much of a body any view takes."""
+    declared = (declaration.max_body or 0 for declaration in app.extensions["declarations"].values())
+    return max(int(app.config["MAX_BODY_BYTES"]), *declared)
 
 
 def _url(listener: socket.socket) -> str:
