@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import ClassVar
-from urllib.parse import quote
 
 from notifyhub.delivery.backends.failures import (
     Failure,
@@ -18,7 +17,14 @@ from notifyhub.delivery.backends.failures import (
     Refused,
     Uncertain,
 )
-from notifyhub.delivery.backends.http import SEND_LIMIT, Answer, Client, required_text, whole_number
+from notifyhub.delivery.backends.http import (
+    SEND_LIMIT,
+    Answer,
+    Client,
+    path_segment,
+    required_text,
+    whole_number,
+)
 from notifyhub.delivery.backends.interface import SMS, Accepted, Credit, ProviderPattern, Report
 from notifyhub.delivery.backends.refusals import FIRST, STATUSES, WORDS, Facts, Rule, refusal, squeeze
 from notifyhub.delivery.backends.wire import TIMEOUTS, Timeouts
@@ -112,7 +118,7 @@ class MeliPayamak:
         self, settings: Mapping[str, object], url: str | None = None, *, timeouts: Timeouts = TIMEOUTS
     ) -> None:
         token = required_text(settings, "token")
-        self._key = quote(token, safe="")
+        self._key = path_segment(token, "token")
         self._number = str(settings.get("number") or "")
         self._client = Client(url or URL, secrets=[token], timeouts=timeouts)
 

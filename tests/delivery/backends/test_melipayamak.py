@@ -283,3 +283,11 @@ def test_the_check_tells_a_bad_token(console: MeliPayamakSimulator) -> None:
 @given(st.integers(-(2**63), 2**63 - 1))
 def test_an_id_keeps_every_digit(number: int) -> None:
     assert whole_number(number) == whole_number(str(number)) == number
+
+
+@pytest.mark.parametrize("token", [".", "..", " .. "])
+def test_a_token_that_would_shorten_the_path_is_never_sent(console: MeliPayamakSimulator, token: str) -> None:
+    with pytest.raises(NotifierTrouble) as refused:
+        MeliPayamak({"token": token}, console.url)
+    assert refused.value.code == "bad_settings"
+    assert console.requests == 0
