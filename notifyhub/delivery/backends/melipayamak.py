@@ -155,6 +155,7 @@ class MeliPayamak:
         body = self._body(answer)
         amount = body.get("amount")
         if isinstance(amount, int | Decimal) and not isinstance(amount, bool):
+            self._line()
             return Credit(Decimal(amount), "sms")
         raise self._refusal(answer)
 
@@ -166,12 +167,15 @@ class MeliPayamak:
         return self._client.post(f"/send/shared/{self._key}", request)
 
     def _send_text(self, sms: SMS) -> Answer:
-        if not self._number:
-            raise NotServedHere(
-                "line_not_allowed", "The notifier's settings hold no number to send a text from."
-            )
-        request = {"from": self._number, "to": _local(sms.to), "text": sms.text}
+        request = {"from": self._line(), "to": _local(sms.to), "text": sms.text}
         return self._client.post(f"/send/simple/{self._key}", request)
+
+    def _line(self) -> str:
+        """Return the number that texts are sent from: patterns need none."""
+        if not self._number:
+            words = "The notifier's settings hold no number to send texts from."
+            raise NotifierTrouble("bad_settings", words)
+        return self._number
 
     def _body(self, answer: Answer, secrets: Sequence[str] = ()) -> dict[str, object]:
         """Return the object of a 200, or raise what the refusal means."""

@@ -100,6 +100,8 @@ def reason(error: BaseException) -> str:
     system = next((cause for cause in causes if isinstance(cause, OSError)), None)
     if system is not None:
         return system.strerror or "the connection broke off"
+    if any(isinstance(cause, UnicodeError) for cause in causes):
+        return "this is not the name of a host"
     if any(isinstance(cause, IncompleteRead) for cause in causes):
         return "the connection broke off"
     return "what came is not HTTP" if isinstance(error, _ERRORS) else type(error).__name__
@@ -175,11 +177,26 @@ def _skip_headers(file: io.BufferedIOBase) -> None:
 
 
 class _Connection(HTTPConnection):
-    response_class = _Response
-
     def __init__(self, *args: Any, permit: Permit | None = None, **options: Any) -> None:
         super().__init__(*args, **options)
         self._permit = permit
+        self._begun: _Response | None = None
+
+    def response_class(self, *args: Any, **options: Any) -> _Response:  # type: ignore[override]
+        """Make the object that reads an answer."""
+        self._begun = _Response(*args, **options)
+        return self._begun
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
+        """Return the answer; close one that urllib3 refuses, as it leaves that to the garbage collection."""
+        try:
+            return super().getresponse()
+        except BaseException:
+            if self._begun is not None:
+                self._begun.close()
+            raise
+        finally:
+            self._begun = None
 
     def _new_conn(self) -> Any:
         seconds = cast("float", self.timeout)

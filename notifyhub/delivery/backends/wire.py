@@ -96,7 +96,8 @@ def connect(
     """Return a socket that is connected to the first of a host's addresses that takes it.
 
     All of it, the look-up of the name included, takes `seconds` at most and ends with the current exchange;
-    what is left is the socket's timeout. Raises OSError, or what `permit` raises.
+    what is left is the socket's timeout. Raises OSError, UnicodeError for what is no host, or what `permit`
+    raises.
     """
     deadline, current = time.monotonic() + seconds, _current.get()
     if current:
@@ -136,22 +137,20 @@ def _look_up(host: str, port: int, seconds: float) -> list[Any]:
     """Return what the resolver knows of a host, in time: it is asked in a thread, as nothing stops it."""
     if _is_literal(host):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    answer: queue.SimpleQueue[list[Any] | OSError] = queue.SimpleQueue()
+    answer: queue.SimpleQueue[list[Any] | OSError | UnicodeError] = queue.SimpleQueue()
 
     def ask() -> None:
         try:
             answer.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             answer.put(error)
-        except UnicodeError:
-            answer.put(OSError(errno.EADDRNOTAVAIL, "not the name of a host"))
 
     threading.Thread(target=ask, name="resolver", daemon=True).start()
     try:
         found = answer.get(timeout=seconds)
     except queue.Empty:
         raise TimeoutError(errno.ETIMEDOUT, "the look-up of its name took too long") from None
-    if isinstance(found, OSError):
+    if isinstance(found, Exception):
         raise found
     return found
 
@@ -188,6 +187,12 @@ class Wire:
         self._timeout = seconds
         self.socket.settimeout(seconds)
 
+    def gettimeout(self) -> float | None:
+        """Return what is left for the next step, which a TLS handshake takes over."""
+        current = _current.get()
+        left = _left(current.deadline) if current else None
+        return min((one for one in (self._timeout, left) if one is not None), default=None)
+
     def sendall(self, data: Any) -> None:
         rest = memoryview(data).cast("B")
         current = _current.get()
@@ -207,8 +212,7 @@ class Wire:
     def _arm(self, current: Exchange | None) -> None:
         if current is None:
             return
-        left = _left(current.deadline)
-        self.socket.settimeout(left if self._timeout is None else min(self._timeout, left))
+        self.socket.settimeout(self.gettimeout())
 
 
 def has_rest(file: io.BufferedReader) -> bool:

@@ -171,7 +171,7 @@ def test_an_answer_without_an_id_is_never_success(
 
 def test_a_text_needs_a_number_to_come_from(console: MeliPayamakSimulator) -> None:
     error = failure_of(MeliPayamak({"token": TOKEN}, console.url), TEXT)
-    assert (type(error), error.code) == (NotServedHere, "line_not_allowed")
+    assert (type(error), error.code) == (NotifierTrouble, "bad_settings")
     assert console.requests == 0
 
 

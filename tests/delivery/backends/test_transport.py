@@ -15,7 +15,7 @@ from notifyhub.delivery.backends import transport, wire
 from notifyhub.delivery.backends.transport import HEAD_LIMIT, Lost, Received, is_timeout, reason, request
 from notifyhub.delivery.backends.wire import Timeouts, connect, exchange
 
-TIMEOUTS = Timeouts(connect=0.5, read=1)
+TIMEOUTS = Timeouts(connect=5, read=10)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -156,7 +156,7 @@ chunks = st.binary(max_size=60) | st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(chunks, max_size=8))
 def test_whatever_is_answered_an_answer_comes_or_none_and_no_error(peer: Peer, parts: list[bytes]) -> None:
     came = get(peer, b"".join(parts) + b"\0close", limit=50)
@@ -184,7 +184,7 @@ def test_a_look_up_that_takes_too_long_is_not_waited_for(monkeypatch: pytest.Mon
     started = time.monotonic()
     pool = transport.shared_pool()
     with slow_resolver(monkeypatch):
-        came = request(pool, "GET", "http://slow.example.com/", None, {}, limit=9, timeouts=TIMEOUTS)
+        came = request(pool, "GET", "http://slow.example.com/", None, {}, limit=9, timeouts=Timeouts(0.2, 1))
     assert isinstance(came, Lost)
     assert not came.written
     assert is_timeout(came.error)
