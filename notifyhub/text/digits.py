@@ -17,7 +17,7 @@ def _ascii(character: str) -> str:
 
 
 def mask_digits(text: str, mask: str) -> str:
-    """Return `text` with `mask` for each character that is, holds or counts as a digit: ۱, １, ①, ², Ⅳ, 一."""
+    """Return `text` with `mask` for each character that is, holds or counts as a digit: ۱, １, ①, ², 一."""
     return "".join(mask if _is_digit(character) else character for character in text)
 
 

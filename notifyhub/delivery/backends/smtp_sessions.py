@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Literal, cast
 
 from notifyhub.delivery.backends.failures import NotifierTrouble
-from notifyhub.delivery.backends.wire import TIMEOUTS, Timeouts, Wire
+from notifyhub.delivery.backends.wire import TIMEOUTS, Timeouts, Wire, connect
 
 IDLE_SECONDS = 30.0
 IDLE_SESSIONS = 32
@@ -64,12 +64,13 @@ class Session(smtplib.SMTP):
         if server.security == "starttls":
             self.starttls(context=_context(verify=server.verify))
             self.sock = cast("Any", Wire(cast("ssl.SSLSocket", self.sock)))
+            self.sock.settimeout(server.timeouts.read)
         self.ehlo_or_helo_if_needed()
         if server.username:
             self.login(server.username, server.password)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> Wire:  # smtplib's connect() calls it
-        connected: socket.socket = socket.create_connection((host, port), self._server.timeouts.connect)
+        connected = connect(host, port, self._server.timeouts.connect)
         try:
             # The end of a message is a small packet after big ones: it must not wait until those are
             # acknowledged.
