@@ -6,9 +6,12 @@ import re
 import sys
 import threading
 import time
+import traceback
 from collections import deque
+from collections.abc import Hashable
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TextIO, cast
 
 import orjson
@@ -175,3 +178,34 @@ def _add_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> E
     if has_request_context() and "request_id" in g:
         event["request_id"] = g.request_id
     return event
+
+
+FRAMES = 8
+
+
+def outline(error: BaseException) -> str:
+    """Return in one line what was raised and where, without the error's words, which may hold secrets."""
+    frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
+    places = " > ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
+    cause = error.__cause__ or error.__context__
+    after = f" after {outline(cause)}" if cause else ""
+    return f"{type(error).__name__} at {places}{after}"
+
+
+class Seldom:
+    """Tells whether a line is due that many events would write: for each key once in so many seconds."""
+
+    MOST = 1000
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._written: dict[Hashable, float] = {}
+
+    def due(self, key: Hashable) -> bool:
+        moment = time.monotonic()
+        if moment < self._written.get(key, 0.0):
+            return False
+        if len(self._written) >= self.MOST:
+            self._written.clear()
+        self._written[key] = moment + self._seconds
+        return True

@@ -4,7 +4,7 @@ They stand in the database, so that all workers know of them.
 """
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import current_app
 from sqlalchemy import Connection, and_, bindparam, case, or_, select, update
@@ -34,26 +34,43 @@ _rest = select(_b.c.rests_until).where(_one)
 _insert: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
-def wake(channel: str, id: int) -> datetime | None:
-    """Return until when a notifier rests; None if the caller may try it.
+class State(NamedTuple):
+    """Until when a notifier rests, None if the caller may try it, and whether that is to probe it."""
 
-    When the rest is over that is one caller's alone, who probes the notifier. Until the outcome is known, at
+    rests_until: datetime | None = None
+    is_probe: bool = False
+
+
+class Rest(NamedTuple):
+    """A rest that has just begun."""
+
+    until: datetime
+    failures: int
+
+
+def admit(channel: str, id: int) -> State:
+    """Tell whether the caller may try a notifier.
+
+    When a rest is over that is one caller's alone, who probes the notifier. Until the outcome is known, at
     most for another rest, all others wait.
     """
     values = {"of_channel": channel, "of_notifier": id}
     with statements() as connection:
         until: datetime | None = connection.scalar(_rest, values)
         if until is None or until > now():
-            return until
+            return State(until)
         at = now()
         end = at + timedelta(seconds=current_app.config["BREAKER_REST"])
         if connection.execute(_probe, {**values, "at": at, "until": end}).first():
-            return None
-        return connection.scalar(_rest, values)
+            return State(is_probe=True)
+        return State(connection.scalar(_rest, values))
 
 
-def count_failure(connection: Connection, channel: str, id: int) -> None:
-    """Count a failure of the notifier; with the configured number of them in a row it rests."""
+def count_failure(connection: Connection, channel: str, id: int) -> Rest | None:
+    """Count a failure of the notifier; with the configured number of them in a row it rests.
+
+    Returns the rest that this failure has begun; None if there is none, or if it had begun before.
+    """
     moment = now()
     until = moment + timedelta(seconds=current_app.config["BREAKER_REST"])
     most = current_app.config["BREAKER_FAILURES"]
@@ -61,12 +78,13 @@ def count_failure(connection: Connection, channel: str, id: int) -> None:
     statement = _insert[connection.dialect.name](_b).values(
         channel=channel, notifier_id=id, failures=1, rests_until=until if most == 1 else None
     )
-    connection.execute(
+    counted = connection.execute(
         statement.on_conflict_do_update(
             index_elements=[_b.c.channel, _b.c.notifier_id],
             set_={
                 "failures": _b.c.failures + 1,
                 "rests_until": case((and_(_b.c.failures + 1 >= most, awake), until), else_=_b.c.rests_until),
             },
-        )
-    )
+        ).returning(_b.c.rests_until, _b.c.failures)
+    ).one()
+    return Rest(until, counted.failures) if counted.rests_until == until else None

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from notifyhub.database.base import table_of
-from notifyhub.delivery.backends.interface import Backend
 from notifyhub.delivery.backends.test import Sandbox
 from notifyhub.delivery.connections import statements
 from notifyhub.delivery.providers import sms_backend_of, smtp_of
@@ -40,6 +39,11 @@ class Carrier:
         return sms_backend_of(self.row["backend"], self.row["settings"])
 
 
+def stand_in(channel: str, id: int) -> Carrier:
+    """Return what stands for a notifier that is gone or can't be read."""
+    return Carrier(channel, id, str(id), {})
+
+
 def backend_for(carrier: Carrier, *, is_test: bool) -> Any:
     """Return the carrier's backend, or for the messages of test tokens the one that pretends; may fail."""
     return Sandbox() if is_test else carrier.backend
@@ -47,8 +51,8 @@ def backend_for(carrier: Carrier, *, is_test: bool) -> Any:
 
 def report_batch(carrier: Carrier, *, is_test: bool) -> int:
     """Return how many reports the provider gives at once, 0 for none."""
-    backend: Backend = backend_for(carrier, is_test=is_test)
-    return backend.report_batch
+    size: object = getattr(backend_for(carrier, is_test=is_test), "report_batch", 0)
+    return size if isinstance(size, int) else 0
 
 
 def carrier(channel: str, id: int, version: datetime | None) -> Carrier | None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from notifyhub.delivery.backends.boundary import ask
 from notifyhub.delivery.backends.failures import Failure
 from notifyhub.delivery.backends.interface import Backend, Credit
 from notifyhub.delivery.backends.test import Sandbox
@@ -47,7 +48,7 @@ def check(make: Callable[[], Backend], *, test: bool = False) -> Check:
 
 def _checked(backend: Backend) -> Credit | None:
     with provider_call(SECONDS):
-        return backend.check()
+        return ask(backend.check)
 
 
 def _since(begun: float) -> int:

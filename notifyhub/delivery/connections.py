@@ -51,6 +51,13 @@ def transaction() -> Iterator[Connection]:
         yield connection
 
 
+def is_out_of_reach(error: BaseException) -> bool:
+    """Tell whether an error means that the database can't be reached."""
+    return isinstance(error, DBAPIError) and (
+        error.connection_invalidated or isinstance(error, OperationalError)
+    )
+
+
 def persist(work: Callable[[], T], seconds: float) -> T:
     """Return what `work` returns, which is tried again for some seconds while the database can't be reached.
 
@@ -62,8 +69,7 @@ def persist(work: Callable[[], T], seconds: float) -> T:
         try:
             return work()
         except DBAPIError as error:
-            out_of_reach = error.connection_invalidated or isinstance(error, OperationalError)
-            if not out_of_reach or time.monotonic() + pause > deadline:
+            if not is_out_of_reach(error) or time.monotonic() + pause > deadline:
                 raise
             current_app.logger.warning("The database can't be reached: %s", type(error.orig).__name__)
         time.sleep(pause)

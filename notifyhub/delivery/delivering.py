@@ -2,21 +2,21 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from flask import current_app
 
 from notifyhub.database.base import now
-from notifyhub.delivery import breakers, claims, codes, connections, outcomes, policies, routes
-from notifyhub.delivery.backends.failures import Failure, Uncertain
+from notifyhub.delivery import breakers, claims, codes, connections, journal, outcomes, policies, routes
+from notifyhub.delivery.backends.boundary import hand_over
+from notifyhub.delivery.backends.failures import DETAIL_LENGTH, Broken, Failure, NotServedHere, Uncertain
 from notifyhub.delivery.backends.interface import SMS, Accepted, Email
-from notifyhub.delivery.carriers import Carrier, backend_for
+from notifyhub.delivery.carriers import Carrier, backend_for, stand_in
 from notifyhub.delivery.claims import Claim
 from notifyhub.delivery.outcomes import Try
-from notifyhub.delivery.rounds import Ending, Result, ending, goes_on, in_time
-from notifyhub.delivery.routes import Route
+from notifyhub.delivery.rounds import Ending, Rest, Result, ending, goes_on, in_time
+from notifyhub.delivery.routes import PassedOver, Route
 from notifyhub.messages.models import Channel, Status
 
 T = TypeVar("T")
@@ -31,74 +31,182 @@ def deliver(message_id: int) -> None:
     While a provider is talked to, no connection to the database is held.
     """
     claim = connections.persist(lambda: claims.claim(message_id), CLAIM_SECONDS)
-    if claim is not None and not _round(claim):
-        current_app.logger.warning("The lease of message %s was over when its outcome was written", claim.id)
+    if claim is None:
+        return
+    this = _Round(claim)
+    try:
+        kept = this.run()
+    except Exception as error:  # the message must not wait until its worker is taken for dead
+        if connections.is_out_of_reach(error):
+            raise
+        journal.broken_off(claim, error)
+        kept = this.break_off(error)
+    if not kept:
+        journal.lease_lost(claim)
 
 
-def _round(claim: Claim) -> bool:
-    """Try the notifiers in their order; False if the lease was lost."""
-    failures: list[Failure] = []
-    wakes: list[datetime] = []
+@dataclass
+class _Round:
+    """A round under way: what came of the notifiers that were reached so far, and who was asked last.
+
+    `attempt` is the one that is not written down as ended, `tried` how it ended, once that is known.
+    """
+
+    claim: Claim
+    failures: list[Failure] = field(default_factory=list)
+    rests: list[Rest] = field(default_factory=list)
+    passed: list[Route] = field(default_factory=list)
     last: Carrier | None = None
-    for route in _routes(claim):
-        if now() >= claim.expires_at:
-            return _finish(claim, Ending(Status.EXPIRED, claim.rounds, failures[-1] if failures else None))
-        if claim.attempt is None and (wake := _wake(claim, route.carrier)):
-            wakes.append(wake)
-            continue
-        attempt = claim.attempt or _start(claim, route.carrier)
-        if attempt is None:
-            return False
-        claim.attempt, last = None, route.carrier
-        tried = _try(claim, attempt, route)
-        if isinstance(tried.result, Accepted):
-            return _finish_with(claim, Ending(Status.SENT, claim.rounds + 1), tried)
-        if isinstance(tried.result, codes.Over):
-            return _finish_with(claim, _over(claim, tried.result), tried)
-        failures.append(tried.result)
-        if not _goes_on(claim, tried.result):
-            return _finish_with(claim, _ending(claim, failures, wakes, last), tried)
-        _persist(lambda tried=tried: outcomes.record(claim, tried))  # type: ignore[misc]
-    return _finish(claim, _ending(claim, failures, wakes, last))
+    attempt: int | None = None
+    tried: Try | None = None
 
+    def run(self) -> bool:
+        """Try the notifiers in their order; False if the lease was lost."""
+        claim = self.claim
+        self.attempt = claim.attempt
+        for route in self._routes():
+            if isinstance(route.content, PassedOver):
+                journal.passed_over(claim, route)
+                self.passed.append(route)
+                continue
+            if now() >= claim.expires_at:
+                last = self.failures[-1] if self.failures else None
+                return self._finish(Ending(Status.EXPIRED, claim.rounds, last))
+            state = breakers.State() if self.attempt else self._admit(route.carrier)
+            if state.rests_until:
+                self.rests.append(Rest(route.carrier.name, state.rests_until))
+                continue
+            self.attempt = self.attempt or self._start(route.carrier)
+            if self.attempt is None:
+                return False
+            self.last = route.carrier
+            self.tried = self._try(self.attempt, route)
+            end = self._end_with(self.tried)
+            if end is not None:
+                return self._finish(end, probes=state.is_probe)
+            self._record(self.tried, probes=state.is_probe)
+        return self._finish(self._end())
 
-def _routes(claim: Claim) -> Iterator[Route]:
-    """Yield the message's own notifier, then its backups, which are looked up when they are needed."""
-    home = _persist(lambda: routes.home_route(claim))
-    if home:
-        yield home
-    yield from _persist(lambda: routes.backup_routes(claim, home.carrier if home else None))
+    def break_off(self, error: BaseException) -> bool:
+        """End the round in which the program itself has failed; False if the lease was lost.
 
+        What a provider has taken stays sent: if those who want to be told of it were what failed, they are
+        not told.
+        """
+        if self.tried and isinstance(self.tried.result, Accepted):
+            self.claim.heard = False
+            return self._finish(Ending(Status.SENT, self.claim.rounds + 1))
+        failure = Broken("internal_error", f"The message could not be sent: {type(error).__name__}.")
+        if self.tried is None and self.attempt is not None:
+            route = Route(self.last or _home(self.claim), failure)
+            self.tried = Try(self.attempt, route, failure, 0)
+        if self.tried is None or isinstance(self.tried.result, Broken):
+            self.failures.append(failure)
+        return self._finish(self._end())
 
-def _wake(claim: Claim, carrier: Carrier) -> datetime | None:
-    """Return when a resting notifier wakes; None if this message may try it."""
-    if claim.is_test:
-        return None
-    return _persist(lambda: breakers.wake(carrier.channel, carrier.id))
+    def _routes(self) -> Iterator[Route]:
+        """Yield the message's own notifier, then its backups, which are looked up when they are needed."""
+        home = self._home_route()
+        if home:
+            yield home
+        carrier = home.carrier if home and home.carrier.row else None
+        yield from _persist(lambda: routes.backup_routes(self.claim, carrier))
 
+    def _home_route(self) -> Route | None:
+        try:
+            home = _persist(lambda: routes.home_route(self.claim))
+        except Exception as error:  # such as settings that no key decrypts: a backup may do
+            if connections.is_out_of_reach(error):
+                raise
+            journal.unprepared(self.claim, "own notifier", error)
+            words = f"The message could not be prepared: {type(error).__name__}."
+            return Route(_home(self.claim), Broken("internal_error", words))
+        if home is None and self.attempt is not None:  # gone since it was claimed
+            return Route(_home(self.claim), NotServedHere("no_notifier", "The notifier was deleted."))
+        return home
 
-def _start(claim: Claim, carrier: Carrier) -> int | None:
-    return _persist(lambda: claims.start_attempt(claim, carrier.id, carrier.name))
+    def _admit(self, carrier: Carrier) -> breakers.State:
+        if self.claim.is_test:
+            return breakers.State()
+        return _persist(lambda: breakers.admit(carrier.channel, carrier.id))
 
+    def _start(self, carrier: Carrier) -> int | None:
+        return _persist(lambda: claims.start_attempt(self.claim, carrier.id, carrier.name))
 
-def _try(claim: Claim, attempt: int, route: Route) -> Try:
-    claim.attempts += 1
-    started = time.monotonic()
-    result = _hand_over(claim, route)
-    return Try(attempt, route, result, round((time.monotonic() - started) * 1000))
+    def _try(self, attempt: int, route: Route) -> Try:
+        self.claim.attempts += 1
+        started = time.monotonic()
+        result = _hand_over(self.claim, route)
+        tried = Try(attempt, route, result, round((time.monotonic() - started) * 1000))
+        if isinstance(result, Failure):
+            journal.attempt_failed(self.claim, route.carrier, result, tried.ms)
+        return tried
+
+    def _end_with(self, tried: Try) -> Ending | None:
+        """Return what the round comes to with an attempt; None if it goes on."""
+        result = tried.result
+        if isinstance(result, Accepted):
+            return Ending(Status.SENT, self.claim.rounds + 1)
+        if isinstance(result, codes.Over):
+            return _over(self.claim, result)
+        self.failures.append(result)
+        return None if _goes_on(self.claim, result) else self._end()
+
+    def _end(self) -> Ending:
+        """Return what the round comes to that nobody took.
+
+        A mail that is refused for good counts as sent where that is wished.
+        """
+        policy = _persist(policies.in_force).policy
+        end = ending(self.failures, self.rests, self.claim.rounds, policy, now())
+        if self.claim.otp_id is not None:
+            end = in_time(end, self.claim.expires_at)
+        permanent = bool(self.failures) and self.failures[-1].outcome == "permanent"
+        if end.status == Status.FAILED and permanent and self.last and _is_silent(self.last):
+            return Ending(Status.SENT, end.rounds)
+        return replace(end, error=_explained(end.error, self.passed)) if end.error else end
+
+    def _record(self, tried: Try, *, probes: bool) -> None:
+        _persist(lambda: outcomes.record(self.claim, tried))
+        self.attempt = self.tried = None
+        if probes and outcomes.is_well(tried):
+            journal.recovered(tried.route.carrier)
+
+    def _finish(self, end: Ending, *, probes: bool = False) -> bool:
+        tried = self.tried
+        if tried is None:
+            kept = _persist(lambda: outcomes.finish(self.claim, end))
+        else:
+            kept = _persist(lambda: outcomes.finish_with(self.claim, end, tried))
+        if kept:
+            self._tell(end, probes=probes)
+        return kept
+
+    def _tell(self, end: Ending, *, probes: bool) -> None:
+        tried = self.tried
+        if probes and tried and outcomes.is_well(tried):
+            journal.recovered(tried.route.carrier)
+        if end.status in {Status.FAILED, Status.EXPIRED}:
+            journal.ended(self.claim.id, end.status, end.rounds, end.error)
+        elif tried and isinstance(tried.result, Accepted):
+            carrier = tried.route.carrier
+            if carrier.id != self.claim.home_notifier_id:
+                journal.failed_over(self.claim, carrier, self.failures, self.rests, self.passed)
 
 
 def _hand_over(claim: Claim, route: Route) -> Result:
     if isinstance(route.content, Failure):
         return route.content
+    if isinstance(route.content, PassedOver):
+        return NotServedHere("passed_over", route.content.reason)
     try:
         content = replace(route.content, attempt=claim.attempts)
         if claim.otp_id is not None:
             content = _revealed(content, claim.otp_id)
-        accepted: Accepted = backend_for(route.carrier, is_test=claim.is_test).send(content)
+        backend = backend_for(route.carrier, is_test=claim.is_test)
     except Failure as failure:
         return failure
-    return accepted
+    return hand_over(backend, content)
 
 
 def _revealed(content: SMS | Email, otp_id: int) -> SMS | Email:
@@ -117,24 +225,20 @@ def _goes_on(claim: Claim, failure: Failure) -> bool:
     return goes_on(failure)
 
 
-def _ending(claim: Claim, failures: list[Failure], wakes: list[datetime], last: Carrier | None) -> Ending:
-    """Return what the round comes to; a mail that is refused for good counts as sent where that is wished."""
-    policy = _persist(policies.in_force).policy
-    end = ending(failures, wakes, claim.rounds, policy, now())
-    if claim.otp_id is not None:
-        end = in_time(end, claim.expires_at)
-    refused = end.status == Status.FAILED and failures and failures[-1].outcome == "permanent"
-    if refused and last and last.channel == Channel.EMAIL and last.row["fail_silently"]:
-        return Ending(Status.SENT, end.rounds)
-    return end
+def _home(claim: Claim) -> Carrier:
+    return stand_in(claim.channel, claim.home_notifier_id)
 
 
-def _finish(claim: Claim, end: Ending) -> bool:
-    return _persist(lambda: outcomes.finish(claim, end))
+def _is_silent(carrier: Carrier) -> bool:
+    return carrier.channel == Channel.EMAIL and bool(carrier.row.get("fail_silently"))
 
 
-def _finish_with(claim: Claim, end: Ending, tried: Try) -> bool:
-    return _persist(lambda: outcomes.finish_with(claim, end, tried))
+def _explained(error: Failure, passed: list[Route]) -> Failure:
+    """Return the error with the backups that could not be tried."""
+    if not passed:
+        return error
+    words = [f"The backup {route.carrier.name} was passed over: {journal.reason(route)}." for route in passed]
+    return Failure(error.code, " ".join(filter(None, [error.detail, *words]))[:DETAIL_LENGTH])
 
 
 def _persist(work: Callable[[], T]) -> T:

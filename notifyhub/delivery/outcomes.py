@@ -8,8 +8,8 @@ from flask import current_app
 from sqlalchemy import Connection, and_, bindparam, func, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.delivery import breakers, codes
-from notifyhub.delivery.backends.failures import Failure, NotifierTrouble, Uncertain
+from notifyhub.delivery import breakers, codes, journal
+from notifyhub.delivery.backends.failures import Broken, Failure, NotifierTrouble, Uncertain
 from notifyhub.delivery.backends.interface import SMS, Accepted
 from notifyhub.delivery.carriers import report_batch
 from notifyhub.delivery.claims import Claim
@@ -108,6 +108,12 @@ def finish_with(claim: Claim, ending: Ending, attempt: Try) -> bool:
     return done
 
 
+def is_well(attempt: Try) -> bool:
+    """Tell whether an attempt has shown that its notifier answers properly."""
+    said_nothing = NotifierTrouble | Broken | Uncertain | codes.Over
+    return not isinstance(attempt.route.content, Failure) and not isinstance(attempt.result, said_nothing)
+
+
 def _apply(claim: Claim, whole: Prepared, steps: tuple[Any, ...], values: dict[str, Any]) -> bool:
     """Execute the whole in one statement; its steps in one transaction where the database can't, or where
     others are told.
@@ -130,8 +136,9 @@ def _judge(connection: Connection, claim: Claim, attempt: Try) -> None:
         return
     carrier = attempt.route.carrier
     if isinstance(attempt.result, NotifierTrouble):
-        breakers.count_failure(connection, carrier.channel, carrier.id)
-    elif not isinstance(attempt.result, Uncertain | codes.Over):
+        if rest := breakers.count_failure(connection, carrier.channel, carrier.id):
+            journal.rests(carrier, rest.until, rest.failures, attempt.result.code)
+    elif is_well(attempt):
         connection.execute(breakers.well, {"of_channel": carrier.channel, "of_notifier": carrier.id})
 
 

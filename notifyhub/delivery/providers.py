@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import current_app
 
+from notifyhub.delivery.backends.boundary import ask
 from notifyhub.delivery.backends.failures import NotifierTrouble
 from notifyhub.delivery.backends.interface import SMSBackend
 from notifyhub.delivery.backends.registry import sms_backend
@@ -26,7 +27,8 @@ def sms_backend_class(backend_name: str) -> type[SMSBackend]:
 def sms_backend_of(backend_name: str, settings: Mapping[str, Any]) -> SMSBackend:
     """Return the backend for an SMS notifier's settings; raises NotifierTrouble if they are not enough."""
     url = current_app.config[_URLS[backend_name]] if backend_name in _URLS else None
-    return sms_backend_class(backend_name)(settings, url)
+    made = sms_backend_class(backend_name)
+    return ask(lambda: made(settings, url))
 
 
 def smtp_of(notifier: Mapping[str, Any]) -> SMTP:

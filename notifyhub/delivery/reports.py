@@ -9,7 +9,8 @@ from flask import current_app
 from sqlalchemy import bindparam, select, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.delivery import listeners
+from notifyhub.delivery import journal, listeners
+from notifyhub.delivery.backends.boundary import ask, code_of, detail_of
 from notifyhub.delivery.backends.failures import Failure
 from notifyhub.delivery.backends.interface import Backend, Report
 from notifyhub.delivery.backends.test import Sandbox
@@ -96,14 +97,14 @@ def fetch(ids: Sequence[int]) -> None:
         try:
             _ask(Sandbox() if carrier is None else backend_for(carrier, is_test=is_test), list(group))
         except Failure as failure:
-            current_app.logger.warning("No delivery reports from %s: %s", carrier, failure)
+            journal.unreported(channel, notifier_id, failure)
 
 
 def _ask(backend: Backend, rows: Sequence[Any]) -> None:
-    size = backend.report_batch
+    size: int = getattr(backend, "report_batch", 0)
     for start in range(0, len(rows) if size else 0, size or 1):
         batch = rows[start : start + size]
-        reports = backend.reports([row.provider_message_id for row in batch])
+        reports = _reports(backend, [row.provider_message_id for row in batch])
         news = [
             (row, _news(row, report))
             for row in batch
@@ -111,6 +112,16 @@ def _ask(backend: Backend, rows: Sequence[Any]) -> None:
         ]
         if news:
             _write(news)
+
+
+def _reports(backend: Backend, ids: Sequence[str]) -> dict[str, Report]:
+    """Return the reports that a backend gives; what is no report is left out."""
+
+    def read() -> dict[str, Report]:
+        given = backend.reports(ids)
+        return {id_: given[id_] for id_ in ids if isinstance(given.get(id_), Report)}
+
+    return ask(read)
 
 
 def _write(news: Sequence[tuple[Any, dict[str, Any]]]) -> None:
@@ -123,17 +134,20 @@ def _write(news: Sequence[tuple[Any, dict[str, Any]]]) -> None:
             connection.execute(_tell, unheard)
         for values in heard:
             changed(list(connection.scalars(_tell_and_know, values)))
+    for _, values in news:
+        if values["new_status"] == Status.UNDELIVERED:
+            journal.undelivered(values["of_message"], values["new_error_code"])
 
 
 def _news(row: Any, report: Report) -> dict[str, Any]:
-    delivered = report.state == "delivered"
+    delivered, coded = report.state == "delivered", row.otp_id is not None
     return {
         "of_message": row.id,
         "sent_as": row.provider_message_id,
         "new_status": Status.DELIVERED if delivered else Status.UNDELIVERED,
         "new_delivered_at": now() if delivered else None,
-        "new_error_code": report.code,
-        "new_error_detail": report.detail or None,
+        "new_error_code": None if report.code is None else code_of(report.code, coded=coded),
+        "new_error_detail": detail_of(report.detail, coded=coded) if report.detail else None,
     }
 
 

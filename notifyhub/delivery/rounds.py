@@ -28,6 +28,14 @@ class Policy:
 
 
 @dataclass(frozen=True)
+class Rest:
+    """A notifier that was not tried because it rests, and until when."""
+
+    notifier: str
+    until: datetime
+
+
+@dataclass(frozen=True)
 class Ending:
     """What a round's end makes of its message.
 
@@ -47,23 +55,23 @@ def goes_on(result: Result) -> bool:
 
 
 def ending(
-    failures: Sequence[Failure], wakes: Sequence[datetime], rounds: int, policy: Policy, now: datetime
+    failures: Sequence[Failure], rests: Sequence[Rest], rounds: int, policy: Policy, now: datetime
 ) -> Ending:
     """Return what a round comes to in which no notifier took the message.
 
-    `failures` are its attempts' in their order, `wakes` when each notifier that was passed over, because it
-    rests, wakes up; `rounds` counts those finished before.
+    `failures` are its attempts' in their order, `rests` the notifiers that were passed over because they
+    rest; `rounds` counts those finished before.
     """
     if not failures:
-        if wakes:  # does not count; those who wait do not all come back in the same moment
+        if rests:  # does not count; those who wait do not all come back in the same moment
             wait = timedelta(seconds=policy.rest * WAKING * random.random())  # noqa: S311 - no secret
-            return Ending(Status.SENDING, rounds, None, min(wakes) + wait)
+            return Ending(Status.SENDING, rounds, _resting(rests), min(rest.until for rest in rests) + wait)
         gone = NotServedHere("no_notifier", "Its notifier was deleted, and no backup can take its place.")
         return Ending(Status.FAILED, rounds, gone)
     last = failures[-1]
     if isinstance(last, Uncertain) and not policy.resend_uncertain:
         return Ending(Status.FAILED, rounds + 1, Uncertain("uncertain", str(last)))
-    if isinstance(last, Refused) or (not wakes and all(isinstance(one, NotServedHere) for one in failures)):
+    if isinstance(last, Refused) or (not rests and all(isinstance(one, NotServedHere) for one in failures)):
         return Ending(Status.FAILED, rounds + 1, last)
     return _retry(last, rounds + 1, policy, now)
 
@@ -75,8 +83,14 @@ def in_time(end: Ending, expires_at: datetime) -> Ending:
     """
     if end.next_attempt_at is None or end.next_attempt_at < expires_at:
         return end
-    resting = Temporary("resting", "Its notifiers rest for longer than the one-time password lives.")
-    return Ending(Status.FAILED, end.rounds, end.error or resting)
+    return Ending(Status.FAILED, end.rounds, end.error)
+
+
+def _resting(rests: Sequence[Rest]) -> Failure:
+    words = [
+        f"The notifier {rest.notifier} rests until {rest.until:%Y-%m-%dT%H:%M:%S.%fZ}." for rest in rests
+    ]
+    return Temporary("notifier_resting", " ".join(words))
 
 
 def _retry(last: Failure, finished: int, policy: Policy, now: datetime) -> Ending:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from notifyhub.database.base import table_of
 from notifyhub.delivery import policies
-from notifyhub.delivery.backends.failures import NotServedHere
+from notifyhub.delivery.backends.failures import Failure, NotServedHere
 from notifyhub.delivery.backends.interface import SMS, Attachment, Email
 from notifyhub.delivery.backends.mime import read_mailbox
 from notifyhub.delivery.carriers import Carrier, carrier, carriers
@@ -44,11 +44,18 @@ class Pattern:
 
 
 @dataclass(frozen=True)
+class PassedOver:
+    """Why a backup is not asked: a pattern that it would need."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Route:
     """A notifier and what it is given to send, or why it can't be given that."""
 
     carrier: Carrier
-    content: SMS | Email | NotServedHere
+    content: SMS | Email | Failure | PassedOver
 
 
 def home_route(claim: Claim) -> Route | None:
@@ -71,12 +78,12 @@ def home_route(claim: Claim) -> Route | None:
 
 
 def backup_routes(claim: Claim, home: Carrier | None) -> list[Route]:
-    """Return the routes by the backups that can serve the message, in the order of the delivery settings."""
+    """Return the routes by the backups, in the order of the delivery settings."""
     wanted = policies.in_force().backups[claim.channel]
     ids = [each for each in dict.fromkeys(wanted) if each != claim.home_notifier_id]
     if not ids:
         return []
-    contents: Mapping[int, SMS | Email]
+    contents: Mapping[int, SMS | Email | PassedOver]
     with statements() as connection:
         found = carriers(connection, claim.channel, ids)
         backups = [found[each] for each in ids if each in found]
@@ -86,7 +93,7 @@ def backup_routes(claim: Claim, home: Carrier | None) -> list[Route]:
             contents = {backup.id: _plain(claim) for backup in backups}
         else:
             contents = _carried(connection, claim, backups)
-    return [Route(backup, contents[backup.id]) for backup in backups if backup.id in contents]
+    return [Route(backup, contents[backup.id]) for backup in backups]
 
 
 def _plain(claim: Claim) -> SMS:
@@ -107,11 +114,12 @@ def _filled(claim: Claim, template: Template) -> FilledTemplate:
     return template.fill([] if claim.args is None else claim.args)
 
 
-def _carried(connection: Connection, claim: Claim, backups: Sequence[Carrier]) -> dict[int, SMS]:
-    """Return by notifier what its own approved pattern of the same name makes of the arguments, if it can."""
+def _carried(connection: Connection, claim: Claim, backups: Sequence[Carrier]) -> dict[int, SMS | PassedOver]:
+    """Return by notifier what its own approved pattern of the same name makes of the arguments."""
     own = connection.scalar(_own_body, {"pattern": claim.pattern_id})
     named = _patterns_like.where(_p.c.notifier_id.in_([backup.id for backup in backups]))
-    contents = {}
+    none = PassedOver(f"it has no approved pattern {claim.pattern_name}")
+    contents: dict[int, SMS | PassedOver] = dict.fromkeys([backup.id for backup in backups], none)
     for notifier_id, code, body in connection.execute(named, {"name": claim.pattern_name}):
         template = Template.parse(body)
         try:
@@ -120,6 +128,8 @@ def _carried(connection: Connection, claim: Claim, backups: Sequence[Carrier]) -
             else:
                 filled = _filled(claim, Template.parse(own)).carry_to(template)
         except InvalidArguments:
+            unfit = PassedOver(f"the arguments do not fit its pattern {claim.pattern_name}")
+            contents[notifier_id] = unfit
             continue
         contents[notifier_id] = _from_pattern(claim, code, filled)
     return contents

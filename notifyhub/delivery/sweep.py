@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.delivery import listeners, policies, queue
-from notifyhub.delivery.backends.failures import Uncertain
+from notifyhub.delivery import journal, listeners, policies, queue
+from notifyhub.delivery.backends.failures import Temporary, Uncertain
 from notifyhub.delivery.claims import LIVE, due
 from notifyhub.delivery.connections import statements
 from notifyhub.delivery.rounds import Ending, ending, in_time
@@ -23,10 +23,13 @@ from notifyhub.messages.models import Attempt, Message, Outcome, Status
 _m, _a = table_of(Message), table_of(Attempt)
 
 WORKER_LOST = Uncertain("worker_lost", "The worker stopped before the outcome was known.")
+BETWEEN_ATTEMPTS = Temporary("worker_lost", "The worker stopped before it made the next attempt.")
 
 Rows = Sequence[Any]
 
-_take = select(_m.c.id, _m.c.rounds, _m.c.expires_at, _m.c.otp_id).order_by(_m.c.next_attempt_at)
+_take = select(_m.c.id, _m.c.rounds, _m.c.expires_at, _m.c.otp_id, _m.c.error_code).order_by(
+    _m.c.next_attempt_at
+)
 _lost = and_(
     _m.c.status.in_(LIVE), _m.c.next_attempt_at <= AT, _m.c.lease_until.is_not(None), _m.c.lease_until <= AT
 )
@@ -109,11 +112,13 @@ def _recover(connection: Connection, rows: Rows, at: datetime) -> list[int]:
         if row.id in uncertain:
             end = ending([WORKER_LOST], [], row.rounds, policy, at)
         else:  # it died between two attempts: the round begins anew
-            end = Ending(Status.SENDING, row.rounds, None, at)
+            end = Ending(Status.SENDING, row.rounds, BETWEEN_ATTEMPTS, at)
+        journal.worker_lost(row.id, during_attempt=row.id in uncertain)
         if row.otp_id is not None:
             end = in_time(end, row.expires_at)
         if end.status == Status.FAILED:
             failed.append(row.id)
+            journal.ended(row.id, end.status, end.rounds, end.error)
         released = {
             "status": end.status,
             "rounds": end.rounds,
@@ -134,4 +139,6 @@ def _expire(connection: Connection, rows: Rows, at: datetime) -> list[int]:
     ended = {"status": Status.EXPIRED, "next_attempt_at": None, "updated_at": at}
     ids = [row.id for row in rows]
     connection.execute(update(_m).where(_m.c.id.in_(ids)).values(ended))
+    for row in rows:
+        journal.expired(row.id, row.rounds, row.error_code)
     return ids

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from notifyhub.api.fields import MAX_LENGTH
 from notifyhub.api.resource import found
+from notifyhub.delivery.backends.boundary import ask
 from notifyhub.delivery.backends.failures import NotifierTrouble, NotServedHere
 from notifyhub.delivery.backends.interface import ProviderPattern, SMSBackend
 from notifyhub.delivery.provider_calls import provider_call
@@ -55,12 +56,15 @@ def read(backend: SMSBackend) -> list[ProviderPattern]:
     Raises TooManyRequests if too many such calls are under way.
     """
     with provider_call(SECONDS, LIMIT):
-        shown = list(islice(backend.patterns(), MOST + 1))
-    if len(shown) > MOST:
+        trimmed = ask(lambda: [_trimmed(pattern) for pattern in islice(backend.patterns(), MOST + 1)])
+    if len(trimmed) > MOST:
         raise NotifierTrouble("too_many", f"The provider shows more than {MOST} patterns.")
-    trimmed = (replace(pattern, code=pattern.code.strip(), name=pattern.name.strip()) for pattern in shown)
     by_code = {pattern.code: pattern for pattern in trimmed}
     return [by_code[code] for code in sorted(by_code)]
+
+
+def _trimmed(pattern: ProviderPattern) -> ProviderPattern:
+    return replace(pattern, code=pattern.code.strip(), name=pattern.name.strip())
 
 
 def sync(session: Session, notifier_id: int, provided: Iterable[ProviderPattern], *, create: bool) -> Counts:

@@ -93,11 +93,17 @@ class MessageSchema(Schema):
     expires_at = _moment("When it is not sent any more.", allow_none=False)
     created_at = _moment("When it was made.", allow_none=False)
     updated_at = _moment("When it last changed.", allow_none=False)
+    next_attempt_at = _moment(
+        "When it is tried next; while an attempt runs, when that is given up. Null once nothing is tried."
+    )
     sent_at = _moment("When a provider took it.")
     delivered_at = _moment("When it reached the recipient.")
     provider_message_id = _maybe("The provider's name for it.", "3741437414")
     error = fields.Nested(
-        FailureSchema, required=True, allow_none=True, metadata=described("Why it was not delivered.")
+        FailureSchema,
+        required=True,
+        allow_none=True,
+        metadata=described("Why it was not delivered, or what it waits for."),
     )
 
 

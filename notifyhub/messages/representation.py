@@ -21,8 +21,8 @@ COLUMNS = (
     ),
     *(_messages.args, _messages.encoding, _messages.segments, _messages.reference, _messages.client_metadata),
     *(_messages.batch_id, _messages.is_test, _messages.send_at, _messages.expires_at, _messages.created_at),
-    *(_messages.updated_at, _messages.sent_at, _messages.delivered_at, _messages.provider_message_id),
-    *(_messages.error_code, _messages.error_detail),
+    *(_messages.updated_at, _messages.next_attempt_at, _messages.sent_at, _messages.delivered_at),
+    *(_messages.provider_message_id, _messages.error_code, _messages.error_detail),
 )
 """What `message` takes."""
 
@@ -41,7 +41,8 @@ def message(row: Sequence[Any]) -> dict[str, Any]:
     """Return a row of COLUMNS as `MessageSchema` describes it, with the moments left to the encoder."""
     id_, channel, status, to, notifier_id, notifier_name, pattern_id, pattern_name, *middle = row
     subject, text, args, encoding, segments, reference, metadata, batch, test, *end = middle
-    send_at, expires_at, created_at, updated_at, sent_at, delivered_at, provider_message_id, *error = end
+    send_at, expires_at, created_at, updated_at, next_attempt_at, *reached = end
+    sent_at, delivered_at, provider_message_id, *error = reached
     return {
         "id": id_,
         "channel": channel,
@@ -62,6 +63,7 @@ def message(row: Sequence[Any]) -> dict[str, Any]:
         "expires_at": expires_at,
         "created_at": created_at,
         "updated_at": updated_at,
+        "next_attempt_at": next_attempt_at,
         "sent_at": sent_at,
         "delivered_at": delivered_at,
         "provider_message_id": provider_message_id,

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any, NoReturn
 
-from sqlalchemy import ColumnElement, Connection, Row, case, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, or_, select, update
 from werkzeug.exceptions import Conflict, NotFound
 
 from notifyhub.database.base import now, table_of
@@ -17,20 +17,27 @@ CANCELLABLE = (Status.SCHEDULED, Status.QUEUED)
 RETRIABLE = (Status.FAILED, Status.UNDELIVERED, Status.EXPIRED)
 
 
-def cancel(connection: Connection, id: int) -> Row[Any]:
-    """Cancel a message that no worker has claimed yet; return its row, as `representation` takes it.
+_c = _messages.c
+_WAITS = or_(_c.status.in_(CANCELLABLE), and_(_c.status == Status.SENDING, _c.lease_until.is_(None)))
+"""The condition of a message that no worker has: also between two attempts."""
+_ENDED = _c.status.in_(RETRIABLE)
 
-    Raises NotFound, or Conflict if it is in another state.
+
+def cancel(connection: Connection, id: int, *, test: bool) -> Row[Any]:
+    """Cancel a message that no worker has; return its row, as `representation` takes it.
+
+    With `test` one of a test token. Raises NotFound, or Conflict if it is in another state.
     """
     values = {"status": Status.CANCELLED, "next_attempt_at": None}
-    row = _change(connection, id, CANCELLABLE, values)
-    return row or _refuse(connection, id, "cancelled", CANCELLABLE)
+    row = _change(connection, id, values, _WAITS, *_theirs(test=test))
+    return row or _refuse(connection, id, "cancelled", (*CANCELLABLE, "waiting"), test=test)
 
 
-def retry(connection: Connection, id: int) -> Row[Any]:
+def retry(connection: Connection, id: int, *, test: bool) -> Row[Any]:
     """Send a message anew that has failed, and return its row; a new life if the old one is over.
 
-    Raises NotFound, or Conflict if it is in another state or carries a one-time password.
+    With `test` one of a test token. Raises NotFound, or Conflict if it is in another state or carries a
+    one-time password.
     """
     moment = now()
     renewed = moment + timedelta(seconds=connection.execute(select(MESSAGE_TTL)).scalar_one())
@@ -45,28 +52,26 @@ def retry(connection: Connection, id: int) -> Row[Any]:
         "reports_asked": 0,
         **dict.fromkeys(("sent_at", "delivered_at", "provider_message_id", "error_code", "error_detail")),
     }
-    row = _change(connection, id, RETRIABLE, values, _messages.c.otp_id.is_(None))
-    return row or _refuse(connection, id, "sent anew", RETRIABLE)
+    row = _change(connection, id, values, _ENDED, _c.otp_id.is_(None), *_theirs(test=test))
+    return row or _refuse(connection, id, "sent anew", RETRIABLE, test=test)
+
+
+def _theirs(*, test: bool) -> list[ColumnElement[bool]]:
+    """Return the conditions of messages that a token may change: a test token those of test tokens."""
+    return [_c.is_test.is_(True)] if test else []
 
 
 def _change(
-    connection: Connection,
-    id: int,
-    states: tuple[Status, ...],
-    values: dict[str, Any],
-    *conditions: ColumnElement[bool],
+    connection: Connection, id: int, values: dict[str, Any], *conditions: ColumnElement[bool]
 ) -> Row[Any] | None:
-    """Change a message that is in one of some states, on conditions; return its row, None if it is not so."""
-    change = update(_messages).where(
-        _messages.c.id == id, _messages.c.status.in_(states), _messages.c.recipient != ERASED, *conditions
-    )
+    """Change a message on conditions; return its row, None if it is not so."""
+    change = update(_messages).where(_c.id == id, _c.recipient != ERASED, *conditions)
     return connection.execute(change.values(values).returning(*COLUMNS)).first()
 
 
-def _refuse(connection: Connection, id: int, done: str, states: tuple[Status, ...]) -> NoReturn:
-    row = connection.execute(
-        select(_messages.c.status, _messages.c.recipient, _messages.c.otp_id).where(_messages.c.id == id)
-    ).first()
+def _refuse(connection: Connection, id: int, done: str, states: tuple[str, ...], *, test: bool) -> NoReturn:
+    found = select(_c.status, _c.recipient, _c.otp_id).where(_c.id == id, *_theirs(test=test))
+    row = connection.execute(found).first()
     if row is None:
         raise NotFound
     status, recipient, otp_id = row

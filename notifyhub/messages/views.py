@@ -140,14 +140,14 @@ def show(id: int) -> dict[str, Any]:
 @endpoint(Endpoint(CHANGE, "Cancel a message", TAG, answers=_detail, refusals=(404, 409)))
 def cancel(id: int) -> dict[str, Any]:
     """Cancel a message that waits."""
-    return _detailed(transitions.cancel(autocommit(), id))
+    return _detailed(transitions.cancel(autocommit(), id, test=g.caller.test))
 
 
 @blueprint.post("/<id:id>/retry")
 @endpoint(Endpoint(CHANGE, "Retry a message", TAG, answers=_detail, refusals=(404, 409)))
 def retry(id: int) -> dict[str, Any]:
     """Send a message anew that has failed."""
-    retried = _detailed(transitions.retry(autocommit(), id))
+    retried = _detailed(transitions.retry(autocommit(), id, test=g.caller.test))
     announce([id])
     return retried
 

@@ -30,8 +30,9 @@ def load_plugin(name: str) -> type[Any]:
     for entry_point in entry_points(group=GROUP, name=name):
         try:
             loaded: type[Any] = entry_point.load()
-        except (ImportError, AttributeError) as error:
-            words = f"The SMS backend {name} ({entry_point.value}) can't be loaded: {error}"
+        except Exception as error:  # whatever its module raises
+            reason = str(error) if isinstance(error, ImportError | AttributeError) else type(error).__name__
+            words = f"The SMS backend {name} ({entry_point.value}) can't be loaded: {reason}"
             raise UnknownBackend(words) from error
         return loaded
     raise UnknownBackend(f"There is no SMS backend named {name}.")

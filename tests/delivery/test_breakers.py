@@ -124,21 +124,23 @@ def test_one_caller_probes_and_the_others_wait_for_another_rest(app: Flask) -> N
         with statements() as connection:
             for _ in range(5):
                 breakers.count_failure(connection, Channel.SMS, 1)
-        assert breakers.wake(Channel.SMS, 1) == START + timedelta(seconds=30)
+        assert breakers.admit(Channel.SMS, 1).rests_until == START + timedelta(seconds=30)
         clock.shift(30)
-        assert breakers.wake(Channel.SMS, 1) is None
-        assert [breakers.wake(Channel.SMS, 1) for _ in range(3)] == [START + timedelta(seconds=60)] * 3
+        assert breakers.admit(Channel.SMS, 1) == (None, True)
+        assert [breakers.admit(Channel.SMS, 1).rests_until for _ in range(3)] == [
+            START + timedelta(seconds=60)
+        ] * 3
         clock.shift(31)  # the one that probed was never heard of again
-        assert breakers.wake(Channel.SMS, 1) is None
+        assert breakers.admit(Channel.SMS, 1).rests_until is None
 
 
 def test_notifiers_of_the_two_channels_are_told_apart(app: Flask) -> None:
     with app.app_context(), statements() as connection:
         for _ in range(5):
             breakers.count_failure(connection, Channel.SMS, 1)
-        assert breakers.wake(Channel.SMS, 1)
-        assert breakers.wake(Channel.EMAIL, 1) is None
-        assert breakers.wake(Channel.SMS, 2) is None
+        assert breakers.admit(Channel.SMS, 1).rests_until
+        assert breakers.admit(Channel.EMAIL, 1).rests_until is None
+        assert breakers.admit(Channel.SMS, 2).rests_until is None
 
 
 def test_one_failure_may_be_enough(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,4 +148,4 @@ def test_one_failure_may_be_enough(app: Flask, monkeypatch: pytest.MonkeyPatch) 
     with app.app_context():
         with statements() as connection:
             breakers.count_failure(connection, Channel.SMS, 1)
-        assert breakers.wake(Channel.SMS, 1)
+        assert breakers.admit(Channel.SMS, 1).rests_until

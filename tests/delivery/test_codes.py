@@ -163,7 +163,7 @@ def test_it_does_not_wait_for_a_notifier_that_rests_for_longer_than_it_lives() -
         deliver(MessageFactory(notifier=home).id)
     sent = MessageFactory(notifier=home, text=MASKED, otp_id=OTP, expires_at=now() + timedelta(seconds=20)).id
     deliver(sent)
-    assert error(sent) == (Status.FAILED, "resting")
+    assert error(sent) == (Status.FAILED, "notifier_resting")
     assert attempts(sent) == []
 
 

@@ -119,7 +119,9 @@ def test_when_all_rest_the_round_does_not_count(scripted: type[Scripted]) -> Non
             send(notifier)
         message_id = send(notifier)
         row = message(message_id)
-        assert (row.status, row.rounds, row.error_code, row.attempts) == (Status.SENDING, 0, None, [])
+        resting = (Status.SENDING, 0, "notifier_resting", [])
+        assert (row.status, row.rounds, row.error_code, row.attempts) == resting
+        assert row.error_detail == "The notifier n rests until 2026-03-21T12:00:30.000000Z."
         assert row.next_attempt_at
         assert START + REST <= row.next_attempt_at <= START + REST * 1.5
         clock.move_to(row.next_attempt_at)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from notifyhub.delivery.backends.failures import NotServedHere, Temporary, Uncertain
 from notifyhub.delivery.delivering import deliver
-from notifyhub.delivery.rounds import Policy, ending
+from notifyhub.delivery.rounds import Policy, Rest, ending
 from notifyhub.extensions import db
 from notifyhub.messages.models import Message, Status
 from notifyhub.settings.models import DeliverySettings
@@ -185,11 +185,14 @@ def test_delays_grow_as_they_are_set_and_the_last_one_repeats_with_some_jitter(
 
 
 def test_a_round_in_which_all_rest_does_not_count_and_waits_for_the_first_to_wake() -> None:
-    wakes = [START + timedelta(seconds=20), START + timedelta(seconds=9)]
-    end = ending([], wakes, 3, policy(), START)
+    rests = [Rest("a", START + timedelta(seconds=20)), Rest("b", START + timedelta(seconds=9))]
+    end = ending([], rests, 3, policy(), START)
     assert (end.status, end.rounds) == (Status.SENDING, 3)
     assert end.next_attempt_at
-    assert wakes[1] <= end.next_attempt_at <= wakes[1] + timedelta(seconds=10)
+    assert rests[1].until <= end.next_attempt_at <= rests[1].until + timedelta(seconds=10)
+    assert end.error
+    assert end.error.code == "notifier_resting"
+    assert "notifier b rests until 2026-03-21T12:00:09.000000Z" in end.error.detail
 
 
 def test_without_any_notifier_the_message_fails() -> None:
@@ -207,5 +210,5 @@ def test_an_uncertain_message_that_must_not_be_repeated_fails_as_uncertain() -> 
 
 
 def test_a_notifier_that_rests_may_still_serve_what_the_others_do_not() -> None:
-    end = ending([NotServedHere("x")], [START + timedelta(seconds=9)], 0, policy(), START)
+    end = ending([NotServedHere("x")], [Rest("a", START + timedelta(seconds=9))], 0, policy(), START)
     assert end.status == Status.SENDING

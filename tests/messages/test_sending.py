@@ -37,7 +37,7 @@ FIELDS = [
         "encoding",
     ),
     *("segments", "reference", "metadata", "batch", "test", "send_at", "expires_at", "created_at"),
-    *("updated_at", "sent_at", "delivered_at", "provider_message_id", "error"),
+    *("updated_at", "next_attempt_at", "sent_at", "delivered_at", "provider_message_id", "error"),
 ]
 REQUIRED = ["This field is required."]
 NULL = ["This field may not be null."]

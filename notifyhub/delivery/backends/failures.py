@@ -1,11 +1,12 @@
 """What a provider's refusal or silence means for the message and for the notifier.
 
-The five classes are the answers that the delivery has to tell apart:
+The six classes are the answers that the delivery has to tell apart:
 
 | class | the message | the notifier |
 |---|---|---|
 | `Temporary` | is tried again later | is well (a mail server's grey-listing) |
 | `NotifierTrouble` | is tried again later | is in trouble: counts for its circuit breaker |
+| `Broken` | is tried again later | is not judged: what failed is the program |
 | `NotServedHere` | can't go through this notifier; another may serve it | is well |
 | `Refused` | will be refused everywhere | is well |
 | `Uncertain` | may have been taken: trying again may send it twice | is not judged |
@@ -49,6 +50,10 @@ class Temporary(Failure):
 
 class NotifierTrouble(Temporary):
     """The notifier can't send anything at present: credentials, credit, limits, the line to the provider."""
+
+
+class Broken(Temporary):
+    """The program itself failed before anything was sent, which says nothing of the notifier."""
 
 
 class NotServedHere(Failure):

@@ -61,6 +61,13 @@ class Exchange:
 
 _current: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 
+_writes: ContextVar[int] = ContextVar("writes", default=0)
+
+
+def writes() -> int:
+    """Return how often this thread has written to a socket: unchanged, nothing has left it meanwhile."""
+    return _writes.get()
+
 
 @contextmanager
 def exchange(seconds: float, limit: float = float("inf")) -> Iterator[Exchange]:
@@ -199,6 +206,7 @@ class Wire:
         while rest:
             self._arm(current)
             sent = self.socket.send(rest)
+            _writes.set(_writes.get() + 1)
             if current:
                 current.written = True
             rest = rest[sent:]

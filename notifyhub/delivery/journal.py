@@ -1,0 +1,138 @@
+"""What the log tells of deliveries: one line each, with ids and reasons.
+
+Never a recipient, a text, an argument or a secret: a provider's words may hold them, so its failures are
+told by their codes. What many messages would say alike is said once in a while.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+from notifyhub.delivery.backends.failures import Broken, Failure, NotifierTrouble, Uncertain, quote
+from notifyhub.delivery.carriers import Carrier
+from notifyhub.delivery.claims import Claim
+from notifyhub.delivery.rounds import Rest
+from notifyhub.delivery.routes import PassedOver, Route
+from notifyhub.logs import Seldom, outline
+
+log = logging.getLogger("notifyhub.delivery")
+
+_OWN_WORDS = {"unreachable", "bad_settings", "unknown_backend", "backend_error", "internal_error"}
+"""The codes whose details are ours, and tell the operator more than the code does."""
+
+_repeated = Seldom(30.0)
+
+
+def attempt_failed(claim: Claim, carrier: Carrier, failure: Failure, ms: int) -> None:
+    """Tell how an attempt has ended that was not accepted."""
+    severe = isinstance(failure, NotifierTrouble | Broken | Uncertain)
+    words = f" ({quote(failure.detail, [claim.recipient])})" if failure.code in _OWN_WORDS else ""
+    log.log(
+        logging.WARNING if severe else logging.INFO,
+        "Message %s was not taken by %s: %s, %s%s, after %s ms",
+        claim.id,
+        _named(carrier),
+        failure.outcome,
+        failure.code,
+        words,
+        ms,
+    )
+
+
+def ended(message_id: int, status: str, rounds: int, error: Failure | None) -> None:
+    """Tell that a message will not go out."""
+    log.warning("Message %s has %s after %s rounds: %s", message_id, status, rounds, error and error.code)
+
+
+def expired(message_id: int, rounds: int, code: str | None) -> None:
+    """Tell that a message's time was over before a worker took it up."""
+    log.warning("Message %s has expired after %s rounds: %s", message_id, rounds, code)
+
+
+def failed_over(
+    claim: Claim,
+    carrier: Carrier,
+    failures: Sequence[Failure],
+    rests: Sequence[Rest],
+    passed: Sequence[Route],
+) -> None:
+    """Tell that a backup took a message, and why not those before it; for resting ones once in a while."""
+    if failures or passed or _repeated.due(("took over", claim.channel, claim.home_notifier_id, carrier.id)):
+        reasons = [failure.code for failure in failures]
+        reasons += [f"{rest.notifier} rests" for rest in rests]
+        reasons += [f"{route.carrier.name}: {reason(route)}" for route in passed]
+        log.info(
+            "Message %s was taken by the backup %s instead of %s notifier %s (%s)",
+            claim.id,
+            _named(carrier),
+            claim.channel,
+            claim.home_notifier_id,
+            "; ".join(reasons) or "it is gone",
+        )
+
+
+def passed_over(claim: Claim, route: Route) -> None:
+    """Tell why a backup is not asked, once in a while."""
+    if _repeated.due((route.carrier.channel, route.carrier.id, route.content)):
+        log.warning(
+            "Message %s and others can't go by the backup %s: %s",
+            claim.id,
+            _named(route.carrier),
+            reason(route),
+        )
+
+
+def reason(route: Route) -> str:
+    """Return why a backup is passed over."""
+    return route.content.reason if isinstance(route.content, PassedOver) else ""
+
+
+def rests(carrier: Carrier, until: datetime, failures: int, code: str) -> None:
+    """Tell that a notifier has begun to rest."""
+    log.warning(
+        "The %s rests until %s after %s failures in a row, the last one %s",
+        _named(carrier),
+        until.isoformat(),
+        failures,
+        code,
+    )
+
+
+def recovered(carrier: Carrier) -> None:
+    """Tell that a message has found a notifier well after its rest."""
+    log.info("The %s has recovered", _named(carrier))
+
+
+def worker_lost(message_id: int, *, during_attempt: bool) -> None:
+    """Tell that a worker has not been heard of while it had a message."""
+    outcome = "uncertain, worker_lost" if during_attempt else "tried again"
+    log.warning("The worker of message %s has been lost: %s", message_id, outcome)
+
+
+def lease_lost(claim: Claim) -> None:
+    """Tell that a worker was too slow."""
+    log.warning("The lease of message %s was over when its outcome was to be written", claim.id)
+
+
+def broken_off(claim: Claim, error: BaseException) -> None:
+    """Tell that the program itself failed in a round."""
+    log.error("The round of message %s broke off: %s", claim.id, outline(error))
+
+
+def unprepared(claim: Claim, whose: str, error: BaseException) -> None:
+    """Tell that it could not be read what a notifier is to be given."""
+    log.error("Message %s could not be prepared for its %s: %s", claim.id, whose, outline(error))
+
+
+def unreported(channel: str, notifier_id: int, failure: Failure) -> None:
+    """Tell that a provider did not answer what became of messages."""
+    log.warning("No delivery reports from %s notifier %s: %s", channel, notifier_id, failure.code)
+
+
+def undelivered(message_id: int, code: str | None) -> None:
+    """Tell that a provider could not deliver a message that it had taken."""
+    log.info("Message %s was not delivered: %s", message_id, code)
+
+
+def _named(carrier: Carrier) -> str:
+    return f"{carrier.channel} notifier {carrier.id} ({carrier.name})"
