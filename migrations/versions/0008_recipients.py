@@ -11,8 +11,8 @@ from alembic import op
 
 from notifyhub.text.addresses import InvalidAddress, normalize_address, normalize_mailbox
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
