@@ -17,14 +17,8 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from notifyhub import instance
+from notifyhub import hosts, instance
 from notifyhub.instance import PREFIX, InvalidSetting
-
-_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_HOST = rf"({_LABEL}(\.{_LABEL})*|\[[0-9a-f:.]+\])"
-"""A host as browsers write it in a URL: a name in ASCII and lower case, or an address."""
-
-_OWN_PORTS = {"http": ":80", "https": ":443"}
 
 
 def _commas(text: str) -> list[str]:
@@ -104,27 +98,6 @@ def _webhook_allow(text: str) -> list[str]:
     return entries
 
 
-def _origins(text: str) -> list[str]:
-    """Return origins as browsers write them: a scheme, a host and, if it is not the scheme's own, a port."""
-    origins = [origin.lower() for origin in _commas(text)]
-    for origin in origins:
-        if not re.fullmatch(rf"https?://{_HOST}(:[1-9][0-9]{{0,4}})?", origin) or not _names_host(
-            origin, "http", "https"
-        ):
-            raise ValidationError(
-                "must be origins such as https://app.example.com, without a path or a wildcard, "
-                "separated by commas"
-            )
-    return [origin.removesuffix(_OWN_PORTS[origin.partition(":")[0]]) for origin in origins]
-
-
-def _allowed_hosts(text: str) -> frozenset[str]:
-    hosts = [host.lower().removesuffix(".") for host in _commas(text)]
-    if not all(re.fullmatch(_HOST, host) for host in hosts):
-        raise ValidationError("must be host names without a port or a wildcard, separated by commas")
-    return frozenset(hosts)
-
-
 def _whole_number(least: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < least:
@@ -157,8 +130,10 @@ class _Environment(Schema):
     MAX_LIMIT = fields.Function(deserialize=_whole_number(1), load_default=1000)
     MAX_BODY_BYTES = fields.Function(deserialize=_whole_number(1), load_default=1024 * 1024)
     TRUSTED_PROXIES = fields.Function(deserialize=_whole_number(0), load_default=0)
-    ALLOWED_HOSTS = fields.Function(deserialize=_allowed_hosts, load_default=frozenset)
-    CORS_ORIGINS = fields.Function(deserialize=_origins, load_default=list)
+    ALLOWED_HOSTS = fields.Function(
+        deserialize=lambda text: hosts.names(_commas(text)), load_default=frozenset
+    )
+    CORS_ORIGINS = fields.Function(deserialize=lambda text: hosts.origins(_commas(text)), load_default=list)
     BROKER_URL = fields.String(validate=_broker_url, load_default="filesystem://")
     QUEUE_PREFIX = fields.String(
         validate=validate.Regexp(

@@ -29,6 +29,7 @@ from notifyhub.app import create_app
 from notifyhub.auth.accounts import issue_token
 from notifyhub.auth.models import Role
 from notifyhub.extensions import db
+from notifyhub.logs import AccessLog
 from tests.delivery.scripted import NAME as SCRIPTED
 from tests.delivery.scripted import Scripted
 from tests.factories import UserFactory, install_backends
@@ -42,6 +43,20 @@ on_sqlite = pytest.mark.parametrize("environment", ["sqlite"], indirect=True)
 """Of a test, or a module's `pytestmark`, for which one kind of database proves as much as both."""
 
 on_postgresql = pytest.mark.parametrize("environment", ["postgresql"], indirect=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def requests_are_logged_at_once() -> Iterator[None]:
+    """Have no line of a request written while the next test reads what it has written itself."""
+    add = AccessLog.add
+
+    def add_and_write(self: AccessLog, *facts: Any) -> None:
+        add(self, *facts)
+        self.flush()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AccessLog, "add", add_and_write)
+        yield
 
 
 @dataclass

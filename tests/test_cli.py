@@ -107,15 +107,22 @@ def test_the_embedded_default_is_kept_in_the_instance_folder(up: Up, tmp_path: P
     )
     words, *events = service.err.splitlines()
     assert "token" in words
-    loggers = [json.loads(event)["logger"] for event in events]
-    assert sorted(loggers) == ["notifyhub.delivery.worker", "notifyhub.server"]
+    told = [json.loads(event) for event in events]
+    assert {"notifyhub.delivery.worker", "notifyhub.server.application"} < {event["logger"] for event in told}
+    before, *parts, after = [event["event"] for event in told[-4:]]
+    assert (before, after) == ("NotifyHub stops", "NotifyHub has stopped")
+    assert sorted(parts) == ["The server has stopped", "The worker has stopped"]
 
 
 def test_headers_of_proxies_count_only_where_proxies_are_trusted(up: Up, tmp_path: Path) -> None:
     forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "public.example", "X-Forwarded-Ssl": "on"}
     for proxies, base in {"0": "http://127.0.0.1:{port}/", "1": "https://public.example/"}.items():
         service = up(
-            {"NOTIFYHUB_INSTANCE": str(tmp_path / proxies), "NOTIFYHUB_TRUSTED_PROXIES": proxies},
+            {
+                "NOTIFYHUB_INSTANCE": str(tmp_path / proxies),
+                "NOTIFYHUB_TRUSTED_PROXIES": proxies,
+                "NOTIFYHUB_ALLOWED_HOSTS": "public.example, 127.0.0.1",
+            },
             "--workers",
             "1",
         )
@@ -192,3 +199,14 @@ def test_it_stops_cleanly_while_it_is_still_starting(up: Up, tmp_path: Path) -> 
     wait_for_port(service.process, service.port)
     assert service.stop() == 0
     assert "Traceback" not in service.err
+
+
+@pytest.mark.parametrize(("proxies", "warned"), [("0", True), ("1", False)])
+def test_who_listens_to_strangers_is_warned_if_no_proxy_is_in_front(
+    up: Up, tmp_path: Path, proxies: str, *, warned: bool
+) -> None:
+    given = {"NOTIFYHUB_INSTANCE": str(tmp_path / "instance"), "NOTIFYHUB_TRUSTED_PROXIES": proxies}
+    service = up(given, "--host", "0.0.0.0", "--workers", "1")
+    service.wait_until_it_serves()
+    assert ("put a proxy with TLS" in service.err) is warned
+    assert service.stop() == 0

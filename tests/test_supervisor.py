@@ -91,7 +91,22 @@ def test_messages_are_delivered_with_nothing_but_the_embedded_default(start: Sta
         assert [message.text for message in console.journal.messages()] == ["Hello"]
     service.process.terminate()
     assert end(service) == 0
-    assert len(service.err.splitlines()) == 3  # the words before the token; it listens; it delivers
+    lines = [line for line in service.err.splitlines() if "[notifyhub.access]" not in line]
+    words = (
+        "This is its token",
+        (
+            f"NotifyHub listens at http://127.0.0.1:{service.port}, "
+            f"documentation: http://127.0.0.1:{service.port}/api/docs, data: {tmp_path / 'instance'}"
+        ),
+        "The worker is ready",
+        "NotifyHub stops",
+        "has stopped",
+        "has stopped",
+        "NotifyHub has stopped",
+    )
+    assert len(lines) == len(words)
+    for line, expected in zip(lines, words, strict=True):
+        assert expected in line
     assert len(service.out.splitlines()) == 1
 
 

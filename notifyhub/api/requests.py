@@ -14,6 +14,7 @@ from werkzeug.exceptions import BadRequest, NotFound, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
+from notifyhub import hosts
 from notifyhub.api.endpoint import Permission
 from notifyhub.extensions import cors
 
@@ -132,12 +133,8 @@ def _name() -> None:
     if "Host" in request.headers and not request.host:
         raise BadRequest("Invalid Host header.")  # RFC 9112, section 3.2
     allowed = current_app.config["ALLOWED_HOSTS"]
-    if allowed and request.path not in PROBES and _without_port(request.host) not in allowed:
+    if allowed and request.path not in PROBES and hosts.without_port(request.host) not in allowed:
         raise BadRequest("Invalid Host header.")
-
-
-def _without_port(host: str) -> str:
-    return re.sub(r":[0-9]*\Z", "", host).lower().removesuffix(".")
 
 
 def _finish(response: Response) -> Response:

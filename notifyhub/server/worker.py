@@ -183,9 +183,9 @@ class Worker(base.Worker):  # type: ignore[misc]
         answer, environ = wsgi.create(request, connection, connection.peer, self._address, self.cfg)
         environ["wsgi.multithread"] = True
         self._count_request()
+        pieces = self.wsgi(environ, answer.start_response)
         if not self.alive or not self.cfg.keepalive:
             answer.force_close()
-        pieces = self.wsgi(environ, answer.start_response)
         try:
             for piece in pieces:
                 answer.write(piece)
@@ -229,7 +229,8 @@ class Worker(base.Worker):  # type: ignore[misc]
             return
         late = connection.request is None or connection.request.must_close
         connection.state, connection.since = State.CLOSING, time.monotonic()
-        connection.deadline = connection.since + (_DISCARD_SECONDS if late else _LINGER_SECONDS)
+        seconds = _DISCARD_SECONDS if late and self.alive else _LINGER_SECONDS
+        connection.deadline = connection.since + seconds
         self._wait_for(connection, selectors.EVENT_READ)
 
     def handle_error(self, _request: Any, client: Connection, peer: Any, error: BaseException) -> None:

@@ -554,7 +554,7 @@ def chunked(data: bytes) -> Iterator[bytes]:
 def test_long_and_broken_bodies_are_answered_by_real_servers(
     api: Api, app: Flask, gunicorn: Callable[..., Server]
 ) -> None:
-    server = gunicorn(workers=1)
+    server = gunicorn("--worker-class=notifyhub.server.Worker", workers=1)
     json_type, token = "Content-Type: application/json", f"Authorization: Token {api.token}"
     limit = 1024 * 1024
     valid = json.dumps(SMS_NOTIFIERS.body).encode()

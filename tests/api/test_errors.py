@@ -47,7 +47,6 @@ def allow(headers: Any) -> set[str]:
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/api",
         "/api/",
         "/api/unknown",
@@ -191,7 +190,8 @@ def test_a_failure_is_500_without_its_cause_which_the_log_has(
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["X-Request-ID"] == "request-of-the-test"
     written = capsys.readouterr().err
-    (logged,) = map(json.loads, written.splitlines())
+    logged, access = map(json.loads, written.splitlines())
+    assert (access["request_id"], access["status"]) == ("request-of-the-test", 500)
     assert logged["request_id"] == "request-of-the-test"
     assert logged["level"] == "error"
     assert "RuntimeError: the cause" in logged["exception"]

@@ -415,27 +415,36 @@ FORWARDED = {
 
 
 @pytest.mark.parametrize(
-    ("hops", "base"), [("1", "https://api.example.com/hub"), ("0", "http://notifyhub.test:8000")]
+    ("hops", "hosts", "base"),
+    [
+        ("1", "api.example.com,notifyhub.test", "https://api.example.com"),
+        ("1", "", "https://notifyhub.test:8000"),
+        ("0", "", "http://notifyhub.test:8000"),
+        ("0", "notifyhub.test", "http://notifyhub.test:8000"),
+    ],
 )
 def test_links_follow_the_proxies_that_are_trusted(
-    app: Flask, other_app: Callable[..., Flask], api: Api, hops: str, base: str
+    app: Flask, other_app: Callable[..., Flask], api: Api, hops: str, hosts: str, base: str
 ) -> None:
+    """Their scheme; their host only if it is among those that are allowed; never a prefix or a port."""
     with app.app_context():
         SMS_NOTIFIERS.factory.create_batch(3)
-    behind = Api(other_app(NOTIFYHUB_TRUSTED_PROXIES=hops).test_client(), api.token, FORWARDED)
+    other = other_app(NOTIFYHUB_TRUSTED_PROXIES=hops, NOTIFYHUB_ALLOWED_HOSTS=hosts)
+    behind = Api(other.test_client(), api.token, FORWARDED)
     page = behind.get(f"{SMS_NOTIFIERS.url}?limit=1&offset=1", base_url="http://notifyhub.test:8000").json
     assert page["next"] == f"{base}{SMS_NOTIFIERS.url}?limit=1&offset=2"
     assert page["previous"] == f"{base}{SMS_NOTIFIERS.url}?limit=1"
 
 
 @on_sqlite
-@pytest.mark.parametrize(("hops", "base"), [("1", "https://api.example.com/hub"), ("0", None)])
+@pytest.mark.parametrize(("hops", "base"), [("1", "https://api.example.com"), ("0", None)])
 def test_links_follow_the_proxies_that_are_trusted_under_gunicorn(
     app: Flask, api: Api, gunicorn: Callable[..., Server], hops: str, base: str | None
 ) -> None:
     with app.app_context():
         SMS_NOTIFIERS.factory.create_batch(2)
-    server = gunicorn(workers=1, NOTIFYHUB_TRUSTED_PROXIES=hops)
+    allowed = "api.example.com,127.0.0.1"
+    server = gunicorn(workers=1, NOTIFYHUB_TRUSTED_PROXIES=hops, NOTIFYHUB_ALLOWED_HOSTS=allowed)
     request = Request(f"{server.url}{SMS_NOTIFIERS.url}?limit=1", headers=FORWARDED)
     request.add_header("Authorization", f"Token {api.token}")
     with urlopen(request, timeout=10) as answer:

@@ -1,13 +1,17 @@
 """What holds for every request: its id, its URL, its host."""
 
+import base64
+import hashlib
 import re
 from collections.abc import Callable
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from notifyhub.app import create_app
 from tests.api.resources import COLLECTIONS, SETTINGS, SMS, SMS_NOTIFIERS, SMS_PATTERNS, Collection
 from tests.conftest import Api
 
@@ -168,3 +172,125 @@ def test_links_name_the_host_that_was_asked(api: Api, app: Flask, host: str, bas
         SMS_NOTIFIERS.factory.create_batch(2)
     answer = api.get(f"{SMS}?limit=1", headers={"Host": host})
     assert answer.json["next"] == f"{base}{SMS}?limit=1&offset=1"
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "status"),
+    [
+        ("api.example.com", SMS, 200),
+        ("API.Example.com:8000", SMS, 200),
+        ("api.example.com.", SMS, 200),
+        ("[2001:db8::1]:8000", SMS, 200),
+        ("evil.example", SMS, 400),
+        ("evil.example:443", "/api/docs", 400),
+        ("api.example.com.evil.example", SMS, 400),
+        ("x.api.example.com", "/", 400),
+        ("evil.example", "/unknown", 400),
+        ("192.0.2.1:8000", "/healthz", 200),
+        ("192.0.2.1:8000", "/readyz", 200),
+    ],
+)
+def test_only_allowed_hosts_are_answered_where_there_are_some(
+    api: Api, other_app: Callable[..., Flask], host: str, path: str, status: int
+) -> None:
+    other = other_app(NOTIFYHUB_ALLOWED_HOSTS="api.example.com, [2001:DB8::1]")
+    answer = Api(other.test_client(), api.token).get(path, headers={"Host": host})
+    assert answer.status == status
+    if status == 400:
+        assert answer.json == {"detail": "Invalid Host header."}
+
+
+def test_a_host_of_a_proxy_is_checked_too(api: Api, other_app: Callable[..., Flask]) -> None:
+    other = other_app(NOTIFYHUB_ALLOWED_HOSTS="api.example.com", NOTIFYHUB_TRUSTED_PROXIES="1")
+    client = Api(other.test_client(), api.token)
+    for forwarded, status in {"api.example.com": 200, "evil.example": 400}.items():
+        answer = client.get(SMS, headers={"Host": "api.example.com", "X-Forwarded-Host": forwarded})
+        assert answer.status == status
+
+
+@given(
+    proto=st.sampled_from(["https", "http", "javascript", "https://evil.example/?", ""])
+    | st.text(st.characters(min_codepoint=33, max_codepoint=126)),
+    prefix=st.sampled_from(["//evil.example", "/hub", "https://evil.example"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_nothing_that_a_proxy_passes_on_changes_where_the_documentation_loads_from(
+    proxied: FlaskClient, proto: str, prefix: str
+) -> None:
+    page = proxied.get("/api/docs", headers={"X-Forwarded-Proto": proto, "X-Forwarded-Prefix": prefix})
+    loaded = re.findall(r'(?:src|href)="([^"]*)"', page.text)
+    assert len(loaded) >= 5
+    assert all(url.startswith("/api/docs/") for url in loaded)
+    assert "evil" not in page.text
+
+
+@pytest.fixture(scope="module")
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
+    folder = str(tmp_path_factory.mktemp("instance"))
+    variables = {"NOTIFYHUB_INSTANCE": folder, "NOTIFYHUB_TRUSTED_PROXIES": "1"}
+    return create_app(variables).test_client()
+
+
+ORIGINS = "https://app.example.com, http://[2001:db8::1]:3000"
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("https://app.example.com", True),
+        ("http://[2001:db8::1]:3000", True),
+        ("https://appxexample.com", False),
+        ("https://app.example.com.evil.example", False),
+        ("https://evil.example/https://app.example.com", False),
+        ("https://app.example.com:8443", False),
+        ("http://app.example.com", False),
+        ("http://2", False),
+        ("null", False),
+        ("", False),
+    ],
+)
+def test_only_the_configured_origins_may_read_answers(
+    api: Api, other_app: Callable[..., Flask], origin: str, *, allowed: bool
+) -> None:
+    client = Api(other_app(NOTIFYHUB_CORS_ORIGINS=ORIGINS).test_client(), api.token)
+    given_headers = {"Origin": origin} if origin else {}
+    preflight = {**given_headers, "Access-Control-Request-Method": "GET"}
+    for answer in (client.get(SMS, headers=given_headers), client.call("OPTIONS", SMS, headers=preflight)):
+        assert answer.headers.getlist("Access-Control-Allow-Origin") == ([origin] if allowed else [])
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+        assert answer.headers.getlist("Vary") == ["Origin"]
+
+
+def test_no_answer_that_may_hold_secrets_is_kept(api: Api, anonymous: Api) -> None:
+    made = api.post(SMS, SMS_NOTIFIERS.body)
+    answers = [made, api.get(SMS), api.get(f"{SMS}/{made.json['id']}"), api.get(SETTINGS), api.get("/api/me")]
+    answers += [anonymous.get(SMS), api.get("/unknown"), api.call("PUT", SMS), anonymous.get("/healthz")]
+    for answer in answers:
+        assert answer.headers.getlist("Cache-Control") == ["no-store"]
+        assert answer.headers.getlist("X-Content-Type-Options") == ["nosniff"]
+        assert "Content-Security-Policy" not in answer.headers
+
+
+def test_pages_can_neither_be_framed_nor_run_foreign_scripts(anonymous: Api) -> None:
+    for path in ("/", "/api/docs"):
+        headers = anonymous.get(path).headers
+        assert headers["X-Frame-Options"] == "DENY"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        policy = dict(part.split(None, 1) for part in headers["Content-Security-Policy"].split("; "))
+        assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+        assert "unsafe" not in policy.get("script-src", "")
+
+
+def test_the_documentations_own_script_may_run(anonymous: Api) -> None:
+    answer = anonymous.get("/api/docs")
+    (script,) = re.findall("<script>(.*?)</script>", answer.response.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'self' 'sha256-{digest}';" in answer.headers["Content-Security-Policy"]
+    with anonymous.client.get("/api/docs/swagger-ui-bundle.js") as asset:
+        assert "no-store" not in asset.headers["Cache-Control"]
+
+
+def test_the_root_leads_to_the_documentation(anonymous: Api) -> None:
+    answer = anonymous.get("/", headers={"Host": "evil.example"})
+    assert (answer.status, answer.headers["Location"]) == (302, "/api/docs")
