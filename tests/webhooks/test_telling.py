@@ -16,6 +16,7 @@ from notifyhub.delivery.backends.interface import Report
 from notifyhub.delivery.delivering import deliver
 from notifyhub.delivery.reports import fetch
 from notifyhub.extensions import db
+from notifyhub.messages.models import Message
 from notifyhub.messages.models import Status as MessageStatus
 from notifyhub.otp.codes import code_of
 from notifyhub.otp.models import OTP
@@ -157,8 +158,8 @@ def test_event_and_message_are_stored_together_or_not_at_all(
     monkeypatch.setattr(telling, "record", cut_off)
     deliver(message.id)
     assert deliveries() == []
-    db.session.refresh(message)
-    assert (message.status, message.error_code) == (MessageStatus.SENDING, "internal_error")
+    stored = db.session.get_one(Message, message.id)
+    assert (stored.status, stored.error_code) == (MessageStatus.SENDING, "internal_error")
     assert woken == []
 
 

@@ -41,7 +41,7 @@ def hand_over(backend: Backend, content: SMS | Email) -> Accepted | Failure:
         accepted = backend.send(content)  # type: ignore[attr-defined]
     except Failure as failure:
         return _known(failure, content.secrets)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - another package may raise anything
         # Others may write to sockets that we don't watch.
         unsent = _is_ours(backend) and writes() == before
         return (Broken if unsent else Uncertain)("backend_error", _words(error))
@@ -59,7 +59,7 @@ def ask(question: Callable[[], T]) -> T:
         return question()
     except Failure as failure:
         raise _known(failure) from failure.__cause__
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - another package may raise anything
         trouble = NotifierTrouble("backend_error", _words(error))
     raise trouble  # outside of the `except`: the error's words may hold secrets
 
