@@ -47,8 +47,13 @@ def check(make: Callable[[], Backend], *, test: bool = False) -> Check:
 
 
 def _checked(backend: Backend) -> Credit | None:
+    def read() -> Credit | None:
+        credit = backend.check()
+        _words(credit), _number(credit)  # which fail for what is no credit
+        return credit
+
     with provider_call(SECONDS):
-        return ask(backend.check)
+        return ask(read)
 
 
 def _since(begun: float) -> int:

@@ -87,21 +87,21 @@ class _Round:
             self._record(self.tried, probes=state.is_probe)
         return self._finish(self._end())
 
-    def break_off(self, error: BaseException) -> bool:
+    def break_off(self, error: Exception) -> bool:
         """End the round in which the program itself has failed; False if the lease was lost.
 
-        What a provider has taken stays sent: if those who want to be told of it were what failed, they are
-        not told.
+        What a provider has taken is uncertain, if that could not be written down together with what others
+        want to be told of it.
         """
-        if self.tried and isinstance(self.tried.result, Accepted):
-            self.claim.heard = False
-            return self._finish(Ending(Status.SENT, self.claim.rounds + 1))
-        failure = Broken("internal_error", f"The message could not be sent: {type(error).__name__}.")
-        if self.tried is None and self.attempt is not None:
+        taken = self.tried is not None and isinstance(self.tried.result, Accepted)
+        words = f"The service itself failed: {type(error).__name__}."
+        failure = (Uncertain if taken else Broken)("internal_error", words)
+        if self.tried is not None and taken:
+            self.tried = replace(self.tried, result=failure)
+        elif self.tried is None and self.attempt is not None:
             route = Route(self.last or _home(self.claim), failure)
             self.tried = Try(self.attempt, route, failure, 0)
-        if self.tried is None or isinstance(self.tried.result, Broken):
-            self.failures.append(failure)
+        self.failures.append(failure)
         return self._finish(self._end())
 
     def _routes(self) -> Iterator[Route]:

@@ -121,6 +121,7 @@ def test_an_sms_made_with_a_pattern_is_shown_whole(
         "expires_at": timestamp(NOW + DAY),
         "created_at": timestamp(NOW),
         "updated_at": timestamp(NOW),
+        "next_attempt_at": timestamp(NOW),
         "sent_at": None,
         "delivered_at": None,
         "provider_message_id": None,

@@ -38,7 +38,8 @@ def read(app: Flask, message_id: int) -> Message:
 def test_only_some_states_can_be_left(
     api: Api, app: Flask, status: Status, action: str, from_: tuple[Status, ...]
 ) -> None:
-    message_id = make(app, status=status)
+    claimed = {"lease": "x", "lease_until": now()} if status is Status.SENDING else {}
+    message_id = make(app, status=status, **claimed)
     before = read(app, message_id).updated_at
     answer = api.post(f"{MESSAGES}/{message_id}/{action}")
     after = read(app, message_id)
@@ -121,7 +122,40 @@ def claim(app: Flask, message_id: int) -> bool:
     with app.app_context(), db.engine.begin() as connection:
         free = (Status.SCHEDULED, Status.QUEUED)
         mine = update(Message).where(Message.id == message_id, Message.status.in_(free))
-        return connection.execute(mine.values(status=Status.SENDING)).rowcount == 1
+        leased = mine.values(status=Status.SENDING, lease_until=now())
+        return connection.execute(leased).rowcount == 1
+
+
+@pytest.mark.parametrize("next_in", [timedelta(seconds=30), -timedelta(seconds=30)])
+def test_a_message_that_waits_between_two_attempts_can_be_cancelled(
+    api: Api, app: Flask, next_in: timedelta
+) -> None:
+    waiting = {"status": Status.SENDING, "next_attempt_at": now() + next_in, "error_code": "notifier_resting"}
+    message_id = make(app, **waiting)
+    shown = api.get(f"{MESSAGES}/{message_id}").json
+    assert shown["next_attempt_at"]
+    assert shown["error"]["code"] == "notifier_resting"
+    answer = api.post(f"{MESSAGES}/{message_id}/cancel")
+    assert (answer.status, answer.json["status"]) == (200, "cancelled")
+    assert answer.json["next_attempt_at"] is None
+
+
+@pytest.mark.parametrize(("action", "status"), [("cancel", Status.QUEUED), ("retry", Status.FAILED)])
+@pytest.mark.parametrize(("caller", "owner", "answer"), [(0, 0, 200), (0, 1, 200), (1, 0, 404), (1, 1, 200)])
+def test_a_test_token_changes_only_messages_of_test_tokens(
+    app: Flask,
+    token: Callable[..., str],
+    action: str,
+    status: Status,
+    caller: int,
+    owner: int,
+    answer: int,
+) -> None:
+    message_id = make(app, status=status, is_test=bool(owner))
+    api = Api(app.test_client(), token(test=bool(caller)))
+    assert api.post(f"{MESSAGES}/{message_id}/{action}").status == answer
+    assert (read(app, message_id).status == status) == (answer == 404)
+    assert api.get(f"{MESSAGES}/{message_id}").status == 200
 
 
 def test_a_message_is_either_cancelled_or_claimed(api: Api, app: Flask) -> None:

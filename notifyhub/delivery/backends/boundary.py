@@ -31,9 +31,6 @@ log = logging.getLogger(__name__)
 ID_LENGTH = 255
 CODE_LENGTH = 64
 
-RAISED = (Exception, SystemExit)
-"""What a backend may raise by mistake; what stops the process is none of its own."""
-
 _outlined = Seldom(60.0)
 
 
@@ -44,7 +41,7 @@ def hand_over(backend: Backend, content: SMS | Email) -> Accepted | Failure:
         accepted = backend.send(content)  # type: ignore[attr-defined]
     except Failure as failure:
         return _known(failure, content.secrets)
-    except RAISED as error:
+    except Exception as error:  # noqa: BLE001 - another package may raise anything
         # Others may write to sockets that we don't watch.
         unsent = _is_ours(backend) and writes() == before
         return (Broken if unsent else Uncertain)("backend_error", _words(error))
@@ -62,7 +59,7 @@ def ask(question: Callable[[], T]) -> T:
         return question()
     except Failure as failure:
         raise _known(failure) from failure.__cause__
-    except RAISED as error:
+    except Exception as error:  # noqa: BLE001 - another package may raise anything
         trouble = NotifierTrouble("backend_error", _words(error))
     raise trouble  # outside of the `except`: the error's words may hold secrets
 
@@ -89,7 +86,7 @@ def _known(failure: Failure, secrets: Sequence[str] = ()) -> Failure:
     return failure
 
 
-def _words(error: BaseException) -> str:
+def _words(error: Exception) -> str:
     """Return what can be said of an unexpected error; where it was raised is in the log."""
     where = outline(error)
     if _outlined.due(where):

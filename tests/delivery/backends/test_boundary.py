@@ -1,0 +1,127 @@
+"""The boundary with backends: whatever a package's backend does, one of our own types comes back."""
+
+import logging
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifyhub.delivery.backends import boundary
+from notifyhub.delivery.backends.boundary import ask, hand_over
+from notifyhub.delivery.backends.failures import (
+    Broken,
+    Failure,
+    NotifierTrouble,
+    NotServedHere,
+    Refused,
+    Temporary,
+    Uncertain,
+)
+from notifyhub.delivery.backends.interface import SMS, Accepted
+from notifyhub.logs import Seldom
+
+PLAIN = SMS("+989121234567", "The text")
+CODED = SMS("+989121234567", "The text", secrets=["12345"])
+
+
+class Backend:
+    """A package's backend, which does what a test says."""
+
+    def __init__(self, result: object) -> None:
+        self.result = result
+
+    def send(self, _: SMS) -> Any:
+        if isinstance(self.result, BaseException):
+            raise self.result
+        return self.result
+
+
+def sent(result: object, sms: SMS = PLAIN) -> Accepted | Failure:
+    return hand_over(Backend(result), sms)  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boundary, "_outlined", Seldom(60))
+
+
+@pytest.mark.parametrize("error", [KeyError("secret"), RecursionError(), UnicodeError("secret"), OSError(5)])
+def test_an_unexpected_error_ends_the_attempt_as_uncertain_and_the_log_has_its_place_without_its_words(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    result = sent(error)
+    assert isinstance(result, Uncertain)
+    assert (result.code, type(error).__name__ in result.detail) == ("backend_error", True)
+    (line,) = caplog.records
+    assert line.levelno == logging.ERROR
+    assert "test_boundary.py" in line.getMessage()
+    assert "secret" not in caplog.text + result.detail
+
+
+def test_one_of_ours_that_has_written_nothing_has_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Backend, "__module__", "notifyhub.delivery.backends.some")
+    assert isinstance(sent(KeyError()), Broken)
+
+
+@pytest.mark.parametrize("result", [None, {}, "17", Failure])
+def test_what_is_no_answer_is_uncertain(result: object) -> None:
+    assert isinstance(sent(result), Uncertain)
+
+
+@given(st.one_of(st.text(max_size=600), st.integers(), st.none()))
+def test_any_id_can_be_stored(id_: Any) -> None:
+    result = sent(Accepted(id_))
+    assert isinstance(result, Accepted)
+    assert len(result.provider_message_id) <= 255
+    assert "\0" not in result.provider_message_id.encode().decode()
+
+
+@pytest.mark.parametrize("kind", [Temporary, NotifierTrouble, NotServedHere, Refused, Uncertain])
+@given(code=st.text(max_size=100), detail=st.text(max_size=700))
+def test_any_failure_can_be_stored(kind: type[Failure], code: str, detail: str) -> None:
+    result = sent(kind(code, detail))
+    assert type(result) is kind
+    assert result.code.isascii()
+    assert 0 < len(result.code) <= 64
+    assert len(result.detail.encode().decode()) <= 500
+    assert "\0" not in result.detail
+
+
+def test_a_failure_of_no_known_class_is_uncertain() -> None:
+    assert isinstance(sent(Failure("x", "y")), Uncertain)
+
+
+def test_a_question_raises_failures_alone() -> None:
+    with pytest.raises(NotifierTrouble) as caught:
+        ask(lambda: {}["secret"])
+    assert (caught.value.code, caught.value.__cause__) == ("backend_error", None)
+    with pytest.raises(Refused):
+        ask(lambda: (_ for _ in ()).throw(Refused("x")))
+
+
+digits = st.characters(categories=["Nd", "No", "Nl"])
+
+
+@given(
+    st.lists(digits, min_size=1, max_size=12),
+    st.sampled_from(["", " ", "\u200c", "\u2060", "-", "\u20e3", "a"]),
+)
+def test_no_digit_of_any_script_is_kept_of_the_words_about_a_code(code: list[str], between: str) -> None:
+    words = f"Refused: «{between.join(code)}»"
+    result = sent(Refused("content_refused", words), CODED)
+    assert isinstance(result, Refused)
+    assert not any(character.isnumeric() for character in result.detail)
+    assert result.detail.count("•") >= len(code)
+    plain = sent(Refused("content_refused", "Error 550"), PLAIN)
+    assert isinstance(plain, Refused)
+    assert plain.detail == "Error 550"
+
+
+@pytest.mark.parametrize(
+    "spelled", ["۱۲۳۴۵", "１２３４５", "1 2 3 4 5", "①②③④⑤", "¹²³⁴⁵", "𝟏𝟐𝟑𝟒𝟓", "١٢٣٤٥", "一二三四五"]
+)
+def test_a_code_in_another_spelling_is_masked(spelled: str) -> None:
+    result = sent(NotServedHere("pattern_mismatch", f"bad value {spelled}"), CODED)
+    assert isinstance(result, Failure)
+    assert not set(spelled) & set(result.detail.removeprefix("bad value").replace(" ", ""))
