@@ -71,13 +71,16 @@ MOST_BACKUPS = 100
 _BACKUPS = ", in this order. Deleted ones are left out."
 
 
+_country = String(max_length=2, metadata=described("Code of a country.", "IR", pattern="^[A-Za-z]{2}$"))
+
+
 class Countries(List):
     """Countries by their alpha-2 codes of ISO 3166, each of them once; they are read in upper case."""
 
     default_error_messages: ErrorMessages = {"country": '"{code}" is not the code of a country.'}
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(String(max_length=2), most=len(COUNTRIES), **options)
+        super().__init__(_country, most=len(COUNTRIES), **options)
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
         codes = [code.upper() for code in super()._deserialize(value, *args, **options)]

@@ -21,6 +21,7 @@ MAX_GIVEN = 1000
 
 _INVALID = "Enter a valid email address."
 _FORBIDDEN = "IDNA 2008 allows no such domain name."
+_LINE_END = "Line ends and control characters are not allowed."
 _INVISIBLE = "Blanks and invisible characters are not allowed in an email address."
 _JOINERS = "\u200c\u200d"
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\ud7ff\ue000-\U0010ffff]+"
@@ -65,6 +66,7 @@ def normalize_address(text: str) -> str:
     A quoted local part that needs no quotes loses them: it is the same mailbox (RFC 5321, 4.1.2). An address
     literal, `user@[192.0.2.1]`, is refused: what it names is a machine, under as many spellings as it has.
     """
+    _check_line(text)
     local, at, domain = text.rpartition("@")
     if not at or len(text) > MAX_GIVEN:
         raise InvalidAddress(_INVALID)
@@ -110,8 +112,7 @@ def parse_mailbox(text: str) -> Mailbox:
     A name with a comma, an @ or an angle bracket must be quoted: they would begin another address, as a line
     end would begin another header. The quotes are not part of the name.
     """
-    if not is_line(text):
-        raise InvalidAddress(_INVALID)
+    _check_line(text)
     phrase, address = _split(text)
     name = _QUOTED_WORD.sub(lambda quoted: _ESCAPE.sub(r"\1", quoted[1]), phrase).strip()
     return Mailbox(name, normalize_address(address))
@@ -122,6 +123,11 @@ def normalize_mailbox(text: str) -> str:
     mailbox = parse_mailbox(text)
     phrase, _ = _split(text)
     return f"{phrase}<{mailbox.address}>" if _is_named(text) else mailbox.address
+
+
+def _check_line(text: str) -> None:
+    if not (text.isprintable() or is_line(text)):
+        raise InvalidAddress(_LINE_END)
 
 
 def _is_named(text: str) -> bool:

@@ -18,4 +18,6 @@ def is_invisible(character: str) -> bool:
 
 def visible(text: str) -> str:
     """Return `text` without the characters that can't be seen."""
+    if text.isascii() and text.isalnum():
+        return text
     return "".join(character for character in text if not is_invisible(character))

@@ -38,6 +38,8 @@ def to_e164(text: str) -> str:
     decimal point. `tel:` or an apostrophe may stand in front, and the + behind, where text from right to left
     shows it. Raise `InvalidNumber` for all else.
     """
+    if mobile := _IRANIAN_MOBILE.fullmatch(text):  # as nearly all are written
+        return f"+98{mobile[1]}"
     number = _normalize(text)
     if _SCIENTIFIC.fullmatch(number):
         raise InvalidNumber("A spreadsheet has rounded this number: have it write the number as a text.")

@@ -46,6 +46,7 @@ def old(days: float, **values: Any) -> Message:
         args=[SECRET],
         reply_to=SECRET,
         client_metadata={"a": SECRET},
+        otp_client=SECRET,
         error_detail=SECRET,
         reference="kept",
         created_at=now() - timedelta(days=days),

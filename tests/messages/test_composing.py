@@ -193,10 +193,28 @@ BREAKS = ["\n", "\r", "\r\n", "\x0b", "\x85", "\u2028", "\u2029", "\x1b"]
 
 
 @pytest.mark.parametrize("break_", BREAKS)
-@pytest.mark.parametrize("name", ["to", "subject", "reply_to"])
-@pytest.mark.parametrize("place", ["{}x@example.com", "x{}Bcc: b@example.com", "x@example.com{}"])
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("to", "x{}Bcc: b@example.com"),
+        ("reply_to", "x{}Bcc: b@example.com"),
+        *(("subject", place) for place in ("{}x", "x{}Bcc: b@example.com", "x{}")),
+    ],
+)
 def test_line_ends_in_headers_are_refused(name: str, place: str, break_: str) -> None:
     assert set(refused({**EMAIL, name: place.format(break_)})) == {name}
+
+
+@pytest.mark.parametrize("break_", BREAKS)
+@pytest.mark.parametrize("name", ["to", "reply_to"])
+@pytest.mark.parametrize("place", ["{}x@example.com", "x@example.com{}"])
+def test_line_ends_around_an_address_never_become_part_of_it(name: str, place: str, break_: str) -> None:
+    body = {**EMAIL, name: place.format(break_)}
+    if break_.strip():
+        assert set(refused(body)) == {name}
+    else:
+        draft = composed(body)
+        assert {"to": draft.recipient, "reply_to": draft.reply_to}[name] == "x@example.com"
 
 
 @pytest.mark.parametrize("break_", BREAKS)

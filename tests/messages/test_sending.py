@@ -191,6 +191,7 @@ def test_an_email_may_have_a_text_or_html_alone(api: Api, accounts: Accounts, na
     ],
 )
 def test_a_number_is_stored_as_e164(api: Api, accounts: Accounts, to: Any, e164: str) -> None:
+    api.patch(DELIVERY, {"sms_countries": []})
     assert send(api, sms(to=to))["to"] == e164
 
 
@@ -340,7 +341,6 @@ def test_texts_need_a_line_of_the_notifier_and_patterns_do_not(
         (sms(to=" "), {"to": BLANK}),
         (sms(to=True), {"to": NO_STRING}),
         (sms(to=["09121234567"]), {"to": NO_STRING}),
-        (sms(to="09121234567\n"), {"to": LINE}),
         (without(sms(), "text"), {"text": ["Give a `pattern` or a `text`."]}),
         (sms(text=None), {"text": ["Give a `pattern` or a `text`."]}),
         (sms(text=" \n"), {"text": BLANK}),
@@ -431,7 +431,7 @@ def test_the_text_that_a_pattern_makes_is_no_longer_than_a_text(
     assert len(send(api, by_pattern(accounts.pattern, ["x" * 200]))["text"]) == 10_000
 
 
-@pytest.mark.parametrize("value", ["x\r\nBcc: eve@example.com", "x\u2028"])
+@pytest.mark.parametrize("value", ["x\r\nBcc: eve@example.com", "x\u2028y"])
 @pytest.mark.parametrize("field", ["to", "subject", "reply_to", "filename", "content_type"])
 def test_line_ends_begin_no_header(api: Api, app: Flask, accounts: Accounts, field: str, value: str) -> None:
     inside = field in FILE

@@ -64,7 +64,9 @@ def test_an_address_with_or_without_a_name_is_a_sender(sender: str) -> None:
     ],
 )
 def test_anything_else_is_none(sender: str) -> None:
-    with pytest.raises(ValidationError, match=r"Enter a valid email address\.|may not be blank|invisible"):
+    with pytest.raises(
+        ValidationError, match=r"Enter a valid email address\.|may not be blank|invisible|Line ends"
+    ):
         Sender().deserialize(sender)
 
 

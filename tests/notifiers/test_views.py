@@ -313,7 +313,10 @@ REFUSED = [
     ({"password": "p" * 256}, {"password": LONG}),
     ({"from_email": ""}, {"from_email": BLANK}),
     ({"from_email": "info"}, {"from_email": ["Enter a valid email address."]}),
-    ({"from_email": "a@b.ir\nBcc: c@d.ir"}, {"from_email": ["Enter a valid email address."]}),
+    (
+        {"from_email": "a@b.ir\nBcc: c@d.ir"},
+        {"from_email": ["Line ends and control characters are not allowed."]},
+    ),
     ({"from_email": "a@b.ir, c@d.ir"}, {"from_email": ["Enter a valid email address."]}),
     ({"from_email": "Name <a@b.ir>, c@d.ir"}, {"from_email": ["Enter a valid email address."]}),
 ]

@@ -1,18 +1,23 @@
 """Guessing codes: what each guess comes to, however it is written and however many come at once."""
 
 import threading
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import time_machine
 from flask import Flask
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Connection, true
 
 from notifyhub.delivery import listeners
 from notifyhub.otp import signals
+from notifyhub.otp.codes import code_of, is_right
 from tests.conftest import Api, Queries
 from tests.otp.codes import NUMBER, URL, Codes, wrong
 
@@ -114,6 +119,60 @@ def test_an_id_and_a_recipient_must_belong_together(codes: Codes) -> None:
     both = {"id": made["id"], "to": "09121234568", "code": made["code"]}
     assert codes.api.post(f"{URL}/verify", both).json == refused("not_found", 0)
     assert codes.api.post(f"{URL}/verify", {**both, "to": "09121234567"}).json["verified"]
+
+
+def test_an_id_and_a_purpose_must_belong_together(codes: Codes) -> None:
+    made = codes.issued()
+    for purpose in ("transfer-money", "Login"):
+        assert codes.guess(made["code"], id=made["id"], purpose=purpose) == refused("not_found", 0)
+    assert codes.show(made["id"])["attempts_left"] == 5
+    assert codes.guess(made["code"], id=made["id"], purpose=" login ")["verified"]
+    other = codes.issued("09121234568", purpose="transfer-money")
+    assert codes.guess(other["code"], id=other["id"], purpose="login") == refused("not_found", 0)
+    assert codes.guess(other["code"], id=other["id"])["verified"]
+
+
+INVISIBLE = [
+    character
+    for character in map(chr, range(0x110000))
+    if unicodedata.category(character) in {"Cf", "Zs", "Cc"} and character != "\0"
+]
+
+
+@settings(max_examples=200)
+@given(st.integers(0, 9999), st.lists(st.text(INVISIBLE, max_size=3), min_size=5, max_size=5))
+def test_a_pasted_code_is_taken_whatever_invisible_marks_are_in_it(number: int, marks: list[str]) -> None:
+    row = SimpleNamespace(id=7, nonce=number.to_bytes(16), code_len=4)
+    app = Flask(__name__)
+    app.config["SECRET_KEY"] = "x" * 32
+    with app.app_context():
+        code = code_of(row)
+        pasted = "".join(f"{mark}{digit}" for mark, digit in zip(marks, code, strict=False)) + marks[-1]
+        assert is_right(row, pasted)
+        assert not is_right(row, wrong(pasted.strip("".join(INVISIBLE))))
+
+
+@pytest.mark.parametrize(
+    "paste",
+    ["\u200f{}\u200f", "\u2066{}\u2069", "{}\ufeff", "\u200c{}\u200d", "\u00a0{}\t", "\u202b{}\u202c\r\n"],
+)
+def test_a_code_with_marks_around_it_verifies(codes: Codes, paste: str) -> None:
+    made = codes.issued()
+    assert codes.guess(paste.format(made["code"]))["verified"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "guessed"),
+    [
+        ("info@xn--mgba3gch31f060k.com", "Info@نامه\u200cای.com"),
+        ("user@straße.de", "user@xn--strae-oqa.de"),
+        ("victim@ｇmail.com", "Victim@Gmail.com"),
+    ],
+)
+def test_every_spelling_of_an_address_is_one_recipient(codes: Codes, asked: str, guessed: str) -> None:
+    made = codes.issued(asked, channel="email")
+    assert codes.ask(guessed, channel="email").status == 429
+    assert codes.guess(made["code"], guessed)["verified"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from notifyhub.text.addresses import InvalidAddress, normalize_address, normaliz
 from notifyhub.text.invisible import is_invisible
 
 INVISIBLE = (
-    "\u00a0\u00ad\u034f\u061c\u115f\u180e\u200b\u200e\u200f\u202a\u202e\u2060\u2066\u2069\u3000\ufe0f\ufeff\U000e0001"
+    "\u00a0\u00ad\u034f\u061c\u115f\u180e\u200b\u200e\u200f\u202a\u202e"
+    "\u2060\u2066\u2069\u3000\ufe0f\ufeff\U000e0001"
 )
 ATOMS = st.text("abcXYZ019!#$%&'*+-/=?^_`{|}~éع", min_size=1, max_size=15)
 
@@ -61,11 +62,12 @@ def test_an_address_has_one_form(given_: str, one: str) -> None:
         ("a@192.0.2.1", "Enter a valid"),
         ("a@[192.0.2.1]", "Enter a valid"),
         ("a@[IPv6:2001:db8::1]", "Enter a valid"),
-        ("\ud800@b.ir", "Enter a valid"),
+        ("\ud800@b.ir", "Line ends"),
         ("a@" + "b" * 64 + ".ir", "Enter a valid"),
         ("a@" + ".".join(["b" * 62] * 4) + ".ir", "Enter a valid"),
         ("a@" + "é" * 100_000 + ".ir", "Enter a valid"),
-        ("a@b\n.ir", "invisible"),
+        ("a@b\n.ir", "Line ends"),
+        ("a@b\ud800.ir", "Line ends"),
         ("a@example.com\u200f", "invisible"),
         ("a@g\u00admail.com", "invisible"),
         ("a@gm\u200bail.com", "invisible"),
@@ -75,7 +77,6 @@ def test_an_address_has_one_form(given_: str, one: str) -> None:
         ("a@i\u2764.ws", "IDNA 2008"),
         ("a@xn--abc.com", "IDNA 2008"),
         ("a@" + "é" * 60 + ".ir", "IDNA 2008"),
-        ("a@\ud800.ir", "IDNA 2008"),
         ("=?utf-8?q?a=0A?=@b.ir", "Encoded words"),
         ('"=?utf-8?q?a=0A?="@b.ir', "Encoded words"),
         ("x" * 65 + "@b.ir", "64 bytes"),
@@ -113,6 +114,7 @@ def test_the_form_is_stable_ascii_in_its_domain_and_visible(text: str) -> None:
 @given(ATOMS, st.text(st.characters(categories=("Ll", "Lo", "Nd")), min_size=1, max_size=12))
 def test_every_spelling_of_a_domain_comes_to_one_form(local: str, label: str) -> None:
     assume("=?" not in local or "?=" not in local)
+    assume(not any(map(is_invisible, label)))  # some fillers count as letters
     try:
         ascii_ = idna.encode(f"{label}.example", uts46=True).decode()
     except idna.IDNAError:
