@@ -112,7 +112,8 @@ RESPONSES: dict[str, dict[str, Any]] = {
         "This Idempotency-Key was sent with another request.",
     ),
     "TooManyRequests": _detail(
-        "The limit of the token, where the operator has set one, or of a recipient is used up.",
+        "The limit of the token, where the operator has set one, or of a recipient is used up; or a process "
+        "asks providers for as many others as it does at once.",
         "Request was throttled. Expected available in 60 seconds.",
         "Retry-After",
     ),

@@ -1,6 +1,8 @@
 """The tasks, as Celery runs them, and when the periodic ones are due."""
 
-from collections.abc import Callable
+import inspect
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from flask import current_app
@@ -8,6 +10,8 @@ from flask import current_app
 from notifyhub.delivery import delivering, queue, reports, retention, sweep
 from notifyhub.delivery.queue import Call
 from notifyhub.extensions import celery
+
+log = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -23,11 +27,17 @@ PERIODS: dict[str, float] = {}
 def task(name: str, *, every: float | None = None) -> Callable[[F], F]:
     """Return the decorator of a task, which runs in the context of the worker's application.
 
-    A periodic one is called `every` so many seconds.
+    A periodic one is called `every` so many seconds. The arguments, which come from the broker, are ids and
+    names of queues, as the function's annotations say; a call with others is refused.
     """
 
     def register(function: F) -> F:
-        def run(*args: Any) -> None:
+        signature = inspect.signature(function)
+
+        def run(*args: Any, **named: Any) -> None:
+            if not _is_call(signature, args, named):
+                log.warning("Refused a call of %s: its arguments are not what we publish", name)
+                return
             with celery.flask_app.app_context():
                 function(*args)
 
@@ -37,6 +47,19 @@ def task(name: str, *, every: float | None = None) -> Callable[[F], F]:
         return function
 
     return register
+
+
+def _is_call(signature: inspect.Signature, args: Sequence[Any], named: Mapping[str, Any]) -> bool:
+    kinds = [parameter.annotation for parameter in signature.parameters.values()]
+    return not named and len(args) == len(kinds) and all(map(_is_of_kind, args, kinds))
+
+
+def _is_of_kind(value: Any, kind: Any) -> bool:
+    if kind is int:
+        return type(value) is int and 0 < value < 2**63
+    if kind == list[int]:
+        return isinstance(value, list) and all(_is_of_kind(one, int) for one in value)
+    return kind is str and value in queue.QUEUES
 
 
 @task(queue.DELIVER)

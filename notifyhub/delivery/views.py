@@ -35,7 +35,10 @@ _sync_query = PatternSyncQuerySchema()
 @blueprint.post("/sms/<id:id>/check")
 @endpoint(sms_notifiers.declare("view", "Check an SMS notifier at its provider", **_checked))
 def check_sms_notifier(id: int) -> dict[str, Any]:
-    """Talk to the provider with the stored settings; the database is not held meanwhile."""
+    """Talk to the provider with the stored settings, for 10 seconds at most.
+
+    The database is not held meanwhile. A process makes four such calls at once; beyond them it answers 429.
+    """
     notifier = found(autocommit().execute(_SMS, {"id": id}).first())
     release()
     return asdict(check(partial(sms_backend_of, *notifier), test=g.caller.test))
@@ -44,7 +47,10 @@ def check_sms_notifier(id: int) -> dict[str, Any]:
 @blueprint.post("/email/<id:id>/check")
 @endpoint(email_notifiers.declare("view", "Check an email notifier at its mail server", **_checked))
 def check_email_notifier(id: int) -> dict[str, Any]:
-    """Log in at the mail server with the stored password; the database is not held meanwhile."""
+    """Log in at the mail server with the stored password, for 10 seconds at most.
+
+    The database is not held meanwhile. A process makes four such calls at once; beyond them it answers 429.
+    """
     notifier = found(autocommit().execute(_EMAIL, {"id": id}).first())
     release()
     return asdict(check(partial(smtp_of, notifier._asdict()), test=g.caller.test))
@@ -61,7 +67,11 @@ def check_email_notifier(id: int) -> dict[str, Any]:
     )
 )
 def sync_patterns(notifier_id: int) -> dict[str, int]:
-    """Read the provider's patterns, without the database, then bring ours up to them in one transaction."""
+    """Read the provider's patterns, without the database, then bring ours up to them in one transaction.
+
+    Reading takes 30 seconds at most. It is one of the four calls that a process makes at once; beyond them it
+    answers 429.
+    """
     notifier = found(autocommit().execute(_SMS, {"id": notifier_id}).first())
     create: bool = query(_sync_query)["create"]
     release()

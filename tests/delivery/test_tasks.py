@@ -1,0 +1,105 @@
+"""What comes from the broker: it says which rows, and nothing else of it is taken."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from notifyhub.delivery import queue, tasks, worker
+from notifyhub.delivery.queue import Call
+from notifyhub.extensions import celery
+from tests.conftest import on_sqlite
+
+pytestmark = on_sqlite
+
+DELIVER, FAN_OUT, PURGE = queue.DELIVER, queue.FAN_OUT, "notifyhub.purge_otps"
+WEBHOOK, REPORTS = "notifyhub.deliver_webhook", tasks.FETCH_REPORTS
+
+
+class Publisher:
+    """Keeps what would be published."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[str, list[Call]]] = []
+
+    def publish(self, calls: list[Call], name: str) -> bool:
+        self.published.append((name, calls))
+        return True
+
+
+@pytest.fixture
+def published(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, list[Call]]]]:
+    """Give what tasks publish, which run as a worker runs them."""
+    publisher = Publisher()
+    monkeypatch.setitem(app.extensions, "publisher", publisher)
+    monkeypatch.setattr(celery, "flask_app", app, raising=False)
+    return publisher.published
+
+
+def run(name: str, /, *args: Any, **named: Any) -> None:
+    celery.tasks[name].run(*args, **named)
+
+
+@pytest.mark.parametrize("name", queue.QUEUES)
+def test_a_list_is_taken_apart_for_a_queue_of_ours(published: list[Any], name: str) -> None:
+    run(FAN_OUT, [1, 2], name)
+    assert published == [(name, [Call(DELIVER, [1]), Call(DELIVER, [2])])]
+
+
+@pytest.mark.parametrize(
+    ("task", "args", "named"),
+    [
+        (FAN_OUT, ([1], "celery"), {}),
+        (FAN_OUT, ([1], "notifyhub.messages"), {}),
+        (FAN_OUT, ([1], ""), {}),
+        (FAN_OUT, ([1], ["messages"]), {}),
+        (FAN_OUT, ([1],), {}),
+        (FAN_OUT, (["1"], "messages"), {}),
+        (FAN_OUT, ([1], "messages", 3), {}),
+        (FAN_OUT, ({"1": 1}, "messages"), {}),
+        (FAN_OUT, ([1],), {"name": "messages"}),
+        (DELIVER, ("1",), {}),
+        (DELIVER, (True,), {}),
+        (DELIVER, (2**63,), {}),
+        (DELIVER, (0,), {}),
+        (WEBHOOK, ({"id": 1},), {}),
+        (REPORTS, ([1.5],), {}),
+        (REPORTS, (1,), {}),
+        (PURGE, (1,), {}),
+    ],
+)
+def test_a_call_that_we_never_publish_is_refused_with_a_line_of_the_log(
+    published: list[Any],
+    caplog: pytest.LogCaptureFixture,
+    task: str,
+    args: tuple[Any, ...],
+    named: dict[str, Any],
+) -> None:
+    run(task, *args, **named)
+    assert published == []
+    assert caplog.messages == [f"Refused a call of {task}: its arguments are not what we publish"]
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=8) | st.integers(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=6,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(values, values)
+def test_whatever_a_message_holds_it_reaches_no_other_queue(
+    published: list[Any], ids: Any, name: Any
+) -> None:
+    published.clear()
+    run(FAN_OUT, ids, name)
+    assert all(to in queue.QUEUES for to, _ in published)
+
+
+def test_workers_take_json_alone(app: Flask) -> None:
+    options = worker.celery_options("memory://", {}, [queue.named_queue("x", queue.MESSAGES)])
+    assert options["accept_content"] == ["json"]
