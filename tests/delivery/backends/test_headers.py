@@ -64,6 +64,7 @@ def test_any_text_is_read_back_as_it_was(text: str) -> None:
 
 @EXAMPLES
 @given(LINES, st.integers(1, 250))
+@example("0 <a@b.example>", 1)
 def test_any_name_is_read_back_beside_its_address(name: str, length: int) -> None:
     address = f"{'a' * length}@example.com"
     written = headers.mailbox("Reply-To", Mailbox(name, address))
@@ -73,13 +74,13 @@ def test_any_name_is_read_back_beside_its_address(name: str, length: int) -> Non
     if not name:
         assert value == address
         return
-    phrase, shown = re.fullmatch(r"(?s)(.*?)(?:\r\n)? <(.*)>", value).groups()  # type: ignore[union-attr]
-    assert (read_phrase(phrase), shown) == (name, address)
+    phrase, shown = value.removesuffix(">").rsplit(" <", 1)
+    assert (read_phrase(phrase.removesuffix("\r\n")), shown) == (name, address)
     read, shown = parseaddr(value.replace("\r\n", ""))
     assert (str(make_header(decode_header(read))), shown) == (name, address)
     [found] = parsed(written)["Reply-To"].addresses
     assert found.addr_spec == address
-    # That parser folds blanks into one, and in some versions shows those between encoded words (against 6.2).
+    # That parser folds blanks into one, and shows those between encoded words (against RFC 2047, 6.2).
     assert phrase.count("=?utf-8?") > 1 or found.display_name.split() == name.split()
 
 
