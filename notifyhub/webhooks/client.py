@@ -20,7 +20,8 @@ from urllib3.exceptions import TimeoutError as HTTPTimeoutError
 from urllib3.util.connection import create_connection
 
 from notifyhub.delivery.backends.wire import TIMEOUTS, Timeouts, Wire, exchange
-from notifyhub.webhooks.targets import Allowed, InvalidTarget, check_address, check_url, split
+from notifyhub.text.hosts import Allowed
+from notifyhub.webhooks.targets import InvalidTarget, check_address, check_url, split
 
 SHOWN = 1024
 READ = 64 * 1024

@@ -12,11 +12,11 @@ from notifyhub.database.base import now
 from notifyhub.delivery import queue
 from notifyhub.delivery.connections import persist
 from notifyhub.delivery.queue import Call
+from notifyhub.text.hosts import Allowed
 from notifyhub.webhooks import claims, outcomes, signing
 from notifyhub.webhooks.claims import Claim
 from notifyhub.webhooks.client import post
 from notifyhub.webhooks.retries import ATTEMPTS, ending
-from notifyhub.webhooks.targets import Allowed
 from notifyhub.webhooks.turns import turn
 
 T = TypeVar("T")

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from notifyhub.delivery.backends.wire import Timeouts
+from notifyhub.text.hosts import Allowed
 from notifyhub.webhooks import client
 from notifyhub.webhooks.client import READ, SHOWN, Answer
-from notifyhub.webhooks.targets import Allowed
 from tests.conftest import free_port
 from tests.simulators.server import Reply
 from tests.webhooks.receiver import Receiver, SecureReceiver
