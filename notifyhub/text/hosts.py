@@ -19,6 +19,10 @@ _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052, 2.1
 _LOOPBACK = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 
 
+class HostNotAllowed(ValueError):
+    """The operator allows other hosts alone."""
+
+
 @dataclass(frozen=True)
 class Allowed:
     """The hosts that a variable names: by their names, or by their addresses."""

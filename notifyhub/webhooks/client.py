@@ -5,11 +5,9 @@ checked. What may be secret in a URL, its path and query, stays out of errors.
 """
 
 import socket
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
-from ipaddress import ip_address
 from typing import Any, cast
 from urllib.parse import SplitResult
 
@@ -17,10 +15,10 @@ from urllib3 import BaseHTTPResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as HTTPTimeoutError
-from urllib3.util.connection import create_connection
 
+from notifyhub.delivery.backends.addresses import connect
 from notifyhub.delivery.backends.wire import TIMEOUTS, Timeouts, Wire, exchange
-from notifyhub.text.hosts import Allowed
+from notifyhub.text.hosts import Address, Allowed
 from notifyhub.webhooks.targets import InvalidTarget, check_address, check_url, split
 
 SHOWN = 1024
@@ -96,22 +94,10 @@ class _Connection(HTTPConnection):
     allowed: Allowed
 
     def _new_conn(self) -> socket.socket:
-        deadline = time.monotonic() + cast("float", self.timeout)
-        failure: Exception | None = None
-        found = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
-        for address in dict.fromkeys(str(place[0]) for *_, place in found):
-            try:
-                check_address(ip_address(address), self.url, self.allowed)
-                return self._connected(address, deadline)
-            except (InvalidTarget, OSError) as error:
-                failure = error
-        raise failure or OSError("no address")
+        def check(address: Address) -> None:
+            check_address(address, self.url, self.allowed)
 
-    def _connected(self, address: str, deadline: float) -> socket.socket:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        return create_connection((address, self.port), left, socket_options=self.socket_options)
+        return connect(self._dns_host, self.port or 0, cast("float", self.timeout), check)
 
     def connect(self) -> None:
         super().connect()

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from notifyhub.delivery.backends import addresses
+from notifyhub.delivery.backends.addresses import Place
 from notifyhub.delivery.backends.wire import Timeouts
 from notifyhub.text.hosts import Allowed
 from notifyhub.webhooks import client
@@ -144,12 +146,12 @@ def test_a_name_is_looked_up_once_so_that_what_is_checked_is_connected_to(
     """A second look-up would lead to this machine."""
     connected: list[str] = []
 
-    def refuse(place: tuple[str, int], *_: Any, **__: Any) -> socket.socket:
-        connected.append(place[0])
+    def refuse(place: Place, _: float) -> socket.socket:
+        connected.append(place[4][0])
         raise ConnectionRefusedError(111, "Connection refused")
 
     names = Names(monkeypatch, ["8.8.8.8"], ["127.0.0.1"])
-    monkeypatch.setattr(client, "create_connection", refuse)
+    monkeypatch.setattr(addresses, "_connected", refuse)
     answer = post(f"https://shop.example.com:{secure_receiver.port}/", NOWHERE)
     assert answer == Answer(None, error="No answer from the receiver: Connection refused.")
     assert connected == ["8.8.8.8"]

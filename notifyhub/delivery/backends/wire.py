@@ -45,13 +45,24 @@ def exchange(seconds: float, limit: float = float("inf")) -> Iterator[Exchange]:
     """Bound all that this thread reads and writes inside the block.
 
     Beyond `seconds` reads and writes raise TimeoutError, beyond `limit` received bytes reads raise OSError.
+    An exchange within another ends with it at the latest.
     """
-    current = Exchange(time.monotonic() + seconds, limit)
+    deadline, outer = time.monotonic() + seconds, _current.get()
+    current = Exchange(min(deadline, outer.deadline) if outer else deadline, limit)
     token = _current.set(current)
     try:
         yield current
     finally:
         _current.reset(token)
+
+
+def remaining(seconds: float) -> float:
+    """Return as many of `seconds` as the current exchange leaves; raises TimeoutError if it leaves none."""
+    current = _current.get()
+    left = current.deadline - time.monotonic() if current else seconds
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return min(seconds, left)
 
 
 class Wire:
@@ -67,6 +78,14 @@ class Wire:
     def settimeout(self, seconds: float | None) -> None:
         self._timeout = seconds
         self.socket.settimeout(seconds)
+
+    def gettimeout(self) -> float | None:
+        """Return what the exchange leaves of the timeout: a TLS handshake takes that as its deadline."""
+        current = _current.get()
+        if current is None:
+            return self._timeout
+        left = max(current.deadline - time.monotonic(), 0.001)
+        return left if self._timeout is None else min(self._timeout, left)
 
     def sendall(self, data: Any) -> None:
         rest = memoryview(data).cast("B")

@@ -101,6 +101,12 @@ def test_the_port_follows_from_the_security(settings: dict[str, object], port: i
         ("reset", NotifierTrouble, "connection_lost", "before"),
         ("content_refused", Refused, "content_refused", "looks like spam"),
         ("too_large", NotServedHere, "too_large", "552"),
+        ("sending_limit", NotifierTrouble, "rate_limited", "550 5.4.5 Daily user sending limit exceeded"),
+        ("too_many", NotifierTrouble, "rate_limited", "550 5.7.0"),
+        ("limit_exceeded", NotifierTrouble, "rate_limited", "554 5.7.0"),
+        ("unknown_identity", NotServedHere, "sender_refused", "verified Sender Identity"),
+        ("send_as", NotServedHere, "sender_refused", "550 5.7.60"),
+        ("unverified", NotServedHere, "sender_refused", "554 Message rejected"),
         ("silly_reply", Uncertain, "not_understood", "299"),
         ("timeout_after_accepting", Uncertain, "timeout", "did not confirm"),
         ("reset_after_accepting", Uncertain, "connection_lost", "did not confirm"),
@@ -204,7 +210,7 @@ def test_an_unknown_certificate_is_refused_and_a_known_one_taken(
     smtp_sessions._context.cache_clear()
     error = failure_of(SMTP(settings, timeouts=IMPATIENT))
     assert (type(error), error.code) == (NotifierTrouble, "unreachable")
-    assert "certificate verify failed" in error.detail
+    assert error.detail == "The certificate of 127.0.0.1 is not accepted: self-signed certificate."
     monkeypatch.setenv("SSL_CERT_FILE", str(mail.certificate.path))
     smtp_sessions._context.cache_clear()
     assert SMTP(settings, timeouts=IMPATIENT).send(MAIL)
@@ -218,7 +224,9 @@ def test_an_unknown_certificate_is_refused_and_a_known_one_taken(
         ({"host": "a..b"}, "bad_settings"),
         ({"host": "no-such-host.invalid"}, "unreachable"),
         ({"port": 9}, "unreachable"),
-        ({"password": "گذرواژه"}, "bad_settings"),
+        ({"host": ".example.com"}, "bad_settings"),
+        ({"password": "a\0b"}, "bad_settings"),
+        ({"password": "گذرواژه"}, "bad_credentials"),
         ({"password": "wrong"}, "bad_credentials"),
     ],
 )
