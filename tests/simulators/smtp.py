@@ -36,6 +36,7 @@ RCPT_TROUBLES = {
 DATA_TROUBLES = {
     "content_refused": "554 5.6.0 Message looks like spam",
     "deferred": "451 4.3.0 Try again later",
+    "leaving_at_the_end": "421 4.3.2 Service shutting down",
     "too_many": "550 5.7.0 Requested action not taken: too many emails per second",
     "limit_exceeded": "554 5.7.0 The hourly limit of this account is exceeded. Try again later",
     "unknown_identity": "550 The from address does not match a verified Sender Identity",

@@ -45,6 +45,7 @@ def _account(code: str, source: str, *phrases: tuple[str, ...]) -> tuple[Rule, .
 _DEFINED = (
     Rule(NotifierTrouble, "no_credit", "SendGrid: SMTP errors", words=("maximum credits exceeded",)),
     Rule(NotifierTrouble, "unavailable", "RFC 5321 4.2: the service closes", status=(421,)),
+    Rule(NotifierTrouble, "blocked", "RFC 7504 3: no mail here", status=(521,)),
     Rule(NotifierTrouble, "bad_settings", "RFC 3207 4", status=(530,), words=("starttls",)),
     Rule(NotifierTrouble, "unavailable", "RFC 4954 4: for a while", status=(454,), field=_OPENING),
     Rule(NotifierTrouble, "blocked", "RFC 5248: User Account Disabled", result=r"5\.7\.13"),
@@ -57,16 +58,13 @@ _DEFINED = (
         status=(500, 502),
         field=r"mail|rcpt|data",
     ),
-    Rule(NotServedHere, "not_offered", "RFC 6531 3.5", result=r"[45]\.6\.7", field=_SENDING),
+    Rule(NotServedHere, "not_offered", "RFC 6531 3.5", result=r"5\.6\.7", field=_SENDING),
     Rule(Refused, "invalid_recipient", "RFC 7505 4.1: null MX", result=r"5\.1\.10", field=_TAKING),
     Rule(Refused, "invalid_recipient", "RFC 7504 4: a host without mail", status=(556,), field=_TAKING),
     Rule(Refused, "invalid_recipient", "RFC 7293 10: another owner", result=r"5\.7\.1[78]", field=_TAKING),
     Rule(NotifierTrouble, "blocked", "RFC 7372 3.3: the client's reverse DNS", result=r"5\.7\.25"),
     Rule(NotServedHere, "sender_refused", "RFC 7505 4.2", result=r"5\.7\.27", field=_SENDING),
     Rule(NotServedHere, "sender_refused", "RFC 7372 3, RFC 7489", result=r"5\.7\.2[0-46]", field=_SENDING),
-    Rule(
-        NotServedHere, "sender_refused", "RFC 3463 3.2: the sender", result=r"5\.1\.[78]", field=r"mail|end"
-    ),
 )
 """Replies and enhanced status codes that mean one thing, whatever the words."""
 
@@ -221,11 +219,10 @@ _LIMITS = (
         *(NotifierTrouble, "bad_credentials", "SendGrid, Gmail: SMTP errors"),
         ("unauthenticated senders",),
         ("invalid credentials",),
-        ("authentication required",),
-        ("authentication is required",),
         at=_ANY,
     ),
     *_words(NotServedHere, "relay_denied", "Postfix, Exim, Sendmail", ("relay",), at="rcpt"),
+    *_words(NotifierTrouble, "bad_credentials", "[N]", ("authentication", "required"), at=_ANY),
 )
 """The account, the machine and the log-in in words that many use."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from notifyhub.delivery.backends.wire import Wire, exchange
+from notifyhub.delivery.backends.wire import Wire, exchange, remaining
 
 
 @pytest.fixture
@@ -60,3 +60,24 @@ def test_without_an_exchange_it_is_the_socket(pair: tuple[Wire, socket.socket]) 
     assert file.readline() == b"one\n"
     wire.close()
     assert file.readline() == b"two\n", "the file outlives the connection"
+
+
+def test_an_exchange_within_another_ends_with_it(pair: tuple[Wire, socket.socket]) -> None:
+    wire, _ = pair
+    started = time.monotonic()
+    with exchange(0.1), exchange(5), pytest.raises(TimeoutError):
+        wire.makefile().read(1)
+    with exchange(5), exchange(0.1), pytest.raises(TimeoutError):
+        wire.makefile().read(1)
+    assert time.monotonic() - started < 1
+
+
+def test_what_an_exchange_leaves_bounds_what_is_asked_for(pair: tuple[Wire, socket.socket]) -> None:
+    wire, _ = pair
+    assert (remaining(3), wire.gettimeout()) == (3, 5)
+    with exchange(2):
+        assert 1 < remaining(3) <= 2
+        assert 1 < (wire.gettimeout() or 0) <= 2
+        assert remaining(0.5) == 0.5
+    with exchange(-1), pytest.raises(TimeoutError):
+        remaining(3)
