@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from notifyhub.delivery.backends.failures import Failure
 from notifyhub.delivery.backends.interface import Backend, Credit
 from notifyhub.delivery.backends.test import Sandbox
+from notifyhub.delivery.provider_calls import provider_call
+
+SECONDS = 10.0
+"""How long a check takes at most."""
 
 EXACT = 2**53  # up to here a float holds every whole number
 
@@ -28,16 +32,22 @@ class Check:
 def check(make: Callable[[], Backend], *, test: bool = False) -> Check:
     """Talk to the provider whose backend `make` returns, sending nothing.
 
-    For a test token the settings are looked at, but the provider is not called.
+    For a test token the settings are looked at, but the provider is not called. Raises TooManyRequests if too
+    many such calls are under way.
     """
     begun = time.monotonic()
     try:
         backend = make()
-        credit = (Sandbox() if test else backend).check()
+        credit = Sandbox().check() if test else _checked(backend)
     except Failure as failure:
         return Check(ok=False, detail=failure.detail or failure.code, credit=None, latency_ms=_since(begun))
     detail = "With a test token the provider is not called." if test else _words(credit)
     return Check(ok=True, detail=detail, credit=_number(credit), latency_ms=_since(begun))
+
+
+def _checked(backend: Backend) -> Credit | None:
+    with provider_call(SECONDS):
+        return backend.check()
 
 
 def _since(begun: float) -> int:

@@ -13,12 +13,16 @@ from notifyhub.api.fields import MAX_LENGTH
 from notifyhub.api.resource import found
 from notifyhub.delivery.backends.failures import NotifierTrouble, NotServedHere
 from notifyhub.delivery.backends.interface import ProviderPattern, SMSBackend
+from notifyhub.delivery.provider_calls import provider_call
 from notifyhub.delivery.providers import sms_backend_class, sms_backend_of
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.patterns.schemas import SMSPatternSchema
 
 MOST = 10_000
+SECONDS = 30.0
+LIMIT = 16 * 1024 * 1024
+"""How many patterns, in what time and of how many bytes in all, a provider may show."""
 
 _schema = SMSPatternSchema()
 
@@ -46,8 +50,12 @@ def source(backend_name: str, settings: Mapping[str, Any]) -> SMSBackend:
 
 
 def read(backend: SMSBackend) -> list[ProviderPattern]:
-    """Return all patterns of the provider, trimmed, one for each code, by code; raises Failure."""
-    shown = list(islice(backend.patterns(), MOST + 1))
+    """Return all patterns of the provider, trimmed, one for each code, by code; raises Failure.
+
+    Raises TooManyRequests if too many such calls are under way.
+    """
+    with provider_call(SECONDS, LIMIT):
+        shown = list(islice(backend.patterns(), MOST + 1))
     if len(shown) > MOST:
         raise NotifierTrouble("too_many", f"The provider shows more than {MOST} patterns.")
     trimmed = (replace(pattern, code=pattern.code.strip(), name=pattern.name.strip()) for pattern in shown)

@@ -29,17 +29,30 @@ class _Text(Worded, fields.String):
         "blank": "This field may not be blank.",
     }
 
-    def __init__(self) -> None:
+    def __init__(self, pattern: str = r"\S") -> None:
         super().__init__(
             required=True,
             validate=at_most_long(MAX_LENGTH),
-            metadata=described("Token of the account at the provider.", "value1", pattern=r"\S"),
+            metadata=described("Token of the account at the provider.", "value1", pattern=pattern),
         )
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
         text = str(super()._deserialize(value, *args, **options))
         if not text.strip():
             raise self.make_error("blank")
+        return text
+
+
+class _Segment(_Text):
+    """A text that becomes a part of a URL's path, which these two never are: they are taken out of it."""
+
+    def __init__(self) -> None:
+        super().__init__(pattern=r"[^\s.]")
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
+        text = super()._deserialize(value, *args, **options)
+        if text.strip() in {".", ".."}:
+            raise ValidationError('Must be other than "." and "..".')
         return text
 
 
@@ -64,7 +77,7 @@ class _Line(Worded, fields.String):
 class MelipayamakSettingsSchema(Schema):
     """What MeliPayamak needs."""
 
-    token = _Text()
+    token = _Segment()
     number = _Line(r"[0-9]{5,}", "Must be a string of more than 4 digits.", "50002710008883")
 
 

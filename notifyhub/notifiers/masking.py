@@ -1,7 +1,8 @@
 """Masks of secrets, where the operator wants them: what is shown of a secret, and the way back.
 
 With NOTIFYHUB_MASK_SECRETS a secret is shown as four dots and its last four characters. A client that sends
-the mask back means the secret that is stored.
+the mask back means the secret that is stored. It has to know the secret, though, to have it sent elsewhere:
+else whoever may change a notifier could read it there.
 """
 
 import re
@@ -13,6 +14,12 @@ from marshmallow import ValidationError
 
 DOTS = "••••"
 
+ANEW = "Give the secret itself: its mask does not do where it would be sent elsewhere."
+
+_ADDRESS_KEY = re.compile(
+    "url|uri|host|server|endpoint|address|domain|gateway|proxy|port|base|region", re.IGNORECASE
+)
+_ADDRESS = re.compile(r"://|^[\w-]+(\.[\w-]+)+\.?(:\d+)?(/|$)|^\[?[\da-f]*:[\da-f:.]+\]?", re.IGNORECASE)
 _SECRET_KEY = re.compile("token|password|secret|key", re.IGNORECASE)
 
 
@@ -79,6 +86,37 @@ def _unmask_object(given: Mapping[str, Any], stored: Mapping[str, Any], secret: 
     if errors:
         raise ValidationError(errors)
     return meant
+
+
+def destinations(settings: Any, *, named: bool = False) -> Any:
+    """Return of a JSON value what seems to say where its secrets are sent, by its keys or as it looks."""
+    if isinstance(settings, Mapping):
+        inner = {
+            key: destinations(value, named=named or bool(_ADDRESS_KEY.search(key)))
+            for key, value in settings.items()
+        }
+        return {key: value for key, value in inner.items() if value} or None
+    if isinstance(settings, list):
+        found = [destinations(value, named=named) for value in settings]
+        return found if any(found) else None
+    looks_so = isinstance(settings, str) and bool(_ADDRESS.search(settings))
+    return str(settings) if looks_so or (named and _maskable(settings)) else None
+
+
+def masked_ones(given: Any, stored: Any, *, secret: bool = False) -> Any:
+    """Return an error for each stored secret that `given` means by its mask, by key; None without one."""
+    if isinstance(given, Mapping):
+        beside = stored if isinstance(stored, Mapping) else {}
+        errors = {
+            key: masked_ones(inner, beside.get(key), secret=secret or bool(_SECRET_KEY.search(key)))
+            for key, inner in given.items()
+        }
+        return {key: error for key, error in errors.items() if error} or None
+    if isinstance(given, list):
+        pairs = zip(given, stored if isinstance(stored, list) else [], strict=False)
+        return next(filter(None, (masked_ones(one, old, secret=secret) for one, old in pairs)), None)
+    means_stored = secret and _maskable(stored) and bool(str(stored)) and given == mask(str(stored))
+    return [ANEW] if means_stored else None
 
 
 def _maskable(value: Any) -> bool:

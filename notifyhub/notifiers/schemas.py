@@ -3,14 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
+from flask import has_request_context
 from marshmallow import ValidationError, pre_load
 
 from notifyhub.api.fields import Boolean, Choice, Integer, Object, String, described
 from notifyhub.api.schemas import ResourceSchema
 from notifyhub.notifiers import backend_settings
 from notifyhub.notifiers.mail_hosts import is_mail_host
-from notifyhub.notifiers.masking import mask, mask_values, masking, unmask, unmask_values
-from notifyhub.notifiers.models import Backend, SMSNotifier
+from notifyhub.notifiers.masking import (
+    destinations,
+    mask,
+    mask_values,
+    masked_ones,
+    masking,
+    unmask_values,
+)
+from notifyhub.notifiers.models import Backend, EmailNotifier, SMSNotifier
 from notifyhub.notifiers.plugins import UnknownBackend
 from notifyhub.notifiers.senders import is_sender
 
@@ -65,6 +73,9 @@ class SMSNotifierSchema(ResourceSchema):
         try:
             if masking() and "settings" in values:
                 settings = unmask_values(settings, old)
+            if stored and _has_to_know_secrets():
+                moves = backend != stored.backend or destinations(settings) != destinations(old)
+                _demand_secrets(values.get("settings", mask_values(old)), old, moves=moves)
             return {**values, "settings": backend_settings.check(backend, settings)}
         except UnknownBackend as error:
             raise ValidationError({"backend": [str(error)]}) from None
@@ -127,11 +138,30 @@ class EmailNotifierSchema(ResourceSchema):
         return data
 
     def settle(self, values: dict[str, Any], stored: Any) -> dict[str, Any]:
-        """Put the stored password for its mask."""
-        if masking() and "password" in values:
-            try:
-                password = unmask(values["password"], stored.password if stored else None)
-            except ValidationError as error:
-                raise ValidationError({"password": error.messages}) from None
-            return {**values, "password": password}
-        return values
+        """Put the stored password for its mask, unless it would go elsewhere than before."""
+        if not masking():
+            return values
+        old = {"password": stored.password} if stored else {}
+        given = {"password": values.get("password", mask(stored.password) if stored else "")}
+        if stored and _has_to_know_secrets():
+            moves = any(values.get(name, was) != was for name, was in _way_of(stored).items())
+            _demand_secrets(given, old, moves=moves)
+        if "password" not in values:
+            return values
+        return {**values, **unmask_values(given, old)}
+
+
+def _way_of(stored: EmailNotifier) -> dict[str, Any]:
+    """Return what says where, as whom and how openly the password is sent."""
+    return {name: getattr(stored, name) for name in ("host", "port", "username", "use_tls", "use_ssl")}
+
+
+def _has_to_know_secrets() -> bool:
+    """Tell whether the one who changes a notifier must know its secrets; the operator has them anyway."""
+    return masking() and has_request_context()
+
+
+def _demand_secrets(given: Mapping[str, Any], stored: Mapping[str, Any], *, moves: bool) -> None:
+    """Raise ValidationError, by key, if secrets that move are given as masks."""
+    if moves and (errors := masked_ones(given, stored)):
+        raise ValidationError(errors)

@@ -60,19 +60,27 @@ _wake = (
 )
 
 
-def judge(claim: Claim, answer: Answer, ending: Ending) -> None:
-    """Write what an answer says of the webhook: it is well, or fails; one that fails too long is disabled."""
+def judge(claim: Claim, answer: Answer, ending: Ending) -> str | None:
+    """Write what an answer says of the webhook: it is well, or fails; return why, if this disables it.
+
+    One that fails too long is disabled.
+    """
     at = now()
     values = {"of_webhook": claim.webhook_id, "at": at}
     with statements() as connection:
         if ending.status == Status.DELIVERED:
             connection.execute(_well, values)
-        elif answer.status == HTTPStatus.GONE:
-            connection.execute(_disable, {**values, "reason": GONE})
+            return None
+        if answer.status == HTTPStatus.GONE:
+            reason = GONE
+            disabled = connection.execute(_disable, {**values, "reason": reason})
         else:
             connection.execute(_failing, values)
             reason = FAILED_TOO_LONG.format(error=ending.error)
-            connection.execute(_disable_if_failing, {**values, "since": at - PATIENCE, "reason": reason})
+            disabled = connection.execute(
+                _disable_if_failing, {**values, "since": at - PATIENCE, "reason": reason}
+            )
+    return reason if disabled.rowcount else None
 
 
 def finish(claim: Claim, answer: Answer, ending: Ending, duration_ms: int) -> list[int] | None:

@@ -55,6 +55,6 @@ def _asked(retry_after: str | None, at: datetime) -> timedelta:
         return timedelta(seconds=min(int(text[:9]), LONGEST_WAIT.total_seconds()))
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+        return min(moment.replace(tzinfo=moment.tzinfo or UTC) - at, LONGEST_WAIT)
+    except (ArithmeticError, LookupError, TypeError, ValueError):  # all of which that parser knows
         return timedelta()
-    return min(moment.replace(tzinfo=moment.tzinfo or UTC) - at, LONGEST_WAIT)

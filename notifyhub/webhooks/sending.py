@@ -15,8 +15,9 @@ from notifyhub.delivery.queue import Call
 from notifyhub.text.hosts import Allowed
 from notifyhub.webhooks import claims, outcomes, signing
 from notifyhub.webhooks.claims import Claim
-from notifyhub.webhooks.client import post
-from notifyhub.webhooks.retries import ATTEMPTS, ending
+from notifyhub.webhooks.client import Answer, post
+from notifyhub.webhooks.models import Status
+from notifyhub.webhooks.retries import ATTEMPTS, Ending, ending
 from notifyhub.webhooks.turns import turn
 
 T = TypeVar("T")
@@ -47,6 +48,9 @@ def deliver(delivery_id: int) -> None:
     if not claim.is_active:
         _end(claim, lambda: outcomes.give_up(claim, INACTIVE))
     elif claim.attempts > ATTEMPTS:
+        current_app.logger.warning(
+            "Webhook %s: delivery %s is given up: %s", claim.webhook_id, claim.id, WORKER_LOST
+        )
         _end(claim, lambda: outcomes.give_up(claim, WORKER_LOST))
     else:
         with turn(claim.webhook_id, failing=claim.failing_since is not None) as free:
@@ -63,13 +67,38 @@ def body(claim: Claim) -> str:
 
 
 def _attempt(claim: Claim) -> None:
-    started, content = time.monotonic(), body(claim)
-    headers = signing.headers(claim.secret, claim.uid, now(), content)
-    answer = post(claim.url, content, headers, _allowed(tuple(current_app.config["WEBHOOK_ALLOW"])))
+    started = time.monotonic()
+    answer, end = _decided(claim)
     ms = round((time.monotonic() - started) * 1000)
-    end = ending(answer, claim.attempts, now())
-    _persist(lambda: outcomes.judge(claim, answer, end))
+    disabled = _persist(lambda: outcomes.judge(claim, answer, end))
     _end(claim, lambda: outcomes.finish(claim, answer, end, ms))
+    if end.status != Status.DELIVERED:
+        current_app.logger.warning(
+            "Webhook %s: attempt %s of delivery %s failed: %s",
+            *(claim.webhook_id, claim.attempts, claim.id, end.error),
+        )
+    if disabled:
+        current_app.logger.error("Webhook %s is disabled: %s", claim.webhook_id, disabled)
+
+
+def _decided(claim: Claim) -> tuple[Answer, Ending]:
+    """Return what came of an attempt, and what that makes of the delivery.
+
+    An error of our own is an ending too: it is told as a failure, and the delivery goes on by its schedule.
+    """
+    try:
+        answer = _answer(claim)
+        return answer, ending(answer, claim.attempts, now())
+    except Exception as error:
+        current_app.logger.exception("Webhook %s: delivery %s raised an error", claim.webhook_id, claim.id)
+        answer = Answer(None, error=f"The service itself failed: {type(error).__name__}.")
+        return answer, ending(answer, claim.attempts, now())
+
+
+def _answer(claim: Claim) -> Answer:
+    content = body(claim)
+    headers = signing.headers(claim.secret, claim.uid, now(), content)
+    return post(claim.url, content, headers, _allowed(tuple(current_app.config["WEBHOOK_ALLOW"])))
 
 
 def _end(claim: Claim, write: Callable[[], list[int] | None]) -> None:

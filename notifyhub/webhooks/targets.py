@@ -17,6 +17,10 @@ _UNICAST = IPv6Network("2000::/3")
 _SPECIAL = tuple(ip_network(text) for text in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20"))
 
 
+ONLY_HTTPS = "Only https is allowed, but for the targets that NOTIFYHUB_WEBHOOK_ALLOW names."
+NOT_PUBLIC = "Its address is not public, and NOTIFYHUB_WEBHOOK_ALLOW does not name it."
+
+
 class InvalidTarget(ValueError):
     """Nothing may be sent to a URL or an address; the text says why."""
 
@@ -38,9 +42,9 @@ def check_address(address: Address, url: SplitResult, allowed: Allowed) -> None:
     if allowed.has_name(url.hostname or "") or allowed.has(address):
         return
     if url.scheme != "https":
-        raise InvalidTarget("Only https is allowed.")
+        raise InvalidTarget(ONLY_HTTPS)
     if not is_public(address):
-        raise InvalidTarget("Its address is not public.")
+        raise InvalidTarget(NOT_PUBLIC)
 
 
 def check_url(text: str, allowed: Allowed) -> None:
@@ -53,7 +57,7 @@ def check_url(text: str, allowed: Allowed) -> None:
     if addresses:
         _check_any(addresses, url, allowed)
     elif url.scheme != "https":
-        raise InvalidTarget("Only https is allowed.")
+        raise InvalidTarget(ONLY_HTTPS)
 
 
 def split(text: str) -> SplitResult:

@@ -1,29 +1,35 @@
 """Checks of notifiers over HTTP, against simulated providers."""
 
+import itertools
 import json
 import logging
-from collections.abc import Callable
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from notifyhub.delivery import checks
 from notifyhub.delivery.backends.interface import Credit
 from notifyhub.delivery.backends.test import Sandbox
 from notifyhub.delivery.checks import check
 from tests.conftest import Api, free_port
 from tests.factories import EmailNotifierFactory, SMSNotifierFactory
+from tests.service import until
 from tests.simulators import IPPanelSimulator, MeliPayamakSimulator, SMTPSimulator, ippanel, melipayamak, smtp
 from tests.simulators.provider import Provider
-from tests.simulators.server import Reply
+from tests.simulators.server import Reply, Request
 
 pytestmark = pytest.mark.usefixtures("_simulated")
 
 BASE = "/api/notifications/notifiers"
 SETTINGS = {
     "ippanel": {"token": ippanel.TOKEN, "from_number": ippanel.LINE},
-    "melipayamak": {"token": melipayamak.TOKEN},
+    "melipayamak": {"token": melipayamak.TOKEN, "number": melipayamak.NUMBER},
 }
 WRONG = {
     "ippanel": {"token": "another-secret-token", "from_number": ippanel.LINE},
@@ -147,6 +153,111 @@ def test_settings_that_are_not_enough_are_told_without_a_call(
     found = checked(api, sms(backend, {}))
     assert (found["ok"], found["detail"]) == (False, "The notifier's settings hold no token.")
     assert providers[backend].requests == 0
+
+
+def test_settings_without_a_line_are_told_though_the_account_is_good(
+    api: Api, sms: Callable[..., str], console: MeliPayamakSimulator
+) -> None:
+    found = checked(api, sms("melipayamak", {"token": melipayamak.TOKEN}))
+    assert (found["ok"], found["credit"]) == (False, None)
+    assert found["detail"] == "The notifier's settings hold no number to send texts from."
+    assert console.requests == 1
+
+
+@contextmanager
+def trickling(greeting: bytes) -> Iterator[int]:
+    """Give the port of a server that says something without end, byte by byte."""
+    listener, over = socket.create_server(("127.0.0.1", 0)), threading.Event()
+
+    def speak(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            for byte in itertools.cycle(greeting):
+                connection.sendall(bytes([byte]))
+                if over.wait(0.02):
+                    return
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=speak, args=[listener.accept()[0]], daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield listener.getsockname()[1]
+    over.set()
+    listener.close()
+
+
+@pytest.mark.parametrize("greeting", [b"220-a\r\n", b"a", b"HTTP/1.1 103 x\r\n\r\n"])
+def test_a_check_ends_in_time_whatever_the_peer_says(
+    *,
+    api: Api,
+    app: Flask,
+    sms: Callable[..., str],
+    email: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    greeting: bytes,
+) -> None:
+    assert checks.SECONDS == 10
+    monkeypatch.setattr(checks, "SECONDS", 0.5)
+    with trickling(greeting) as port:
+        monkeypatch.setitem(app.config, "MELIPAYAMAK_URL", f"http://127.0.0.1:{port}/api")
+        for url in (email(port=port), email(port=port, use_ssl=True), sms("melipayamak")):
+            found = checked(api, url)
+            assert not found["ok"]
+            assert found["latency_ms"] < 1000
+
+
+def test_a_look_up_counts_for_a_checks_time(
+    api: Api, email: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(checks, "SECONDS", 0.3)
+    url = email(host="slow.example.com")
+    with monkeypatch.context() as patched:
+        patched.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(10) and [])
+        found = checked(api, url)
+    over.set()
+    assert not found["ok"]
+    assert "took too long" in found["detail"]
+    assert found["latency_ms"] < 1000
+
+
+def test_a_process_makes_four_checks_at_once(
+    api: Api,
+    app: Flask,
+    token: Callable[..., str],
+    sms: Callable[..., str],
+    email: Callable[..., str],
+    console: MeliPayamakSimulator,
+) -> None:
+    url, busy, statuses = sms("melipayamak"), threading.Barrier(5), []
+    answer = console.server.answer
+
+    def hold(request: Request) -> Reply:
+        busy.wait(10)
+        return answer(request)
+
+    console.server.answer = hold
+    key = api.token
+    threads = [
+        threading.Thread(target=lambda: statuses.append(Api(app.test_client(), key).post(url).status))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    until(lambda: busy.n_waiting == 4, "four checks are under way")
+    for refused in (url, email(), sms("ippanel").replace("check", "patterns/sync")):
+        found = api.post(refused)
+        assert found.status == 429
+        assert found.json == {"detail": "Request was throttled. Expected available in 5 seconds."}
+        assert found.headers["Retry-After"] == "5"
+    assert Api(app.test_client(), token(test=True)).post(url).status == 200, "it calls nobody"
+    busy.wait(10)
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 4
+    console.server.answer = answer
+    assert checked(api, url)["ok"]
 
 
 @pytest.mark.parametrize("echo", ["{token}", "…/{token}/…", "Basic {token}"])

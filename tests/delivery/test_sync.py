@@ -1,6 +1,7 @@
 """Synchronizing patterns with the provider over HTTP, against the simulated IPPanel."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from notifyhub.delivery import sync
 from notifyhub.delivery.backends.failures import NotifierTrouble
 from notifyhub.delivery.backends.interface import ProviderPattern
 from notifyhub.delivery.backends.test import Sandbox
+from notifyhub.delivery.provider_calls import AT_ONCE
 from notifyhub.extensions import db
 from notifyhub.patterns.models import SMSPattern
 from tests.conftest import Api, free_port
@@ -23,7 +25,7 @@ from tests.factories import SMSNotifierFactory, SMSPatternFactory
 from tests.simulators import IPPanelSimulator, ippanel
 from tests.simulators.ippanel import Pattern
 from tests.simulators.provider import Provider
-from tests.simulators.server import Reply
+from tests.simulators.server import Reply, Request
 
 pytestmark = pytest.mark.usefixtures("_simulated")
 
@@ -292,19 +294,19 @@ def test_synchronizations_that_arrive_together_create_each_pattern_once(
     app: Flask, api: Api, notifier: int, stored: Callable[[], list[dict[str, Any]]]
 ) -> None:
     found: list[dict[str, int]] = []
-    together = threading.Barrier(6)
+    together = threading.Barrier(AT_ONCE)
 
     def run() -> None:
         client = Api(app.test_client(), api.token)
         together.wait()
         found.append(counts(client, notifier, "?create=true"))
 
-    threads = [threading.Thread(target=run) for _ in range(6)]
+    threads = [threading.Thread(target=run) for _ in range(AT_ONCE)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(found, key=str) == [{"created": 4}, *[{"unchanged": 4}] * 5]
+    assert sorted(found, key=str) == [{"created": 4}, *[{"unchanged": 4}] * (AT_ONCE - 1)]
     assert len(stored()) == 4
 
 
@@ -360,6 +362,30 @@ class Talkative(Sandbox):
 def test_a_provider_that_never_ends_is_in_trouble() -> None:
     with pytest.raises(NotifierTrouble, match="more than 10000 patterns"):
         sync.read(Talkative())
+
+
+@pytest.mark.parametrize("latency", [0, 0.05])
+def test_a_sync_ends_in_time_and_size_whatever_the_provider_shows(
+    api: Api, notifier: int, edge: IPPanelSimulator, monkeypatch: pytest.MonkeyPatch, latency: float
+) -> None:
+    """Each page comes in time and is small enough: there always is another one."""
+    assert (sync.SECONDS, sync.LIMIT) == (30, 16 * 1024 * 1024)
+    monkeypatch.setattr(sync, "SECONDS" if latency else "LIMIT", 0.5 if latency else 50_000)
+    asked: list[Request] = []
+
+    def endless(request: Request) -> Reply:
+        asked.append(request)
+        time.sleep(latency)
+        entry = {"pattern_code": str(len(asked)), "title": "x" * 1000, "pattern_message": "y"}
+        return Reply(200, {"data": [entry], "meta": {"status": True, "last_page": 10**9}})
+
+    monkeypatch.setattr(edge.server, "answer", endless)
+    started = time.monotonic()
+    answer = api.post(url(notifier))
+    assert answer.status == 502
+    assert ("in time" if latency else "too long") in answer.json["detail"]
+    assert len(asked) > 3
+    assert time.monotonic() - started < 5
 
 
 names = st.text(st.sampled_from("a ()2"), min_size=1, max_size=6).map(lambda text: text.strip() or "a")

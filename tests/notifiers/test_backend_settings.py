@@ -14,6 +14,7 @@ BLANK = "This field may not be blank."
 NO_STRING = "Not a valid string."
 LONG = "Ensure this field has no more than 255 characters."
 NUMBER = "Must be a string of more than 4 digits."
+NO_SEGMENT = 'Must be other than "." and "..".'
 FROM_NUMBER = "Must be +98 and 5 to 12 digits."
 
 MELIPAYAMAK, IPPANEL = Backend.MELIPAYAMAK, Backend.IPPANEL
@@ -147,6 +148,7 @@ def test_a_line_of_ippanel_is_an_iranian_number(number: Any, words: str) -> None
     [
         (MELIPAYAMAK, {"number": "50002"}, {"token": [REQUIRED]}),
         (MELIPAYAMAK, {"Token": "t"}, {"token": [REQUIRED]}),
+        *((MELIPAYAMAK, {"token": token}, {"token": [NO_SEGMENT]}) for token in (".", "..", " .. ")),
         (MELIPAYAMAK, {"x": 1, "number": "1"}, {"token": [REQUIRED], "number": [NUMBER]}),
         (IPPANEL, {"x": 1}, {"token": [REQUIRED], "from_number": [REQUIRED]}),
         (IPPANEL, {"token": "t", "number": "50002"}, {"from_number": [REQUIRED]}),

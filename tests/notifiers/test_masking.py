@@ -1,13 +1,23 @@
 """Masks of secrets, and the way back."""
 
+import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from notifyhub.notifiers.masking import DOTS, mask, mask_values, unmask, unmask_values
+from notifyhub.notifiers.masking import (
+    ANEW,
+    DOTS,
+    destinations,
+    mask,
+    mask_values,
+    masked_ones,
+    unmask,
+    unmask_values,
+)
 
 NO_SECRET = "This is the mask of a secret, not a secret."
 
@@ -141,3 +151,53 @@ def test_what_is_shown_can_be_sent_back_unchanged(stored: dict[str, Any]) -> Non
 @given(st.text(min_size=9, max_size=40), st.sampled_from(["token", "A_Secret", "Passwords", "x_key"]))
 def test_no_more_than_four_characters_of_a_secret_are_shown(secret: str, key: str) -> None:
     assert mask_values({"other": [{key: secret}]}) == {"other": [{key: DOTS + secret[-4:]}]}
+
+
+@given(objects)
+def test_each_secret_that_is_shown_is_demanded_and_none_that_is_given(stored: dict[str, Any]) -> None:
+    assume('""' not in json.dumps(stored))  # a blank one is masked too, but there is nothing to know
+    shown = mask_values(stored)
+    demanded = masked_ones(shown, stored)
+    assert bool(demanded) == (json.dumps(shown) != json.dumps(stored))
+    assert masked_ones(stored, stored) is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored", "errors"),
+    [
+        ({"token": "••••6789"}, {"token": "123456789"}, {"token": [ANEW]}),
+        ({"token": "••••"}, {"token": ""}, None),
+        ({"token": "another"}, {"token": "123456789"}, None),
+        ({"a": {"key": ["x", "••••6789"]}}, {"a": {"key": ["y", "123456789"]}}, {"a": {"key": [ANEW]}}),
+        ({"number": "••••6789"}, {"number": "123456789"}, None),
+    ],
+)
+def test_a_secret_that_is_demanded_is_named_by_its_key(
+    sent: dict[str, Any], stored: dict[str, Any], errors: dict[str, Any] | None
+) -> None:
+    assert masked_ones(sent, stored) == errors
+
+
+NO_ADDRESS = {
+    "number": "50002710008883",
+    "from_number": "+983000505",
+    "max_per_second": 1.5,
+    "x": "two. Words",
+}
+LOOKS = {"a": "sms.example.com", "b": "10.0.0.1:80", "c": "::1", "d": "https://a.example/", "e": "a.b/c"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (NO_ADDRESS, None),
+        ({"api_url": "x", "Host": "y", "n": 25, "aPort": 25}, {"api_url": "x", "Host": "y", "aPort": "25"}),
+        ({"x": ["a", {"y": "https://a.example/"}]}, {"x": [None, {"y": "https://a.example/"}]}),
+        (LOOKS, LOOKS),
+        ({"endpoint": None, "url": True}, None),
+    ],
+)
+def test_what_says_where_secrets_go_is_known_by_its_key_or_its_look(
+    settings: dict[str, Any], expected: Any
+) -> None:
+    assert destinations(settings) == expected

@@ -9,7 +9,8 @@ import pytest
 from flask import Flask
 
 from notifyhub.extensions import db
-from notifyhub.notifiers.models import SMSNotifier
+from notifyhub.notifiers.masking import ANEW
+from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from tests.conftest import Api, stored_bytes, stored_text
 from tests.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
@@ -477,13 +478,93 @@ def test_a_mask_means_nothing_in_a_post(api: Api, sms: int, mail: int) -> None:
 
 
 @pytest.mark.usefixtures("masked")
-def test_a_backend_is_changed_with_a_masked_token(api: Api, app: Flask, sms: int) -> None:
-    settings = {"token": "••••amak", "from_number": "+983000505"}
-    answer = api.patch(f"{SMS}/{sms}", {"backend": "ippanel", "settings": settings})
-    assert (answer.status, answer.json["settings"]) == (200, settings)
+@pytest.mark.parametrize("method", ["PATCH", "POST"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"backend": "ippanel", "settings": {"token": "••••amak", "from_number": "+983000505"}},
+        {"backend": "ippanel", "name": "another"},
+        {"settings": {"token": "••••amak", "number": "50002", "api_url": "https://evil.example"}},
+        {"settings": {"token": "••••amak", "number": "50002", "deep": [{"gateway": "evil"}]}},
+        {"settings": {"token": "••••amak", "number": "50002", "x": "evil.example:8443/api"}},
+    ],
+)
+def test_a_masked_token_does_not_go_elsewhere(
+    *, api: Api, app: Flask, sms: int, method: str, change: dict[str, Any]
+) -> None:
+    url = f"{SMS}/{sms}"
+    before = api.get(url).json
+    refused = api.call(method, url, change)
+    assert (refused.status, refused.json) == (400, {"settings": {"token": [ANEW]}})
+    assert api.get(url).json == before
+    known = {
+        "from_number": "+983000505",
+        "number": "50002",
+        **change.get("settings", {}),
+        "token": "a-new-token",
+    }
+    accepted = api.call(method, url, {**change, "settings": known})
+    assert (accepted.status, accepted.json["settings"]) == (200, {**known, "token": "••••oken"})
     with app.app_context():
-        stored = db.session.get_one(SMSNotifier, sms).settings
-    assert stored == {**settings, "token": MELIPAYAMAK["token"]}
+        assert db.session.get_one(SMSNotifier, sms).settings == known
+
+
+@pytest.mark.usefixtures("masked")
+def test_what_moves_no_token_is_changed_with_its_mask(api: Api, app: Flask, sms: int) -> None:
+    for change in (
+        {"backend": "melipayamak"},
+        {"settings": {"token": "••••amak", "number": "50003", "max_per_second": 1.5}},
+        {"name": "another", "settings": {"token": "••••amak", "number": "50003"}},
+    ):
+        assert api.patch(f"{SMS}/{sms}", change).status == 200
+    with app.app_context():
+        assert db.session.get_one(SMSNotifier, sms).settings["token"] == MELIPAYAMAK["token"]
+    assert api.patch(f"{SMS}/{sms}", {"backend": "ippanel", "settings": {}}).status == 200
+
+
+@pytest.mark.usefixtures("masked")
+@pytest.mark.parametrize("method", ["PATCH", "POST"])
+@pytest.mark.parametrize("password", [{}, {"password": "••••mail"}], ids=["none", "its mask"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"host": "evil.example"},
+        {"port": 2525},
+        {"port": None},
+        {"username": "x"},
+        {"use_tls": False},
+        {"use_ssl": True},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_masked_password_does_not_go_elsewhere(
+    *, api: Api, app: Flask, mail: int, method: str, password: dict[str, str], change: dict[str, Any]
+) -> None:
+    url = f"{EMAIL}/{mail}"
+    before = api.get(url).json
+    refused = api.call(method, url, {**change, **password})
+    assert (refused.status, refused.json) == (400, {"password": [ANEW]})
+    assert api.get(url).json == before
+    assert api.call(method, url, {**change, "password": MAIL["password"]}).status == 200
+    with app.app_context():
+        assert db.session.get_one(EmailNotifier, mail).password == MAIL["password"]
+
+
+@pytest.mark.usefixtures("masked")
+def test_what_moves_no_password_is_changed_with_its_mask_or_without_it(api: Api, mail: int) -> None:
+    url = f"{EMAIL}/{mail}"
+    shown = api.get(url).json
+    for change in ({**shown, "name": "another"}, {"from_email": "x@example.com"}, {"host": shown["host"]}):
+        assert api.patch(url, change).status == 200
+    assert api.patch(url, {"username": "", "password": "", "host": "other.example"}).status == 200
+    assert api.patch(url, {"host": "third.example"}).status == 200, "there is no password"
+
+
+def test_without_masking_secrets_are_known_to_all_and_may_go_anywhere(api: Api, mail: int, sms: int) -> None:
+    assert api.patch(f"{EMAIL}/{mail}", {"host": "other.example"}).status == 200
+    settings = {"token": "t", "from_number": "+983000505"}
+    assert api.patch(f"{SMS}/{sms}", {"settings": settings}).status == 200
+    assert api.patch(f"{SMS}/{sms}", {"backend": "ippanel"}).status == 200
 
 
 @pytest.mark.usefixtures("masked")

@@ -319,6 +319,9 @@ def test_masking_does_not_get_in_the_way(seed: Seed, app: Flask, other_app: Call
     masked = FILE.replace("${SMTP_PASSWORD}", "••••" + PASSWORD[-4:])
     assert seed(masked, app=masking).exit_code == 0
     assert rows(app) == before
+    moved = masked.replace("host: ", "host: other.")
+    assert seed(moved, app=masking).exit_code == 0, "the operator knows all secrets"
+    assert rows(app)[2][0]["password"] == PASSWORD
     other = FILE.replace("${SMTP_PASSWORD}", "••••abcd")
     assert refusal(seed(other, app=masking)).startswith("seed.yaml:8: password: This is the mask of a secret")
 

@@ -32,7 +32,10 @@ class Request:
 
 @dataclass
 class Reply:
-    """`fate` is what gets out: `whole`, `half`, `silence` (nothing, for `seconds`), `reset`, `trickle`."""
+    """`fate` is what gets out: `whole`, `half`, `silence` (nothing, for `seconds`), `reset`, `trickle`.
+
+    `before` is written first, as it is: interim answers, say.
+    """
 
     status: int
     body: Any
@@ -40,6 +43,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     fate: str = "whole"
     seconds: float = 30
+    before: bytes = b""
 
     def as_bytes(self) -> bytes:
         body = (
@@ -143,6 +147,7 @@ class _Connection(socketserver.StreamRequestHandler):
     def _write(self, reply: Reply) -> bool:
         """Write what the fate lets out; whether the connection lives on."""
         raw = reply.as_bytes()
+        self.connection.sendall(reply.before)
         if reply.fate == "whole":
             self.connection.sendall(raw)
             return True

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from notifyhub.delivery.backends import addresses
-from notifyhub.delivery.backends.addresses import Place
+from notifyhub.delivery.backends import wire
 from notifyhub.delivery.backends.wire import Timeouts
 from notifyhub.text.hosts import Allowed
 from notifyhub.webhooks import client
 from notifyhub.webhooks.client import READ, SHOWN, Answer
+from notifyhub.webhooks.targets import NOT_PUBLIC, ONLY_HTTPS
 from tests.conftest import free_port
 from tests.simulators.server import Reply
 from tests.webhooks.receiver import Receiver, SecureReceiver
@@ -42,6 +42,19 @@ def test_a_redirect_is_an_answer_and_not_followed(receiver: Receiver) -> None:
     receiver.reply(Reply(302, b"", headers={"Location": receiver.url}))
     assert post(receiver.url) == Answer(302, "")
     assert len(receiver.requests) == 1
+
+
+@pytest.mark.parametrize("status", [100, 102, 103])
+def test_an_interim_answer_is_not_the_answer(receiver: Receiver, status: int) -> None:
+    receiver.reply(Reply(204, b"", before=f"HTTP/1.1 {status} Wait\r\nLink: <x>\r\n\r\n".encode() * 3))
+    assert post(receiver.url) == Answer(204, "")
+
+
+def test_a_switch_of_protocols_is_a_failure(receiver: Receiver) -> None:
+    receiver.reply(Reply(200, b"ok", before=b"HTTP/1.1 101 Switching Protocols\r\n\r\n"))
+    answer = post(receiver.url)
+    assert answer.status is None
+    assert "another protocol" in (answer.error or "")
 
 
 def test_of_an_answer_the_beginning_is_kept(receiver: Receiver) -> None:
@@ -112,7 +125,7 @@ def test_environment_s_proxies_are_not_used(receiver: Receiver, monkeypatch: pyt
 )
 def test_an_address_that_is_not_allowed_is_not_connected_to(receiver: Receiver, allowed: Allowed) -> None:
     answer = post(receiver.url, allowed)
-    assert answer == Answer(None, error="Only https is allowed.")
+    assert answer == Answer(None, error=ONLY_HTTPS)
     assert receiver.server.connections == 0
 
 
@@ -136,7 +149,7 @@ def test_a_name_that_leads_to_a_private_address_is_not_followed(
 ) -> None:
     Names(monkeypatch, [address])
     answer = post(f"https://shop.example.com:{secure_receiver.port}/", NOWHERE)
-    assert answer == Answer(None, error="Its address is not public.")
+    assert answer == Answer(None, error=NOT_PUBLIC)
     assert secure_receiver.hosts == []
 
 
@@ -146,12 +159,12 @@ def test_a_name_is_looked_up_once_so_that_what_is_checked_is_connected_to(
     """A second look-up would lead to this machine."""
     connected: list[str] = []
 
-    def refuse(place: Place, _: float) -> socket.socket:
-        connected.append(place[4][0])
+    def refuse(place: Any, *_: Any) -> socket.socket:
+        connected.append(place[-1][0])
         raise ConnectionRefusedError(111, "Connection refused")
 
     names = Names(monkeypatch, ["8.8.8.8"], ["127.0.0.1"])
-    monkeypatch.setattr(addresses, "_connected", refuse)
+    monkeypatch.setattr(wire, "_connected", refuse)
     answer = post(f"https://shop.example.com:{secure_receiver.port}/", NOWHERE)
     assert answer == Answer(None, error="No answer from the receiver: Connection refused.")
     assert connected == ["8.8.8.8"]

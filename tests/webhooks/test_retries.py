@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from notifyhub.webhooks.client import Answer
 from notifyhub.webhooks.models import Status
@@ -63,6 +65,7 @@ def test_410_is_the_end() -> None:
         ("1.5", 5 * SECOND),
         ("۱۲۰", 5 * SECOND),
         ("soon", 5 * SECOND),
+        ("Dec 31 9999 23:59:5999999999999999999999-0001,", 5 * SECOND),
         ("", 5 * SECOND),
         (None, 5 * SECOND),
     ],
@@ -71,3 +74,47 @@ def test_retry_after_is_heeded_within_a_day(asked: str | None, wait: timedelta) 
     end = ending(Answer(503, retry_after=asked), 1, AT)
     assert end.next_attempt_at
     assert wait <= end.next_attempt_at - AT <= 1.1 * wait
+
+
+words = st.sampled_from(
+    [
+        *(
+            "Sat, ",
+            "Dec ",
+            "31 ",
+            "9999 ",
+            "0000 ",
+            "23:59:59 ",
+            "23.59.59 ",
+            "GMT",
+            "-0001",
+            "+9999",
+            "-2400",
+            "Z",
+        ),
+        *(
+            "99999999999999999999",
+            ",",
+            ":",
+            "-",
+            " ",
+            "\t",
+            "(",
+            ")",
+            "\\",
+            '"',
+            "\0",
+            "٣",
+            "1e999",
+            "AD",
+            "am",
+        ),
+    ]
+)
+
+
+@given(st.text(max_size=60) | st.lists(words | st.text(max_size=3), max_size=12).map("".join))
+def test_whatever_a_receiver_asks_it_is_tried_again_within_a_day_and_a_bit(asked: str) -> None:
+    end = ending(Answer(503, retry_after=asked), 1, AT)
+    assert end.next_attempt_at
+    assert WAITS[0] <= end.next_attempt_at - AT <= 1.1 * 24 * HOUR

@@ -18,6 +18,7 @@ from notifyhub.webhooks import claims, sending, signing
 from notifyhub.webhooks.models import Status, Webhook
 from notifyhub.webhooks.retries import DELAYS
 from notifyhub.webhooks.sending import deliver
+from notifyhub.webhooks.targets import ONLY_HTTPS
 from tests.conftest import engines, stored_text
 from tests.delivery.rows import context
 from tests.factories import WebhookDeliveryFactory, WebhookFactory
@@ -29,6 +30,7 @@ from tests.webhooks.rows import delivery, webhook
 pytestmark = pytest.mark.usefixtures("_context")
 
 DAY = timedelta(days=1)
+BROKEN_OFF = "No answer from the receiver: the connection broke off."
 
 
 @pytest.fixture
@@ -188,7 +190,7 @@ def test_a_target_that_is_allowed_no_more_is_an_error_of_the_delivery(
     monkeypatch.setitem(app.config, "WEBHOOK_ALLOW", [])
     id_ = stored(hook)
     deliver(id_)
-    assert (delivery(id_).status, delivery(id_).error) == (Status.PENDING, "Only https is allowed.")
+    assert (delivery(id_).status, delivery(id_).error) == (Status.PENDING, ONLY_HTTPS)
     assert receiver.server.connections == 0
 
 
@@ -377,3 +379,58 @@ def test_secrets_are_in_no_log_and_no_row(
         assert secret not in caplog.text
         assert secret not in kept
     assert "a-secret-of-the-url" not in caplog.text
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what the log tells an operator."""
+    return [record.getMessage() for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]
+
+
+def test_a_failed_attempt_is_one_line_of_the_log(
+    hook: Webhook, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver.reply(Reply(500, b"a-secret-of-the-body"), Reply(200, b"", fate="reset"))
+    first, second = stored(hook), stored(hook)
+    for id_ in (first, second, stored(hook)):
+        deliver(id_)
+    assert lines(caplog) == [
+        f"Webhook {hook.id}: attempt 1 of delivery {first} failed: The receiver answered 500.",
+        f"Webhook {hook.id}: attempt 1 of delivery {second} failed: {BROKEN_OFF}",
+    ]
+
+
+def test_a_webhook_that_is_disabled_is_one_line_of_the_log(
+    hook: Webhook, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver.reply(410, 410)
+    for id_ in [stored(hook), stored(hook)]:
+        deliver(id_)
+    assert lines(caplog)[1:] == [
+        f"Webhook {hook.id} is disabled: The receiver answered 410: it wants no more."
+    ]
+
+
+@pytest.mark.parametrize("broken", ["post", "ending"])
+def test_an_error_of_our_own_ends_the_attempt_and_the_delivery_goes_on(
+    hook: Webhook, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, clock: Any, broken: str
+) -> None:
+    """It does not look like a worker that has died."""
+    working, calls = getattr(sending, broken), []
+
+    def once(*args: Any) -> Any:
+        calls.append(args)
+        if len(calls) == 1:
+            raise OverflowError("date value out of range")
+        return working(*args)
+
+    monkeypatch.setattr(sending, broken, once)
+    id_ = stored(hook)
+    deliver(id_)
+    found = delivery(id_)
+    assert (found.status, found.attempts, found.lease) == (Status.PENDING, 1, None)
+    assert found.error == "The service itself failed: OverflowError."
+    assert webhook(hook.id).failing_since == now()
+    assert found.next_attempt_at
+    clock.move_to(found.next_attempt_at)
+    deliver(id_)
+    assert (delivery(id_).status, delivery(id_).attempts) == (Status.DELIVERED, 2)

@@ -15,8 +15,8 @@ NOTHING = Allowed.read([])
 SOME = Allowed.read(["Shop.Internal.", "10.0.0.0/8", "192.168.1.5", "127.0.0.1", "fd00::/8"])
 
 INVALID = "Enter a valid URL."
-PLAIN = "Only https is allowed."
-PRIVATE = "Its address is not public."
+PLAIN = "Only https is allowed, but for the targets that NOTIFYHUB_WEBHOOK_ALLOW names."
+PRIVATE = "Its address is not public, and NOTIFYHUB_WEBHOOK_ALLOW does not name it."
 USER = "A URL with a user name or a password is not allowed."
 FRAGMENT = "A URL with a fragment is not allowed."
 

@@ -13,6 +13,7 @@ from notifyhub.database.base import now
 from notifyhub.extensions import db
 from notifyhub.webhooks import sending, views
 from notifyhub.webhooks.models import Event, Status
+from notifyhub.webhooks.targets import NOT_PUBLIC, ONLY_HTTPS
 from tests.conftest import Api, Queries, stored_text
 from tests.delivery.rows import context
 from tests.factories import WebhookDeliveryFactory, WebhookFactory
@@ -75,8 +76,8 @@ WRONG: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"url": "shop"}, {"url": ["Enter a valid URL."]}),
     ({"url": True}, {"url": ["Not a valid string."]}),
     ({"url": f"{TARGET}/{'a' * 255}"}, {"url": ["Ensure this field has no more than 255 characters."]}),
-    ({"url": "http://shop.example.com/"}, {"url": ["Only https is allowed."]}),
-    ({"url": "https://127.0.0.1/"}, {"url": ["Its address is not public."]}),
+    ({"url": "http://shop.example.com/"}, {"url": [ONLY_HTTPS]}),
+    ({"url": "https://127.0.0.1/"}, {"url": [NOT_PUBLIC]}),
     ({"events": None}, {"events": ["This field may not be null."]}),
     ({"events": []}, {"events": ["Ensure this field has at least 1 elements."]}),
     ({"events": "message.sent"}, {"events": ['Expected a list of items but got type "str".']}),

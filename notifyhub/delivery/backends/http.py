@@ -1,25 +1,23 @@
-"""JSON over HTTP to a provider: one pool of connections per process, everything bounded, nothing repeated.
-
-No redirects, no retries, no proxies from the environment. Credentials stay out of errors and logs: urllib3's
-own errors and log records hold URLs, so the errors are replaced by failures and the records are shortened.
-"""
+"""JSON over HTTP to a provider; what goes wrong is told as a failure, without credentials."""
 
 import json
-import logging
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
-from typing import Any, cast
+from urllib.parse import quote as url_quoted
 from urllib.parse import urlencode, urlsplit
 
-import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-
 from notifyhub.delivery.backends.failures import Failure, NotifierTrouble, Uncertain, quote
-from notifyhub.delivery.backends.wire import TIMEOUTS, Timeouts, Wire, exchange
+from notifyhub.delivery.backends.transport import (
+    Lost,
+    Received,
+    is_timeout,
+    reason,
+    request,
+    shared_pool,
+)
+from notifyhub.delivery.backends.wire import TIMEOUTS, Timeouts
 
 SEND_LIMIT = 64 * 1024
 LIST_LIMIT = 1024 * 1024
@@ -73,37 +71,22 @@ class Client:
     def _exchange(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], limit: int
     ) -> Answer | Failure:
-        with exchange(self._timeouts.connect + self._timeouts.read) as current:
-            try:
-                response = _pool().request(
-                    method,
-                    url,
-                    body=body,
-                    headers=headers,
-                    retries=False,
-                    redirect=False,
-                    preload_content=False,
-                    timeout=urllib3.Timeout(connect=self._timeouts.connect, read=self._timeouts.read),
-                )
-            except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-                return self._lost(error, written=current.written)
-            try:
-                return _read(response, limit)
-            except (urllib3.exceptions.HTTPError, OSError) as error:
-                lost = self._lost(error, written=True)
-                return lost if response.status == 200 else Answer(response.status, problem=lost.detail)
-            finally:
-                response.close()  # gives up a connection that was not read to its end
+        came = request(shared_pool(), method, url, body, headers, limit=limit, timeouts=self._timeouts)
+        if isinstance(came, Lost):
+            return self._lost(came.error, written=came.written)
+        if came.error is None:
+            return _read(came, limit)
+        lost = self._lost(came.error, written=True)
+        return lost if came.status == 200 else Answer(came.status, problem=lost.detail)
 
     def _lost(self, error: Exception, *, written: bool) -> Failure:
-        reason = _reason(error)
         if not written:
-            return NotifierTrouble("unreachable", self.quote(f"No connection to {self._host}: {reason}."))
-        if isinstance(error, urllib3.exceptions.TimeoutError | TimeoutError):
+            return NotifierTrouble(
+                "unreachable", self.quote(f"No connection to {self._host}: {reason(error)}.")
+            )
+        if is_timeout(error):
             return Uncertain("timeout", f"{self._host} did not answer in time.")
-        return Uncertain(
-            "connection_lost", self.quote(f"The connection to {self._host} broke off: {reason}.")
-        )
+        return Uncertain("connection_lost", self.quote(f"No answer from {self._host}: {reason(error)}."))
 
 
 def required_text(settings: Mapping[str, object], key: str) -> str:
@@ -124,77 +107,29 @@ def whole_number(value: object) -> int | None:
     return int(value) if isinstance(value, str) and re.fullmatch(r"-?\d{1,19}", value, re.ASCII) else None
 
 
-def _read(response: urllib3.BaseHTTPResponse, limit: int) -> Answer:
-    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    raw = response.read(limit + 1)
-    if len(raw) > limit:
-        return Answer(response.status, problem="The answer is too long.")
+def path_segment(value: str, name: str) -> str:
+    """Return a value fit to be one segment of a URL's path; NotifierTrouble for one that never is.
+
+    "." and "..", encoded ones too, are taken out of a path on its way, by clients, proxies and servers.
+    """
+    if value in {".", ".."}:
+        raise NotifierTrouble("bad_settings", f"The notifier's {name} can't be {value}")
+    return url_quoted(value, safe="")
+
+
+def _read(came: Received, limit: int) -> Answer:
+    kind = came.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if len(came.body) > limit:
+        return Answer(came.status, problem="The answer is too long.")
     if kind not in {"application/json", "text/json"} and not kind.endswith("+json"):
         named = kind if re.fullmatch(r"[\w.+-]{1,40}/[\w.+-]{1,40}", kind, re.ASCII) else "of no type"
-        return Answer(response.status, problem=f"The answer is {named}, not JSON.")
+        return Answer(came.status, problem=f"The answer is {named}, not JSON.")
     try:
-        body = json.loads(raw, parse_float=Decimal, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return Answer(response.status, problem="The answer is not JSON.")
-    return Answer(response.status, body, "" if body is not None else "The answer is null.")
+        body = json.loads(came.body, parse_float=Decimal, parse_constant=_refuse_constant)
+    except (ValueError, ArithmeticError, RecursionError):
+        return Answer(came.status, problem="The answer is not JSON.")
+    return Answer(came.status, body, "" if body is not None else "The answer is null.")
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(name)
-
-
-def _reason(error: BaseException) -> str:
-    """The system's own words for what went wrong on the way, which name no URL; else the error's class."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, OSError):
-        cause = cause.__cause__ or cause.__context__
-    return (cause.strerror if cause else None) or type(cause or error).__name__
-
-
-class _Connection(HTTPConnection):
-    def connect(self) -> None:
-        super().connect()
-        self.sock = cast("Any", Wire(self.sock))
-
-
-class _SecureConnection(HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        self.sock = cast("Any", Wire(self.sock))
-
-
-class _ConnectionPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _SecureConnectionPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
-
-
-@lru_cache(1)
-def _pool() -> urllib3.PoolManager:
-    manager = urllib3.PoolManager(num_pools=16, maxsize=64)
-    manager.pool_classes_by_scheme = {"http": _ConnectionPool, "https": _SecureConnectionPool}
-    return manager
-
-
-# A forked worker must not share its parent's sockets.
-os.register_at_fork(after_in_child=_pool.cache_clear)
-
-
-def _shorten_urls(record: logging.LogRecord) -> bool:
-    """Cut paths and queries off the URLs of a log record: MeliPayamak's path holds the token."""
-    if isinstance(record.args, tuple):
-        record.args = tuple(_origin(arg) if isinstance(arg, str) else arg for arg in record.args)
-    return True
-
-
-def _origin(text: str) -> str:
-    if text.startswith("/"):
-        return "/…"
-    scheme, mark, rest = text.partition("://")
-    return f"{scheme}://{rest.partition('/')[0]}/…" if mark else text
-
-
-for _name in ("urllib3.connectionpool", "urllib3.connection"):
-    logging.getLogger(_name).addFilter(_shorten_urls)

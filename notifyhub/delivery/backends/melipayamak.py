@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import ClassVar
-from urllib.parse import quote
 
 from notifyhub.delivery.backends.failures import (
     Failure,
@@ -18,7 +17,14 @@ from notifyhub.delivery.backends.failures import (
     Refused,
     Uncertain,
 )
-from notifyhub.delivery.backends.http import SEND_LIMIT, Answer, Client, required_text, whole_number
+from notifyhub.delivery.backends.http import (
+    SEND_LIMIT,
+    Answer,
+    Client,
+    path_segment,
+    required_text,
+    whole_number,
+)
 from notifyhub.delivery.backends.interface import SMS, Accepted, Credit, ProviderPattern, Report
 from notifyhub.delivery.backends.refusals import FIRST, STATUSES, WORDS, Facts, Rule, refusal, squeeze
 from notifyhub.delivery.backends.wire import TIMEOUTS, Timeouts
@@ -112,7 +118,7 @@ class MeliPayamak:
         self, settings: Mapping[str, object], url: str | None = None, *, timeouts: Timeouts = TIMEOUTS
     ) -> None:
         token = required_text(settings, "token")
-        self._key = quote(token, safe="")
+        self._key = path_segment(token, "token")
         self._number = str(settings.get("number") or "")
         self._client = Client(url or URL, secrets=[token], timeouts=timeouts)
 
@@ -149,6 +155,7 @@ class MeliPayamak:
         body = self._body(answer)
         amount = body.get("amount")
         if isinstance(amount, int | Decimal) and not isinstance(amount, bool):
+            self._line()
             return Credit(Decimal(amount), "sms")
         raise self._refusal(answer)
 
@@ -160,12 +167,15 @@ class MeliPayamak:
         return self._client.post(f"/send/shared/{self._key}", request)
 
     def _send_text(self, sms: SMS) -> Answer:
-        if not self._number:
-            raise NotServedHere(
-                "line_not_allowed", "The notifier's settings hold no number to send a text from."
-            )
-        request = {"from": self._number, "to": _local(sms.to), "text": sms.text}
+        request = {"from": self._line(), "to": _local(sms.to), "text": sms.text}
         return self._client.post(f"/send/simple/{self._key}", request)
+
+    def _line(self) -> str:
+        """Return the number that texts are sent from: patterns need none."""
+        if not self._number:
+            words = "The notifier's settings hold no number to send texts from."
+            raise NotifierTrouble("bad_settings", words)
+        return self._number
 
     def _body(self, answer: Answer, secrets: Sequence[str] = ()) -> dict[str, object]:
         """Return the object of a 200, or raise what the refusal means."""

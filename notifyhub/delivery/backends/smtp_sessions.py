@@ -14,11 +14,10 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Literal, cast
 
-from notifyhub.delivery.backends.addresses import connect, in_time
 from notifyhub.delivery.backends.failures import Failure, NotifierTrouble
 from notifyhub.delivery.backends.smtp_login import log_in
 from notifyhub.delivery.backends.smtp_refusals import Stage, judge
-from notifyhub.delivery.backends.wire import TIMEOUTS, Timeouts, Wire
+from notifyhub.delivery.backends.wire import TIMEOUTS, Timeouts, Wire, connect, in_time
 from notifyhub.text.hosts import Address, Allowed, HostNotAllowed
 
 log = logging.getLogger(__name__)
@@ -27,6 +26,9 @@ IDLE_SECONDS = 30.0
 IDLE_SESSIONS = 32
 NAME_SECONDS = 2.0
 LINE_LIMIT = 8192
+
+# The end of a message is a small packet after big ones: it must not wait until those are acknowledged.
+OPTIONS = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 
 _REPLY_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?\r?\n")  # RFC 5321 4.2
 # A domain of RFC 5321, 2.3.5, that is no machine's own.
@@ -115,25 +117,29 @@ class Session(smtplib.SMTP):
         if server.security == "starttls":
             self.starttls(context=_context(verify=server.verify))
             self.sock = cast("Any", Wire(cast("ssl.SSLSocket", self.sock)))
+            self.sock.settimeout(server.timeouts.read)
         self.ehlo_or_helo_if_needed()
         if server.username:
             log_in(self, server.username, server.password)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> Wire:  # smtplib's connect() calls it
-        connected = connect(host, port, self._server.timeouts.connect, self._check)
-        try:
-            self.local_hostname = _own_name() or _literal(connected.getsockname()[0])
-            wire = Wire(connected)
-            wire.settimeout(timeout)
-            if self._server.security != "tls":
-                return wire
-            context = _context(verify=self._server.verify)
-            return Wire(context.wrap_socket(cast("socket.socket", wire), server_hostname=host))
-        except BaseException:
-            connected.close()
-            raise
+        connected = connect(host, port, self._server.timeouts.connect, options=OPTIONS, permit=self._permit)
+        self.local_hostname = _own_name() or _literal(connected.getsockname()[0])
+        wire = Wire(connected)
+        wire.settimeout(timeout)
+        return self._encrypted(wire) if self._server.security == "tls" else wire
 
-    def _check(self, address: Address) -> None:
+    def _encrypted(self, wire: Wire) -> Wire:
+        try:
+            context = _context(verify=self._server.verify)
+            encrypted = Wire(context.wrap_socket(cast("socket.socket", wire), server_hostname=self._host))
+        except BaseException:
+            wire.close()
+            raise
+        encrypted.settimeout(self.timeout)
+        return encrypted
+
+    def _permit(self, address: Address) -> None:
         hosts = self._server.hosts
         if hosts and not (hosts.has_name(self._server.host) or hosts.has(address)):
             raise HostNotAllowed

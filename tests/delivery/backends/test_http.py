@@ -5,14 +5,16 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from urllib3.util import parse_url
 
-from notifyhub.delivery.backends import http
+from notifyhub.delivery.backends import transport
 from notifyhub.delivery.backends.failures import NotifierTrouble, Uncertain
-from notifyhub.delivery.backends.http import SEND_LIMIT, Answer, Client, required_text
+from notifyhub.delivery.backends.http import SEND_LIMIT, Answer, Client, path_segment, required_text
 from notifyhub.delivery.backends.wire import Timeouts
 from tests.simulators.certificate import Certificate
 from tests.simulators.server import Reply, Request, Server
@@ -81,6 +83,21 @@ def test_a_forked_worker_opens_its_own_connections(echo: Echo, client: Client) -
     assert os.waitpid(child, 0)[1] == 0
     client.post("/", {})
     assert echo.server.connections == 2
+
+
+@pytest.mark.parametrize("status", [100, 102, 103, 199])
+def test_an_interim_answer_is_not_the_answer(echo: Echo, client: Client, status: int) -> None:
+    """RFC 9110, 15.2."""
+    echo.reply = Reply(200, {"ok": True}, before=f"HTTP/1.1 {status} Wait\r\nLink: <x>\r\n\r\n".encode() * 3)
+    assert client.post("/send", {}) == Answer(200, {"ok": True})
+    assert client.post("/send", {}) == Answer(200, {"ok": True})
+    assert echo.server.connections == 1
+
+
+def test_a_switch_of_protocols_is_uncertain(echo: Echo, client: Client) -> None:
+    echo.reply = Reply(200, {"ok": True}, before=b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n")
+    with pytest.raises(Uncertain, match="connection_lost"):
+        client.post("/send", {})
 
 
 def test_redirects_and_proxies_are_not_followed(
@@ -229,10 +246,10 @@ def test_tls_works_with_a_known_certificate_and_not_with_an_unknown_one(
     address = f"https://127.0.0.1:{listener.getsockname()[1]}"
     with pytest.raises(NotifierTrouble, match="certificate verify failed"):
         Client(address, timeouts=IMPATIENT).get("/")
-    http._pool.cache_clear()
+    transport._shared_pool.cache_clear()
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
     assert Client(address, timeouts=IMPATIENT).get("/").body == {"ok": True}
-    http._pool.cache_clear()
+    transport._shared_pool.cache_clear()
     thread.join(5)
     listener.close()
 
@@ -247,3 +264,19 @@ def test_a_setting_that_goes_into_a_header_is_one_line_of_ascii(value: str) -> N
         assert text.isascii()
         assert text.isprintable()
         assert text == value.strip()
+
+
+@given(
+    st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1)
+    | st.sampled_from([".", "..", "%2e", "a/.."])
+)
+def test_a_value_in_a_path_is_one_segment_as_given(value: str) -> None:
+    """The path that goes out still names it: nobody on the way takes it out, or apart."""
+    try:
+        segment = path_segment(value, "token")
+    except NotifierTrouble as error:
+        assert (value in {".", ".."}, error.code) == (True, "bad_settings")  # noqa: PT017 - both are right
+    else:
+        sent = parse_url(f"https://console.example.com/api/send/{segment}").request_uri
+        assert unquote(sent.removeprefix("/api/send/")) == value
+        assert sent.count("/") == 3

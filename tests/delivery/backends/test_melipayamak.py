@@ -171,7 +171,7 @@ def test_an_answer_without_an_id_is_never_success(
 
 def test_a_text_needs_a_number_to_come_from(console: MeliPayamakSimulator) -> None:
     error = failure_of(MeliPayamak({"token": TOKEN}, console.url), TEXT)
-    assert (type(error), error.code) == (NotServedHere, "line_not_allowed")
+    assert (type(error), error.code) == (NotifierTrouble, "bad_settings")
     assert console.requests == 0
 
 
@@ -283,3 +283,11 @@ def test_the_check_tells_a_bad_token(console: MeliPayamakSimulator) -> None:
 @given(st.integers(-(2**63), 2**63 - 1))
 def test_an_id_keeps_every_digit(number: int) -> None:
     assert whole_number(number) == whole_number(str(number)) == number
+
+
+@pytest.mark.parametrize("token", [".", "..", " .. "])
+def test_a_token_that_would_shorten_the_path_is_never_sent(console: MeliPayamakSimulator, token: str) -> None:
+    with pytest.raises(NotifierTrouble) as refused:
+        MeliPayamak({"token": token}, console.url)
+    assert refused.value.code == "bad_settings"
+    assert console.requests == 0

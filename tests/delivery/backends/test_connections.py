@@ -4,14 +4,9 @@ from typing import Any
 
 import pytest
 
-from notifyhub.delivery.backends.addresses import connect, in_time, look_up
-from notifyhub.delivery.backends.wire import exchange
+from notifyhub.delivery.backends.wire import connect, exchange, in_time
 from notifyhub.text.hosts import Address, HostNotAllowed
 from tests.conftest import free_port
-
-
-def anything(_: Address) -> None:
-    pass
 
 
 def but(refused: str) -> Any:
@@ -38,23 +33,22 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
 def test_the_first_address_that_answers_is_taken(names: dict[str, list[str]]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         names["mail.example.com"] = ["127.0.0.2", "127.0.0.1"]
-        with connect("mail.example.com", server.getsockname()[1], 5, anything) as connected:
+        with connect("mail.example.com", server.getsockname()[1], 5) as connected:
             assert connected.getpeername()[0] == "127.0.0.1"
-            assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_one_that_is_not_allowed_is_passed_over(names: dict[str, list[str]]) -> None:
     with socket.create_server(("0.0.0.0", 0)) as server:
         names["mail.example.com"] = ["127.0.0.2", "127.0.0.1"]
-        with connect("mail.example.com", server.getsockname()[1], 5, but("127.0.0.2")) as connected:
+        with connect("mail.example.com", server.getsockname()[1], 5, permit=but("127.0.0.2")) as connected:
             assert connected.getpeername()[0] == "127.0.0.1"
 
 
 def test_what_stopped_the_last_one_is_told() -> None:
     with pytest.raises(ConnectionRefusedError):
-        connect("127.0.0.1", free_port(), 5, anything)
+        connect("127.0.0.1", free_port(), 5)
     with pytest.raises(HostNotAllowed):
-        connect("127.0.0.1", free_port(), 5, but("127.0.0.1"))
+        connect("127.0.0.1", free_port(), 5, permit=but("127.0.0.1"))
 
 
 def test_a_silent_address_leaves_time_for_the_next(names: dict[str, list[str]]) -> None:
@@ -64,7 +58,7 @@ def test_a_silent_address_leaves_time_for_the_next(names: dict[str, list[str]]) 
         with (
             socket.create_connection(("127.0.0.2", port)),  # the second one waits for ever
             socket.create_server(("127.0.0.1", port)),
-            connect("mail.example.com", port, 3, anything) as connected,
+            connect("mail.example.com", port, 3) as connected,
         ):
             assert connected.getpeername()[0] == "127.0.0.1"
 
@@ -74,7 +68,7 @@ def test_a_look_up_ends_in_time(monkeypatch: pytest.MonkeyPatch, seconds: float)
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(1) or [])
     started = time.monotonic()
     with exchange(0.1), pytest.raises(TimeoutError):
-        look_up("mail.example.com", 25, seconds)
+        connect("mail.example.com", 25, seconds)
     assert time.monotonic() - started < 0.8
 
 
