@@ -24,6 +24,7 @@ _ERASED: dict[str, Any] = {
     "html": None,
     "reply_to": None,
     "client_metadata": {},
+    "otp_client": None,
     "error_detail": None,  # a provider may repeat the recipient
 }
 

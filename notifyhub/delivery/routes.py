@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -12,7 +11,7 @@ from notifyhub.database.base import table_of
 from notifyhub.delivery import policies
 from notifyhub.delivery.backends.failures import NotServedHere
 from notifyhub.delivery.backends.interface import SMS, Attachment, Email
-from notifyhub.delivery.backends.mime import parse_address
+from notifyhub.delivery.backends.mime import read_mailbox
 from notifyhub.delivery.carriers import Carrier, carrier, carriers
 from notifyhub.delivery.claims import Claim
 from notifyhub.delivery.connections import statements
@@ -143,6 +142,6 @@ def _email(connection: Connection, claim: Claim, home: Carrier, sender: Carrier)
 
 def _message_id(id: int, created_at: datetime, home: Carrier) -> str:
     """Return the mail's Message-ID, which is the same at every attempt, so that mail servers can tell."""
-    sender: Any = parse_address(home.row["from_email"])
+    sender = read_mailbox(home.row["from_email"])
     unique = uuid.uuid5(uuid.NAMESPACE_OID, f"{id} {created_at.isoformat()}")
     return f"<{unique}@{sender.domain if sender else 'notifyhub.invalid'}>"

@@ -3,18 +3,19 @@
 Pure functions: what a message names has been looked up.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from marshmallow import ValidationError, validate
+from marshmallow import ValidationError
 
 from notifyhub.api.fields import MAX_TEXT
 from notifyhub.messages.models import Channel
 from notifyhub.messages.sources import Notifier, Pattern, Sources
 from notifyhub.patterns.models import Status
-from notifyhub.text.phones import InvalidNumber, to_e164
+from notifyhub.text.addresses import InvalidAddress, normalize_address
+from notifyhub.text.phones import InvalidNumber, country_of, to_e164
 from notifyhub.text.placeholders import InvalidArguments
 from notifyhub.text.segments import measure
 
@@ -25,8 +26,6 @@ _OWN_FIELDS = {
     Channel.EMAIL: ("subject", "html", "reply_to", "attachments"),
 }
 _NAMES = {Channel.SMS: "an SMS", Channel.EMAIL: "an email"}
-
-_is_address = validate.Email(error="Enter a valid email address.")
 
 
 @dataclass(frozen=True)
@@ -90,13 +89,22 @@ def _foreign_fields(channel: Channel, given: Mapping[str, Any]) -> dict[str, Any
 def recipient(channel: str, to: str) -> str:
     """Return a recipient as it is stored; raises ValidationError if none can be reached so."""
     try:
-        return to_e164(to) if channel == Channel.SMS else str(_is_address(to))
-    except (InvalidNumber, ValidationError) as error:
-        raise ValidationError({"to": [str(error.args[0])]}) from None
+        return to_e164(to) if channel == Channel.SMS else normalize_address(to)
+    except (InvalidNumber, InvalidAddress) as error:
+        raise ValidationError({"to": [str(error)]}) from None
 
 
-def _recipient(given: Mapping[str, Any], _sources: Sources, _moment: datetime) -> dict[str, Any]:
-    return {"recipient": recipient(given["channel"], given["to"])}
+def _recipient(given: Mapping[str, Any], sources: Sources, _moment: datetime) -> dict[str, Any]:
+    found = recipient(given["channel"], given["to"])
+    if given["channel"] == Channel.SMS and sources.sms_countries:
+        _check_country(country_of(found), sources.sms_countries)
+    return {"recipient": found}
+
+
+def _check_country(country: str, allowed: Sequence[str]) -> None:
+    if country not in allowed:
+        words = f"`sms_countries` at /api/settings/delivery does not name {country}, this number's country."
+        raise ValidationError({"to": [words]})
 
 
 def _times(given: Mapping[str, Any], sources: Sources, moment: datetime) -> dict[str, Any]:

@@ -6,7 +6,7 @@ is remembered for its key are one transaction: no crash can leave one without th
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -33,37 +33,52 @@ _REMEMBERED = (_keys.c.id, _keys.c.digest, _keys.c.status, _keys.c.answer, _keys
 
 @dataclass(frozen=True)
 class Done:
-    """What a request has done: its answer, and the ids of messages that are due."""
+    """What a request has done: its answer, and the ids of messages that are due.
+
+    `unkept` is a part of the answer that is not stored for a repetition.
+    """
 
     answer: dict[str, Any]
     due: list[int]
     status: int = 201
+    unkept: dict[str, Any] = field(default_factory=dict, repr=False)
+    urgent: bool = False
 
 
-def once(work: Callable[[Connection], Done], *, atomic: bool) -> Response:
+def _nothing(_connection: Connection, _answer: dict[str, Any]) -> dict[str, Any]:
+    return {}
+
+
+def once(
+    work: Callable[[Connection], Done],
+    *,
+    atomic: bool,
+    unkept: Callable[[Connection, dict[str, Any]], dict[str, Any]] = _nothing,
+) -> Response:
     """Answer with what `work` does, or what it did when its key was sent first.
 
     `work` gets the connection to do all with; in a transaction if `atomic` asks for one, or there is a key.
-    Raises Conflict while another request with the key runs, UnprocessableEntity if the key came with another
-    body.
+    `unkept` returns what belongs to a stored answer without being stored. Raises Conflict while another
+    request with the key runs, UnprocessableEntity if the key came with another body.
     """
     key = _key()
     if key is None and not atomic:
         done = work(autocommit())
-        announce(done.due)
-        return _response(done.status, encode(done.answer))
+        announce(done.due, urgent=done.urgent)
+        return _response(done.status, encode({**done.answer, **done.unkept}))
     with atomically() as connection:
         remembered = None if key is None else _claim(connection, key)
         if remembered is not None:
-            replay = _response(remembered.status, remembered.answer.encode())
+            kept = orjson.loads(remembered.answer)
+            replay = _response(remembered.status, encode({**kept, **unkept(connection, kept)}))
             replay.headers["Idempotent-Replayed"] = "true"
             return replay
         done = work(connection)
         answer = encode(done.answer)
         if key is not None:
             _remember(connection, key, done.status, answer)
-    announce(done.due)
-    return _response(done.status, answer)
+    announce(done.due, urgent=done.urgent)
+    return _response(done.status, encode({**done.answer, **done.unkept}) if done.unkept else answer)
 
 
 def _key() -> str | None:

@@ -1,5 +1,6 @@
 """The list of messages: what it can be filtered by."""
 
+from contextlib import suppress
 from typing import Any
 
 from marshmallow import ValidationError
@@ -11,6 +12,7 @@ from notifyhub.database.base import table_of
 from notifyhub.messages.answers import MessageSchema
 from notifyhub.messages.models import Channel, Message, Status
 from notifyhub.messages.representation import COLUMNS, message
+from notifyhub.text.addresses import InvalidAddress, normalize_address
 from notifyhub.text.phones import InvalidNumber, to_e164
 
 _messages = table_of(Message)
@@ -58,8 +60,11 @@ def page() -> dict[str, Any]:
 
 
 def _recipient(text: str) -> str:
-    """Return a recipient as it is stored."""
+    """Return a recipient as it is stored; a blank in front is the + of a number that was not encoded."""
+    if text.startswith(" "):
+        with suppress(InvalidNumber):
+            return to_e164(f"+{text.strip()}")
     try:
-        return to_e164(text)
-    except InvalidNumber:
+        return normalize_address(text) if "@" in text else to_e164(text)
+    except (InvalidAddress, InvalidNumber):
         return text

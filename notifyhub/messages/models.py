@@ -81,7 +81,7 @@ class Message(Stamped):
     done; while `lease_until` lies ahead, the worker whose `lease` it is has it. `report_due_at` is when the
     provider is asked next for a delivery report. `enqueued_at` is when the
     sweep last woke a worker for it. `otp_id` is the one-time password that it carries: in `text`, `subject`
-    and `args` stands a mask for each of its digits.
+    and `args` stands a mask for each of its digits. `otp_client` is who asked for it.
     """
 
     __tablename__ = "messages"
@@ -98,6 +98,7 @@ class Message(Stamped):
         _where_given("batch_id", "ix_messages_batch", "batch_id", "status", "id"),
         _where_given("otp_id", "ix_messages_codes", "recipient", "created_at"),
         _where_given("otp_id", "ix_messages_codes_due", "next_attempt_at"),
+        _where_given("otp_client", "ix_messages_otp_client", "otp_client", "is_test", "created_at"),
         Index(
             "ix_messages_unerased",
             "created_at",
@@ -142,6 +143,7 @@ class Message(Stamped):
     report_due_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
     reports_asked: Mapped[int] = mapped_column(Integer, default=0)
     otp_id: Mapped[int | None] = mapped_column(BigInteger, sort_order=2)
+    otp_client: Mapped[str | None] = mapped_column(columns.text(128), sort_order=2)
 
     attempts: Mapped[list["Attempt"]] = relationship(passive_deletes=True, order_by="Attempt.id")
     attachments: Mapped[list["MessageAttachment"]] = relationship(

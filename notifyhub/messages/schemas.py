@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
 from notifyhub.api.fields import (
     MAX_TEXT,
@@ -17,7 +17,8 @@ from notifyhub.api.fields import (
 )
 from notifyhub.messages.fields import Arguments, Base64, Line, Texts
 from notifyhub.messages.models import Channel
-from notifyhub.notifiers.senders import is_sender
+from notifyhub.notifiers.senders import Sender
+from notifyhub.text import media_types
 
 MAX_BODY = 10 * 1024 * 1024
 """The bytes that a request with messages may have."""
@@ -26,8 +27,14 @@ MAX_ATTACHMENTS = 100
 MAX_BULK = 1000
 MAX_METADATA = 50
 
-_CONTENT_TYPE = r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(\s*;.*)?\Z"  # names as RFC 6838, 4.2 has them
 _FOR_SMS, _FOR_EMAIL = "Of an SMS:", "Of an email:"
+
+
+def _is_media_type(value: str) -> None:
+    try:
+        media_types.parse_media_type(value)
+    except media_types.InvalidMediaType:
+        raise ValidationError("Enter a type such as text/plain.") from None
 
 
 class AttachmentSchema(Schema):
@@ -39,8 +46,8 @@ class AttachmentSchema(Schema):
     filename = Line(required=True, metadata=described("Name of the file.", "bill.pdf"))
     content_type = Line(
         required=True,
-        validate=[validate.Regexp(_CONTENT_TYPE, error="Enter a type such as text/plain.")],
-        metadata=described("Its media type.", "application/pdf"),
+        validate=[_is_media_type],
+        metadata=described("Its media type.", "application/pdf", pattern=media_types.PATTERN),
     )
     content = Base64(
         max_length=MAX_BODY,
@@ -55,7 +62,7 @@ class RecipientSchema(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    to = Line(
+    to = String(
         required=True,
         metadata=described("Recipient: a phone number in any usual form, or an address.", "09121234567"),
     )
@@ -89,9 +96,8 @@ class MessageRequestSchema(RecipientSchema):
     )
     subject = Line(allow_none=True, metadata=described(f"{_FOR_EMAIL} its subject, which is required."))
     html = String(max_length=MAX_BODY, allow_none=True, metadata=described(f"{_FOR_EMAIL} the text as HTML."))
-    reply_to = Line(
+    reply_to = Sender(
         allow_none=True,
-        validate=[is_sender],
         metadata=described(f"{_FOR_EMAIL} where answers go.", "Shop <shop@example.com>"),
     )
     attachments = List(

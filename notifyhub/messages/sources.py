@@ -1,6 +1,6 @@
 """The notifiers and patterns that messages name, looked up in few statements for any number of messages."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from notifyhub.database.base import table_of
 from notifyhub.messages.models import Channel
 from notifyhub.notifiers.models import Backend, EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
-from notifyhub.settings.models import DeliverySettings, NotificationSettings
+from notifyhub.settings.models import SMS_COUNTRIES, DeliverySettings, NotificationSettings
 from notifyhub.text.placeholders import Template
 
 # The settings' key that holds the line which texts without a pattern are sent from, by backend.
@@ -23,6 +23,8 @@ _settings, _delivery = table_of(NotificationSettings), table_of(DeliverySettings
 _DEFAULT_TTL: int = _delivery.c.message_ttl.default.arg  # type: ignore[union-attr]
 MESSAGE_TTL = func.coalesce(select(_delivery.c.message_ttl).scalar_subquery(), literal(_DEFAULT_TTL))
 """The seconds that messages live by default."""
+SETTINGS = (MESSAGE_TTL, select(_delivery.c.sms_countries).scalar_subquery())
+"""What the delivery settings say, as `Sources.take_settings` takes it."""
 
 _ids: BindParameter[list[int]] = bindparam("ids", expanding=True)
 _PATTERNS = (
@@ -33,13 +35,13 @@ _PATTERNS = (
         _patterns.c.body,
         _sms.c.id,
         _sms.c.name,
-        MESSAGE_TTL,
+        *SETTINGS,
     )
     .join_from(_patterns, _sms)
     .where(_patterns.c.id.in_(_ids))
 )
-_SMS = select(_sms.c.id, _sms.c.name, _sms.c.backend, _sms.c.settings, MESSAGE_TTL)
-_EMAIL = select(_email.c.id, _email.c.name, MESSAGE_TTL)
+_SMS = select(_sms.c.id, _sms.c.name, _sms.c.backend, _sms.c.settings, *SETTINGS)
+_EMAIL = select(_email.c.id, _email.c.name, *SETTINGS)
 _NAMED_SMS, _NAMED_EMAIL = _SMS.where(_sms.c.id.in_(_ids)), _EMAIL.where(_email.c.id.in_(_ids))
 _DEFAULT_SMS = _SMS.join_from(_settings, _sms, _settings.c.sms_notifier_id == _sms.c.id)
 _DEFAULT_EMAIL = _EMAIL.join_from(_settings, _email, _settings.c.email_notifier_id == _email.c.id)
@@ -66,7 +68,10 @@ class Pattern:
 
 @dataclass
 class Sources:
-    """What some messages name, by id, as far as it exists, and how long messages live by default."""
+    """What some messages name, by id, as far as it exists, and what the delivery settings say of all.
+
+    Texts go to the countries of `sms_countries`; to any if it is empty, as it is where nothing was read.
+    """
 
     patterns: dict[int, Pattern] = field(default_factory=dict)
     notifiers: dict[Channel, dict[int, Notifier]] = field(
@@ -74,6 +79,12 @@ class Sources:
     )
     defaults: dict[Channel, Notifier] = field(default_factory=dict)
     message_ttl: timedelta = timedelta(seconds=_DEFAULT_TTL)
+    sms_countries: Sequence[str] = ()
+
+    def take_settings(self, message_ttl: int, sms_countries: Sequence[str] | None) -> None:
+        """Take what SETTINGS has selected; null stands for settings that nobody has changed yet."""
+        self.message_ttl = timedelta(seconds=message_ttl)
+        self.sms_countries = SMS_COUNTRIES if sms_countries is None else sms_countries
 
 
 def look_up(connection: Connection, messages: Iterable[Mapping[str, Any]]) -> Sources:
@@ -91,22 +102,22 @@ def look_up(connection: Connection, messages: Iterable[Mapping[str, Any]]) -> So
         else:
             defaults.add(channel)
     if patterns:
-        for id_, name, status, body, *notifier, ttl in connection.execute(
+        for id_, name, status, body, *notifier, ttl, countries in connection.execute(
             _PATTERNS, {"ids": sorted(patterns)}
         ):
             sources.patterns[id_] = Pattern(id_, name, status, Template.parse(body), Notifier(*notifier))
-            sources.message_ttl = timedelta(seconds=ttl)
+            sources.take_settings(ttl, countries)
     for channel, named, default, notifier_of in (
         (Channel.SMS, _NAMED_SMS, _DEFAULT_SMS, sms_notifier),
         (Channel.EMAIL, _NAMED_EMAIL, _DEFAULT_EMAIL, Notifier),
     ):
         if notifiers[channel]:
-            for row in connection.execute(named, {"ids": sorted(notifiers[channel])}):
-                sources.notifiers[channel][row[0]] = notifier_of(*row[:-1])
-                sources.message_ttl = timedelta(seconds=row[-1])
-        for row in connection.execute(default) if channel in defaults else ():
-            sources.defaults[channel] = notifier_of(*row[:-1])
-            sources.message_ttl = timedelta(seconds=row[-1])
+            for *columns, ttl, countries in connection.execute(named, {"ids": sorted(notifiers[channel])}):
+                sources.notifiers[channel][columns[0]] = notifier_of(*columns)
+                sources.take_settings(ttl, countries)
+        for *columns, ttl, countries in connection.execute(default) if channel in defaults else ():
+            sources.defaults[channel] = notifier_of(*columns)
+            sources.take_settings(ttl, countries)
     return sources
 
 

@@ -39,10 +39,19 @@ def store(connection: Connection, draft: Draft, moment: datetime, *, test: bool)
 
 
 def store_with_code(
-    connection: Connection, draft: Draft, moment: datetime, *, test: bool, otp_id: int
+    connection: Connection,
+    draft: Draft,
+    moment: datetime,
+    *,
+    test: bool,
+    otp_id: int,
+    client: str | None = None,
 ) -> int:
-    """Store a message that carries a one-time password, for which its draft has a mask; return its id."""
-    values = {**_values(draft, moment, test=test), "otp_id": otp_id}
+    """Store a message that carries a one-time password, for which its draft has a mask; return its id.
+
+    `client` is whose request sends it, if that is told.
+    """
+    values = {**_values(draft, moment, test=test), "otp_id": otp_id, "otp_client": client}
     return int(connection.execute(_INSERT, values).scalar_one())
 
 
@@ -51,16 +60,17 @@ def insertion_with_code(made: CTE) -> CTE:
 
     It takes `values_with_code`, and returns the message's `id`.
     """
-    columns = [_messages.c[name] for name in _GIVEN]
+    columns = [_messages.c[name] for name in (*_GIVEN, "otp_client")]
     given = [bindparam(f"message_{column.name}", type_=column.type) for column in columns]
     rows = select(*given, made.c.id)
     names = [*columns, _messages.c.otp_id]
     return insert(_messages).from_select(names, rows).returning(_messages.c.id).cte("stored")
 
 
-def values_with_code(draft: Draft, moment: datetime, *, test: bool) -> dict[str, Any]:
+def values_with_code(draft: Draft, moment: datetime, *, test: bool, client: str | None) -> dict[str, Any]:
     """Return what `insertion_with_code` takes."""
-    return {f"message_{name}": value for name, value in _values(draft, moment, test=test).items()}
+    values = {**_values(draft, moment, test=test), "otp_client": client}
+    return {f"message_{name}": value for name, value in values.items()}
 
 
 def store_batch(

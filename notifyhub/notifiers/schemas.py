@@ -20,7 +20,7 @@ from notifyhub.notifiers.masking import (
 )
 from notifyhub.notifiers.models import Backend, EmailNotifier, SMSNotifier
 from notifyhub.notifiers.plugins import UnknownBackend
-from notifyhub.notifiers.senders import is_sender
+from notifyhub.notifiers.senders import Sender
 
 
 class SecretObject(Object):
@@ -117,9 +117,8 @@ class EmailNotifierSchema(ResourceSchema):
     password = Secret(
         required=True, metadata=described("Password at the mail server; blank if it asks for none.", "value1")
     )
-    from_email = String(
+    from_email = Sender(
         required=True,
-        validate=[is_sender],
         metadata=described("Sender: an address, or `Name <address>`.", "Example <info@example.com>"),
     )
     use_tls = Boolean(load_default=True, metadata=described("Begin with STARTTLS."))

@@ -1,27 +1,18 @@
 """Senders of email, as a From header names them."""
 
-import re
-from email.utils import getaddresses
+from typing import Any
 
-from marshmallow import ValidationError, validate
+from marshmallow import ValidationError
 
-from notifyhub.text.lines import is_line
-
-_INVALID = "Enter a valid email address."
-_SENDER = re.compile(r".*<(?P<address>[^<>\s]+)>")
-_is_address = validate.Email(error=_INVALID)
+from notifyhub.api.fields import String
+from notifyhub.text.addresses import InvalidAddress, normalize_mailbox
 
 
-def is_sender(value: str) -> str:
-    """Return `value` if it is one address or `Name <address>` (RFC 5322, 3.4); raises ValidationError.
+class Sender(String):
+    """One address, or `Name <address>`; it is read with the address in its one form, the name as given."""
 
-    A name with a comma or an @ must be quoted: they would begin another address, as a line end would
-    begin another header.
-    """
-    named = _SENDER.fullmatch(value)
-    address = named["address"] if named else value
-    addresses = [found for _, found in getaddresses([value])]
-    if addresses != [address] or not is_line(value):
-        raise ValidationError(_INVALID)
-    _is_address(address)
-    return value
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
+        try:
+            return normalize_mailbox(super()._deserialize(value, *args, **options))
+        except InvalidAddress as error:
+            raise ValidationError(str(error)) from None

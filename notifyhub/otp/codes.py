@@ -15,6 +15,7 @@ from notifyhub.database.base import now, table_of
 from notifyhub.delivery.connections import statements
 from notifyhub.otp.models import OTP, Status
 from notifyhub.text.digits import ascii_digits
+from notifyhub.text.invisible import visible
 
 _LABEL = b"notifyhub one-time passwords"
 _DIGEST = "sha256"
@@ -44,8 +45,8 @@ def code_of(row: Row) -> str:
 
 
 def is_right(row: Row, guess: str) -> bool:
-    """Tell whether a guess, in digits of any script and with blanks around them, is the code."""
-    return hmac.compare_digest(code_of(row).encode(), ascii_digits(guess.strip()).encode())
+    """Tell whether a guess, in digits of any script, is the code; what can't be seen does not count."""
+    return hmac.compare_digest(code_of(row).encode(), ascii_digits(visible(guess)).encode())
 
 
 def code_to_send(id: int) -> str | None:

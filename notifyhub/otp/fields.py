@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from marshmallow.types import ErrorMessages
 
 from notifyhub.api.fields import String
+from notifyhub.text.addresses import to_ascii
+from notifyhub.text.lines import is_line
 
 _HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -24,12 +26,13 @@ class Origin(String):
         text = super()._deserialize(value, *args, **options)
         try:
             url = urlsplit(text if "://" in text else f"https://{text}")
-            host = (url.hostname or "").encode("idna").decode()
+            host = to_ascii(url.hostname or "")
             is_origin = url.scheme == "https" and url.port in {None, 443} and "@" not in url.netloc
-        except ValueError:  # UnicodeError, too
+        except ValueError:  # InvalidAddress, too
             raise self.make_error("origin") from None
         if (
             not is_origin
+            or not is_line(text)  # urlsplit would drop line ends
             or url.path not in {"", "/"}
             or url.query
             or url.fragment

@@ -11,18 +11,16 @@ from sqlalchemy import Connection, and_, bindparam, func, insert, null, select, 
 
 from notifyhub.api.errors import throttled
 from notifyhub.database.base import now, table_of
-from notifyhub.database.connections import atomically
 from notifyhub.messages.models import Channel, Message
 from notifyhub.messages.models import Status as MessageStatus
-from notifyhub.messages.signals import announce
 from notifyhub.messages.storing import insertion_with_code, store_with_code, values_with_code
 from notifyhub.otp import rules
-from notifyhub.otp.codes import code_of
+from notifyhub.otp.codes import Row, code_of
 from notifyhub.otp.composing import Wanted, compose_all
 from notifyhub.otp.models import OTP, Status
 from notifyhub.otp.recipients import canonical
 from notifyhub.otp.representation import COLUMNS, OTPRow, shown, status_of
-from notifyhub.otp.rules import CROWDED, HOUR, Rules
+from notifyhub.otp.rules import CLIENT_CROWDED, CROWDED, HOUR, Rules
 
 NONCE_BYTES = 16
 
@@ -55,7 +53,9 @@ _LATEST = select(
 
 `waiting` is a message of it that no worker has taken up, `crowded` as in `rules`.
 """
+_LATEST_OF_CLIENT = _LATEST.add_columns(CLIENT_CROWDED.scalar_subquery().label("client_crowded"))
 
+_CODE = select(_otps.c.id, _otps.c.nonce, _otps.c.code_len).where(_otps.c.id == bindparam("this"))
 _INSERT = insert(_otps).returning(*COLUMNS)
 _given: dict[str, Any] = {name: bindparam(f"otp_{name}") for name in _otps.c.keys() if name != "id"}  # noqa: SIM118 - no dict
 _made = insert(_otps).values(_given).returning(*COLUMNS).cte("made")
@@ -91,18 +91,24 @@ _CANCEL = (
 
 
 class Issued(NamedTuple):
-    """A one-time password as the client is shown it, and whether it is a new one."""
+    """A one-time password as the client is shown it, the code that test tokens are told, and how it is sent.
 
-    answer: dict[str, Any]
+    `message` is the id of the message that is due; `is_new` tells a new code from one that is sent again.
+    """
+
+    shown: dict[str, Any]
+    code: dict[str, str]
+    message: int
     is_new: bool
 
 
 @dataclass(frozen=True)
-class _Request:
+class Request:
     """A request; `reached` holds the recipient and the fallback, if there is one, each with its channel."""
 
     reached: list[tuple[Channel, str]]
     purpose: str
+    client: str | None
     origin: str | None
     test: bool
 
@@ -111,17 +117,30 @@ class _Request:
         return self.reached[0][1]
 
 
-def issue(asked: Mapping[str, Any], *, test: bool) -> Issued:
-    """Send a code as a request, read by its schema, asks for; test tokens are told it.
+def read_request(asked: Mapping[str, Any], *, test: bool) -> Request:
+    """Return what a body asks for that its schema has read; raises ValidationError."""
+    return Request(_reached(asked), asked["purpose"], asked["client"], asked["origin"], test)
 
-    Raises ValidationError before anything is stored, TooManyRequests if the recipient has to wait.
+
+def issue(connection: Connection, request: Request) -> Issued:
+    """Store a code and its message, in a transaction.
+
+    Raises ValidationError before anything is stored, TooManyRequests if the recipient or client has to wait.
     """
-    request = _Request(_reached(asked), asked["purpose"], asked["origin"], test)
-    with atomically() as connection:
-        row, message, is_new = _issue(connection, request)
-    announce([message], urgent=True)
-    told = {"code": code_of(row)} if test else {}
-    return Issued({**shown(row, message, now()), **told}, is_new)
+    row, message, is_new = _issue(connection, request)
+    return Issued(shown(row, message, now()), _told(row) if request.test else {}, message, is_new)
+
+
+def told_again(connection: Connection, answer: Mapping[str, Any], *, test: bool) -> dict[str, str]:
+    """Return what an answer had beside what is kept of it: the code, which is stored nowhere."""
+    if not test:
+        return {}
+    row = connection.execute(_CODE, {"this": answer["id"]}).first()
+    return _told(row) if row else {}
+
+
+def _told(row: Row) -> dict[str, str]:
+    return {"code": code_of(row)}
 
 
 def _reached(asked: Mapping[str, Any]) -> list[tuple[Channel, str]]:
@@ -139,12 +158,13 @@ def _reached(asked: Mapping[str, Any]) -> list[tuple[Channel, str]]:
         raise ValidationError({"fallback": error.messages_dict}) from None
 
 
-def _issue(connection: Connection, request: _Request) -> tuple[OTPRow, int, bool]:
+def _issue(connection: Connection, request: Request) -> tuple[OTPRow, int, bool]:
     """Make or renew the one-time password, and store its message; tell whether it is a new one."""
-    policy = rules.lock(connection, request.to, test=request.test)
+    policy = rules.lock(connection, request.to, test=request.test, client=request.client)
     moment = now()
-    crowd = rules.crowd(policy, request.to, moment, test=request.test)
-    latest = connection.execute(_LATEST, {"for_purpose": request.purpose, **crowd}).one()
+    crowd = rules.crowd(policy, request.to, moment, test=request.test, client=request.client)
+    statement = _LATEST if request.client is None else _LATEST_OF_CLIENT
+    latest = connection.execute(statement, {"for_purpose": request.purpose, **crowd}).one()
     pending = latest.id is not None and status_of(latest, moment) == Status.PENDING
     values = _values(request, policy, moment, latest.code_len if pending else policy.code_len)
     wanted = [
@@ -152,21 +172,26 @@ def _issue(connection: Connection, request: _Request) -> tuple[OTPRow, int, bool
     ]
     draft, *_ = compose_all(wanted, policy, moment)
     _hold_back(latest, moment)
+
+    def store(otp_id: int) -> int:
+        test, client = request.test, request.client
+        return store_with_code(connection, draft, moment, test=test, otp_id=otp_id, client=client)
+
     if pending and (row := _renew(connection, latest, values, moment)):
-        return row, store_with_code(connection, draft, moment, test=request.test, otp_id=row.id), False
+        return row, store(row.id), False
     if latest.status == Status.PENDING:
         connection.execute(_EXPIRE, {"this": latest.id})
     values |= _new(request, policy, moment)
     if connection.dialect.name == "postgresql":
         both = {f"otp_{name}": value for name, value in values.items()}
-        both |= values_with_code(draft, moment, test=request.test)
+        both |= values_with_code(draft, moment, test=request.test, client=request.client)
         row = connection.execute(_INSERT_BOTH, both).one()
         return row, row.message, True
     row = connection.execute(_INSERT, values).one()
-    return row, store_with_code(connection, draft, moment, test=request.test, otp_id=row.id), True
+    return row, store(row.id), True
 
 
-def _values(request: _Request, policy: Rules, moment: datetime, code_len: int) -> dict[str, Any]:
+def _values(request: Request, policy: Rules, moment: datetime, code_len: int) -> dict[str, Any]:
     """Return what each request sets, whether its one-time password is a new one or not."""
     (channel, _), *others = request.reached
     fallback_channel, fallback_to = others[0] if others else (None, None)
@@ -184,8 +209,9 @@ def _values(request: _Request, policy: Rules, moment: datetime, code_len: int) -
 
 
 def _hold_back(latest: OTPRow, moment: datetime) -> None:
-    """Raise TooManyRequests if a recipient has to wait: for a purpose, or for all."""
-    until = [latest.resend_at or moment, latest.crowded + HOUR if latest.crowded else moment]
+    """Raise TooManyRequests if a recipient has to wait, for a purpose or for all, or a client."""
+    crowded = (latest.crowded, getattr(latest, "client_crowded", None))
+    until = [latest.resend_at or moment, *(sent + HOUR for sent in crowded if sent)]
     if max(until) > moment:
         raise throttled((max(until) - moment).total_seconds())
 
@@ -197,7 +223,7 @@ def _renew(connection: Connection, latest: OTPRow, values: dict[str, Any], momen
     return connection.execute(_RENEW.values(values), {"this": latest.id, "at": moment}).first()
 
 
-def _new(request: _Request, policy: Rules, moment: datetime) -> dict[str, Any]:
+def _new(request: Request, policy: Rules, moment: datetime) -> dict[str, Any]:
     """Return what only a new one-time password is given."""
     return {
         "recipient": request.to,

@@ -21,6 +21,9 @@ class Status(StrEnum):
     BLOCKED = "blocked"
 
 
+DEFAULT_PURPOSE = "login"
+
+
 class OTP(Stamped):
     """A one-time password of a recipient for a purpose, of which one at a time is pending.
 

@@ -8,8 +8,15 @@ _HIDDEN = 3 * MASK
 
 
 def canonical(channel: str, to: str) -> str:
-    """Return the one spelling of a recipient; raises ValidationError if nobody can be reached so."""
-    return recipient(channel, to if channel == Channel.SMS else to.lower())
+    """Return the one spelling of a recipient; raises ValidationError if nobody can be reached so.
+
+    Mail servers tell local parts apart by case, as a rule on paper only: a code counts for all of them.
+    """
+    one = recipient(channel, to)
+    if channel == Channel.SMS:
+        return one
+    local, _, domain = one.rpartition("@")
+    return f"{local.lower()}@{domain}"
 
 
 def channel_of(to: str) -> Channel:

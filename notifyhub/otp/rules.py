@@ -11,6 +11,7 @@ from sqlalchemy import (
     Connection,
     Integer,
     Select,
+    and_,
     bindparam,
     func,
     literal,
@@ -21,7 +22,7 @@ from sqlalchemy import (
 
 from notifyhub.database.base import ONLY_ID, table_of
 from notifyhub.messages.models import Channel, Message
-from notifyhub.messages.sources import Notifier, Pattern, Sources, sms_notifier
+from notifyhub.messages.sources import SETTINGS, Notifier, Pattern, Sources, sms_notifier
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.settings.models import NotificationSettings, OTPSettings
@@ -45,6 +46,7 @@ class Rules:
     max_attempts: int
     cooldown: timedelta
     max_per_hour: int
+    max_per_client_hour: int
     sources: Sources = field(repr=False)
 
 
@@ -62,10 +64,12 @@ _RULES = select(
     _own.c.sms_pattern_id,
     *map(_or_default, (_own.c.sms_text, _own.c.email_subject, _own.c.email_text)),
     *map(_or_default, (_own.c.max_attempts, _own.c.resend_cooldown, _own.c.max_per_hour)),
+    _or_default(_own.c.max_per_client_hour),
     *(_sms.c[name] for name in ("id", "name", "backend", "settings")),
     *(_email.c[name] for name in ("id", "name")),
     *(_pattern.c[name] for name in ("id", "name", "status", "body")),
     *(_patterns_notifier.c[name] for name in ("id", "name")),
+    *SETTINGS,
 ).select_from(
     # By their ids, so that the planner knows of one row each.
     _none.outerjoin(_general, _general.c.id == literal_column(str(ONLY_ID)))
@@ -76,18 +80,30 @@ _RULES = select(
     .outerjoin(_patterns_notifier, _patterns_notifier.c.id == _pattern.c.notifier_id)
 )
 
-_LOCKED = _RULES.add_columns(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name"), 0)))
+
+def _lock_by(name: str) -> ColumnElement[Any]:
+    return func.pg_advisory_xact_lock(func.hashtextextended(bindparam(name), 0))
 
 
-def lock(connection: Connection, recipient: str, *, test: bool) -> Rules:
-    """Have the rest of the transaction to itself as far as a recipient is concerned; return the rules.
+_LOCKED = _RULES.add_columns(_lock_by("recipient"))
+# Whoever locks a client has locked one recipient before, and locks nothing after: nobody waits in a circle.
+_LOCKED_WITH_CLIENT = _LOCKED.add_columns(_lock_by("client"))
+
+
+def lock(connection: Connection, recipient: str, *, test: bool, client: str | None = None) -> Rules:
+    """Lock a recipient, and a client, for the rest of the transaction; return the rules.
 
     On SQLite no two transactions write at a time anyway.
     """
-    statement = _LOCKED if connection.dialect.name == "postgresql" else _RULES
-    name = f"one-time passwords {test} {recipient}"
-    row = connection.execute(statement, {"name": name}).one()
+    statement, names = _RULES, {}
+    if connection.dialect.name == "postgresql":
+        statement = _LOCKED if client is None else _LOCKED_WITH_CLIENT
+        names["recipient"] = f"one-time passwords {test} {recipient}"
+        if client is not None:
+            names["client"] = f"clients of one-time passwords {test} {client}"
+    row = connection.execute(statement, names).one()
     code_len, ttl, pattern, sms_text, subject, email_text, attempts, cooldown, per_hour, *needed = row
+    per_client_hour, *needed = needed
     return Rules(
         code_len=code_len,
         ttl=timedelta(seconds=ttl),
@@ -98,15 +114,21 @@ def lock(connection: Connection, recipient: str, *, test: bool) -> Rules:
         max_attempts=attempts,
         cooldown=timedelta(seconds=cooldown),
         max_per_hour=per_hour,
-        sources=_sources(needed[:4], needed[4:6], needed[6:10], needed[10:12]),
+        max_per_client_hour=per_client_hour,
+        sources=_sources(needed[:4], needed[4:6], needed[6:10], needed[10:12], needed[12:14]),
     )
 
 
 def _sources(
-    sms: Sequence[Any], email: Sequence[Any], pattern: Sequence[Any], patterns_notifier: Sequence[Any]
+    sms: Sequence[Any],
+    email: Sequence[Any],
+    pattern: Sequence[Any],
+    patterns_notifier: Sequence[Any],
+    settings: Sequence[Any],
 ) -> Sources:
     """Return the default notifiers and the pattern of codes, as far as the settings name them."""
     sources = Sources()
+    sources.take_settings(*settings)
     if sms[0] is not None:
         sources.defaults[Channel.SMS] = sms_notifier(*sms)
     if email[0] is not None:
@@ -118,24 +140,39 @@ def _sources(
     return sources
 
 
-CROWDED: Select[tuple[datetime]] = (
-    select(_messages.created_at)
-    .where(
-        _messages.otp_id.is_not(None),
-        _messages.recipient == bindparam("to"),
-        _messages.is_test == bindparam("test"),
-        _messages.created_at > bindparam("hour_ago", type_=_messages.created_at.type),
+def _crowded(whose: ColumnElement[bool], others: str) -> Select[tuple[datetime]]:
+    return (
+        select(_messages.created_at)
+        .where(
+            whose,
+            _messages.is_test == bindparam("test"),
+            _messages.created_at > bindparam("hour_ago", type_=_messages.created_at.type),
+        )
+        .order_by(_messages.created_at.desc())
+        .offset(bindparam(others, type_=Integer))
+        .limit(1)
     )
-    .order_by(_messages.created_at.desc())
-    .offset(bindparam("others", type_=Integer))
-    .limit(1)
+
+
+CROWDED = _crowded(
+    and_(_messages.otp_id.is_not(None), _messages.recipient == bindparam("to")), others="others"
 )
 """When that code was sent which has to become an hour old before its recipient may get a further one.
 
 Where there is none, the limit is not reached. It takes the values of `crowd`.
 """
+CLIENT_CROWDED = _crowded(_messages.otp_client == bindparam("client"), others="others_of_client")
+"""The same, of a client's codes."""
 
 
-def crowd(rules: Rules, recipient: str, moment: datetime, *, test: bool) -> dict[str, Any]:
-    """Return what CROWDED asks for: codes of all purposes count, and those that were sent again."""
-    return {"to": recipient, "test": test, "hour_ago": moment - HOUR, "others": rules.max_per_hour - 1}
+def crowd(
+    rules: Rules, recipient: str, moment: datetime, *, test: bool, client: str | None = None
+) -> dict[str, Any]:
+    """Return what CROWDED and CLIENT_CROWDED ask for.
+
+    Codes of all purposes count, and those that were sent again.
+    """
+    asked = {"to": recipient, "test": test, "hour_ago": moment - HOUR, "others": rules.max_per_hour - 1}
+    if client is None:
+        return asked
+    return {**asked, "client": client, "others_of_client": rules.max_per_client_hour - 1}

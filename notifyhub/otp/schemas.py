@@ -5,23 +5,21 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
 from notifyhub.api.fields import NON_FIELD, Choice, Integer, Nested, String, Timestamp, described
-from notifyhub.messages.fields import Line
 from notifyhub.messages.models import Channel
 from notifyhub.otp.fields import Origin
-from notifyhub.otp.models import Status
+from notifyhub.otp.models import DEFAULT_PURPOSE, Status
 from notifyhub.otp.verifying import Reason
 
 _ID = {"format": "int64"}
 
 
-def _to(**options: Any) -> Line:
+def _to(**options: Any) -> String:
     words = "Recipient: a phone number in any usual form, or an address."
-    return Line(metadata=described(words, "09121234567"), **options)
+    return String(metadata=described(words, "09121234567"), **options)
 
 
-def _purpose() -> String:
-    words = "What the code is for: a recipient has one at a time for each purpose."
-    return String(max_length=64, load_default="login", metadata=described(words, "login"))
+def _purpose(words: str, **options: Any) -> String:
+    return String(max_length=64, metadata=described(words, DEFAULT_PURPOSE), **options)
 
 
 class FallbackSchema(Schema):
@@ -31,7 +29,7 @@ class FallbackSchema(Schema):
         unknown = EXCLUDE
 
     channel = Choice(list(Channel), required=True, metadata=described("Another channel.", Channel.EMAIL))
-    to = Line(
+    to = String(
         required=True,
         metadata=described("Recipient: a phone number, or an address.", "customer@example.com"),
     )
@@ -45,7 +43,19 @@ class OTPRequestSchema(Schema):
 
     to = _to(required=True)
     channel = Choice(list(Channel), load_default=Channel.SMS, metadata=described("How it goes.", Channel.SMS))
-    purpose = _purpose()
+    purpose = _purpose(
+        "What the code is for: a recipient has one at a time for each purpose.", load_default=DEFAULT_PURPOSE
+    )
+    client = String(
+        max_length=128,
+        allow_none=True,
+        load_default=None,
+        metadata=described(
+            "Who asks for it, such as the address of the user's browser or its session: codes for one client "
+            "are limited by `otp_max_per_client_hour`.",
+            "203.0.113.7",
+        ),
+    )
     origin = Origin(
         allow_none=True,
         load_default=None,
@@ -64,17 +74,24 @@ class OTPRequestSchema(Schema):
 
 
 class VerificationRequestSchema(Schema):
-    """A guess. The one-time password is named by its `id`, or by `to` and `purpose`."""
+    """A guess. The one-time password is named by its `id`, or by `to` and `purpose`.
+
+    A `to` or `purpose` beside an `id` must be its own, or the one-time password is not found.
+    """
 
     class Meta:
         unknown = EXCLUDE
 
     id = Integer(1, 2**63 - 1, metadata=described("Id of the one-time password.", 17, **_ID))
     to = _to()
-    purpose = _purpose()
+    purpose = _purpose(
+        f"What the code is for, `{DEFAULT_PURPOSE}` if not given. Beside an `id` it must be that one's own."
+    )
     code = String(
         required=True,
-        metadata=described("The code, in digits of any script. Blanks around it don't count.", "12345"),
+        metadata=described(
+            "The code, in digits of any script. Blanks and what can't be seen don't count.", "12345"
+        ),
     )
 
     @validates_schema

@@ -13,7 +13,7 @@ from notifyhub.database.connections import atomically, autocommit
 from notifyhub.delivery import listeners
 from notifyhub.otp import signals
 from notifyhub.otp.codes import is_right
-from notifyhub.otp.models import OTP, Status
+from notifyhub.otp.models import DEFAULT_PURPOSE, OTP, Status
 from notifyhub.otp.recipients import canonical, channel_of
 from notifyhub.otp.representation import OTPRow, read, status_of
 
@@ -75,17 +75,23 @@ def verify(asked: Mapping[str, Any], *, test: bool) -> dict[str, Any]:
 
 
 def _find(asked: Mapping[str, Any], *, test: bool) -> OTPRow | None:
-    """Return the one-time password that a guess is about: the latest, where it names no id."""
+    """Return the one-time password that a guess is about: the latest, where it names no id.
+
+    What is given beside an id must be its own.
+    """
     by_id, by_recipient = "id" in asked, "to" in asked
-    values = {"test": test, "this": asked.get("id"), "for_purpose": asked["purpose"]}
+    by_purpose = "purpose" in asked or not by_id
+    values = {"test": test, "this": asked.get("id"), "for_purpose": asked.get("purpose", DEFAULT_PURPOSE)}
     if by_recipient:
         values["recipient"] = canonical(channel_of(asked["to"]), asked["to"])
-    statement = _finding(listeners.listening, by_id=by_id, by_recipient=by_recipient)
+    statement = _finding(listeners.listening, by_id=by_id, by_recipient=by_recipient, by_purpose=by_purpose)
     return autocommit().execute(statement, values).first()
 
 
 @cache
-def _finding(listening: ColumnElement[bool], *, by_id: bool, by_recipient: bool) -> Select[*tuple[Any, ...]]:
+def _finding(
+    listening: ColumnElement[bool], *, by_id: bool, by_recipient: bool, by_purpose: bool
+) -> Select[*tuple[Any, ...]]:
     """Return the statement that finds a one-time password: put together once, as guesses are many.
 
     `heard` tells whether somebody wants to be told of it.
@@ -94,9 +100,11 @@ def _finding(listening: ColumnElement[bool], *, by_id: bool, by_recipient: bool)
     found = select(*columns).where(_otps.is_test == bindparam("test"))
     if by_recipient:
         found = found.where(_otps.recipient == bindparam("recipient"))
+    if by_purpose:
+        found = found.where(_otps.purpose == bindparam("for_purpose"))
     if by_id:
         return found.where(_otps.id == bindparam("this"))
-    return found.where(_otps.purpose == bindparam("for_purpose")).order_by(_otps.id.desc()).limit(1)
+    return found.order_by(_otps.id.desc()).limit(1)
 
 
 def _accept_aloud(this: dict[str, Any], *, test: bool) -> int | None:

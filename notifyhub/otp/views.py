@@ -1,17 +1,20 @@
 """The URLs of one-time passwords, and what they have the delivery do."""
 
+from functools import partial
 from typing import Any
 
-from flask import Blueprint, Flask, g
+from flask import Blueprint, Flask, Response, g
+from sqlalchemy import Connection
 
 from notifyhub.api.endpoint import Endpoint, Permission, endpoint
 from notifyhub.api.parsing import body
 from notifyhub.database.connections import autocommit
 from notifyhub.delivery import codes
+from notifyhub.messages.idempotency import Done, once
 from notifyhub.messages.signals import changed
 from notifyhub.otp import cancelling, fallback, tasks  # noqa: F401 - the tasks are there with the views
 from notifyhub.otp.codes import code_to_send
-from notifyhub.otp.issuing import issue
+from notifyhub.otp.issuing import Request, issue, read_request, told_again
 from notifyhub.otp.representation import read
 from notifyhub.otp.schemas import (
     IssuedOTPSchema,
@@ -43,12 +46,25 @@ def init_app(app: Flask) -> None:
 
 @blueprint.post("")
 @endpoint(
-    Endpoint(SEND, "Send a one-time password", TAG, body=_request, answers={200: _issued, 201: _issued})
+    Endpoint(
+        SEND,
+        "Send a one-time password",
+        TAG,
+        body=_request,
+        answers={200: _issued, 201: _issued},
+        repeatable=True,
+    )
 )
-def send() -> tuple[dict[str, Any], int]:
+def send() -> Response:
     """Send a new code (201), or the pending one again (200)."""
-    issued = issue(body(_request), test=g.caller.test)
-    return issued.answer, 201 if issued.is_new else 200
+    request = read_request(body(_request), test=g.caller.test)
+    return once(partial(_send, request), atomic=True, unkept=partial(told_again, test=request.test))
+
+
+def _send(request: Request, connection: Connection) -> Done:
+    issued = issue(connection, request)
+    status = 201 if issued.is_new else 200
+    return Done(issued.shown, [issued.message], status, unkept=issued.code, urgent=True)
 
 
 @blueprint.post("/verify")

@@ -31,6 +31,10 @@ class NotificationSettings(Single):
     otp_ttl: Mapped[int] = mapped_column(Integer, default=120)
 
 
+SMS_COUNTRIES = ("IR",)
+"""The countries that texts go to at first."""
+
+
 class DeliverySettings(Single):
     """How hard a message is tried. Delays and lifetimes are in seconds."""
 
@@ -43,6 +47,9 @@ class DeliverySettings(Single):
     message_ttl: Mapped[int] = mapped_column(Integer, default=86_400)
     retention_days: Mapped[int] = mapped_column(Integer, default=90)
     resend_uncertain: Mapped[bool] = mapped_column(default=True)
+    sms_countries: Mapped[list[str]] = mapped_column(
+        JSON, default=lambda: [*SMS_COUNTRIES], server_default='["IR"]'
+    )
 
 
 SMS_TEXT = "کد تأیید شما: {code}\nتا {minutes} دقیقه معتبر است."
@@ -73,3 +80,4 @@ class OTPSettings(Single):
     max_attempts: Mapped[int] = mapped_column(Integer, default=5)
     resend_cooldown: Mapped[int] = mapped_column(Integer, default=60)
     max_per_hour: Mapped[int] = mapped_column(Integer, default=5)
+    max_per_client_hour: Mapped[int] = mapped_column(Integer, default=20, server_default="20")

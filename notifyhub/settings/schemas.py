@@ -1,8 +1,10 @@
 """What goes in and out for the settings."""
 
 import re
+from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+from marshmallow.types import ErrorMessages
 
 from notifyhub.api.fields import (
     MAX_TEXT,
@@ -16,6 +18,7 @@ from notifyhub.api.fields import (
 )
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
+from notifyhub.text.phones import COUNTRIES
 
 _CODE_LENGTH = described("Length of one-time passwords (at first 5).", 6)
 _LIFETIME = described("How long one-time passwords are valid, in seconds (at first 120).", 180)
@@ -68,6 +71,26 @@ MOST_BACKUPS = 100
 _BACKUPS = ", in this order. Deleted ones are left out."
 
 
+class Countries(List):
+    """Countries by their alpha-2 codes of ISO 3166, each of them once; they are read in upper case."""
+
+    default_error_messages: ErrorMessages = {"country": '"{code}" is not the code of a country.'}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(String(max_length=2), most=len(COUNTRIES), **options)
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
+        codes = [code.upper() for code in super()._deserialize(value, *args, **options)]
+        errors = {
+            place: self.make_error("country", code=code).messages
+            for place, code in enumerate(codes)
+            if code not in COUNTRIES
+        }
+        if errors:
+            raise ValidationError(errors)
+        return list(dict.fromkeys(codes))
+
+
 class DeliverySettingsSchema(Schema):
     """How hard a message is tried, and through which notifiers when its own one fails."""
 
@@ -88,6 +111,13 @@ class DeliverySettingsSchema(Schema):
         required=True,
         metadata=described(
             f"Ids of the email notifiers to try when a message's own one fails{_BACKUPS}", [2]
+        ),
+    )
+    sms_countries = Countries(
+        required=True,
+        metadata=described(
+            "Countries whose numbers texts go to, as ISO 3166 has them; empty: any. At first Iran alone.",
+            ["IR"],
         ),
     )
     max_attempts = Integer(
@@ -199,4 +229,11 @@ class OTPSettingsSchema(Schema):
         attribute="max_per_hour",
         required=True,
         metadata=described("Codes that are sent to a recipient within an hour (at first 5).", 5),
+    )
+    otp_max_per_client_hour = Integer(
+        1,
+        10_000,
+        attribute="max_per_client_hour",
+        required=True,
+        metadata=described("Codes that are sent for a `client` within an hour (at first 20).", 20),
     )

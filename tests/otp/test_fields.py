@@ -20,6 +20,9 @@ from notifyhub.otp.fields import Origin
         ("xn--mgba3a4f16a.ir", "xn--mgba3a4f16a.ir"),
         ("https://مثال.ایران", "xn--mgbh0fb.xn--mgba3a4f16a"),
         ("localhost", "localhost"),
+        ("https://straße.de", "xn--strae-oqa.de"),
+        ("https://نامه\u200cای.com", "xn--mgba3gch31f060k.com"),
+        ("ｇmail.com", "gmail.com"),
     ],
 )
 def test_an_origin_is_read_as_its_host(given_: str, host: str) -> None:
@@ -48,6 +51,11 @@ def test_an_origin_is_read_as_its_host(given_: str, host: str) -> None:
         "@example.com",
         "a" * 64 + ".com",
         "javascript:alert(1)",
+        "exa\tmple.com",
+        "gm\u200bail.com",
+        "g\u00admail.com",
+        "example.com\u200f",
+        "i\u2764.ws",
     ],
 )
 def test_what_is_no_origin_is_refused(wrong: str) -> None:

@@ -60,7 +60,7 @@ def test_wrong_guesses_count_down_and_the_last_one_blocks(codes: Codes) -> None:
         lambda code: code[1:],
         lambda code: f"0{code}",
         lambda code: f"{code}0",
-        lambda code: f"{code[:2]} {code[2:]}",
+        lambda code: f"{code[:2]}-{code[2:]}",
         lambda code: f"+{code}",
         lambda code: f"{code}.0",
         lambda code: f"{code}½",

@@ -14,6 +14,7 @@ URL = "/api/settings/delivery"
 DEFAULTS = {
     "sms_backup_notifiers": [],
     "email_backup_notifiers": [],
+    "sms_countries": ["IR"],
     "max_attempts": 5,
     "retry_delays": [5, 30, 120, 600],
     "message_ttl": 86_400,
@@ -21,6 +22,7 @@ DEFAULTS = {
     "resend_uncertain": True,
 }
 NO_LIST = 'Expected a list of items but got type "{}".'
+NO_COUNTRY = '"{}" is not the code of a country.'
 INTEGER = "A valid integer is required."
 NULL = "This field may not be null."
 KINDS = {"sms_backup_notifiers": SMSNotifierFactory, "email_backup_notifiers": EmailNotifierFactory}
@@ -86,6 +88,8 @@ def test_reading_takes_one_statement_beside_that_for_the_token(api: Api, queries
         {"retention_days": 1},
         {"retention_days": 3650},
         {"resend_uncertain": False},
+        {"sms_countries": []},
+        {"sms_countries": ["IR", "AF", "GB"]},
         {"sms_backup_notifiers": [], "email_backup_notifiers": []},
         {name: value for name, value in DEFAULTS.items() if name != "max_attempts"},
     ],
@@ -100,10 +104,16 @@ def test_what_is_named_is_changed_and_the_rest_stays(api: Api, change: dict[str,
 
 
 def test_numbers_and_booleans_may_be_texts(api: Api) -> None:
-    change = {"max_attempts": " 3 ", "retry_delays": ["7", 8.0], "resend_uncertain": "false"}
+    change = {
+        "max_attempts": " 3 ",
+        "sms_countries": [" ir", "af", "IR"],
+        "retry_delays": ["7", 8.0],
+        "resend_uncertain": "false",
+    }
     assert api.patch(URL, change).json == {
         **DEFAULTS,
         "max_attempts": 3,
+        "sms_countries": ["IR", "AF"],
         "retry_delays": [7, 8],
         "resend_uncertain": False,
     }
@@ -130,6 +140,14 @@ def test_numbers_and_booleans_may_be_texts(api: Api) -> None:
         ("message_ttl", 2_592_001, [at_most(2_592_000)]),
         ("retention_days", 0, [at_least(1)]),
         ("retention_days", 3651, [at_most(3650)]),
+        ("sms_countries", None, [NULL]),
+        ("sms_countries", "IR", [NO_LIST.format("str")]),
+        ("sms_countries", ["IR", "XX", "001"], {"2": ["Ensure this field has no more than 2 characters."]}),
+        (
+            "sms_countries",
+            ["IR", "XX", "IRN"[:2], "98"],
+            {"1": [NO_COUNTRY.format("XX")], "3": [NO_COUNTRY.format("98")]},
+        ),
         ("resend_uncertain", "perhaps", ["Must be a valid boolean."]),
         ("resend_uncertain", None, [NULL]),
     ],

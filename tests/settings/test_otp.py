@@ -11,7 +11,12 @@ from tests.factories import SMSPatternFactory
 URL = "/api/settings/otp"
 GENERAL = "/api/settings/notifications"
 NOTIFIERS = "/api/notifications/notifiers/sms"
-LIMITS = {"otp_max_attempts": 5, "otp_resend_cooldown": 60, "otp_max_per_hour": 5}
+LIMITS = {
+    "otp_max_attempts": 5,
+    "otp_resend_cooldown": 60,
+    "otp_max_per_hour": 5,
+    "otp_max_per_client_hour": 20,
+}
 FIELDS = ["otp_sms_pattern", "otp_sms_text", "otp_email_subject", "otp_email_text", *LIMITS]
 IN_USE = {"detail": "The settings of one-time passwords name this pattern, or one of this notifier."}
 DEFAULT = {"detail": "This notifier is the default one in the notification settings."}
@@ -81,6 +86,8 @@ def least(number: int) -> str:
         ("otp_resend_cooldown", 3601, most(3600)),
         ("otp_max_per_hour", 0, least(1)),
         ("otp_max_per_hour", 1001, most(1000)),
+        ("otp_max_per_client_hour", 0, least(1)),
+        ("otp_max_per_client_hour", 10_001, most(10_000)),
     ],
 )
 def test_a_wrong_value_is_refused(api: Api, field: str, value: Any, words: str) -> None:

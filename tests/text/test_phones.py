@@ -3,13 +3,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyhub.text.phones import InvalidNumber, local_iranian, to_e164
+from notifyhub.text.phones import COUNTRIES, InvalidNumber, country_of, local_iranian, to_e164
 
 NINE_DIGITS = st.text("0123456789", min_size=9, max_size=9)
 FORMS = st.sampled_from(["09", "+989", "00989", "989", "9", "+9809", "009809", "9809"])
 SCRIPTS = st.sampled_from(["0123456789", "۰۱۲۳۴۵۶۷۸۹", "٠١٢٣٤٥٦٧٨٩", "０１２３４５６７８９", "०१२३४५६७८९"])
 FILLERS = st.text(
-    st.sampled_from(" -().\u00a0\u200c\u200d\u200e\u200f\u202a\u202c\u2066\u2069\u2011\u2013\u2212"),
+    st.sampled_from(" -()\u00a0\u200c\u200d\u200e\u200f\u202a\u202c\u2066\u2069\u2011\u2013\u2212"),
     max_size=3,
 )
 
@@ -45,12 +45,27 @@ def test_the_fixed_test_numbers_are_taken(last: str) -> None:
     [
         ("+1 (650) 253-0000", "+16502530000"),
         ("001 650 253 0000", "+16502530000"),
-        ("+44 (0)20 7946 0958", "+442079460958"),
+        ("+44 (0)7400 123456", "+447400123456"),
         ("+۹۰ ۵۳۲ ۱۲۳ ۴۵ ۶۷", "+905321234567"),
         ("00971501234567", "+971501234567"),
-        ("+39 06 6982", "+39066982"),
+        ("+39 312 345 6789", "+393123456789"),
         (" 0912 123 4567\n", "+989121234567"),
         ("9812345678", "+989812345678"),
+        ("09121234567\t", "+989121234567"),
+        ("09121234567\r\n", "+989121234567"),
+        ("tel:+98-912-123-4567", "+989121234567"),
+        ("TEL:09121234567", "+989121234567"),
+        ("'09121234567", "+989121234567"),
+        ("\u201909121234567", "+989121234567"),
+        ("＋۹۸۹۱۲۱۲۳۴۵۶۷", "+989121234567"),
+        ("989121234567+", "+989121234567"),
+        ("447400123456+", "+447400123456"),
+        ("0912.123.4567", "+989121234567"),
+        ("0912.1234567", "+989121234567"),
+        ("912.123.4567", "+989121234567"),
+        ("09121234567.", "+989121234567"),
+        ("+98.9121234567", "+989121234567"),
+        ("+1.7035555555", "+17035555555"),
     ],
 )
 def test_numbers_are_taken(text: str, e164: str) -> None:
@@ -64,7 +79,6 @@ def test_numbers_are_taken(text: str, e164: str) -> None:
         ("abc", "Enter an Iranian mobile"),
         ("0912123456", "Enter an Iranian mobile"),
         ("091212345678", "Enter an Iranian mobile"),
-        ("08121234567", "Enter an Iranian mobile"),
         ("16502530000", "Enter an Iranian mobile"),
         ("0912+1234567", "Enter an Iranian mobile"),
         ("++989121234567", "Enter an Iranian mobile"),
@@ -73,8 +87,35 @@ def test_numbers_are_taken(text: str, e164: str) -> None:
         ("0912123456²", "Enter an Iranian mobile"),
         ("09121234567 x1", "Enter an Iranian mobile"),
         ("09121234567,09121234568", "Enter an Iranian mobile"),
-        ("+982112345678", "must be a mobile number"),
         ("+983000505", "must be a mobile number"),
+        ("02112345678", "Iranian landline"),
+        ("۰۲۱ ۸۸۷۷ ۶۶۵۵", "Iranian landline"),
+        ("021 8877", "Iranian landline"),
+        ("08121234567", "Iranian landline"),
+        ("+982112345678", "Iranian landline"),
+        ("982188776655", "Iranian landline"),
+        ("0098 (0)21 88776655", "Iranian landline"),
+        ("912123456.0", "decimal point"),
+        ("۹۱۲۱۲۳۴۵۶.۰", "decimal point"),
+        ("9121234567.0", "decimal point"),
+        ("+912123456.0", "decimal point"),
+        ("0.9121234567", "decimal point"),
+        (".9121234567", "decimal point"),
+        ("912.123456.0", "decimal point"),
+        ("9.121234567E+09", "spreadsheet"),
+        ("9.121234567e9", "spreadsheet"),
+        ("1e+22", "spreadsheet"),
+        ("912123456\u066b0", "Enter an Iranian mobile"),
+        ("''09121234567", "Enter an Iranian mobile"),
+        ("+19002345678", "not a mobile number"),
+        ("+979123456789", "not a mobile number"),
+        ("+449098790123", "not a mobile number"),
+        ("+447012345678", "not a mobile number"),
+        ("+881612345678", "not a mobile number"),
+        ("+870301234567", "not a mobile number"),
+        ("+18002345678", "not a mobile number"),
+        ("+442079460958", "not a mobile number"),
+        ("+54 11 15 1234 5678", "not a valid phone number"),
         ("+9891212345678", "must be a mobile number"),
         ("+98912123456", "must be a mobile number"),
         ("+1 650 253", "not a valid phone number"),
@@ -109,6 +150,37 @@ def test_a_result_is_e164_and_stays_as_it_is(text: str) -> None:
     assert e164[1:].isdigit()
     assert len(e164) <= 16
     assert to_e164(e164) == e164
+
+
+@given(st.text("0123456789.", min_size=1, max_size=16))
+def test_a_text_that_is_a_decimal_number_is_taken_only_for_its_digits(text: str) -> None:
+    """What a program would write for a number with a fraction is nobody's phone number."""
+    try:
+        e164 = to_e164(text)
+    except InvalidNumber:
+        return
+    assert repr(float(text)) != text if text.count(".") == 1 else True
+    assert ("98" + text.replace(".", "")).endswith(e164[3:])
+
+
+@given(st.sampled_from(FOREIGN_MOBILES), st.data())
+def test_no_digit_is_ever_invented(number: phonenumbers.PhoneNumber, data: st.DataObject) -> None:
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    place = data.draw(st.integers(1, len(e164)))
+    written = e164[:place] + data.draw(st.text("0123456789", max_size=3)) + e164[place:]
+    try:
+        found = to_e164(written)
+    except InvalidNumber:
+        return
+    rest = iter(written)
+    assert all(character in rest for character in found)
+
+
+@given(st.sampled_from(FOREIGN_MOBILES))
+def test_a_number_has_one_country(number: phonenumbers.PhoneNumber) -> None:
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    assert country_of(e164) in COUNTRIES
+    assert country_of("+989121234567") == "IR"
 
 
 @pytest.mark.parametrize(

@@ -1,73 +1,120 @@
-"""A mail as the bytes that go out: headers in any script, text and HTML, files (RFC 5322, 2045 to 2047)."""
+"""A mail as the bytes that go out: headers in any script, text and HTML, files (RFC 5322, 2045 to 2047).
 
+Bodies are in seven bits, whatever the server's extensions: one form of a mail for all of them. They are
+written by bytes: a list of its lines would take a hundred times the memory of a text of empty lines.
+"""
+
+import re
+from binascii import b2a_base64, b2a_qp
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
+from io import BytesIO
+from secrets import token_hex
 
+from notifyhub.delivery.backends import headers
 from notifyhub.delivery.backends.failures import Refused
 from notifyhub.delivery.backends.interface import Attachment, Email
+from notifyhub.text.addresses import InvalidAddress, Mailbox, parse_mailbox
 from notifyhub.text.lines import is_line
+from notifyhub.text.media_types import InvalidMediaType, MediaType, parse_media_type
 
-# Seven bits in bodies, whatever the server's extensions: one form of a mail for all of them.
-ASCII = SMTP.clone(cte_type="7bit")
-UTF8 = ASCII.clone(utf8=True)
+_LONG_LINE = re.compile(rb"^.{79}", re.MULTILINE)
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]+>")
+_PLAIN = bytes(range(0x20, 0x7F)) + b"\t\n"
+_BYTES = MediaType("application", "octet-stream", {})
 
 
-def parse_address(text: str) -> Address | None:
-    """Return an address or `Name <address>`, its domain in ASCII (IDNA); None if `text` is neither."""
-    name, address = parseaddr(text)
-    local, _, domain = address.rpartition("@")
-    if not (local and domain) or not is_line(text):
-        return None
+def read_mailbox(text: str) -> Mailbox | None:
+    """Return an address or `Name <address>`; None if `text` is neither."""
     try:
-        return Address(name, username=local, domain=domain.encode("idna").decode("ascii"))
-    except (ValueError, IndexError):  # UnicodeError is one; the parser's own slips on odd input are the other
+        return parse_mailbox(text)
+    except InvalidAddress:
         return None
 
 
-def compose(email: Email, sender: Address, recipient: Address) -> EmailMessage:
-    """Return the message; line breaks in what becomes a header are Refused (header injection)."""
-    reply_to = parse_address(email.reply_to) if email.reply_to else None
+def compose(email: Email, sender: Mailbox, recipient: Mailbox) -> bytes:
+    """Return the message with CRLF line ends; line breaks in what becomes a header are Refused.
+
+    It is in ASCII but for addresses whose local part is not, which take SMTPUTF8 (RFC 6531).
+    """
+    reply_to = read_mailbox(email.reply_to) if email.reply_to else None
     if email.reply_to and not reply_to:
         raise Refused("invalid_header", "The address to reply to is not an e-mail address.")
-    named = [email.subject, email.message_id]
-    named += [value for file in email.attachments for value in (file.filename, file.content_type)]
-    if not all(map(is_line, named)):
+    named = [email.subject]
+    named += [text for file in email.attachments for text in (file.filename, file.content_type)]
+    if not (_MESSAGE_ID.fullmatch(email.message_id) and all(map(is_line, named))):
         raise Refused("invalid_header", "A header must be one line without control characters.")
-    message = EmailMessage(policy=ASCII)
-    message["From"] = sender
-    message["To"] = recipient
-    if reply_to:
-        message["Reply-To"] = reply_to
-    message["Subject"] = email.subject
-    message["Date"] = format_datetime(datetime.now(UTC))
-    message["Message-ID"] = email.message_id
-    if email.text or not email.html:
-        message.set_content(email.text)
-    if email.html and email.text:
-        message.add_alternative(email.html, subtype="html")
-    elif email.html:
-        message.set_content(email.html, subtype="html")
-    for file in email.attachments:
-        _attach(message, file)
-    return message
+    written = [headers.mailbox("From", sender), headers.mailbox("To", recipient)]
+    written += [headers.mailbox("Reply-To", reply_to)] if reply_to else []
+    written += [
+        headers.unstructured("Subject", email.subject),
+        headers.token("Date", format_datetime(datetime.now(UTC))),
+        headers.token("Message-ID", email.message_id),
+        headers.token("MIME-Version", "1.0"),
+    ]
+    return b"".join(["".join(written).encode(), *_content(email)])
 
 
-def as_bytes(message: EmailMessage, *, utf8_headers: bool) -> bytes:
-    """Return the message with CRLF line ends; with `utf8_headers` for a server of SMTPUTF8 (RFC 6531)."""
-    return message.as_bytes(policy=UTF8 if utf8_headers else ASCII).removesuffix(b"\r\n") + b"\r\n"
+def _content(email: Email) -> Sequence[bytes]:
+    """Return the body and its headers."""
+    texts = [("plain", email.text)] if email.text or not email.html else []
+    texts += [("html", email.html)] if email.html else []
+    bodies = [_text(subtype, text) for subtype, text in texts]
+    body = _multipart("alternative", bodies) if len(bodies) > 1 else bodies[0]
+    return _multipart("mixed", [body, *map(_file, email.attachments)]) if email.attachments else body
 
 
-def _attach(message: EmailMessage, file: Attachment) -> None:
-    kind = EmailMessage(policy=ASCII)
-    kind["Content-Type"] = file.content_type
-    maintype, subtype = kind.get_content_maintype(), kind.get_content_subtype()
-    if kind["Content-Type"].defects or maintype in {"message", "multipart"}:
-        # RFC 2046 5.2.1 forbids base64 for those; what is no type at all is just bytes.
-        maintype, subtype = "application", "octet-stream"
-    parameters = {name: value for name, value in kind["Content-Type"].params.items() if name == "charset"}
-    message.add_attachment(
-        file.content, maintype=maintype, subtype=subtype, filename=file.filename, params=parameters
-    )
+def _multipart(subtype: str, parts: Sequence[Sequence[bytes]]) -> list[bytes]:
+    boundary = token_hex(16)
+    written = [headers.parametrized("Content-Type", f"multipart/{subtype}", {"boundary": boundary}).encode()]
+    for part in parts:
+        written += [f"\r\n--{boundary}\r\n".encode(), *part]
+    return [*written, f"\r\n--{boundary}--\r\n".encode()]
+
+
+def _text(subtype: str, text: str) -> list[bytes]:
+    """Return a part with a text, its last line ended."""
+    data = text.encode().replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    data = data if data.endswith(b"\n") else data + b"\n"
+    encoding, encoded = _encoded(data)
+    content_type = headers.parametrized("Content-Type", f"text/{subtype}", {"charset": "utf-8"})
+    return [f"{content_type}{headers.token('Content-Transfer-Encoding', encoding)}\r\n".encode(), encoded]
+
+
+def _encoded(data: bytes) -> tuple[str, bytes]:
+    escaped = len(data.translate(None, delete=_PLAIN))
+    if not escaped and not _LONG_LINE.search(data):
+        return "7bit", data.replace(b"\n", b"\r\n")
+    if 2 * escaped < len(data) / 3:  # by which base64 is longer
+        return "quoted-printable", b2a_qp(data).replace(b"\n", b"\r\n")
+    return "base64", _base64(data.replace(b"\n", b"\r\n"))
+
+
+def _base64(data: bytes) -> bytes:
+    """Return `data` in lines of 76 characters."""
+    written, view = BytesIO(), memoryview(data)
+    for start in range(0, len(data), 57):
+        written.write(b2a_base64(view[start : start + 57], newline=False))
+        written.write(b"\r\n")
+    return written.getvalue()
+
+
+def _file(file: Attachment) -> list[bytes]:
+    kind = _media_type(file.content_type)
+    written = [
+        headers.parametrized("Content-Type", f"{kind.type}/{kind.subtype}", kind.parameters),
+        headers.parametrized("Content-Disposition", "attachment", {"filename": file.filename}),
+        headers.token("Content-Transfer-Encoding", "base64"),
+    ]
+    return ["".join(written).encode() + b"\r\n", _base64(file.content)]
+
+
+def _media_type(text: str) -> MediaType:
+    """Return a file's type; what is none is just bytes."""
+    try:
+        kind = parse_media_type(text)
+    except InvalidMediaType:
+        return _BYTES
+    # RFC 2046 5.2.1 forbids base64 for those.
+    return _BYTES if kind.type.lower() in {"message", "multipart"} else kind

@@ -1,10 +1,7 @@
 """Mail through an SMTP server (RFC 5321), with STARTTLS, implicit TLS or neither."""
 
-import re
 import smtplib
 from collections.abc import Mapping, Sequence
-from email.headerregistry import Address
-from email.message import EmailMessage
 from typing import ClassVar
 
 from notifyhub.delivery.backends.failures import (
@@ -16,7 +13,7 @@ from notifyhub.delivery.backends.failures import (
     quote,
 )
 from notifyhub.delivery.backends.interface import Accepted, Credit, Email, Report
-from notifyhub.delivery.backends.mime import as_bytes, compose, parse_address
+from notifyhub.delivery.backends.mime import compose, read_mailbox
 from notifyhub.delivery.backends.smtp_refusals import Stage, judge
 from notifyhub.delivery.backends.smtp_sessions import (
     NotAReply,
@@ -27,6 +24,7 @@ from notifyhub.delivery.backends.smtp_sessions import (
     trouble,
 )
 from notifyhub.delivery.backends.wire import TIMEOUTS, Timeouts, exchange
+from notifyhub.text.addresses import Mailbox
 from notifyhub.text.hosts import Allowed
 
 TOTAL_SECONDS = 45.0  # for a whole mail: below the lease of an attempt
@@ -72,7 +70,7 @@ class SMTP:
             raise NotifierTrouble("bad_settings", "User name and password can't hold a NUL (RFC 4616).")
 
     def send(self, email: Email) -> Accepted:
-        sender, recipient = parse_address(email.from_email), parse_address(email.to)
+        sender, recipient = read_mailbox(email.from_email), read_mailbox(email.to)
         if not sender:
             raise NotifierTrouble("bad_settings", "The notifier's from_email is not an e-mail address.")
         if not recipient:
@@ -97,7 +95,7 @@ class SMTP:
         sessions().give_back(self._server, session)
         return None
 
-    def _send(self, message: EmailMessage, sender: Address, recipient: Address) -> Failure | None:
+    def _send(self, message: bytes, sender: Mailbox, recipient: Mailbox) -> Failure | None:
         session = self._session()
         if isinstance(session, Failure):
             return session
@@ -112,16 +110,14 @@ class SMTP:
         return self._hand_over(session, message, sender, recipient)
 
     def _hand_over(
-        self, session: Session, message: EmailMessage, sender: Address, recipient: Address
+        self, session: Session, message: bytes, sender: Mailbox, recipient: Mailbox
     ) -> Failure | None:
-        utf8 = not (sender.addr_spec + recipient.addr_spec).isascii()
+        utf8 = not message.isascii()
         if utf8 and not session.has_extn("smtputf8"):
             sessions().give_back(self._server, session)
             return NotServedHere("not_offered", "The mail server takes no addresses beyond ASCII (SMTPUTF8).")
         options = ["SMTPUTF8", "BODY=8BITMIME"] if utf8 else []
-        failure = _converse(
-            session, sender.addr_spec, recipient.addr_spec, options, as_bytes(message, utf8_headers=utf8)
-        )
+        failure = _converse(session, sender.address, recipient.address, options, message)
         if session.left or isinstance(failure, NotifierTrouble | Uncertain):
             session.close()
         else:
@@ -152,7 +148,7 @@ def _converse(
         if stage != "data" or reply[0] != 354:
             session.left = _leaves(*reply)
             return judge(stage, reply[0], reply_text(reply[1]))
-        session.send(re.sub(rb"(?m)^\.", b"..", message))  # RFC 5321 4.5.2
+        session.send(message.replace(b"\r\n.", b"\r\n.."))  # RFC 5321 4.5.2
         stage = "end"  # until its last dot is out, a message can't be taken
         if session.sock:
             session.sock.settimeout(END_SECONDS)

@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -280,6 +281,14 @@ def test_an_address_beyond_ascii_needs_a_server_that_takes_it(mail: SMTPSimulato
     message = Email("علی@example.com", "info@example.com", "x", "<3@example.com>", "t")
     backend(mail).send(message)
     assert mail.journal.messages()[0].recipient == "علی@example.com"
+    with SMTPSimulator(smtputf8=False) as old:
+        assert type(failure_of(backend(old), message)) is NotServedHere
+
+
+def test_an_address_to_reply_to_beyond_ascii_needs_smtputf8_too(mail: SMTPSimulator) -> None:
+    message = replace(MAIL, reply_to="علی@example.com")
+    backend(mail).send(message)
+    assert "Reply-To: علی@example.com\r\n".encode() in mail.journal.messages()[0].content
     with SMTPSimulator(smtputf8=False) as old:
         assert type(failure_of(backend(old), message)) is NotServedHere
 
