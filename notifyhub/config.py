@@ -83,7 +83,7 @@ def _rate_limit(text: str) -> None:
         raise ValidationError("must be a limit such as 600/minute, or 0 for none")
 
 
-def _webhook_allow(text: str) -> list[str]:
+def _hosts(text: str) -> list[str]:
     """Return host names, addresses and networks, which are checked and left as texts."""
     entries = _commas(text)
     for entry in entries:
@@ -148,7 +148,8 @@ class _Environment(Schema):
     IPPANEL_URL = fields.String(validate=_base_url, load_default=None)
     MELIPAYAMAK_URL = fields.String(validate=_base_url, load_default=None)
     SMTP_VERIFY = _Flag(load_default=True)
-    WEBHOOK_ALLOW = fields.Function(deserialize=_webhook_allow, load_default=list)
+    MAIL_HOSTS = fields.Function(deserialize=_hosts, load_default=list)
+    WEBHOOK_ALLOW = fields.Function(deserialize=_hosts, load_default=list)
     LOG_FORMAT = fields.String(
         validate=validate.OneOf(("json", "console"), error="must be json or console"), load_default="console"
     )

@@ -75,6 +75,8 @@ def mode(path: Path) -> int:
         ("MELIPAYAMAK_URL", "http://[::1]:8081", "http://[::1]:8081"),
         ("SMTP_VERIFY", "0", False),
         ("SMTP_VERIFY", "", True),
+        ("MAIL_HOSTS", "", []),
+        ("MAIL_HOSTS", "mail.example.com,10.0.0.0/8", ["mail.example.com", "10.0.0.0/8"]),
         ("WEBHOOK_ALLOW", "", []),
         (
             "WEBHOOK_ALLOW",
@@ -151,6 +153,8 @@ def test_a_variable_sets_what_it_names(instance: Path, name: str, value: str, ex
         ("BROKER_URL", "amqp://[hunter2"),
         ("BROKER_URL", "redis://host/hunter2"),
         ("QUEUE_PREFIX", "hunter2 hunter2"),
+        ("MAIL_HOSTS", "hunter2:25"),
+        ("MAIL_HOSTS", "smtp://hunter2"),
         ("WEBHOOK_ALLOW", "https://hunter2"),
         ("WEBHOOK_ALLOW", "localhost,hunter2:8000"),
         ("WEBHOOK_ALLOW", "10.0.0.0/33"),

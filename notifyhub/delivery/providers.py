@@ -11,6 +11,7 @@ from notifyhub.delivery.backends.interface import SMSBackend
 from notifyhub.delivery.backends.registry import sms_backend
 from notifyhub.delivery.backends.smtp import SMTP
 from notifyhub.notifiers.plugins import UnknownBackend
+from notifyhub.text.hosts import Allowed
 
 # The variables that move a backend away from its provider's own address.
 _URLS = {"ippanel": "IPPANEL_URL", "melipayamak": "MELIPAYAMAK_URL"}
@@ -33,4 +34,6 @@ def sms_backend_of(backend_name: str, settings: Mapping[str, Any]) -> SMSBackend
 
 def smtp_of(notifier: Mapping[str, Any]) -> SMTP:
     """Return the mail account of an email notifier, given as its columns; raises NotifierTrouble as above."""
-    return SMTP(notifier, verify=current_app.config["SMTP_VERIFY"])
+    hosts = current_app.config["MAIL_HOSTS"]
+    verify = current_app.config["SMTP_VERIFY"]
+    return SMTP(notifier, verify=verify, hosts=Allowed.read(hosts) if hosts else None)

@@ -9,6 +9,7 @@ from marshmallow import ValidationError, pre_load
 from notifyhub.api.fields import Boolean, Choice, Integer, Object, String, described
 from notifyhub.api.schemas import ResourceSchema
 from notifyhub.notifiers import backend_settings
+from notifyhub.notifiers.mail_hosts import is_mail_host
 from notifyhub.notifiers.masking import (
     destinations,
     mask,
@@ -94,7 +95,11 @@ class EmailNotifierSchema(ResourceSchema):
     reshaped = ("password",)
 
     name = String(required=True, metadata=described("Name of the notifier.", "mail"))
-    host = String(required=True, metadata=described("Host name of the mail server.", "mail.example.com"))
+    host = String(
+        required=True,
+        validate=[is_mail_host],
+        metadata=described("Host name of the mail server.", "mail.example.com"),
+    )
     port = Integer(
         1,
         65535,

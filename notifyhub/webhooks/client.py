@@ -17,8 +17,9 @@ from notifyhub.delivery.backends.transport import (
     reason,
     request,
 )
-from notifyhub.delivery.backends.wire import TIMEOUTS, Address, Timeouts
-from notifyhub.webhooks.targets import Allowed, InvalidTarget, check_address, check_url, split
+from notifyhub.delivery.backends.wire import TIMEOUTS, Timeouts
+from notifyhub.text.hosts import Address, Allowed
+from notifyhub.webhooks.targets import InvalidTarget, check_address, check_url, split
 
 SHOWN = 1024
 READ = 64 * 1024

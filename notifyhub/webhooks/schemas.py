@@ -7,9 +7,10 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from notifyhub.api.fields import Boolean, Choice, List, String, Timestamp, described
 from notifyhub.api.schemas import ResourceSchema
+from notifyhub.text.hosts import Allowed
 from notifyhub.webhooks import signing
 from notifyhub.webhooks.models import TEST, Event, Status, Webhook
-from notifyhub.webhooks.targets import Allowed, InvalidTarget, check_url
+from notifyhub.webhooks.targets import InvalidTarget, check_url
 
 
 class Target(String):

@@ -12,12 +12,12 @@ from notifyhub.database.base import now
 from notifyhub.delivery import queue
 from notifyhub.delivery.connections import persist
 from notifyhub.delivery.queue import Call
+from notifyhub.text.hosts import Allowed
 from notifyhub.webhooks import claims, outcomes, signing
 from notifyhub.webhooks.claims import Claim
 from notifyhub.webhooks.client import Answer, post
 from notifyhub.webhooks.models import Status
 from notifyhub.webhooks.retries import ATTEMPTS, Ending, ending
-from notifyhub.webhooks.targets import Allowed
 from notifyhub.webhooks.turns import turn
 
 T = TypeVar("T")

@@ -218,7 +218,7 @@ def test_a_look_up_counts_for_a_checks_time(
         found = checked(api, url)
     over.set()
     assert not found["ok"]
-    assert "took too long" in found["detail"]
+    assert found["detail"].startswith("No mail server answers at port")
     assert found["latency_ms"] < 1000
 
 
@@ -310,7 +310,7 @@ def test_a_mail_server_that_is_not_there_or_speaks_no_smtp_is_told(
 ) -> None:
     found = checked(api, email(port=free_port()))
     assert not found["ok"]
-    assert "No connection to 127.0.0.1" in found["detail"]
+    assert found["detail"].startswith("No mail server answers at port")
     assert not checked(api, email(host="mail.invalid"))["ok"]
 
 

@@ -4,6 +4,7 @@
 import asyncio
 import email
 import email.policy
+import hmac
 import threading
 from typing import Any, ClassVar, Self, cast
 
@@ -14,12 +15,15 @@ from tests.simulators.control import PATH, Controlled
 from tests.simulators.journal import Received
 from tests.simulators.server import Reply, Request, Server
 
+MECHANISMS = {"PLAIN", "LOGIN", "CRAM-MD5"}
 USERNAME, PASSWORD = "simulated", "simulated-mail-password"
 
 MAIL_TROUBLES = {
     "sender_refused": "550 5.1.8 Sender not allowed",
     "login_demanded": "530 5.7.0 Authentication required",
     "no_room": "452 4.3.1 Insufficient system storage",
+    "leaving": "421 4.4.2 Idle for too long",
+    "left": "421 4.4.2 Idle for too long",
 }
 RCPT_TROUBLES = {
     "greylisted": "451 4.7.1 Greylisted, try again later",
@@ -27,10 +31,17 @@ RCPT_TROUBLES = {
     "relay_denied": "554 5.7.1 Relay access denied",
     "unavailable": "421 4.3.2 Service shutting down",
     "reset": "421 gone",
+    "sending_limit": "550 5.4.5 Daily user sending limit exceeded",
 }
 DATA_TROUBLES = {
     "content_refused": "554 5.6.0 Message looks like spam",
     "deferred": "451 4.3.0 Try again later",
+    "leaving_at_the_end": "421 4.3.2 Service shutting down",
+    "too_many": "550 5.7.0 Requested action not taken: too many emails per second",
+    "limit_exceeded": "554 5.7.0 The hourly limit of this account is exceeded. Try again later",
+    "unknown_identity": "550 The from address does not match a verified Sender Identity",
+    "send_as": "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
+    "unverified": "554 Message rejected: Email address is not verified",
     "too_large": "552 5.3.4 Message too big",
     "silly_reply": "299 Whatever",
     "timeout_after_accepting": "250 OK",
@@ -49,7 +60,13 @@ class SMTPSimulator(Controlled):
     switches: ClassVar = {"password": str}
 
     def __init__(
-        self, port: int = 0, *, starttls: bool = True, login: bool = True, smtputf8: bool = True
+        self,
+        port: int = 0,
+        *,
+        starttls: bool = True,
+        login: bool = True,
+        mechanism: str = "PLAIN",
+        smtputf8: bool = True,
     ) -> None:
         super().__init__()
         self.port, self.tls_port = port, 0
@@ -57,6 +74,8 @@ class SMTPSimulator(Controlled):
         self.certificate = Certificate()
         self.connections = 0
         self.transports: set[asyncio.Transport] = set()
+        self.names: list[str] = []  # as clients gave them with EHLO
+        self._mechanism = mechanism if login else ""
         self._offers = {"starttls": starttls, "login": login, "smtputf8": smtputf8}
         self._control = Server(self._answer)
         self._loop: asyncio.AbstractEventLoop
@@ -128,7 +147,7 @@ class SMTPSimulator(Controlled):
             tls_context=self.certificate.context if offers["starttls"] and not tls else None,
             authenticator=self._log_in if offers["login"] else None,
             auth_require_tls=False,
-            auth_exclude_mechanism=["LOGIN"] if offers["login"] else ["LOGIN", "PLAIN"],
+            auth_exclude_mechanism=MECHANISMS - {self._mechanism},
             data_size_limit=20 * 1024 * 1024,
         )
 
@@ -161,10 +180,26 @@ class _Protocol(SMTP):
         self.simulator.transports.discard(cast("asyncio.Transport", self.transport))
         super().connection_lost(error)
 
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, name: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = name
+        self.simulator.names.append(name)
+        return responses
+
+    async def auth_CRAM__MD5(self, server: SMTP, arguments: list[str]) -> AuthResult:
+        challenge = b"<1896.697170952@localhost>"
+        answer = await self.challenge_auth(challenge)
+        digest = hmac.new(self.simulator.password.encode(), challenge, "md5").hexdigest()
+        given = answer.decode() if isinstance(answer, bytes) else ""
+        return AuthResult(success=given == f"{USERNAME} {digest}", handled=False)
+
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if trouble := self.simulator.troubles.take(kinds=MAIL_TROUBLES):
+            if trouble.kind == "left":
+                self._abort()
             return MAIL_TROUBLES[trouble.kind]
         envelope.mail_from = address
         envelope.mail_options.extend(options)

@@ -8,9 +8,10 @@ import pytest
 
 from notifyhub.delivery.backends import wire
 from notifyhub.delivery.backends.wire import Timeouts
+from notifyhub.text.hosts import Allowed
 from notifyhub.webhooks import client
 from notifyhub.webhooks.client import READ, SHOWN, Answer
-from notifyhub.webhooks.targets import NOT_PUBLIC, ONLY_HTTPS, Allowed
+from notifyhub.webhooks.targets import NOT_PUBLIC, ONLY_HTTPS
 from tests.conftest import free_port
 from tests.simulators.server import Reply
 from tests.webhooks.receiver import Receiver, SecureReceiver

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyhub.webhooks.targets import Allowed, InvalidTarget, check_address, check_url, is_public
+from notifyhub.text.hosts import Allowed
+from notifyhub.webhooks.targets import InvalidTarget, check_address, check_url, is_public
 
 NOTHING = Allowed.read([])
 SOME = Allowed.read(["Shop.Internal.", "10.0.0.0/8", "192.168.1.5", "127.0.0.1", "fd00::/8"])

@@ -33,7 +33,7 @@ class Facts:
 class Rule:
     """A rule fits when all that it names fits.
 
-    `status` holds HTTP statuses, `result` is the provider's own code, `field` a pattern for the name of a
+    `status` holds statuses, `result` is a pattern for the provider's own code, `field` one for the name of a
     refused field, `words` are phrases that all occur in the provider's text (spaces, marks and Arabic
     letters aside).
     """
@@ -49,9 +49,9 @@ class Rule:
     def fits(self, facts: Facts) -> bool:
         """Tell whether this rule decides about `facts`."""
         text = squeeze(facts.text)
-        return (
+        return bool(
             (self.status is None or facts.status in self.status)
-            and (self.result is None or self.result == facts.result)
+            and (self.result is None or re.fullmatch(self.result, facts.result))
             and (self.field is None or any(re.fullmatch(self.field, name) for name in facts.fields))
             and all(squeeze(phrase) in text for phrase in self.words)
         )

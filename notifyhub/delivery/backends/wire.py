@@ -16,10 +16,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any, cast
+from ipaddress import ip_address
+from typing import Any, TypeVar, cast
 
-Address = IPv4Address | IPv6Address
+from notifyhub.text.hosts import Address
+
+T = TypeVar("T")
+
 Permit = Callable[[Address], None]
 """Raises an exception for an address that must not be connected to."""
 
@@ -141,25 +144,33 @@ def _connected(place: Any, seconds: float, options: Sequence[tuple[int, int, int
 
 
 def _look_up(host: str, port: int, seconds: float) -> list[Any]:
-    """Return what the resolver knows of a host, in time: it is asked in a thread, as nothing stops it."""
+    """Return what the resolver knows of a host."""
     if _is_literal(host):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    answer: queue.SimpleQueue[list[Any] | OSError | UnicodeError] = queue.SimpleQueue()
+    return in_time(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), seconds)
 
-    def ask() -> None:
+
+def in_time(ask: Callable[[], T], seconds: float) -> T:
+    """Return what the resolver answers if it does so in time; it is asked in a thread, as nothing stops it.
+
+    Raises OSError or UnicodeError as it does.
+    """
+    answer: queue.SimpleQueue[tuple[T, None] | tuple[None, Exception]] = queue.SimpleQueue()
+
+    def run() -> None:
         try:
-            answer.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            answer.put((ask(), None))
         except (OSError, UnicodeError) as error:
-            answer.put(error)
+            answer.put((None, error))
 
-    threading.Thread(target=ask, name="resolver", daemon=True).start()
+    threading.Thread(target=run, name="resolver", daemon=True).start()
     try:
-        found = answer.get(timeout=seconds)
+        found, failure = answer.get(timeout=seconds)
     except queue.Empty:
         raise TimeoutError(errno.ETIMEDOUT, "the look-up of its name took too long") from None
-    if isinstance(found, Exception):
-        raise found
-    return found
+    if failure:
+        raise failure
+    return cast("T", found)
 
 
 def _is_literal(host: str) -> bool:
@@ -195,9 +206,13 @@ class Wire:
         self.socket.settimeout(seconds)
 
     def gettimeout(self) -> float | None:
-        """Return what is left for the next step, which a TLS handshake takes over."""
+        """Return what is left for the next step, which a TLS handshake takes over.
+
+        With nothing left it is next to nothing: ssl asks while two sockets have one file descriptor, which an
+        exception would have closed twice.
+        """
         current = _current.get()
-        left = _left(current.deadline) if current else None
+        left = max(current.deadline - time.monotonic(), 0.001) if current else None
         return min((one for one in (self._timeout, left) if one is not None), default=None)
 
     def sendall(self, data: Any) -> None:
@@ -220,6 +235,7 @@ class Wire:
     def _arm(self, current: Exchange | None) -> None:
         if current is None:
             return
+        _left(current.deadline)
         self.socket.settimeout(self.gettimeout())
 
 

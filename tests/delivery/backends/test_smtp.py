@@ -5,7 +5,10 @@ import socket
 import threading
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -20,7 +23,9 @@ from notifyhub.delivery.backends.failures import (
 )
 from notifyhub.delivery.backends.interface import Accepted, Attachment, Email, EmailBackend
 from notifyhub.delivery.backends.smtp import SMTP
-from notifyhub.delivery.backends.wire import Timeouts
+from notifyhub.delivery.backends.wire import Timeouts, exchange
+from notifyhub.text.hosts import Allowed
+from tests.conftest import free_port
 from tests.simulators import SMTPSimulator
 from tests.simulators.smtp import PASSWORD, USERNAME
 
@@ -102,6 +107,12 @@ def test_the_port_follows_from_the_security(settings: dict[str, object], port: i
         ("reset", NotifierTrouble, "connection_lost", "before"),
         ("content_refused", Refused, "content_refused", "looks like spam"),
         ("too_large", NotServedHere, "too_large", "552"),
+        ("sending_limit", NotifierTrouble, "rate_limited", "550 5.4.5 Daily user sending limit exceeded"),
+        ("too_many", NotifierTrouble, "rate_limited", "550 5.7.0"),
+        ("limit_exceeded", NotifierTrouble, "rate_limited", "554 5.7.0"),
+        ("unknown_identity", NotServedHere, "sender_refused", "verified Sender Identity"),
+        ("send_as", NotServedHere, "sender_refused", "550 5.7.60"),
+        ("unverified", NotServedHere, "sender_refused", "554 Message rejected"),
         ("silly_reply", Uncertain, "not_understood", "299"),
         ("timeout_after_accepting", Uncertain, "timeout", "did not confirm"),
         ("reset_after_accepting", Uncertain, "connection_lost", "did not confirm"),
@@ -205,7 +216,7 @@ def test_an_unknown_certificate_is_refused_and_a_known_one_taken(
     smtp_sessions._context.cache_clear()
     error = failure_of(SMTP(settings, timeouts=IMPATIENT))
     assert (type(error), error.code) == (NotifierTrouble, "unreachable")
-    assert "certificate verify failed" in error.detail
+    assert error.detail == "The certificate of 127.0.0.1 is not accepted: self-signed certificate."
     monkeypatch.setenv("SSL_CERT_FILE", str(mail.certificate.path))
     smtp_sessions._context.cache_clear()
     assert SMTP(settings, timeouts=IMPATIENT).send(MAIL)
@@ -219,7 +230,9 @@ def test_an_unknown_certificate_is_refused_and_a_known_one_taken(
         ({"host": "a..b"}, "bad_settings"),
         ({"host": "no-such-host.invalid"}, "unreachable"),
         ({"port": 9}, "unreachable"),
-        ({"password": "گذرواژه"}, "bad_settings"),
+        ({"host": ".example.com"}, "bad_settings"),
+        ({"password": "a\0b"}, "bad_settings"),
+        ({"password": "گذرواژه"}, "bad_credentials"),
         ({"password": "wrong"}, "bad_credentials"),
     ],
 )
@@ -319,3 +332,265 @@ def test_a_server_that_talks_for_ever_is_left(monkeypatch: pytest.MonkeyPatch) -
         assert (type(error), error.code) == (NotifierTrouble, "unreachable")
         assert time.monotonic() - started < 2
         thread.join()
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5"])
+@pytest.mark.parametrize("password", ["p€ss", "رمز۱۲۳", "pass word", "😀"])
+def test_a_log_in_beyond_ascii_is_utf8(mechanism: str, password: str) -> None:
+    with SMTPSimulator(mechanism=mechanism) as mail:
+        mail.password = password
+        assert backend(mail, password=password).send(MAIL)
+        error = failure_of(backend(mail, password=f"{password}x"))
+        assert (type(error), error.code) == (NotifierTrouble, "bad_credentials")
+        assert password not in error.detail
+
+
+@pytest.mark.parametrize("kind", ["leaving", "left", "unavailable", "reset"])
+def test_a_kept_session_that_the_server_ends_is_its_own_end_alone(mail: SMTPSimulator, kind: str) -> None:
+    sender = backend(mail, use_tls=False)
+    sender.send(MAIL)
+    mail.troubles.add(kind)
+    assert sender.send(MAIL)
+    assert mail.connections == 2
+    assert len(mail.journal.messages()) == 2
+
+
+@pytest.mark.parametrize("kind", ["leaving", "left", "unavailable", "reset"])
+def test_a_server_that_ends_new_sessions_too_is_trouble(mail: SMTPSimulator, kind: str) -> None:
+    sender = backend(mail, use_tls=False)
+    sender.send(MAIL)
+    mail.troubles.add(kind, times=2)
+    assert type(failure_of(sender)) is NotifierTrouble
+    assert mail.connections == 2
+    assert sender.send(MAIL)
+
+
+@pytest.mark.parametrize("kind", ["reset_after_accepting", "leaving_at_the_end"])
+def test_nothing_is_sent_again_after_the_final_dot(mail: SMTPSimulator, kind: str) -> None:
+    sender = backend(mail, use_tls=False)
+    sender.send(MAIL)
+    mail.troubles.add(kind)
+    failure_of(sender)
+    assert mail.connections == 1
+
+
+@pytest.mark.parametrize("kind", ["no_room", "greylisted", "sending_limit", "bad_credentials"])
+def test_other_trouble_on_a_kept_session_is_not_tried_again(mail: SMTPSimulator, kind: str) -> None:
+    sender = backend(mail, use_tls=False)
+    sender.send(MAIL)
+    mail.troubles.add("login_demanded" if kind == "bad_credentials" else kind)
+    failure_of(sender)
+    assert mail.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mail.example.com", "mail.example.com"),
+        ("a1b2c3", "[127.0.0.1]"),
+        ("localhost.localdomain", "[127.0.0.1]"),
+        ("1.0.0.127.in-addr.arpa", "[127.0.0.1]"),
+        ("compose_app.internal", "[127.0.0.1]"),
+        ("10.0.0.1", "[127.0.0.1]"),
+        ("", "[127.0.0.1]"),
+    ],
+)
+def test_without_a_full_name_the_socket_s_address_is_the_client_s_name(
+    mail: SMTPSimulator, monkeypatch: pytest.MonkeyPatch, name: str, expected: str
+) -> None:
+    monkeypatch.setattr(socket, "getfqdn", lambda: name)
+    smtp_sessions._own_name.cache_clear()
+    backend(mail, use_tls=False).check()
+    smtp_sessions._own_name.cache_clear()
+    assert mail.names == [expected]
+
+
+@pytest.mark.parametrize(
+    ("address", "literal"),
+    [
+        ("192.0.2.1", "[192.0.2.1]"),
+        ("2001:db8::1", "[IPv6:2001:db8::1]"),
+        ("fe80::1%eth0", "[IPv6:fe80::1]"),
+    ],
+)
+def test_addresses_are_literals_of_smtp(address: str, literal: str) -> None:
+    assert smtp_sessions._literal(address) == literal
+
+
+def test_a_name_that_the_resolver_keeps_is_not_waited_for(
+    mail: SMTPSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "getfqdn", lambda: time.sleep(1) or "mail.example.com")
+    monkeypatch.setattr(smtp_sessions, "NAME_SECONDS", 0.1)
+    smtp_sessions._own_name.cache_clear()
+    backend(mail, use_tls=False).check()
+    smtp_sessions._own_name.cache_clear()
+    assert mail.names == ["[127.0.0.1]"]
+
+
+@contextmanager
+def speaking(first: bytes, *, every: float = 0, silent: bool = False) -> Iterator[int]:
+    """A port where something else answers: its bytes at once, or one by one."""
+    done = threading.Event()
+
+    def talk(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection:
+            try:
+                for piece in [first] if not every else (bytes([byte]) for byte in first * 1000):
+                    connection.sendall(piece)
+                    if done.wait(every):
+                        return
+                done.wait(5 if silent else 0)
+            except OSError:
+                return
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=talk, args=(server,))
+        thread.start()
+        yield server.getsockname()[1]
+        done.set()
+        thread.join()
+
+
+UNREACHABLE = "No mail server answers at port 25 of 127.0.0.1."
+
+
+def words_of_check(port: int, **settings: object) -> str:
+    with pytest.raises(NotifierTrouble) as caught:
+        SMTP({"host": "127.0.0.1", "port": port, **settings}, timeouts=Timeouts(connect=1, read=0.3)).check()
+    assert caught.value.code == "unreachable"
+    return caught.value.detail.replace(str(port), "25")
+
+
+@pytest.mark.parametrize("security", [{}, {"use_tls": True}, {"use_ssl": True}])
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n",
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"-ERR unknown command\r\n",
+        b"* OK IMAP4 ready\r\n",
+        b"220SSH\r\n",
+        b"2205 x\r\n",
+        b"099 x\r\n",
+        b"600 x\r\n",
+        b"+25 x\r\n",
+        b"2_0 x\r\n",
+        b"\xff\xfb\x01",
+        b"220-a\r\n250 b\r\n",
+        b"220 no end of the line",
+        b"220 " + b"x" * 9000 + b"\r\n",
+        b"",
+    ],
+)
+def test_what_is_not_smtp_is_not_quoted_nor_told_from_a_closed_port(
+    greeting: bytes, security: dict[str, bool]
+) -> None:
+    with speaking(greeting) as port:
+        assert words_of_check(port, **security) == UNREACHABLE
+
+
+@pytest.mark.parametrize("security", [{}, {"use_tls": True}, {"use_ssl": True}])
+def test_neither_is_a_port_that_stays_silent(security: dict[str, bool]) -> None:
+    with speaking(b"", silent=True) as port:
+        assert words_of_check(port, **security) == UNREACHABLE
+    assert words_of_check(free_port(), **security) == UNREACHABLE
+
+
+def test_the_operator_s_log_says_why_no_session_came_about(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "notifyhub")
+    words_of_check(free_port())
+    assert "Connection refused" in caplog.text
+    with speaking(b"SSH-2.0-x\r\n") as port:
+        words_of_check(port)
+    assert "NotAReply" in caplog.text
+    assert "SSH" not in caplog.text
+
+
+def test_a_refusal_in_smtp_is_quoted() -> None:
+    with speaking(b"554-No SMTP service here\r\n554 Go away\r\n") as port, pytest.raises(Failure) as caught:
+        SMTP({"host": "127.0.0.1", "port": port}).check()
+    assert (caught.value.code, caught.value.detail) == ("blocked", "554 No SMTP service here Go away")
+
+
+@pytest.mark.parametrize("security", [{}, {"use_ssl": True}])
+@pytest.mark.parametrize("piece", [b"220-a\r\n", b"\x16\x03\x03\x40\x00\x02\x00\x00\x76", b"2"])
+def test_a_check_ends_in_time_whatever_trickles(security: dict[str, bool], piece: bytes) -> None:
+    with speaking(piece, every=0.02) as port:
+        started = time.monotonic()
+        with exchange(0.5), pytest.raises(NotifierTrouble):
+            SMTP({"host": "127.0.0.1", "port": port, **security}, timeouts=IMPATIENT).check()
+        assert time.monotonic() - started < 1
+
+
+def test_a_check_waits_neither_for_a_slow_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(2) or [])
+    started = time.monotonic()
+    with exchange(0.3), pytest.raises(NotifierTrouble, match="No mail server answers"):
+        SMTP({"host": "mail.example.com"}).check()
+    assert time.monotonic() - started < 1
+
+
+def test_a_trickled_handshake_after_starttls_ends_in_time(mail: SMTPSimulator) -> None:
+    first = b"220 x\r\n250-x\r\n250 STARTTLS\r\n220 go\r\n"
+    hello = b"\x16\x03\x03\x40\x00\x02"
+
+    def talk(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection:
+            for line in (first[:7], first[7:31], first[31:]):
+                connection.sendall(line)
+                connection.recv(1000)
+            try:
+                for byte in hello + b"\0" * 1000:
+                    connection.sendall(bytes([byte]))
+                    time.sleep(0.02)
+            except OSError:
+                return
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=talk, args=(server,))
+        thread.start()
+        started = time.monotonic()
+        settings = {"host": "127.0.0.1", "port": server.getsockname()[1], "use_tls": True}
+        with exchange(0.5), pytest.raises(NotifierTrouble):
+            SMTP(settings, timeouts=IMPATIENT).check()
+        assert time.monotonic() - started < 1
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed", "reached"),
+    [
+        ("127.0.0.1", ["127.0.0.1"], True),
+        ("127.0.0.1", ["127.0.0.0/8"], True),
+        ("localhost", ["localhost"], True),
+        ("LOCALHOST", ["localhost."], True),
+        ("localhost", ["127.0.0.0/8"], True),
+        ("mail.example.com", ["127.0.0.0/8"], True),
+        ("mail.example.com", ["mail.example.com"], True),
+        ("mail.example.com", ["10.0.0.0/8", "smtp.example.com"], False),
+        ("127.0.0.1", ["10.0.0.0/8"], False),
+        ("127.1", ["10.0.0.0/8"], False),
+        ("localhost", ["mail.example.com"], False),
+    ],
+)
+def test_only_allowed_hosts_are_connected_to(
+    mail: SMTPSimulator, monkeypatch: pytest.MonkeyPatch, host: str, allowed: list[str], reached: bool
+) -> None:
+    resolve = socket.getaddrinfo
+
+    def everything_is_here(host: str, port: int, **options: Any) -> Any:
+        return resolve("127.0.0.1" if host == "mail.example.com" else host, port, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", everything_is_here)
+    settings = {"host": host, "port": mail.port}
+    sender = SMTP(settings, hosts=Allowed.read(allowed), timeouts=IMPATIENT)
+    if reached:
+        assert sender.check() is None
+    else:
+        error = failure_of(sender)
+        assert (type(error), error.code) == (NotifierTrouble, "host_not_allowed")
+        assert "NOTIFYHUB_MAIL_HOSTS" in error.detail
+    assert bool(mail.connections) is reached

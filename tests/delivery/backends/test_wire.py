@@ -60,3 +60,22 @@ def test_without_an_exchange_it_is_the_socket(pair: tuple[Wire, socket.socket]) 
     assert file.readline() == b"one\n"
     wire.close()
     assert file.readline() == b"two\n", "the file outlives the connection"
+
+
+def test_an_exchange_within_another_ends_with_it(pair: tuple[Wire, socket.socket]) -> None:
+    wire, _ = pair
+    started = time.monotonic()
+    with exchange(0.1), exchange(5), pytest.raises(TimeoutError):
+        wire.makefile().read(1)
+    with exchange(5), exchange(0.1), pytest.raises(TimeoutError):
+        wire.makefile().read(1)
+    assert time.monotonic() - started < 1
+
+
+def test_what_an_exchange_leaves_bounds_a_handshake(pair: tuple[Wire, socket.socket]) -> None:
+    wire, _ = pair
+    assert wire.gettimeout() == 5
+    with exchange(2):
+        assert 1 < (wire.gettimeout() or 0) <= 2
+    with exchange(-1):
+        assert 0 < (wire.gettimeout() or 0) < 0.1
