@@ -343,4 +343,4 @@ def test_a_file_that_is_not_there_is_told(app: Flask) -> None:
 def test_secrets_that_no_key_fits_are_told(seed: Seed, other_app: Callable[..., Flask]) -> None:
     seed(FILE)
     other = other_app(NOTIFYHUB_ENCRYPTION_KEYS="b3RoZXItdGVzdHMtb3RoZXItdGVzdHMtb3RoZXItdHg=")
-    assert "none of NOTIFYHUB_ENCRYPTION_KEYS fits" in refusal(seed(FILE, app=other))
+    assert "None of the keys fits email_notifiers " in refusal(seed(FILE, app=other))
