@@ -39,7 +39,7 @@ class Endpoint:
     statuses of the errors that are its own, beside those that come with authentication, a query or a body.
     What is not for clients of the API, such as a web page, is not `documented`.
     `max_body` is the greatest length of its body in bytes, where the configured one is too small for it.
-    One that is `repeatable` takes an Idempotency-Key.
+    One that is `repeatable` takes an Idempotency-Key. `examples` are bodies that can be sent as they are.
     """
 
     access: Permission | Access
@@ -52,6 +52,7 @@ class Endpoint:
     documented: bool = True
     max_body: int | None = None
     repeatable: bool = False
+    examples: Mapping[str, Any] = field(default_factory=dict)
 
 
 class UndeclaredView(Exception):

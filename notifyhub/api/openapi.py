@@ -1,7 +1,7 @@
 """The OpenAPI document, written from what the views declare: OpenAPI 3.1, whose schemas are JSON Schema."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
@@ -138,7 +138,7 @@ def _operation(rule: Rule, declared: Endpoint) -> dict[str, Any]:
     if declared.repeatable:
         operation["parameters"] = [_IDEMPOTENCY_KEY]
     if declared.body:
-        operation["requestBody"] = _body(declared.body)
+        operation["requestBody"] = _body(declared.body, declared.examples)
     return operation
 
 
@@ -163,10 +163,13 @@ def _answer(status: int, schema: Schema | None) -> dict[str, Any]:
     return answer
 
 
-def _body(schema: Schema) -> dict[str, Any]:
+def _body(schema: Schema, examples: Mapping[str, Any]) -> dict[str, Any]:
     """Return the request's body; where nothing is required, none counts as `{}`."""
     required = not schema.partial and any(field.required for field in schema.load_fields.values())
-    return {"required": required, "content": {"application/json": {"schema": taken(schema)}}}
+    content: dict[str, Any] = {"schema": taken(schema)}
+    if examples:
+        content["examples"] = {name: {"summary": name, "value": value} for name, value in examples.items()}
+    return {"required": required, "content": {"application/json": content}}
 
 
 def _named(*headers: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ KNOWN_FOR = 10.0
 
 def watch(app: Flask, engine: Engine) -> None:
     """Make no connection to a database that the keys don't fit, use none to a file that is gone."""
-    keys = _Keys(app)
+    keys: _Keys = app.extensions.setdefault("keys", _Keys(app))
     event.listen(engine, "connect", lambda connection, _record: keys.try_at(connection))
     if engine.dialect.name == "sqlite":
         file = str(engine.url.database)

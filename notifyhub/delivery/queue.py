@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from amqp.exceptions import AccessRefused
 from flask import Flask, current_app
 from kombu import Connection, Exchange, Producer, Queue
 from kombu.exceptions import KombuError
+from redis.exceptions import AuthenticationError
 
 from notifyhub.api import health
 from notifyhub.delivery import folder
@@ -126,7 +128,7 @@ class Publisher:
                 self._drop()
                 if fresh:
                     self._resumes = time.monotonic() + PAUSE
-                    current_app.logger.warning("The broker can't be reached: %s", type(error).__name__)
+                    current_app.logger.warning("The broker can't be reached: %s", _why(error))
                     return None
 
     def _is_stale(self) -> bool:
@@ -226,6 +228,13 @@ def _send(producer: Producer, call: Call, queue: Queue) -> None:
         delivery_mode="transient",  # what a broker forgets when it restarts, the sweep does not
         **message.properties,
     )
+
+
+def _why(error: BaseException) -> str:
+    """Return why the broker does not take part; its own words may hold what is in the URL."""
+    if isinstance(error, AccessRefused | AuthenticationError):
+        return "it refuses the user name or the password of NOTIFYHUB_BROKER_URL"
+    return type(error).__name__
 
 
 def _depth(producer: Producer, queue: Queue) -> int:

@@ -38,6 +38,16 @@ SEND = Permission(7811, NAME, "Send messages")
 VIEW = Permission(7812, NAME, "View messages")
 CHANGE = Permission(7813, NAME, "Cancel and retry messages")
 
+EXAMPLES = {
+    "An SMS": {"channel": "sms", "to": "09121234567", "text": "Your order is on its way."},
+    "An email": {
+        "channel": "email",
+        "to": "customer@example.com",
+        "subject": "Your order",
+        "text": "It is on its way.",
+    },
+}
+
 _message, _bulk = MessageRequestSchema(), BulkSchema()
 _detail = {200: MessageDetailSchema()}
 _SELECT = select(*COLUMNS)
@@ -54,6 +64,7 @@ _id = table_of(Message).c.id
         answers={201: MessageSchema()},
         max_body=MAX_BODY,
         repeatable=True,
+        examples=EXAMPLES,
     )
 )
 def send() -> Response:

@@ -1,5 +1,6 @@
 """The migrations build what the models say, forward and back, on both databases."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from cryptography.fernet import Fernet
 from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect, select
@@ -15,8 +17,15 @@ from sqlalchemy import inspect, select
 from notifyhub.app import MIGRATIONS, create_app
 from notifyhub.auth.models import UserPermission
 from notifyhub.extensions import db
+from notifyhub.notifiers.models import SMSNotifier
 from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, dispose
-from tests.factories import EmailNotifierFactory, SMSPatternFactory, UserFactory
+from tests.factories import (
+    EmailNotifierFactory,
+    SMSNotifierFactory,
+    SMSPatternFactory,
+    UserFactory,
+    WebhookFactory,
+)
 
 PREFIXES = {"primary key": "pk", "foreign keys": "fk", "unique": "uq", "checks": "ck", "indexes": "ix"}
 
@@ -162,6 +171,36 @@ def test_grants_move_to_the_codes_that_messages_codes_and_webhooks_have_now_and_
     assert granted() == [after, [7812]]
     downgrade(revision="0006")
     assert granted() == [before, [2842]]
+
+
+@pytest.mark.usefixtures("unmigrated")
+def test_secrets_are_bound_to_their_places_and_freed_again() -> None:
+    upgrade()
+    given = {"token": "t", "n": [1, None, "سلام"]}
+    sms = SMSNotifierFactory(settings=given).id
+    email, blank = EmailNotifierFactory(password="رمز").id, EmailNotifierFactory(password="").id
+    SMSNotifierFactory(settings={})
+    secret = WebhookFactory().secret
+    db.session.remove()
+    cipher = Fernet(ENCRYPTION_KEY)
+
+    def contents(table: str, column: str) -> list[bytes | None]:
+        with db.engine.connect() as connection:
+            stored = connection.exec_driver_sql(f"SELECT {column} FROM {table} ORDER BY id").scalars()
+            return [value and cipher.decrypt(value) for value in stored]
+
+    downgrade(revision="0007")
+    assert contents("email_notifiers", "password") == ["رمز".encode(), b""]
+    assert [found and json.loads(found) for found in contents("sms_notifiers", "settings")] == [given, None]
+    assert [json.loads(found or b"") for found in contents("webhooks", "secret")] == [dict(secret)]
+    for _ in range(2):
+        upgrade()
+        assert contents("email_notifiers", "password") == [
+            b"\0email_notifiers.password:%d\0" % row + plain
+            for row, plain in ((email, "رمز".encode()), (blank, b""))
+        ]
+        assert db.session.get_one(SMSNotifier, sms).settings == given
+        db.session.remove()
 
 
 def test_there_is_one_line_of_migrations_in_files_that_tell_their_place() -> None:

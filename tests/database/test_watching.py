@@ -1,7 +1,9 @@
 """Keys that don't fit the database, and a database whose file is gone."""
 
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -53,11 +55,12 @@ def test_one_secret_of_many_is_enough(app: Flask, last: bool) -> None:
             text("UPDATE sms_notifiers SET settings = :x WHERE id = :id"), {"x": "x", "id": strange}
         )
         db.session.commit()
-    dispose(app)
-    watching_again = create_app_like(app)
-    with pytest.raises(KeysDoNotFit, match=f"sms_notifiers {strange}:"):
-        try_keys(watching_again)
-    dispose(watching_again)
+        looking = create_app_like(app)
+        with pytest.raises(KeysDoNotFit, match=f"sms_notifiers {strange}:"):
+            try_keys(looking)
+        dispose(looking)
+        db.session.execute(text("DELETE FROM sms_notifiers"))
+        db.session.commit()
 
 
 def create_app_like(app: Flask) -> Flask:
@@ -112,7 +115,6 @@ def test_a_database_that_is_away_does_not_keep_anything_from_starting(
 def test_keys_are_not_tried_for_each_connection(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     with app.app_context():
         SMSNotifierFactory()
-    dispose(app)
     tried = []
     monkeypatch.setattr(watching.encryption, "read", lambda *given: tried.append(given))
     fresh = create_app_like(app)
@@ -155,12 +157,9 @@ def test_what_is_sent_to_a_file_that_is_gone_is_503_until_it_is_back(embedded: A
 def test_another_file_in_its_place_is_the_database_from_then_on(embedded: Api, tmp_path: Path) -> None:
     file = tmp_path / "notifyhub.db"
     assert embedded.get(SMS).json["count"] == 0
-    with embedded.client.application.app_context():
-        for engine in db.engines.values():
-            with engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     copy = tmp_path / "copy.db"
-    copy.write_bytes(file.read_bytes())
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
     assert embedded.post(SMS, {"name": "n", "backend": "ippanel"}).status == 201
     for name in ("notifyhub.db-wal", "notifyhub.db-shm"):
         (tmp_path / name).unlink()

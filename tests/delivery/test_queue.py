@@ -227,3 +227,17 @@ def test_other_brokers_are_refused(value: str) -> None:
 def test_other_prefixes_of_queues_are_refused(value: str) -> None:
     with pytest.raises(InvalidSetting, match="NOTIFYHUB_QUEUE_PREFIX must be"):
         read({"NOTIFYHUB_QUEUE_PREFIX": value})
+
+
+@on_sqlite
+@pytest.mark.parametrize("kind", ["rabbitmq", "redis"])
+def test_a_broker_that_refuses_the_log_in_is_told_as_that(
+    make: Callable[[str], Flask], kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scheme, _, rest = brokers.broker_url(kind).partition("://")
+    app = make(f"{scheme}://nobody:hunter2@{rest.rpartition('@')[2]}")
+    with app.app_context():
+        assert queue.publisher().depth(queue.MESSAGES) is None
+    told = capsys.readouterr().err
+    assert "it refuses the user name or the password of NOTIFYHUB_BROKER_URL" in told
+    assert "hunter2" not in told

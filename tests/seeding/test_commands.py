@@ -16,7 +16,7 @@ from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.settings.models import NotificationSettings
-from tests.conftest import Api
+from tests.conftest import ROOT, Api
 from tests.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
 
 Seed = Callable[..., Result]
@@ -117,6 +117,17 @@ def test_the_printed_example_can_be_seeded(seed: Seed, app: Flask, monkeypatch: 
     assert seed(example.stdout).exit_code == 0
     assert [len(found) for found in rows(app)] == [1, 1, 1, 1]
     assert "0 created, 0 updated, 1 unchanged" in seed(example.stdout).stdout
+
+
+def test_the_printed_example_leaves_what_the_walk_makes_alone(app: Flask) -> None:
+    example = app.test_cli_runner().invoke(args=["notifiers", "seed"]).stdout
+    walk = (ROOT / "README.md").read_text().partition("## Configuration")[0]
+    made = set(re.findall(r'"name": "([^"]+)"', walk))
+    assert made
+    assert not made & set(re.findall(r"- name: (\S+)", example))
+    assert not re.findall(r"^ +notifications_\w+_notifier:", example, re.MULTILINE)
+    for variable in re.findall(r"\$\{(\w+)\}", example):
+        assert re.search(rf"^export .*\b{variable}=", walk, re.MULTILINE)
 
 
 def test_json_from_standard_input_is_seeded(app: Flask) -> None:
@@ -335,4 +346,4 @@ def test_a_file_that_is_not_there_is_told(app: Flask) -> None:
 def test_secrets_that_no_key_fits_are_told(seed: Seed, other_app: Callable[..., Flask]) -> None:
     seed(FILE)
     other = other_app(NOTIFYHUB_ENCRYPTION_KEYS="b3RoZXItdGVzdHMtb3RoZXItdGVzdHMtb3RoZXItdHg=")
-    assert "none of NOTIFYHUB_ENCRYPTION_KEYS fits" in refusal(seed(FILE, app=other))
+    assert "None of the keys fits email_notifiers " in refusal(seed(FILE, app=other))

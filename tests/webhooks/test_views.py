@@ -329,7 +329,7 @@ def _one_minute() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("method", "path", "statements"),
     [
-        ("POST", "", 2),
+        ("POST", "", 3),  # its id first, for which its secret is encrypted
         ("GET", "", 2),
         ("GET", "/{id}", 2),
         ("PATCH", "/{id}", 3),
