@@ -19,6 +19,8 @@ from sqlalchemy.exc import ArgumentError
 
 PREFIX = "NOTIFYHUB_"
 
+DEFAULT_BODY_BYTES = 1024 * 1024
+
 
 class InvalidSetting(Exception):
     """A variable of the environment has a value that can't be used.
@@ -137,7 +139,7 @@ class _Environment(Schema):
     MASK_SECRETS = _Flag(load_default=False)
     RATE_LIMIT = fields.String(validate=_rate_limit, load_default="0")
     MAX_LIMIT = fields.Function(deserialize=_whole_number(1), load_default=1000)
-    MAX_BODY_BYTES = fields.Function(deserialize=_whole_number(1), load_default=1024 * 1024)
+    MAX_BODY_BYTES = fields.Function(deserialize=_whole_number(1), load_default=DEFAULT_BODY_BYTES)
     TRUSTED_PROXIES = fields.Function(deserialize=_whole_number(0), load_default=0)
     CORS_ORIGINS = fields.Function(deserialize=_commas, load_default=list)
     BROKER_URL = fields.String(validate=_broker_url, load_default="filesystem://")

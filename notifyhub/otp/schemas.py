@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from notifyhub.api.fields import NON_FIELD, Choice, Integer, Nested, String, Timestamp, described
+from notifyhub.api.schemas import StrictSchema
 from notifyhub.messages.fields import Line
 from notifyhub.messages.models import Channel
 from notifyhub.otp.fields import Origin
@@ -22,80 +23,6 @@ def _to(**options: Any) -> Line:
 def _purpose() -> String:
     words = "What the code is for: a recipient has one at a time for each purpose."
     return String(max_length=64, load_default="login", metadata=described(words, "login"))
-
-
-class FallbackSchema(Schema):
-    """Where the code goes when it can't be sent to the recipient."""
-
-    class Meta:
-        unknown = EXCLUDE
-
-    channel = Choice(list(Channel), required=True, metadata=described("Another channel.", Channel.EMAIL))
-    to = Line(
-        required=True,
-        metadata=described("Recipient: a phone number, or an address.", "customer@example.com"),
-    )
-
-
-class OTPRequestSchema(Schema):
-    """A request for a code to be sent."""
-
-    class Meta:
-        unknown = EXCLUDE
-
-    to = _to(required=True)
-    channel = Choice(list(Channel), load_default=Channel.SMS, metadata=described("How it goes.", Channel.SMS))
-    purpose = _purpose()
-    origin = Origin(
-        allow_none=True,
-        load_default=None,
-        metadata=described(
-            "Of an SMS: the web origin that may fill in the code by itself, on https. It has no effect where "
-            "the settings name a pattern.",
-            "https://example.com",
-        ),
-    )
-    fallback = Nested(
-        FallbackSchema,
-        allow_none=True,
-        load_default=None,
-        metadata=described("Where the code goes when the message fails for good while the code is valid."),
-    )
-
-
-class VerificationRequestSchema(Schema):
-    """A guess. The one-time password is named by its `id`, or by `to` and `purpose`."""
-
-    class Meta:
-        unknown = EXCLUDE
-
-    id = Integer(1, 2**63 - 1, metadata=described("Id of the one-time password.", 17, **_ID))
-    to = _to()
-    purpose = _purpose()
-    code = String(
-        required=True,
-        metadata=described("The code, in digits of any script. Blanks around it don't count.", "12345"),
-    )
-
-    @validates_schema
-    def _check_named(self, data: dict[str, Any], **_: Any) -> None:
-        if "id" not in data and "to" not in data:
-            raise ValidationError({NON_FIELD: ["Give `id` or `to`."]})
-
-
-class VerificationSchema(Schema):
-    """What a guess came to."""
-
-    verified = fields.Boolean(required=True, metadata=described("Whether the code was right."))
-    reason = fields.String(
-        required=True,
-        allow_none=True,
-        validate=validate.OneOf([*Reason, None]),
-        metadata=described("Why it was not; null if it was.", Reason.WRONG_CODE),
-    )
-    attempts_left = fields.Integer(
-        required=True, metadata=described("Wrong guesses that it still takes; 0 if there is none.", 4)
-    )
 
 
 def _text(words: str, *examples: str, **options: Any) -> fields.String:
@@ -126,3 +53,70 @@ class IssuedOTPSchema(OTPSchema):
     """A one-time password that is being sent."""
 
     code = fields.String(metadata=described("The code. Test tokens alone are told it.", "12345"))
+
+
+class FallbackSchema(StrictSchema):
+    """Where the code goes when it can't be sent to the recipient."""
+
+    channel = Choice(list(Channel), required=True, metadata=described("Another channel.", Channel.EMAIL))
+    to = Line(
+        required=True,
+        metadata=described("Recipient: a phone number, or an address.", "customer@example.com"),
+    )
+
+
+class OTPRequestSchema(StrictSchema):
+    """A request for a code to be sent."""
+
+    read_only = frozenset(IssuedOTPSchema().fields)
+
+    to = _to(required=True)
+    channel = Choice(list(Channel), load_default=Channel.SMS, metadata=described("How it goes.", Channel.SMS))
+    purpose = _purpose()
+    origin = Origin(
+        allow_none=True,
+        load_default=None,
+        metadata=described(
+            "Of an SMS: the web origin that may fill in the code by itself, on https. It has no effect where "
+            "the settings name a pattern.",
+            "https://example.com",
+        ),
+    )
+    fallback = Nested(
+        FallbackSchema,
+        allow_none=True,
+        load_default=None,
+        metadata=described("Where the code goes when the message fails for good while the code is valid."),
+    )
+
+
+class VerificationRequestSchema(StrictSchema):
+    """A guess. The one-time password is named by its `id`, or by `to` and `purpose`."""
+
+    id = Integer(1, 2**63 - 1, metadata=described("Id of the one-time password.", 17, **_ID))
+    to = _to()
+    purpose = _purpose()
+    code = String(
+        required=True,
+        metadata=described("The code, in digits of any script. Blanks around it don't count.", "12345"),
+    )
+
+    @validates_schema
+    def _check_named(self, data: dict[str, Any], **_: Any) -> None:
+        if "id" not in data and "to" not in data:
+            raise ValidationError({NON_FIELD: ["Give `id` or `to`."]})
+
+
+class VerificationSchema(Schema):
+    """What a guess came to."""
+
+    verified = fields.Boolean(required=True, metadata=described("Whether the code was right."))
+    reason = fields.String(
+        required=True,
+        allow_none=True,
+        validate=validate.OneOf([*Reason, None]),
+        metadata=described("Why it was not; null if it was.", Reason.WRONG_CODE),
+    )
+    attempts_left = fields.Integer(
+        required=True, metadata=described("Wrong guesses that it still takes; 0 if there is none.", 4)
+    )
