@@ -39,15 +39,9 @@ def test_unknown_keys_are_told_in_nested_objects_too(data: dict[str, object], er
 
 
 def test_read_only_keys_are_ignored() -> None:
-    given = {
-        "id": 1,
-        "created_at": "x",
-        "updated_at": None,
-        "secret": "s",
-        "name": "n",
-        "inner": {"name": "i"},
-    }
-    assert OuterSchema().load(given) == {"name": "n", "inner": {"name": "i"}}
+    read_only = {"id": 1, "created_at": "x", "updated_at": None, "secret": "s"}
+    taken = {"name": "n", "inner": {"name": "i"}}
+    assert OuterSchema().load(read_only | taken) == taken
 
 
 def test_no_more_unknown_keys_are_looked_at_than_are_told() -> None:

@@ -23,6 +23,7 @@ from tests.messages.bodies import FILE, by_pattern, email, sms, stored
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 MOST = 10 * 1024 * 1024
+TOO_LARGE = {"detail": f"Request body too large: at most {MOST} bytes are taken (NOTIFYHUB_MAX_BODY_BYTES)."}
 FIELDS = [
     *(
         "id",
@@ -50,10 +51,8 @@ NOT_FOR_EMAIL = ["This field does not belong to an email."]
 
 
 def no_default(channel: str) -> list[str]:
-    return [
-        f"None is given, and there is no default one: `notifications_{channel}_notifier` at "
-        "/api/settings/notifications names it."
-    ]
+    setting = f"`notifications_{channel}_notifier` at /api/settings/notifications"
+    return [f"None is given, and there is no default one: {setting} names it."]
 
 
 LONG = ["Ensure this field has no more than 255 characters."]
@@ -624,7 +623,7 @@ def test_bodies_may_have_10_mib(
     refused = post(api, MOST + 1)
     assert (refused.status, refused.json) == (
         413,
-        {"detail": "Request body too large: at most 10485760 bytes are taken (NOTIFYHUB_MAX_BODY_BYTES)."},
+        TOO_LARGE,
     )
     assert post(anonymous, MOST + 1).status == 401
     assert post(staff(2842, 2843), MOST + 1).status == 403

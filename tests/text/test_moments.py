@@ -47,7 +47,6 @@ def test_a_moment_is_read_as_liberally_as_by_django(text: str, moment: datetime)
         "x",
         "2026-02-30T10:00:00Z",
         "2026-03-01T25:00:00Z",
-        "2026-03-01T10:00:00.Z",
         "2026-03-01T10:00:00 +3",
         "2026-03-01T10:00:00 +24:00",
         "2026-03-01T10:00:00ZZ",
