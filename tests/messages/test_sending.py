@@ -349,7 +349,11 @@ def test_texts_need_a_line_of_the_notifier_and_patterns_do_not(
         (sms(to=""), {"to": BLANK}),
         (sms(to=" "), {"to": BLANK}),
         (sms(to=True), {"to": NO_STRING}),
-        (sms(to=["09121234567"]), {"to": NO_STRING}),
+        (
+            sms(to=["09121234567"]),
+            {"to": ["Give one recipient: /api/notifications/messages/bulk takes many."]},
+        ),
+        (sms(to={}), {"to": NO_STRING}),
         (sms(to="09121234567\n"), {"to": LINE}),
         (without(sms(), "text"), {"text": ["Give a `pattern` or a `text`."]}),
         (sms(text=None), {"text": ["Give a `pattern` or a `text`."]}),
