@@ -20,6 +20,8 @@ from sqlalchemy.exc import ArgumentError
 from notifyhub import hosts, instance
 from notifyhub.instance import PREFIX, InvalidSetting
 
+DEFAULT_BODY_BYTES = 1024 * 1024
+
 
 def _commas(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
@@ -128,7 +130,7 @@ class _Environment(Schema):
     MASK_SECRETS = _Flag(load_default=False)
     RATE_LIMIT = fields.String(validate=_rate_limit, load_default="0")
     MAX_LIMIT = fields.Function(deserialize=_whole_number(1), load_default=1000)
-    MAX_BODY_BYTES = fields.Function(deserialize=_whole_number(1), load_default=1024 * 1024)
+    MAX_BODY_BYTES = fields.Function(deserialize=_whole_number(1), load_default=DEFAULT_BODY_BYTES)
     TRUSTED_PROXIES = fields.Function(deserialize=_whole_number(0), load_default=0)
     ALLOWED_HOSTS = fields.Function(
         deserialize=lambda text: hosts.names(_commas(text)), load_default=frozenset

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from flask import current_app, request
-from marshmallow import EXCLUDE, Schema, fields
+from marshmallow import Schema, fields
 from sqlalchemy import ColumnElement, Row, Select, Table, bindparam, select
 from werkzeug.exceptions import NotFound
 
@@ -22,6 +22,7 @@ from notifyhub.api.listing import DEFAULT_LIMIT
 from notifyhub.api.parameters import Number, Parameter
 from notifyhub.api.parsing import query
 from notifyhub.api.ranges import Key, Ranges, Shape, in_order
+from notifyhub.api.schemas import StrictSchema
 from notifyhub.database.connections import autocommit
 
 LEAST, GREATEST = 0, 2**63 - 1
@@ -82,7 +83,8 @@ class CursorListing:
         self.keys = keys
         self.indexes = (*indexes, ())
         self.stamped = {
-            name: stamped(table)[name] for name in ("id_min", "id_max", "created_from", "created_to")
+            name: stamped(table, moments=True)[name]
+            for name in ("id_min", "id_max", "created_from", "created_to")
         }
         self.answer = _page_schema(schema)
         parameters = {name: key.parameter for name, key in keys.items()}
@@ -202,7 +204,7 @@ def _query_schema(table: str, filters: Mapping[str, Parameter]) -> Schema:
         "cursor": _Place("Where the page is: from the link to it, `next` or `previous`."),
         **filters,
     }
-    return Schema.from_dict(parameters, name=f"{table}_query")(unknown=EXCLUDE)
+    return StrictSchema.from_dict(parameters, name=f"{table}_query")()
 
 
 def _page_schema(schema: Schema) -> Schema:

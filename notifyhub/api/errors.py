@@ -1,4 +1,7 @@
-"""The one place where the bodies of errors are made."""
+"""The one place where the bodies of errors are made.
+
+They stay small, whatever was sent: what a client gave is quoted in part, and not every error is told.
+"""
 
 import logging
 import math
@@ -15,6 +18,7 @@ from notifyhub.api import violations
 from notifyhub.api.fields import NON_FIELD
 from notifyhub.database.confidential import KeysDoNotFit
 from notifyhub.database.troubles import Trouble, in_one_line, out_of_reach
+from notifyhub.text.cuts import MOST_QUOTED, cut
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +27,12 @@ RETRY_AFTER = 5
 
 WORDS = {
     404: "Not found.",
-    413: "Request body too large.",
+    413: "Request body too large: at most {limit} bytes are taken (NOTIFYHUB_MAX_BODY_BYTES).",
     500: "A server error occurred.",
 }
+
+MOST_ERRORS = 100
+_MOST_WORDS = 1000
 
 
 def init_app(app: Flask) -> None:
@@ -47,7 +54,9 @@ def http_error(error: HTTPException) -> Response:
         words = WORDS.get(status, words)
     if status == 405:
         words = f'Method "{request.method}" not allowed.'
-    answer = jsonify(detail=words)
+    if status == 413:
+        words = WORDS[413].format(limit=request.max_content_length)
+    answer = jsonify(detail=_shortened(words or "") if status < 500 else words)
     answer.status_code = status
     for name, value in error.get_headers(request.environ):
         if name.lower() not in {"content-type", "content-length"}:
@@ -64,15 +73,34 @@ def throttled(seconds: float) -> TooManyRequests:
 
 def _invalid(error: ValidationError) -> Response:
     """Return `{field: [words]}`, as Django REST framework writes it."""
-    answer = jsonify(_drf(error.normalized_messages()))  # type: ignore[no-untyped-call]
+    answer = jsonify(_drf(error.normalized_messages(), MOST_ERRORS)[0])  # type: ignore[no-untyped-call]
     answer.status_code = 400
     return answer
 
 
-def _drf(messages: Any) -> Any:
-    if isinstance(messages, dict):
-        return {NON_FIELD if key == "_schema" else str(key): _drf(inner) for key, inner in messages.items()}
-    return messages
+def _drf(messages: Any, left: int) -> tuple[Any, int]:
+    """Return messages as Django REST framework writes them, the first `left` of them, and how many more fit.
+
+    A key may be the client's own, as a value is.
+    """
+    if not isinstance(messages, dict):
+        told = [_shortened(str(words)) for words in messages[:left]]
+        return told, left - len(told)
+    nested = {}
+    for key, inner in messages.items():
+        if left <= 0:
+            break
+        name = NON_FIELD if key == "_schema" else cut(str(key), MOST_QUOTED)
+        nested[name], left = _drf(inner, left)
+    return nested, left
+
+
+def _shortened(words: str) -> str:
+    """Return the words of an error with what they quote, between the first and the last mark, cut."""
+    begin, end = words.find('"') + 1, words.rfind('"')
+    if end - begin > MOST_QUOTED:
+        words = words[:begin] + cut(words[begin:end], MOST_QUOTED) + words[end:]
+    return cut(words, _MOST_WORDS)
 
 
 def _violation(error: IntegrityError) -> Response:

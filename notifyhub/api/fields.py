@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
+from reprlib import Repr
 from typing import Any
 
 from marshmallow import Schema, fields, validate
@@ -13,6 +14,7 @@ from sqlalchemy import select
 from notifyhub.api.json import timestamp
 from notifyhub.database.base import Identified
 from notifyhub.extensions import db
+from notifyhub.text.moments import in_utc, parse
 
 MAX_LENGTH = 255
 MAX_TEXT = 10_000
@@ -20,9 +22,8 @@ MAX_TEXT = 10_000
 NON_FIELD = "non_field_errors"
 
 _INTEGER = re.compile(r"\s*([+-]?[0-9]+)(?:\.0*)?\s*")
-_MOMENT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?"
-)
+_LONGEST_NUMBER = 1000  # characters, blanks included
+_briefly = Repr()
 
 
 class Worded:
@@ -65,7 +66,8 @@ class String(Worded, fields.String):
     def __init__(
         self, *, max_length: int = MAX_LENGTH, blank: bool = False, trim: bool = True, **options: Any
     ) -> None:
-        super().__init__(validate=[at_most_long(max_length), *options.pop("validate", ())], **options)
+        self.at_most_long = at_most_long(max_length)  # among the validators, for the documentation
+        super().__init__(validate=[self.at_most_long, *options.pop("validate", ())], **options)
         self.blank = blank
         self.trim = trim
         if not blank:
@@ -78,7 +80,9 @@ class String(Worded, fields.String):
         trimmed = text.strip()
         if not trimmed and not self.blank:
             raise self.make_error("blank")
-        return trimmed if self.trim else text
+        taken = trimmed if self.trim else text
+        self.at_most_long(taken)  # a text that is too long is not looked into
+        return taken
 
 
 class Integer(Worded, fields.Integer):
@@ -94,8 +98,9 @@ class Integer(Worded, fields.Integer):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise self.make_error("invalid")
-        match = _INTEGER.fullmatch(str(value))
-        if not match or len(match[1]) > 1000:
+        text = str(value)
+        match = _INTEGER.fullmatch(text) if len(text) <= _LONGEST_NUMBER else None
+        if not match:
             raise self.make_error("invalid")
         return int(match[1])
 
@@ -112,6 +117,10 @@ class Choice(Worded, fields.Field[str]):
     def __init__(self, choices: Iterable[str], **options: Any) -> None:
         one_of = validate.OneOf(tuple(choices), error='"{input}" is not a valid choice.')
         super().__init__(validate=[one_of], **options)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        # A whole body may stand here: it is not written out to be quoted.
+        return value if isinstance(value, str) else _briefly.repr(value)
 
 
 class Object(Worded, fields.Dict):
@@ -147,11 +156,10 @@ class Moment(Worded, fields.Field[datetime]):
     }
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> datetime:
-        if not isinstance(value, str) or not _MOMENT.fullmatch(value.strip()):
+        if not isinstance(value, str):
             raise self.make_error("invalid")
         try:
-            moment = datetime.fromisoformat(value.strip())
-            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return in_utc(parse(value.strip()))
         except (ValueError, OverflowError):
             raise self.make_error("invalid") from None
 
@@ -197,7 +205,8 @@ class Id(Worded, fields.Integer):
         return super().deserialize(None if value == "" else value, *args, **options)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
-        match = None if isinstance(value, bool | float) else re.fullmatch(r"[+-]?[0-9]+", str(value))
+        is_pk = isinstance(value, str | int) and not isinstance(value, bool)
+        match = re.fullmatch(r"[+-]?[0-9]+", str(value)) if is_pk else None
         if not match:
             raise self.make_error("incorrect_type", kind=type(value).__name__)
         number = int(value) if len(match[0]) < 20 else 0

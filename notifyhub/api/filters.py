@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, String, Table, and_, bindparam, cast, or_
 
-from notifyhub.api.parameters import Day, Flag, Number, OneOf, Parameter
+from notifyhub.api.parameters import Day, DayOrMoment, Flag, Number, OneOf, Parameter
 
 
 class Comparison(NamedTuple):
@@ -59,8 +59,12 @@ def filled(column: Column[Any], described: str) -> Filter:
     return Filter(Flag(described), (Comparison(there.self_group()),))
 
 
-def stamped(table: Table) -> Filters:
-    """Return the filters that every resource has: by id, and by the days of creation and last change."""
+def stamped(table: Table, *, moments: bool) -> Filters:
+    """Return the filters that every resource has: by id, and by the days of creation and last change.
+
+    With `moments`, what begins or ends a range may be a moment, too.
+    """
+    kind, this = (DayOrMoment, "UTC day, or moment,") if moments else (Day, "UTC day")
     filters = {
         "id_min": Filter(Number("Least id."), (Comparison(table.c.id, operator.ge),)),
         "id_max": Filter(Number("Greatest id."), (Comparison(table.c.id, operator.le),)),
@@ -72,17 +76,19 @@ def stamped(table: Table) -> Filters:
         )
         filters |= {
             f"{name}_date": Filter(Day(f"Only those {name} on this UTC day (`YYYY-MM-DD`)."), (since, until)),
-            f"{name}_from": Filter(Day(f"Only those {name} on this UTC day or later."), (since,)),
-            f"{name}_to": Filter(Day(f"Only those {name} on this UTC day or earlier."), (until,)),
+            f"{name}_from": Filter(kind(f"Only those {name} on this {this} or later."), (since,)),
+            f"{name}_to": Filter(kind(f"Only those {name} on this {this} or earlier."), (until,)),
         }
     return filters
 
 
-def _first_moment(day: date) -> datetime:
-    return datetime.combine(day, time.min, UTC)
+def _first_moment(day: date | datetime) -> datetime:
+    return day if isinstance(day, datetime) else datetime.combine(day, time.min, UTC)
 
 
-def _last_moment(day: date) -> datetime:
+def _last_moment(day: date | datetime) -> datetime:
+    if isinstance(day, datetime):
+        return day
     # Moments are kept to the microsecond, so a day has a last one; the day after 9999-12-31 would be none.
     return datetime.combine(day, time.max, UTC)
 

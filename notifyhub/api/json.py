@@ -75,13 +75,23 @@ def parse(data: bytes) -> Any:
         raise ParseError(f"Not UTF-8: byte {error.start}") from None
     except json.JSONDecodeError as error:
         raise ParseError(str(error)) from None
+    if _may_be_refused(data):
+        _check_all(value)
+    return value
+
+
+def _may_be_refused(data: bytes) -> bool:
+    """Tell whether the values must be looked at: what can't be stored is written with an escape alone."""
+    return b"\\u" in data or data.count(b"[") + data.count(b"{") > MAX_DEPTH
+
+
+def _check_all(value: Any) -> None:
     if isinstance(value, dict):
         for key, inner in value.items():
             _check_text(key, None)
             _check(inner, key, depth=2)
     else:
         _check(value, None, depth=1)
-    return value
 
 
 def _integer(digits: str) -> int:

@@ -14,6 +14,7 @@ from notifyhub.api.filters import Filters, containing, literally, stamped
 from notifyhub.api.parameters import Number, Ordering, Words
 from notifyhub.api.parsing import query
 from notifyhub.api.rows import Rows
+from notifyhub.api.schemas import StrictSchema
 from notifyhub.database.connections import autocommit
 
 DEFAULT_LIMIT = 50
@@ -49,9 +50,10 @@ class Listing:
         self.rows = rows
         self.scope = tuple(scope)
         self.searched = [table.c[name] for name in search]
-        self.filters = stamped(table) | filters
+        strict = isinstance(rows.schema, StrictSchema)
+        self.filters = stamped(table, moments=strict) | filters
         self.answer = _page_schema(rows.schema)
-        self.query = _query_schema(table.name, tuple(search), tuple(ordering), self.filters)
+        self.query = _query_schema(table.name, tuple(search), tuple(ordering), self.filters, strict=strict)
         # To build a statement costs as much as to run it; the clients of an installation use few shapes.
         self._statements = lru_cache(maxsize=256)(self._build)
 
@@ -99,7 +101,9 @@ def _ordered(column: Column[Any], descending: bool) -> ColumnElement[Any]:
     return order.nulls_last() if descending else order.nulls_first()
 
 
-def _query_schema(table: str, search: tuple[str, ...], ordering: tuple[str, ...], filters: Filters) -> Schema:
+def _query_schema(
+    table: str, search: tuple[str, ...], ordering: tuple[str, ...], filters: Filters, *, strict: bool
+) -> Schema:
     names = ", ".join(f"`{name}`" for name in search)
     parameters: dict[str, fields.Field[Any]] = {
         "limit": Number(_LIMIT, least=1, load_default=DEFAULT_LIMIT),
@@ -109,7 +113,10 @@ def _query_schema(table: str, search: tuple[str, ...], ordering: tuple[str, ...]
         **{name: filter_.parameter for name, filter_ in filters.items()},
     }
     parameters["ordering"].load_default = (("id", True),)
-    return Schema.from_dict(parameters, name=f"{table}_query")(unknown=EXCLUDE)
+    name = f"{table}_query"
+    if strict:
+        return StrictSchema.from_dict(parameters, name=name)()
+    return Schema.from_dict(parameters, name=name)(unknown=EXCLUDE)
 
 
 def _page_schema(schema: Schema) -> Schema:

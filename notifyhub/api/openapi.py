@@ -23,8 +23,8 @@ _CONVERTED = {"id": {"type": "integer", "format": "int64", "minimum": 1}}
 _DESCRIPTION = """\
 Notifiers, patterns and settings of a self-hosted notification service.
 
-- **Bodies** are JSON objects. Unknown and read-only keys are ignored, texts are trimmed, a number is taken as
-  its text.
+- **Bodies** are JSON objects. Read-only keys are ignored, and so are unknown ones where a schema allows them;
+  texts are trimmed, a number is taken as its text.
 - **Errors** are JSON: `{"detail": "…"}` for the request as a whole, `{"field": ["…"]}` for its fields.
 - **Moments** are ISO 8601 in UTC, with six fractional digits and `Z`.
 - **Every answer** carries `X-Request-ID`: the request's own, if it has 8 to 128 of `A–Z a–z 0–9 _ . : -`,

@@ -4,6 +4,7 @@ from typing import Any
 
 from notifyhub.api.endpoint import Access, Endpoint, Permission
 from notifyhub.api.errors import WORDS
+from notifyhub.config import DEFAULT_BODY_BYTES
 
 HEADERS: dict[str, dict[str, Any]] = {
     "WWW-Authenticate": {
@@ -103,7 +104,9 @@ RESPONSES: dict[str, dict[str, Any]] = {
         "The object is in use, or not in a state for this; or a request with the Idempotency-Key is running.",
         "This notifier is the default one in the notification settings.",
     ),
-    "TooLarge": _detail("The body is longer than the service takes.", WORDS[413]),
+    "TooLarge": _detail(
+        "The body is longer than the service takes.", WORDS[413].format(limit=DEFAULT_BODY_BYTES)
+    ),
     "UnsupportedMediaType": _detail(
         "The body is not declared as JSON.", 'Unsupported media type "text/plain" in request.'
     ),

@@ -14,6 +14,7 @@ from marshmallow import INCLUDE, Schema, fields
 
 from notifyhub.api.fields import Choice, Id, Moment, Object
 from notifyhub.api.parameters import Number
+from notifyhub.api.schemas import StrictSchema
 
 
 def taken(schema: Schema) -> Schema:
@@ -72,6 +73,8 @@ class _Converter(OpenAPIConverter):
             component["description"] = cleandoc(words)
         if schema.unknown == INCLUDE:
             component["additionalProperties"] = True
+        if isinstance(schema, StrictSchema):
+            component["additionalProperties"] = False
         return component
 
 

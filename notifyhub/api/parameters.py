@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
 from notifyhub.api.fields import at_least
+from notifyhub.text.moments import in_utc, parse
 
 _BOUND = 2**63 - 1
 
@@ -43,6 +44,25 @@ class Day(Parameter, fields.Date):
             except ValueError:
                 pass
         raise ValidationError("Enter a valid date.")
+
+
+class DayOrMoment(Parameter):
+    """A day, as YYYY-MM-DD, or a moment with its zone."""
+
+    # An offset's + that was not encoded has become a blank.
+    _UNENCODED = re.compile(r"(.+T.+) (\d{2}(?::?\d{2})?)")
+
+    def _deserialize(self, value: str, *_: Any, **__: Any) -> date | datetime:
+        text = value.strip()
+        try:
+            if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+                return date.fromisoformat(text)
+            moment = parse(self._UNENCODED.sub(r"\1+\2", text))
+            if moment.tzinfo is not None:
+                return in_utc(moment)
+        except (ValueError, OverflowError):
+            pass
+        raise ValidationError("Enter a valid date, or a moment with its zone.")
 
 
 class Flag(Parameter, fields.Boolean):

@@ -9,23 +9,27 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from notifyhub.api import json
 from notifyhub.api.fields import NON_FIELD
+from notifyhub.api.schemas import StrictSchema
 
 
 class Parser(FlaskParser):
     """Reads a request as Django REST framework does."""
 
-    def load_querystring(self, req: Request, _schema: Schema) -> dict[str, str]:
-        """Return the parameters that have a value; of one given twice the last counts."""
+    def load_querystring(self, req: Request, schema: Schema) -> dict[str, str]:
+        """Return the parameters that have a value, or are unknown; of one given twice the last counts."""
         last = dict(req.args.items(multi=True))
-        return {name: value for name, value in last.items() if value}
+        return {name: value for name, value in last.items() if value or name not in schema.fields}
 
-    def load_json(self, req: Request, _schema: Schema) -> Any:
+    def load_json(self, req: Request, schema: Schema) -> Any:
         """Return the body's object; no body at all counts as an empty one."""
         data = req.get_data()
         if not data:
             return {}
         if req.mimetype != "application/json":
-            raise UnsupportedMediaType(f'Unsupported media type "{req.content_type or ""}" in request.')
+            words = f'Unsupported media type "{req.content_type or ""}" in request.'
+            # The documented resources keep Django REST framework's words.
+            advice = " Send application/json." if isinstance(schema, StrictSchema) else ""
+            raise UnsupportedMediaType(words + advice)
         return _object(data)
 
     def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
@@ -56,11 +60,11 @@ _parser = Parser()
 
 def body(schema: Schema) -> dict[str, Any]:
     """Return the request's body as `schema` reads it; raises ValidationError."""
-    values: dict[str, Any] = _parser.parse(schema, request, location="json")
+    values: dict[str, Any] = _parser.parse(schema, request, location="json", unknown=None)
     return values
 
 
 def query(schema: Schema) -> dict[str, Any]:
     """Return the request's parameters as `schema` reads them; raises ValidationError."""
-    values: dict[str, Any] = _parser.parse(schema, request, location="query")
+    values: dict[str, Any] = _parser.parse(schema, request, location="query", unknown=None)
     return values

@@ -16,6 +16,7 @@ from werkzeug.routing import BaseConverter
 
 from notifyhub import hosts
 from notifyhub.api.endpoint import Permission
+from notifyhub.config import DEFAULT_BODY_BYTES
 from notifyhub.extensions import cors
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
@@ -109,6 +110,16 @@ class _OwnScheme:
             secure = isinstance(environ["gunicorn.socket"], ssl.SSLSocket)
             environ["wsgi.url_scheme"] = "https" if secure else "http"
         return self.application(environ, start_response)
+
+
+def limit_body(own: int | None) -> None:
+    """Limit the request's body to what is configured, or to a greater limit of its `own`.
+
+    What an operator has made smaller than it is by default holds for every body.
+    """
+    configured = current_app.config["MAX_BODY_BYTES"]
+    if own is not None and configured >= DEFAULT_BODY_BYTES:
+        request.max_content_length = max(own, configured)
 
 
 def read_body() -> None:

@@ -1,10 +1,41 @@
 """The base of the resources' schemas."""
 
+from collections.abc import Mapping
+from itertools import islice
 from typing import Any, ClassVar
 
-from marshmallow import EXCLUDE, Schema
+from marshmallow import EXCLUDE, RAISE, Schema, pre_load
 
 from notifyhub.api.fields import Integer, Timestamp, described
+
+MOST_UNKNOWN = 100
+
+
+class StrictSchema(Schema):
+    """What comes in for the resources that are ours: a key that nobody knows is refused, as a mistake.
+
+    Read-only keys, which an object's answer shows, are ignored: the schema's own and those of `read_only`.
+    """
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages: dict[str, str] = {"unknown": "Unknown field."}
+
+    read_only: ClassVar[frozenset[str]] = frozenset()
+    """The keys of the answer; those that can be set are so nevertheless."""
+
+    @pre_load
+    def _drop_read_only(self, data: Any, **_: Any) -> Any:
+        """Leave out read-only keys, and of unknown ones those beyond the first: each would be an error."""
+        if not isinstance(data, Mapping) or data.keys() <= self.load_fields.keys():
+            return data
+        others = (key for key in data if key not in self.load_fields and not self._is_read_only(key))
+        kept = {*self.load_fields, *islice(others, MOST_UNKNOWN)}
+        return {key: value for key, value in data.items() if key in kept}
+
+    def _is_read_only(self, key: str) -> bool:
+        return key in self.dump_fields or (key in self.read_only and key not in self.declared_fields)
 
 
 class ResourceSchema(Schema):
@@ -29,3 +60,10 @@ class ResourceSchema(Schema):
         `stored` is the object that is changed, None for a new one. Raises ValidationError.
         """
         return values
+
+
+class StrictResourceSchema(StrictSchema, ResourceSchema):
+    """The same for a kind of object that is ours."""
+
+    class Meta(StrictSchema.Meta):
+        pass

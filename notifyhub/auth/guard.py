@@ -4,7 +4,7 @@ from flask import Flask, current_app, g, request
 from werkzeug.exceptions import Forbidden, HTTPException, MethodNotAllowed
 
 from notifyhub.api.endpoint import Access, Endpoint, Permission, declarations
-from notifyhub.api.requests import read_body
+from notifyhub.api.requests import limit_body, read_body
 from notifyhub.auth.tokens import caller, key_of
 
 
@@ -39,8 +39,7 @@ def _guard() -> None:
     g.caller = caller(key_of(request.headers.get("Authorization")), code)
     if not g.caller.permitted:
         raise Forbidden("You do not have permission to perform this action.")
-    if declaration.max_body is not None:
-        request.max_content_length = max(declaration.max_body, current_app.config["MAX_BODY_BYTES"])
+    limit_body(declaration.max_body)
     if request.method in {"POST", "PATCH"}:
         # The body arrives before a row is locked: a slow client must not keep others from it.
         read_body()

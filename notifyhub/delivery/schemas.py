@@ -1,9 +1,10 @@
 """What goes out of checks and synchronizations."""
 
-from marshmallow import EXCLUDE, Schema, fields
+from marshmallow import Schema, fields
 
 from notifyhub.api.fields import described
 from notifyhub.api.parameters import Flag
+from notifyhub.api.schemas import StrictSchema
 
 
 class NotifierCheckSchema(Schema):
@@ -28,11 +29,8 @@ class NotifierCheckSchema(Schema):
     )
 
 
-class PatternSyncQuerySchema(Schema):
+class PatternSyncQuerySchema(StrictSchema):
     """The parameter of a synchronization."""
-
-    class Meta:
-        unknown = EXCLUDE
 
     create = Flag("Create the patterns that the provider has and we don't.", load_default=False)
 

@@ -27,6 +27,11 @@ _OWN_FIELDS = {
 }
 _NAMES = {Channel.SMS: "an SMS", Channel.EMAIL: "an email"}
 
+_NO_DEFAULT = (
+    "None is given, and there is no default one: `notifications_{channel}_notifier` at "
+    "/api/settings/notifications names it."
+)
+
 
 @dataclass(frozen=True)
 class Attachment:
@@ -197,4 +202,4 @@ def _notifier(
         notifier = sources.notifiers[channel].get(given["notifier"])
         return notifier, [] if notifier else [f'Invalid pk "{given["notifier"]}" - object does not exist.']
     notifier = sources.defaults.get(channel)
-    return notifier, [] if notifier else ["None is given, and the notification settings name none."]
+    return notifier, [] if notifier else [_NO_DEFAULT.format(channel=channel)]

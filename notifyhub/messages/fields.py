@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import ValidationError, fields
 from marshmallow.types import ErrorMessages
 
-from notifyhub.api.fields import MAX_LENGTH, Object, String, Worded
+from notifyhub.api.fields import Object, String, Worded
 from notifyhub.text.lines import is_line
 
 
@@ -23,20 +23,41 @@ class Line(String):
         return super()._deserialize(value, *args, **options)
 
 
+class Recipient(String):
+    """A recipient as the client writes it."""
+
+    default_error_messages: ErrorMessages = {
+        "many": "Give one recipient: /api/notifications/messages/bulk takes many."
+    }
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
+        if isinstance(value, list):
+            raise self.make_error("many")
+        return super()._deserialize(value, *args, **options)
+
+
 class Arguments(Worded, fields.Field[list[str] | dict[str, str]]):
     """A list or an object of texts, taken as they are; a number is taken as its text."""
+
+    MOST = 100
+    LONGEST = 1000
 
     default_error_messages: ErrorMessages = {"invalid": "Expected a list or an object."}
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        text = {"type": ["string", "number"], "maxLength": MAX_LENGTH}
-        shapes = [{"type": "array", "items": text}, {"type": "object", "additionalProperties": text}]
+        text = {"type": ["string", "number"], "minLength": 1, "maxLength": self.LONGEST}
+        shapes = [
+            {"type": "array", "items": text, "maxItems": self.MOST},
+            {"type": "object", "additionalProperties": text, "maxProperties": self.MOST},
+        ]
         self.metadata = {**self.metadata, "anyOf": [*shapes, {"type": "null"}]}
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[str] | dict[str, str]:
         if not isinstance(value, list | dict):
             raise self.make_error("invalid")
+        if len(value) > self.MOST:
+            raise ValidationError(f"Ensure this field has no more than {self.MOST} elements.")
         items = value.items() if isinstance(value, dict) else enumerate(value)
         texts: dict[Any, Any] = {}
         errors: dict[Any, Any] = {}
@@ -86,7 +107,7 @@ class Base64(String):
             raise self.make_error("base64") from None
 
 
-_argument = String(blank=True, trim=False)
+_argument = String(trim=False, max_length=Arguments.LONGEST)
 
 
 def _flat(messages: Any) -> list[str]:

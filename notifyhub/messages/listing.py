@@ -11,7 +11,7 @@ from notifyhub.api.ranges import Key
 from notifyhub.database.base import table_of
 from notifyhub.messages.answers import MessageSchema
 from notifyhub.messages.models import Channel, Message, Status
-from notifyhub.messages.representation import COLUMNS, message
+from notifyhub.messages.representation import LISTED, listed
 from notifyhub.text.addresses import InvalidAddress, normalize_address
 from notifyhub.text.phones import InvalidNumber, to_e164
 
@@ -20,8 +20,8 @@ _column = _messages.c
 
 _listing = CursorListing(
     _messages,
-    COLUMNS,
-    message,
+    LISTED,
+    listed,
     MessageSchema(),
     keys={
         "status": Key(

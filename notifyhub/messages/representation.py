@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from notifyhub.database.base import table_of
 from notifyhub.messages.models import Attempt, Message
+from notifyhub.text.cuts import cut
 
 _messages, _attempts = table_of(Message).c, table_of(Attempt).c
 
@@ -25,6 +26,17 @@ COLUMNS = (
     *(_messages.provider_message_id, _messages.error_code, _messages.error_detail),
 )
 """What `message` takes."""
+
+MOST_LISTED = 500
+"""The characters of a text that lists show."""
+
+LISTED = tuple(
+    func.substr(column, 1, MOST_LISTED + 1, type_=column.type).label("text")
+    if column is _messages.text
+    else column
+    for column in COLUMNS
+)
+"""What `listed` takes: of a mail's text only as much as it needs leaves the database."""
 
 _ATTEMPTS = select(
     _attempts.notifier_id,
@@ -69,6 +81,14 @@ def message(row: Sequence[Any]) -> dict[str, Any]:
         "provider_message_id": provider_message_id,
         "error": _error(*error),
     }
+
+
+def listed(row: Sequence[Any]) -> dict[str, Any]:
+    """Return a row of LISTED as lists show it: the same, with a long text cut."""
+    shown = message(row)
+    if shown["text"] is not None:
+        shown["text"] = cut(shown["text"], MOST_LISTED)
+    return shown
 
 
 def attempts(connection: Connection, message_id: int) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields
+from marshmallow import Schema, ValidationError, fields
 
 from notifyhub.api.fields import (
     MAX_TEXT,
@@ -11,11 +11,12 @@ from notifyhub.api.fields import (
     List,
     Moment,
     Nested,
-    Object,
     String,
     described,
 )
-from notifyhub.messages.fields import Arguments, Base64, Line, Texts
+from notifyhub.api.schemas import StrictSchema
+from notifyhub.messages.answers import AcceptedBatchSchema, MessageDetailSchema
+from notifyhub.messages.fields import Arguments, Base64, Line, Recipient, Texts
 from notifyhub.messages.models import Channel
 from notifyhub.notifiers.senders import Sender
 from notifyhub.text import media_types
@@ -23,6 +24,8 @@ from notifyhub.text import media_types
 MAX_BODY = 10 * 1024 * 1024
 """The bytes that a request with messages may have."""
 
+MAX_MAIL_TEXT = 100_000
+MAX_HTML = 1_000_000
 MAX_ATTACHMENTS = 100
 MAX_BULK = 1000
 MAX_METADATA = 50
@@ -37,11 +40,8 @@ def _is_media_type(value: str) -> None:
         raise ValidationError("Enter a type such as text/plain.") from None
 
 
-class AttachmentSchema(Schema):
+class AttachmentSchema(StrictSchema):
     """A file that goes with an email."""
-
-    class Meta:
-        unknown = EXCLUDE
 
     filename = Line(required=True, metadata=described("Name of the file.", "bill.pdf"))
     content_type = Line(
@@ -56,13 +56,10 @@ class AttachmentSchema(Schema):
     )
 
 
-class RecipientSchema(Schema):
+class RecipientSchema(StrictSchema):
     """A recipient, with arguments of its own."""
 
-    class Meta:
-        unknown = EXCLUDE
-
-    to = String(
+    to = Recipient(
         required=True,
         metadata=described("Recipient: a phone number in any usual form, or an address.", "09121234567"),
     )
@@ -83,6 +80,8 @@ class MessageRequestSchema(RecipientSchema):
     Moments without a zone are in UTC.
     """
 
+    read_only = frozenset(MessageDetailSchema().fields)
+
     channel = Choice(list(Channel), required=True, metadata=described("How it goes.", Channel.SMS))
     notifier = Id(
         allow_none=True,
@@ -90,12 +89,12 @@ class MessageRequestSchema(RecipientSchema):
     )
     pattern = Id(allow_none=True, metadata=described(f"{_FOR_SMS} id of an approved pattern.", 7))
     text = String(
-        max_length=MAX_BODY,
+        max_length=MAX_MAIL_TEXT,
         allow_none=True,
         metadata=described(f"The text; that of an SMS has no more than {MAX_TEXT} characters."),
     )
     subject = Line(allow_none=True, metadata=described(f"{_FOR_EMAIL} its subject, which is required."))
-    html = String(max_length=MAX_BODY, allow_none=True, metadata=described(f"{_FOR_EMAIL} the text as HTML."))
+    html = String(max_length=MAX_HTML, allow_none=True, metadata=described(f"{_FOR_EMAIL} the text as HTML."))
     reply_to = Sender(
         allow_none=True,
         metadata=described(f"{_FOR_EMAIL} where answers go.", "Shop <shop@example.com>"),
@@ -111,6 +110,13 @@ class MessageRequestSchema(RecipientSchema):
     expires_at = Moment(allow_none=True, metadata=described("When not to send it any more."))
 
 
+class SharedMessageSchema(MessageRequestSchema):
+    """What messages have in common: all but the recipient."""
+
+    class Meta(StrictSchema.Meta):
+        exclude = ("to",)
+
+
 class Entries(List):
     """A list of objects that are read one by one, so that each one's errors stand at its index."""
 
@@ -123,12 +129,16 @@ class Entries(List):
         return value
 
 
-class BulkSchema(Schema):
+class BulkSchema(StrictSchema):
     """Messages to send: whole, in `messages`, or what they share in `common`, the rest in `recipients`."""
 
-    class Meta:
-        unknown = EXCLUDE
+    read_only = frozenset(AcceptedBatchSchema().fields)
 
     messages = Entries(MessageRequestSchema, metadata=described("Messages, each by itself."))
-    common = Object(metadata=described("What all have in common, as of a message.", {"pattern": 7}))
+    common = Nested(
+        SharedMessageSchema,
+        metadata=described(
+            "What all have in common, as of a message.", {"channel": Channel.SMS, "pattern": 7}
+        ),
+    )
     recipients = Entries(RecipientSchema, metadata=described("Recipients of what is in `common`."))

@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from notifyhub.api.fields import NON_FIELD, Choice, Integer, Nested, String, Timestamp, described
+from notifyhub.api.schemas import StrictSchema
+from notifyhub.messages.fields import Recipient
 from notifyhub.messages.models import Channel
 from notifyhub.otp.fields import Origin
 from notifyhub.otp.models import DEFAULT_PURPOSE, Status
@@ -13,33 +15,59 @@ from notifyhub.otp.verifying import Reason
 _ID = {"format": "int64"}
 
 
-def _to(**options: Any) -> String:
+def _to(**options: Any) -> Recipient:
     words = "Recipient: a phone number in any usual form, or an address."
-    return String(metadata=described(words, "09121234567"), **options)
+    return Recipient(metadata=described(words, "09121234567"), **options)
 
 
 def _purpose(words: str, **options: Any) -> String:
     return String(max_length=64, metadata=described(words, DEFAULT_PURPOSE), **options)
 
 
-class FallbackSchema(Schema):
+def _text(words: str, *examples: str, **options: Any) -> fields.String:
+    return fields.String(required=True, metadata=described(words, *examples), **options)
+
+
+class OTPSchema(Schema):
+    """A one-time password, without its code."""
+
+    id = fields.Integer(required=True, metadata=described("Id.", 17, **_ID))
+    to = _text("The recipient, masked.", "+98912•••4567")
+    channel = _text("How it goes.", Channel.SMS, validate=validate.OneOf(list(Channel)))
+    purpose = _text("What it is for.", "login")
+    status = _text("How far it has come.", Status.PENDING, validate=validate.OneOf(list(Status)))
+    expires_at = Timestamp(metadata=described("Until when it is valid."))
+    resend_at = Timestamp(metadata=described("From when on it can be sent again."))
+    attempts_left = fields.Integer(required=True, metadata=described("Wrong guesses that it still takes.", 5))
+    message = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata=described(
+            "Id of the message that it went out with last; null if that was erased.", 17, **_ID
+        ),
+    )
+
+
+class IssuedOTPSchema(OTPSchema):
+    """A one-time password that is being sent."""
+
+    code = fields.String(metadata=described("The code. Test tokens alone are told it.", "12345"))
+
+
+class FallbackSchema(StrictSchema):
     """Where the code goes when it can't be sent to the recipient."""
 
-    class Meta:
-        unknown = EXCLUDE
-
     channel = Choice(list(Channel), required=True, metadata=described("Another channel.", Channel.EMAIL))
-    to = String(
+    to = Recipient(
         required=True,
         metadata=described("Recipient: a phone number, or an address.", "customer@example.com"),
     )
 
 
-class OTPRequestSchema(Schema):
+class OTPRequestSchema(StrictSchema):
     """A request for a code to be sent."""
 
-    class Meta:
-        unknown = EXCLUDE
+    read_only = frozenset(IssuedOTPSchema().fields)
 
     to = _to(required=True)
     channel = Choice(list(Channel), load_default=Channel.SMS, metadata=described("How it goes.", Channel.SMS))
@@ -73,14 +101,11 @@ class OTPRequestSchema(Schema):
     )
 
 
-class VerificationRequestSchema(Schema):
+class VerificationRequestSchema(StrictSchema):
     """A guess. The one-time password is named by its `id`, or by `to` and `purpose`.
 
     A `to` or `purpose` beside an `id` must be its own, or the one-time password is not found.
     """
-
-    class Meta:
-        unknown = EXCLUDE
 
     id = Integer(1, 2**63 - 1, metadata=described("Id of the one-time password.", 17, **_ID))
     to = _to()
@@ -113,33 +138,3 @@ class VerificationSchema(Schema):
     attempts_left = fields.Integer(
         required=True, metadata=described("Wrong guesses that it still takes; 0 if there is none.", 4)
     )
-
-
-def _text(words: str, *examples: str, **options: Any) -> fields.String:
-    return fields.String(required=True, metadata=described(words, *examples), **options)
-
-
-class OTPSchema(Schema):
-    """A one-time password, without its code."""
-
-    id = fields.Integer(required=True, metadata=described("Id.", 17, **_ID))
-    to = _text("The recipient, masked.", "+98912•••4567")
-    channel = _text("How it goes.", Channel.SMS, validate=validate.OneOf(list(Channel)))
-    purpose = _text("What it is for.", "login")
-    status = _text("How far it has come.", Status.PENDING, validate=validate.OneOf(list(Status)))
-    expires_at = Timestamp(metadata=described("Until when it is valid."))
-    resend_at = Timestamp(metadata=described("From when on it can be sent again."))
-    attempts_left = fields.Integer(required=True, metadata=described("Wrong guesses that it still takes.", 5))
-    message = fields.Integer(
-        required=True,
-        allow_none=True,
-        metadata=described(
-            "Id of the message that it went out with last; null if that was erased.", 17, **_ID
-        ),
-    )
-
-
-class IssuedOTPSchema(OTPSchema):
-    """A one-time password that is being sent."""
-
-    code = fields.String(metadata=described("The code. Test tokens alone are told it.", "12345"))

@@ -16,8 +16,10 @@ from notifyhub.api.fields import (
     String,
     described,
 )
+from notifyhub.api.schemas import StrictSchema
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
+from notifyhub.text.cuts import MOST_QUOTED, cut
 from notifyhub.text.phones import COUNTRIES
 
 _CODE_LENGTH = described("Length of one-time passwords (at first 5).", 6)
@@ -94,11 +96,8 @@ class Countries(List):
         return list(dict.fromkeys(codes))
 
 
-class DeliverySettingsSchema(Schema):
+class DeliverySettingsSchema(StrictSchema):
     """How hard a message is tried, and through which notifiers when its own one fails."""
-
-    class Meta:
-        unknown = EXCLUDE
 
     sms_backup_notifiers = References(
         SMSNotifier,
@@ -162,7 +161,9 @@ def _has_known_placeholders(value: str) -> None:
     """Refuse what would be sent as it stands, and what is stored in the code's place."""
     unknown = [name for name in re.findall(r"\{[^{}]*\}", value) if name not in {"{code}", "{minutes}"}]
     if unknown:
-        raise ValidationError(f"{unknown[0]} is not known here: use {{code}} and {{minutes}}.")
+        raise ValidationError(
+            f"{cut(unknown[0], MOST_QUOTED)} is not known here: use {{code}} and {{minutes}}."
+        )
     if _MASK in value:
         raise ValidationError(f"The character {_MASK} is not allowed: it stands for the code's digits.")
 
@@ -177,11 +178,8 @@ _one_line = validate.Regexp(
 )
 
 
-class OTPSettingsSchema(Schema):
+class OTPSettingsSchema(StrictSchema):
     """How one-time passwords are worded and limited."""
-
-    class Meta:
-        unknown = EXCLUDE
 
     otp_sms_pattern = Reference(
         SMSPattern,

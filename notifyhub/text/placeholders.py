@@ -10,12 +10,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Self
 
+from notifyhub.text.cuts import MOST_QUOTED, cut
 from notifyhub.text.digits import ascii_digits
 from notifyhub.text.letters import persian_letters
 
 _PLACEHOLDER = re.compile(r"\{(?P<number>\d+)\}|%(?!\d+%)(?P<name>\w[\w\u200c]*)%")
+
+_MOST_NAMED = 100
 
 
 class InvalidArguments(ValueError):
@@ -105,7 +109,7 @@ class Template:
         for name, value in args.items():
             placeholder = Placeholder(_key(name), name)
             if placeholder in values:
-                raise InvalidArguments(f"{placeholder} is given twice.")
+                raise InvalidArguments(f"{_enumerate([placeholder])} is given twice.")
             values[placeholder] = value
         if missing := [placeholder for placeholder in self.placeholders if placeholder not in values]:
             raise InvalidArguments(f"No value is given for {_enumerate(missing)}.")
@@ -170,7 +174,7 @@ def _key(name: str) -> str:
 
 def _text(placeholder: Placeholder, value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise InvalidArguments(f"The value of {placeholder} must be a string or a number.")
+        raise InvalidArguments(f"The value of {_enumerate([placeholder])} must be a string or a number.")
     return str(value)
 
 
@@ -180,4 +184,4 @@ def _mismatch(placeholders: Sequence[Placeholder], given: int) -> str:
 
 
 def _enumerate(names: Iterable[object]) -> str:
-    return ", ".join(map(str, names))
+    return ", ".join(cut(str(name), MOST_QUOTED) for name in islice(names, _MOST_NAMED))

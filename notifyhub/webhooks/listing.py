@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from marshmallow import EXCLUDE
-
 from notifyhub.api.cursor import CursorListing
 from notifyhub.api.parameters import Number, OneOf, SomeOf
 from notifyhub.api.parsing import query
@@ -56,7 +54,7 @@ _listing = CursorListing(
     indexes=(("webhook", "status"),),
 )
 ANSWER = _listing.answer
-QUERY = type(_listing.query)(unknown=EXCLUDE, exclude=("webhook",))
+QUERY = type(_listing.query)(exclude=("webhook",))
 """The parameters: the path gives the webhook."""
 
 

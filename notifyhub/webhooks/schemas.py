@@ -6,7 +6,7 @@ from flask import current_app
 from marshmallow import Schema, ValidationError, fields, validate
 
 from notifyhub.api.fields import Boolean, Choice, List, String, Timestamp, described
-from notifyhub.api.schemas import ResourceSchema
+from notifyhub.api.schemas import StrictResourceSchema
 from notifyhub.text.hosts import Allowed
 from notifyhub.webhooks import signing
 from notifyhub.webhooks.models import TEST, Event, Status, Webhook
@@ -52,10 +52,10 @@ class CurrentSecret(fields.String):
 _SECRET = described("The secret that signs; it is not shown again.", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 
 
-class WebhookSchema(ResourceSchema):
+class WebhookSchema(StrictResourceSchema):
     """A URL that events are sent to."""
 
-    class Meta(ResourceSchema.Meta):
+    class Meta(StrictResourceSchema.Meta):
         fields: tuple[str, ...] = (
             "id",
             "url",
@@ -65,6 +65,8 @@ class WebhookSchema(ResourceSchema):
             "created_at",
             "updated_at",
         )
+
+    read_only = frozenset({"secret"})
 
     url = Target(
         required=True,

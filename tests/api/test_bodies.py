@@ -24,6 +24,7 @@ from tests.api.resources import (
 )
 from tests.conftest import Answer, Api, Server, on_sqlite
 from tests.factories import SMSNotifierFactory
+from tests.messages.accounts import MESSAGES
 
 QUICK = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 THOROUGH = settings(QUICK, max_examples=300)
@@ -31,6 +32,7 @@ THOROUGH = settings(QUICK, max_examples=300)
 every_writer = pytest.mark.parametrize("writer", WRITERS, ids=str)
 every_collection = pytest.mark.parametrize("collection", COLLECTIONS, ids=str)
 
+TOO_LARGE = {"detail": "Request body too large: at most 1048576 bytes are taken (NOTIFYHUB_MAX_BODY_BYTES)."}
 REQUIRED = "This field is required."
 NULL = "This field may not be null."
 BLANK = "This field may not be blank."
@@ -161,7 +163,7 @@ def test_a_long_body_is_refused_after_a_bad_token(api: Api, app: Flask, writer: 
     exact = b'{"x": "' + b"a" * (1024 * 1024 - 9) + b'"}'
     assert len(exact) == 1024 * 1024
     answer = writer.send(api, url, exact + b" ")
-    assert (answer.status, answer.json) == (413, {"detail": "Request body too large."})
+    assert (answer.status, answer.json) == (413, TOO_LARGE)
     assert writer.send(Api(api.client, None), url, exact + b" ").status == 401
     assert writer.send(api, url, exact).status in {200, 400}
     assert stored(app) == before
@@ -169,6 +171,14 @@ def test_a_long_body_is_refused_after_a_bad_token(api: Api, app: Flask, writer: 
 
 def test_the_greatest_body_is_what_the_operator_set(other_app: Callable[..., Flask], api: Api) -> None:
     small = Api(other_app(NOTIFYHUB_MAX_BODY_BYTES="100").test_client(), api.token)
+    for url in (MESSAGES, f"{MESSAGES}/bulk", f"{MESSAGES}/preview"):
+        refused = small.post(url, data=b"{" + b" " * 100, content_type="application/json")
+        assert (refused.status, "at most 100 bytes" in refused.json["detail"]) == (413, True)
+    great = Api(other_app(NOTIFYHUB_MAX_BODY_BYTES=str(11 * 1024 * 1024)).test_client(), api.token)
+    assert (
+        great.post(MESSAGES, data=b"{}".ljust(11 * 1024 * 1024), content_type="application/json").status
+        == 400
+    )
     assert small.post(SMS, data=b"{" + b" " * 99, content_type="application/json").status == 400
     assert small.post(SMS, data=b"{" + b" " * 100, content_type="application/json").status == 413
 
@@ -559,7 +569,7 @@ def test_long_and_broken_bodies_are_answered_by_real_servers(
     limit = 1024 * 1024
     valid = json.dumps(SMS_NOTIFIERS.body).encode()
     too_large, anonymous = (
-        {"detail": "Request body too large."},
+        TOO_LARGE,
         "Authentication credentials were not provided.",
     )
 

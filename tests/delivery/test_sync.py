@@ -91,7 +91,12 @@ def test_statuses_follow_the_providers_and_nothing_else_is_changed(
     assert stored() == after, "updated_at moves only when something changes"
 
 
-@pytest.mark.parametrize("query", ["", "?create=false", "?create=0", "?create=", "?other=1"])
+def test_a_misspelt_parameter_is_refused(api: Api, notifier: int) -> None:
+    answer = api.post(f"{SMS}/{notifier}/patterns/sync?creat=true")
+    assert (answer.status, answer.json) == (400, {"creat": ["Unknown field."]})
+
+
+@pytest.mark.parametrize("query", ["", "?create=false", "?create=0", "?create="])
 def test_missing_patterns_are_only_counted_unless_they_are_to_be_created(
     api: Api,
     notifier: int,

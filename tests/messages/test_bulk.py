@@ -26,8 +26,9 @@ def test_messages_of_all_kinds_become_a_batch(api: Api, accounts: Accounts) -> N
 
 
 def test_recipients_share_what_is_common(api: Api, accounts: Accounts) -> None:
-    common = by_pattern(accounts.pattern, ["0"], to="nobody", reference="r")
-    recipients = [{"to": "09121234567", "args": ["1"], "reference": "own"}, {"to": "09121234568"}]
+    common = by_pattern(accounts.pattern, ["0"], reference="r")
+    del common["to"]
+    recipients = [{"to": "09121234567", "args": ["1"]}, {"to": "09121234568"}]
     answer = api.post(BULK, {"common": common, "recipients": recipients})
     assert answer.status == 201
     page = api.get(f"{MESSAGES}?batch={answer.json['batch']}").json["results"]
@@ -41,7 +42,10 @@ def test_recipients_share_what_is_common(api: Api, accounts: Accounts) -> None:
     ("body", "errors"),
     [
         ({}, {"non_field_errors"}),
-        ({"common": {}}, {"non_field_errors"}),
+        ({"common": {}}, {"common"}),
+        ({"common": {"channel": "sms"}}, {"non_field_errors"}),
+        ({"common": {"channel": "sms", "to": "x"}, "recipients": [{}]}, {"common"}),
+        ({"recipients": [{}]}, {"common"}),
         ({"messages": [], "recipients": []}, {"messages", "recipients"}),
         ({"messages": []}, {"messages"}),
         ({"messages": None}, {"messages"}),
@@ -49,7 +53,7 @@ def test_recipients_share_what_is_common(api: Api, accounts: Accounts) -> None:
         ({"messages": {"0": {}}}, {"messages"}),
         ({"messages": [{}] * 1001}, {"messages"}),
         ({"common": [], "recipients": [{}]}, {"common"}),
-        ({"messages": [{"channel": "sms"}], "common": {}}, {"non_field_errors"}),
+        ({"messages": [{"channel": "sms"}], "common": {"channel": "sms"}}, {"non_field_errors"}),
         ({"common": {"channel": "email"}, "recipients": []}, {"recipients"}),
     ],
 )

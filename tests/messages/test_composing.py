@@ -67,7 +67,6 @@ def test_a_pattern_is_sent_through_its_own_notifier_with_its_text_as_rendered() 
     [
         (1, [12345], "Your code is 12345", ["12345"]),
         (1, [" 1 "], "Your code is  1 ", [" 1 "]),
-        (1, [""], "Your code is ", [""]),
         (2, ["a", "b"], "b to a", ["a", "b"]),
         (3, {"code": 7, "name": "Ali"}, "Ali, your code is 7", {"code": "7", "name": "Ali"}),
         (3, ["Ali", "7"], "Ali, your code is 7", ["Ali", "7"]),
@@ -264,7 +263,7 @@ def test_an_address_to_reply_to_may_have_a_name_as_senders_have(address: str) ->
         ({"send_at": "2025-03-31T12:00:00.000001Z"}, {"send_at"}),
         ({"expires_at": "2025-03-01T12:00:00Z"}, {"expires_at"}),
         ({"send_at": "2025-03-02T12:00:00Z", "expires_at": "2025-03-02T12:00:00Z"}, {"expires_at"}),
-        ({"send_at": "2025-03-02"}, {"send_at"}),
+        ({"send_at": "2025-03-01"}, {"send_at"}),
         ({"send_at": "2025-02-30T12:00:00Z"}, {"send_at"}),
         ({"send_at": "tomorrow", "expires_at": 1740916800}, {"send_at", "expires_at"}),
         ({"send_at": "0001-01-01T00:00:00+14:00"}, {"send_at"}),
@@ -313,7 +312,9 @@ def test_metadata_is_an_object_of_short_texts(metadata: Any, words: Any) -> None
     assert composed({**TEXT, "metadata": {"a": 1, "b": " c "}}).metadata == {"a": "1", "b": "c"}
 
 
-@pytest.mark.parametrize("args", ["x", 1, True, [None], [True], [["x"]], [{}], {"name": None}, ["x" * 256]])
+@pytest.mark.parametrize(
+    "args", ["x", 1, True, [None], [True], [["x"]], [{}], {"name": None}, [""], [" "], ["x" * 1001]]
+)
 def test_arguments_are_texts_or_numbers(args: Any) -> None:
     assert set(refused({**BY_PATTERN, "args": args})) == {"args"}
 
@@ -328,7 +329,11 @@ def test_a_draft_shows_no_content() -> None:
     assert SECRET not in repr((draft, email))
 
 
-@given(st.text(alphabet=st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=50))
+@given(
+    st.text(alphabet=st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=50).filter(
+        str.strip
+    )
+)
 def test_any_argument_goes_out_as_it_is(value: str) -> None:
     draft = composed({**BY_PATTERN, "args": [value]})
     assert draft.text == f"Your code is {value}"

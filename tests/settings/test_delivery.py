@@ -97,7 +97,7 @@ def test_reading_takes_one_statement_beside_that_for_the_token(api: Api, queries
 def test_what_is_named_is_changed_and_the_rest_stays(api: Api, change: dict[str, Any]) -> None:
     before = {"max_attempts": 7, "retry_delays": [9, 9], "retention_days": 33}
     api.patch(URL, before)
-    answer = api.patch(URL, {**change, "id": 5, "unknown": 1})
+    answer = api.patch(URL, change)
     assert answer.status == 200
     assert answer.json == {**DEFAULTS, **before, **change}
     assert api.get(URL).json == answer.json
