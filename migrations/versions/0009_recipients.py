@@ -11,8 +11,8 @@ from alembic import op
 
 from notifyhub.text.addresses import InvalidAddress, normalize_address, normalize_mailbox
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
