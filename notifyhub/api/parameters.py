@@ -49,6 +49,11 @@ class Day(Parameter, fields.Date):
 class DayOrMoment(Parameter):
     """A day, as YYYY-MM-DD, or a moment with its zone."""
 
+    def __init__(self, described: str, **options: Any) -> None:
+        super().__init__(described, **options)
+        formats = [{"type": "string", "format": name} for name in ("date", "date-time")]
+        self.metadata = {**self.metadata, "anyOf": formats}
+
     # An offset's + that was not encoded has become a blank.
     _UNENCODED = re.compile(r"(.+T.+) (\d{2}(?::?\d{2})?)")
 

@@ -3,6 +3,7 @@
 import re
 import secrets
 import ssl
+from contextlib import suppress
 from time import perf_counter
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +22,8 @@ from notifyhub.extensions import cors
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
 _GREATEST = 2**63 - 1
+_DRAINED = 16 * 1024 * 1024
+_DRAIN_SECONDS = 5.0
 PROBES = frozenset({"/healthz", "/readyz"})
 """Asked by address, mostly, and by machines alone: no host is wrong for them, and the log leaves them out."""
 
@@ -158,8 +161,25 @@ def _finish(response: Response) -> Response:
     if headers.get("Content-Type", "").startswith("text/html"):
         headers.extend(_OF_PAGES)
         headers.setdefault("Content-Security-Policy", _NO_CONTENT)
+    if response.status_code >= 400:
+        _drain()
     _log(response.status_code)
     return response
+
+
+def _drain() -> None:
+    """Read what the client still sends of a refused body, within bounds of size and time.
+
+    A server that closes the connection first makes the client see a reset instead of the answer. Where the
+    server does not mark the body's end (`wsgi.input_terminated`) reading on could wait forever.
+    """
+    if not request.environ.get("wsgi.input_terminated"):
+        return
+    stream, left, end = request.environ["wsgi.input"], _DRAINED, perf_counter() + _DRAIN_SECONDS
+    # What can't be read any more, of a broken body or from a client that left, needs no draining.
+    with suppress(OSError, ParseException, RequestEntityTooLarge):
+        while left > 0 and perf_counter() < end and (chunk := stream.read(min(left, 64 * 1024))):
+            left -= len(chunk)
 
 
 def _log(status: int) -> None:

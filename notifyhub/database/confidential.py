@@ -41,13 +41,18 @@ def encrypted_columns() -> list[Column[Any]]:
 
 def with_id(connection: Connection, model: type[Confidential], values: dict[str, Any]) -> dict[str, Any]:
     """Return the values of a new row, its id among them."""
-    table = table_of(model)
-    row = _next_id(connection, table.name)
-    placed = {
-        name: kind.belonging(value, row) if isinstance(kind := table.c[name].type, Encrypted) else value
+    return placed(model, {**values, "id": _next_id(connection, table_of(model).name)})
+
+
+def placed(model: type[Confidential], values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a row with an id, its secrets told that they belong to it."""
+    columns = table_of(model).c
+    return {
+        name: kind.belonging(value, values["id"])
+        if isinstance(kind := columns[name].type, Encrypted)
+        else value
         for name, value in values.items()
     }
-    return {**placed, "id": row}
 
 
 def _next_id(connection: Connection, table: str) -> int:

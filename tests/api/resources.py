@@ -9,6 +9,7 @@ from flask import Flask
 from sqlalchemy import Table, insert
 
 from notifyhub.database.base import Stamped, table_of
+from notifyhub.database.confidential import Confidential, placed
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
@@ -61,7 +62,11 @@ class Collection:
         """Store rows, given as the list shows them."""
         if rows:
             with app.app_context(), db.engine.begin() as connection:
-                connection.execute(insert(self.table), [_columns(row) | scope for row in rows])
+                values = [self._placed(_columns(row) | scope) for row in rows]
+                connection.execute(insert(self.table), values)
+
+    def _placed(self, values: Row) -> Row:
+        return placed(self.model, values) if issubclass(self.model, Confidential) else values
 
 
 def _columns(row: Row) -> Row:

@@ -306,8 +306,8 @@ WRONG_CHOICES = [
     for value in ("", "x", "Approved", 5, True, 1.5, [], ["a"], {}, {"a": 1})
 ]
 WRONG_SENDERS = [
-    (value, "Enter a valid email address.")
-    for value in ("x", "a@b@example.com", "a@example.com\nBcc: b@example.com", 5)
+    *((value, "Enter a valid email address.") for value in ("x", "a@b@example.com", 5)),
+    ("a@example.com\nBcc: b@example.com", "Line ends and control characters are not allowed."),
 ]
 WRONG: list[tuple[Collection, str, list[tuple[Any, str]]]] = [
     *((collection, name, WRONG_STRINGS) for collection in COLLECTIONS for name in collection.texts),
@@ -561,10 +561,11 @@ def chunked(data: bytes) -> Iterator[bytes]:
 
 
 @on_sqlite
+@pytest.mark.parametrize("options", [(), ("--worker-class=notifyhub.server.Worker",)])
 def test_long_and_broken_bodies_are_answered_by_real_servers(
-    api: Api, app: Flask, gunicorn: Callable[..., Server]
+    options: tuple[str, ...], api: Api, app: Flask, gunicorn: Callable[..., Server]
 ) -> None:
-    server = gunicorn("--worker-class=notifyhub.server.Worker", workers=1)
+    server = gunicorn(*options, workers=1)
     json_type, token = "Content-Type: application/json", f"Authorization: Token {api.token}"
     limit = 1024 * 1024
     valid = json.dumps(SMS_NOTIFIERS.body).encode()

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import text
 
 from notifyhub.extensions import db
+from tests.conftest import ENCRYPTION_KEY
 from tests.database.test_migrations import application  # noqa: F401 - a fixture
 
 BEFORE = "0006"
@@ -20,8 +22,9 @@ MESSAGE = """
 NOTIFIER = """
     INSERT INTO email_notifiers (name, host, port, username, password, from_email, use_tls, use_ssl,
         fail_silently, created_at, updated_at)
-    VALUES ('mail', 'h', 25, '', '', :sender, true, false, false, :at, :at)
+    VALUES ('mail', 'h', 25, '', :password, :sender, true, false, false, :at, :at)
 """
+PASSWORD = Fernet(ENCRYPTION_KEY).encrypt(b"").decode()
 AT = {"at": "2025-03-01 12:00:00"}
 
 
@@ -52,7 +55,7 @@ def test_addresses_get_their_one_form() -> None:
         store("email", to, "Help <Help@Straße.de>")
     with db.engine.begin() as connection:
         for sender in ("Info <Info@Straße.de>", "N" * 245 + "<a@ßß.de>"):
-            connection.execute(text(NOTIFIER), {"sender": sender, **AT})
+            connection.execute(text(NOTIFIER), {"sender": sender, "password": PASSWORD, **AT})
     upgrade()
     assert rows("SELECT recipient FROM messages ORDER BY id") == [
         *("user@xn--strae-oqa.de", "User@example.com", "kept@example.com", "a@[192.0.2.1]", "é@example.com")

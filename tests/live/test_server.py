@@ -78,6 +78,6 @@ def test_each_request_is_in_the_log_without_its_query(live: Live) -> None:
     until(lambda: id_ in live.service.err, "the request is logged")
     (line,) = [line for line in live.service.err.splitlines() if id_ in line]
     assert "GET /api/notifications/messages 200 " in line
-    assert "user=admin code=2842" in line
+    assert "user=admin code=7812" in line
     assert "0912" not in line
     assert live.key not in live.service.err

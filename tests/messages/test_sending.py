@@ -351,7 +351,6 @@ def test_texts_need_a_line_of_the_notifier_and_patterns_do_not(
         (sms(to=""), {"to": BLANK}),
         (sms(to=" "), {"to": BLANK}),
         (sms(to=True), {"to": NO_STRING}),
-        (sms(to=["09121234567"]), {"to": NO_STRING}),
         (
             sms(to=["09121234567"]),
             {"to": ["Give one recipient: /api/notifications/messages/bulk takes many."]},
