@@ -1,9 +1,10 @@
 """What holds for every request: its id, its URL and host, its body's arrival."""
 
 import re
-import secrets
 import ssl
 from contextlib import suppress
+from functools import partial
+from random import getrandbits
 from time import perf_counter
 from typing import Any
 from urllib.parse import quote
@@ -31,6 +32,7 @@ _OF_PAGES = (("X-Frame-Options", "DENY"), ("Referrer-Policy", "no-referrer"))
 _NO_CONTENT = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _SAFE = "/-._~!$&'()*+,;=:@"
 _PATH_LENGTH = 300
+_PLAIN_PATH = re.compile(rf"[A-Za-z0-9/_.-]{{1,{_PATH_LENGTH}}}")
 
 
 class IdConverter(BaseConverter):
@@ -49,8 +51,8 @@ def init_app(app: Flask) -> None:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.session_interface = _NoSessions()
-    app.before_request(_name)
-    app.after_request(_finish)
+    app.before_request(partial(_name, app))
+    app.after_request(partial(_finish, app))
     if app.config["CORS_ORIGINS"]:
         _allow_origins(app, app.config["CORS_ORIGINS"])
     hops = app.config["TRUSTED_PROXIES"]
@@ -137,34 +139,43 @@ def read_body() -> None:
         raise BadRequest("Malformed body.") from None
 
 
-def _name() -> None:
+def _name(app: Flask) -> None:
     """Name the request, and refuse what Werkzeug would mend in its URL."""
-    g.started = perf_counter()
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
-    if request.environ["PATH_INFO"].startswith("//"):
+    asked, facts = _current()
+    facts.started = perf_counter()
+    environ = asked.environ
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    # Not `secrets`: a name has to be one of its kind, not to be kept; the system's randomness is a call each.
+    facts.request_id = given if _REQUEST_ID.fullmatch(given) else f"{getrandbits(128):032x}"
+    if environ["PATH_INFO"].startswith("//"):
         raise NotFound
-    if "Host" in request.headers and not request.host:
+    if "HTTP_HOST" in environ and not asked.host:
         raise BadRequest("Invalid Host header.")  # RFC 9112, section 3.2
-    allowed = current_app.config["ALLOWED_HOSTS"]
-    if allowed and request.path not in PROBES and hosts.without_port(request.host) not in allowed:
+    allowed = app.config["ALLOWED_HOSTS"]
+    if allowed and asked.path not in PROBES and hosts.without_port(asked.host) not in allowed:
         raise BadRequest("Invalid Host header.")
 
 
-def _finish(response: Response) -> Response:
+def _finish(app: Flask, response: Response) -> Response:
     """Add what every answer carries, and log the request."""
+    asked, facts = _current()
     headers = response.headers
-    headers["X-Request-ID"] = g.request_id
-    headers["X-Content-Type-Options"] = "nosniff"
-    if request.blueprint != "docs":
-        headers["Cache-Control"] = "no-store"  # it may hold secrets
-    if headers.get("Content-Type", "").startswith("text/html"):
+    headers.add("X-Request-ID", facts.request_id)
+    headers.add("X-Content-Type-Options", "nosniff")
+    if asked.blueprint != "docs":
+        headers.add("Cache-Control", "no-store")  # it may hold secrets
+    if response.mimetype == "text/html":
         headers.extend(_OF_PAGES)
         headers.setdefault("Content-Security-Policy", _NO_CONTENT)
     if response.status_code >= 400:
         _drain()
-    _log(response.status_code)
+    _log(app, asked, facts, response.status_code)
     return response
+
+
+def _current() -> tuple[Request, Any]:
+    """Return the request and its `g` themselves: each use of what stands for them is a look-up."""
+    return request._get_current_object(), g._get_current_object()  # type: ignore[attr-defined]
 
 
 def _drain() -> None:
@@ -182,24 +193,26 @@ def _drain() -> None:
             left -= len(chunk)
 
 
-def _log(status: int) -> None:
+def _log(app: Flask, asked: Request, facts: Any, status: int) -> None:
     """Write the request's line: no query, body or header, which may hold recipients and secrets."""
-    path = request.path
+    path = asked.path
     if path in PROBES:
         return
-    caller = g.get("caller")
-    current_app.extensions["access_log"].add(
-        request.method,
-        quote(path, _SAFE, errors="replace")[:_PATH_LENGTH],
+    if not _PLAIN_PATH.fullmatch(path):
+        path = quote(path, _SAFE, errors="replace")[:_PATH_LENGTH]
+    caller = facts.get("caller")
+    app.extensions["access_log"].add(
+        asked.method,
+        path,
         status,
-        (perf_counter() - g.started) * 1000,
-        g.request_id,
+        (perf_counter() - facts.started) * 1000,
+        facts.request_id,
         None if caller is None else caller.name,
-        _permission_code(),
+        _permission_code(app, asked.endpoint),
     )
 
 
-def _permission_code() -> int | None:
-    declared = current_app.extensions["declarations"].get(request.endpoint)
+def _permission_code(app: Flask, endpoint: str | None) -> int | None:
+    declared = app.extensions["declarations"].get(endpoint)
     access = None if declared is None else declared.access
     return access.code if isinstance(access, Permission) else None
