@@ -184,9 +184,10 @@ def _drain() -> None:
     A server that closes the connection first makes the client see a reset instead of the answer. Where the
     server does not mark the body's end (`wsgi.input_terminated`) reading on could wait forever.
     """
-    if not request.environ.get("wsgi.input_terminated"):
+    environ = request.environ
+    if environ.get("notifyhub.server_drains") or not environ.get("wsgi.input_terminated"):
         return
-    stream, left, end = request.environ["wsgi.input"], _DRAINED, perf_counter() + _DRAIN_SECONDS
+    stream, left, end = environ["wsgi.input"], _DRAINED, perf_counter() + _DRAIN_SECONDS
     # What can't be read any more, of a broken body or from a client that left, needs no draining.
     with suppress(OSError, ParseException, RequestEntityTooLarge):
         while left > 0 and perf_counter() < end and (chunk := stream.read(min(left, 64 * 1024))):

@@ -11,7 +11,7 @@ from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from notifyhub.server.framing import Body, body_of, head_end
+from notifyhub.server.framing import Body, ChunkedBody, body_of, head_end
 
 HEAD_SECONDS = 10.0
 """How long a request's head may take, from its first byte on; and the first byte of a new connection."""
@@ -23,6 +23,8 @@ LEAST_RATE = 16 * 1024
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _PIECE = 256 * 1024
+_LEFT = 64 * 1024
+"""How much of a body in chunks is read although the application did not want it: tiny chunks take long."""
 
 
 class State(Enum):
@@ -39,7 +41,7 @@ class Connection:
     """One client's connection. A thread has it to itself while its state is HANDLING."""
 
     __slots__ = (
-        "_incoming",
+        "_body",
         "_parser",
         "_searched",
         "_source",
@@ -74,7 +76,7 @@ class Connection:
         self._source = _Source()
         self._parser = RequestParser(config, self._source, peer)
         self._searched = 0
-        self._incoming: tuple[Request, Body] | None = None
+        self._body: Body | None = None
 
     def receive(self) -> bool:
         """Take what has arrived; tell whether the connection is still open on the client's side."""
@@ -106,10 +108,11 @@ class Connection:
 
         Raises what the parser finds wrong with it.
         """
-        incoming = self._incoming or self._take_head()
-        if incoming is None:
+        if self._body is None:
+            self._take_head()
+        request, body = self.request, self._body
+        if request is None or body is None:
             return False
-        request, body = incoming
         announced = getattr(body, "length", 0)
         end = body.end(self.arrived) if announced <= largest_body else None
         if end is None and max(announced, len(self.arrived)) <= largest_body:
@@ -121,11 +124,11 @@ class Connection:
         self._take_body(end)
         return True
 
-    def _take_head(self) -> tuple[Request, Body] | None:
+    def _take_head(self) -> None:
         end = head_end(self.arrived, self._searched, self._parser.cfg.limit_request_line)
         if end is None:
             self._searched = len(self.arrived)
-            return None
+            return
         self._source.fill(self.arrived[:end], cut=False)
         del self.arrived[:end]
         self._searched = 0
@@ -133,9 +136,8 @@ class Connection:
             self.request = next(self._parser)
         except NoMoreData:
             raise LimitRequestHeaders("The head is too large") from None
-        self._incoming = self.request, body_of(self.request)
+        self._body = body_of(self.request)
         self.since = time.monotonic()
-        return self._incoming
 
     def _expect_body(self, request: Request) -> None:
         self.deadline = self.since + BODY_SECONDS + len(self.arrived) / LEAST_RATE
@@ -152,20 +154,23 @@ class Connection:
             del body[end:]
         self._source.fill(body, cut=end is None)
 
-    def next_request(self) -> bool:
-        """Be ready for another request; tell whether it is known where it begins."""
+    def finish(self) -> bool:
+        """Read what is left of the body; tell whether it is known where the next request begins."""
+        if isinstance(self._body, ChunkedBody) and self._source.left() > _LEFT:
+            return False
         try:
             known = self._parser.finish_body() and not self._parser.unreader.take_buffered()
         except (OSError, ParseException):
-            known = False
-        if not known or self._source.left():
             return False
-        self.request = self._incoming = None
+        return known and not self._source.left()
+
+    def next_request(self) -> None:
+        """Be ready for another request."""
+        self.request = self._body = None
         self._source.fill(b"", cut=False)
         self.state = State.READING
         self.since = time.monotonic()
         self.deadline = self.since + HEAD_SECONDS
-        return True
 
     def sendall(self, data: bytes) -> None:
         """Keep data for `flush`: gunicorn writes its answer to this object as if it were the socket."""

@@ -31,7 +31,7 @@ def head_end(arrived: bytearray, searched: int, limit: int) -> int | None:
     line = arrived.find(b"\n", 0, limit + 3)
     too_long = len(arrived) >= HEAD or (line < 0 and len(arrived) > limit + 2)
     if too_long or arrived.count(b"\n") != arrived.count(b"\r\n"):
-        return len(arrived)
+        return min(len(arrived), HEAD)  # no more of it, however much has come at once
     return None
 
 

@@ -8,8 +8,8 @@ Plain HTTP/1 only: what is in front brings TLS.
 """
 
 import errno
+import math
 import os
-import resource
 import selectors
 import socket
 import time
@@ -25,10 +25,8 @@ from gunicorn.http import wsgi
 from gunicorn.workers import base
 
 from notifyhub.server import refusals
+from notifyhub.server.capacity import connections_allowed
 from notifyhub.server.connection import BODY_SECONDS, LEAST_RATE, Connection, State
-
-CONNECTIONS = 4096
-"""The most connections of one worker, where the system allows it so many files."""
 
 MEMORY = 64 * 1024 * 1024
 """The most bytes that a worker keeps of requests and answers that clients have not finished."""
@@ -36,12 +34,14 @@ MEMORY = 64 * 1024 * 1024
 LARGEST_BODY = 16 * 1024 * 1024
 """The most of a body that is kept for an application that does not say how much it takes."""
 
-_SPARE_FILES = 256  # for the database, the broker, the listeners
 _LINGER_SECONDS = 2.0
 _DISCARDED = 16 * 1024 * 1024
 _DISCARD_SECONDS = 10.0
-_STOP_SECONDS = 1.0
-_STOP_STARTED_SECONDS = 3.0
+# Seconds that clients have when the worker stops: three in all, where a request has begun to arrive.
+_STOP_IDLE = 1.0
+_STOP_READING = 2.0
+_STOP_WRITING = 3.0
+_STOP_LINGER = 1.0
 _MAX_EVICTED = 64
 
 
@@ -57,9 +57,10 @@ class Worker(base.Worker):  # type: ignore[misc]
         self._held = 0
         self._address = self.sockets[0].getsockname()
         self._next_check = 0.0
+        self._reading_ends = math.inf
         self._largest_body = getattr(self.app, "largest_body", LARGEST_BODY)
         self._memory = max(MEMORY, 4 * self._largest_body)
-        self._most = _connections_allowed()
+        self._most = connections_allowed()
         for number in range(self.cfg.threads):
             # They end with the process: one that is stuck must not keep it from stopping.
             Thread(target=self._work, name=f"requests-{number}", daemon=True).start()
@@ -78,15 +79,17 @@ class Worker(base.Worker):  # type: ignore[misc]
     def _stop(self) -> None:
         """End what is under way, and no more: idle clients get a moment for what they may be sending now."""
         self.alive = False
+        now = time.monotonic()
+        self._reading_ends = now + _STOP_READING  # whatever deadline a slow client is given meanwhile
         for listener in self.sockets:
             self._poller.unregister(listener)
+            # Closing the last listener would reset clients whom the system has let in.
+            any(not self._accept(listener) for _ in range(self._most))
             listener.close()
-        now = time.monotonic()
         for connection in self._connections.values():
-            seconds = _STOP_STARTED_SECONDS if connection.started() else _STOP_SECONDS
+            seconds = _STOP_WRITING if connection.started() else _STOP_IDLE
             connection.deadline = min(connection.deadline, now + seconds)
-        end = time.monotonic() + self.cfg.graceful_timeout
-        while self._connections and time.monotonic() < end:
+        while self._connections and time.monotonic() < now + self.cfg.graceful_timeout:
             self._turn(0.1)
         self._poller.close()
 
@@ -111,18 +114,20 @@ class Worker(base.Worker):  # type: ignore[misc]
         while self._handled:
             self._settle(self._handled.popleft())
 
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept(self, listener: socket.socket) -> bool:
+        """Take over a client; tell whether there may be more of them."""
         try:
             client, peer = listener.accept()
         except OSError as error:  # mostly it is gone again, or another worker has it
             if error.errno in {errno.EMFILE, errno.ENFILE}:
                 self._evict(self._connections.values(), _MAX_EVICTED)
-            return
+            return not isinstance(error, BlockingIOError)
         if len(self._connections) >= self._most:
             self._evict(self._connections.values(), _MAX_EVICTED)
         connection = Connection(client, peer, self.cfg)
         self._connections[client.fileno()] = connection
         self._ready(connection)  # mostly the request is there with the connection
+        return True
 
     def _ready(self, connection: Connection) -> None:
         """Go on with a connection that can be read or written."""
@@ -173,6 +178,7 @@ class Worker(base.Worker):  # type: ignore[misc]
             connection.unsent.clear()
             self.handle_error(connection.request, connection, connection.peer, error)
         connection.flush()
+        connection.keep = connection.keep and connection.finish()
         self._handled.append(connection)
         with suppress(BlockingIOError):  # the pipe is full: the loop is about to wake up
             os.write(self.PIPE[1], b".")
@@ -181,7 +187,7 @@ class Worker(base.Worker):  # type: ignore[misc]
         """Keep the application's answer in the connection; tell whether another request may follow."""
         request, started = connection.request, time.monotonic()
         answer, environ = wsgi.create(request, connection, connection.peer, self._address, self.cfg)
-        environ["wsgi.multithread"] = True
+        environ["wsgi.multithread"] = environ["notifyhub.server_drains"] = True
         self._count_request()
         pieces = self.wsgi(environ, answer.start_response)
         if not self.alive or not self.cfg.keepalive:
@@ -207,15 +213,17 @@ class Worker(base.Worker):  # type: ignore[misc]
         if connection.unsent:
             if connection.state is not State.WRITING:
                 connection.state, connection.since = State.WRITING, time.monotonic()
-                connection.deadline = connection.since + BODY_SECONDS + connection.size() / LEAST_RATE
+                seconds = BODY_SECONDS + connection.size() / LEAST_RATE if self.alive else _STOP_WRITING
+                connection.deadline = connection.since + seconds
             self._wait_for(connection, selectors.EVENT_WRITE)
             if self._held > self._memory:
                 others = (c for c in self._connections.values() if c.held and c is not connection)
                 self._evict(others, _MAX_EVICTED)
-        elif connection.keep and connection.next_request():
+        elif connection.keep:
             connection.keep = False
+            connection.next_request()
             if not connection.started():
-                connection.deadline = connection.since + (self.cfg.keepalive if self.alive else _STOP_SECONDS)
+                connection.deadline = connection.since + (self.cfg.keepalive if self.alive else _STOP_IDLE)
             self._read_on(connection)
         else:
             self._linger(connection)
@@ -229,8 +237,8 @@ class Worker(base.Worker):  # type: ignore[misc]
             return
         late = connection.request is None or connection.request.must_close
         connection.state, connection.since = State.CLOSING, time.monotonic()
-        seconds = _DISCARD_SECONDS if late and self.alive else _LINGER_SECONDS
-        connection.deadline = connection.since + seconds
+        seconds = _DISCARD_SECONDS if late else _LINGER_SECONDS
+        connection.deadline = connection.since + (seconds if self.alive else _STOP_LINGER)
         self._wait_for(connection, selectors.EVENT_READ)
 
     def handle_error(self, _request: Any, client: Connection, peer: Any, error: BaseException) -> None:
@@ -247,8 +255,7 @@ class Worker(base.Worker):  # type: ignore[misc]
 
     def _end_late(self, now: float) -> None:
         """Close what has taken too long; who has begun a request is told so."""
-        late = [c for c in self._connections.values() if c.state is not State.HANDLING and c.deadline <= now]
-        for connection in late:
+        for connection in [c for c in self._connections.values() if self._is_late(c, now)]:
             if connection.state is State.READING and connection.started():
                 connection.sendall(refusals.answer(408))
                 connection.flush()
@@ -256,6 +263,11 @@ class Worker(base.Worker):  # type: ignore[misc]
                 self._linger(connection)
             else:
                 self._close(connection)
+
+    def _is_late(self, connection: Connection, now: float) -> bool:
+        if connection.state is State.READING:
+            return min(connection.deadline, self._reading_ends) <= now
+        return connection.state is not State.HANDLING and connection.deadline <= now
 
     def _evict(self, connections: Iterable[Connection], count: int) -> None:
         """Close those that have kept the worker waiting for the longest time."""
@@ -285,13 +297,3 @@ class Worker(base.Worker):  # type: ignore[misc]
         else:
             self._poller.modify(connection.socket, events, connection)
         connection.events = events
-
-
-def _connections_allowed() -> int:
-    """Let the process open as many files as it may, and return how many of them clients can have."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS + _SPARE_FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return CONNECTIONS if soft == resource.RLIM_INFINITY else max(min(CONNECTIONS, soft - _SPARE_FILES), 16)

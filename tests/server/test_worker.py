@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -25,9 +25,9 @@ LIMIT = 1024 * 1024
 
 PROGRAM = f"""
 import socket, sys, time
-from notifyhub.server import Server, connection, worker
-connection.HEAD_SECONDS = connection.BODY_SECONDS = worker.BODY_SECONDS = {DEADLINE}
-worker.CONNECTIONS = {CONNECTIONS}
+from notifyhub.server import Server, capacity, connection, worker
+connection.HEAD_SECONDS = connection.BODY_SECONDS = worker.BODY_SECONDS = float(sys.argv[2])
+capacity.CONNECTIONS = {CONNECTIONS}
 from notifyhub.api.endpoint import Access, Endpoint
 from notifyhub.app import create_app
 app = create_app()
@@ -48,12 +48,12 @@ Server(app, listener, 1).run()
 class Process:
     """A server with one worker."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seconds: float = DEADLINE) -> None:
         self.port = free_port()
         self.err = folder / "err"
         with self.err.open("w") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, str(self.port)],
+                [sys.executable, "-c", PROGRAM, str(self.port), str(seconds)],
                 cwd=ROOT,
                 env={**os.environ, "NOTIFYHUB_INSTANCE": str(folder / "instance")},
                 stderr=err,
@@ -78,6 +78,17 @@ class Process:
         """Return all that is answered until the server closes the connection."""
         with self.connect(data) as client:
             return read_all(client)
+
+    def worker(self) -> int:
+        """Return the process that answers; there is none before the first answer."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return int(children.read_text())
+
+    def seconds_of_cpu(self) -> float:
+        """Return the time that the worker has been at work."""
+        self.health()
+        fields = Path(f"/proc/{self.worker()}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def health(self) -> float:
         """Return the seconds that a healthy client waits."""
@@ -245,3 +256,46 @@ def test_a_stop_lets_requests_end_and_slow_clients_not_hold_it_up(tmp_path: Path
         assert b"\r\nConnection: close\r\n" in answered
         assert server.process.wait(9) == 0  # one that must be killed takes 10
     assert "Traceback" not in server.err.read_text()
+
+
+def test_a_stop_waits_three_seconds_for_a_slow_client_that_goes_on_sending(tmp_path: Path) -> None:
+    server = Process(tmp_path, seconds=60)
+    with server.connect(SLOW["body"]) as body, server.connect(SLOW["header"]) as head:
+        server.health()
+        server.process.send_signal(signal.SIGTERM)
+        started = time.monotonic()
+        while server.process.poll() is None and time.monotonic() < started + 9:
+            for client in (body, head):
+                with suppress(OSError):
+                    client.sendall(b"x")
+            time.sleep(0.1)
+        assert server.process.wait(1) == 0
+        assert 2 <= time.monotonic() - started < 6  # without an end to it: 10
+        assert refused(read_all(head))[0] == 408
+
+
+def test_a_stop_answers_who_was_let_in_and_not_yet_taken_over(tmp_path: Path) -> None:
+    server = Process(tmp_path)
+    server.health()
+    worker = server.worker()
+    os.kill(worker, signal.SIGSTOP)
+    with ExitStack() as stack:
+        clients = [stack.enter_context(server.connect(HEALTH + CLOSE)) for _ in range(30)]
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        os.kill(worker, signal.SIGCONT)
+        answers = [read_all(client) for client in clients]
+    assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
+    assert server.process.wait(9) == 0
+
+
+@pytest.mark.parametrize(("method", "status"), [(b"GET", 200), (b"POST", 405)])
+def test_a_body_in_tiny_chunks_that_nobody_wants_costs_nothing(
+    server: Process, method: bytes, status: int
+) -> None:
+    chunks = b"1\r\nx\r\n" * 150_000 + b"0\r\n\r\n"
+    head = method + b" /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    before = server.seconds_of_cpu()
+    for _ in range(5):
+        assert int(server.ask(head + chunks).split()[1]) == status
+    assert server.seconds_of_cpu() - before < 1  # more than 1.5, were the chunks taken apart
