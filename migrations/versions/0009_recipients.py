@@ -26,6 +26,7 @@ DEFAULTS = {
     "retention_days": 90,
     "resend_uncertain": True,
 }
+SOME = 10_000
 CLIENT = sa.String(128).with_variant(sa.String(128, collation="C"), "postgresql")
 
 delivery = sa.table(
@@ -37,10 +38,13 @@ delivery = sa.table(
 )
 messages = sa.table(
     "messages",
+    sa.column("id", sa.BigInteger),
     sa.column("channel", sa.String),
     *(sa.column(name, sa.String(320)) for name in ("recipient", "reply_to")),
 )
-notifiers = sa.table("email_notifiers", sa.column("from_email", sa.String(255)))
+notifiers = sa.table(
+    "email_notifiers", sa.column("id", sa.BigInteger), sa.column("from_email", sa.String(255))
+)
 
 
 def upgrade() -> None:
@@ -91,13 +95,30 @@ def give_one_form(
 ) -> None:
     """Rewrite the addresses of a column whose domain is not ASCII in lower case already.
 
-    What is none by the present rules stays as it is.
+    What is none by the present rules stays as it is. Rows are read once and changed by their ids, some at a
+    time: by their addresses, of which there may be as many as messages, each would be looked for in all of them.
     """
+    table = column.table
     otherwise = column.like("%@%") & column.regexp_match("[^ -~]|@.*[A-Z]")
-    for given in connection.scalars(sa.select(column).where(otherwise).distinct()).all():
-        try:
-            one = normalize(given)
-        except InvalidAddress:
-            continue
-        if one != given and len(one) <= column.type.length:
-            connection.execute(column.table.update().where(column == given).values({column.name: one}))
+    some = sa.select(table.c.id, column).where(otherwise).order_by(table.c.id).limit(SOME)
+    change = (
+        table.update().where(table.c.id == sa.bindparam("row")).values({column.name: sa.bindparam("one")})
+    )
+    last = 0
+    while rows := connection.execute(some.where(table.c.id > last)).all():
+        last = rows[-1].id
+        forms = [(row, given, one_form(given, normalize)) for row, given in rows]
+        changes = [
+            {"row": row, "one": one}
+            for row, given, one in forms
+            if one != given and len(one) <= column.type.length
+        ]
+        if changes:
+            connection.execute(change, changes)
+
+
+def one_form(given: str, normalize: Callable[[str], str]) -> str:
+    try:
+        return normalize(given)
+    except InvalidAddress:
+        return given

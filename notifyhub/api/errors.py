@@ -17,7 +17,8 @@ from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnava
 from notifyhub.api import violations
 from notifyhub.api.fields import NON_FIELD
 from notifyhub.database.confidential import KeysDoNotFit
-from notifyhub.database.troubles import Trouble, in_one_line, out_of_reach
+from notifyhub.database.troubles import Trouble
+from notifyhub.database.watching import told
 from notifyhub.text.cuts import MOST_QUOTED, cut
 
 log = logging.getLogger(__name__)
@@ -114,11 +115,7 @@ def _violation(error: IntegrityError) -> Response:
 
 def _no_database(trouble: Trouble, error: Exception) -> Response:
     """Answer 503 while the database can't be used, which the log tells in one line."""
-    if isinstance(error, KeysDoNotFit):
-        trouble.tell(str(error))
-    elif out_of_reach(error):
-        trouble.tell(in_one_line(error))
-    else:
+    if not told(trouble, error):
         return _server_error(error)
     return http_error(
         ServiceUnavailable("The database can't be reached at the moment.", retry_after=RETRY_AFTER)

@@ -45,10 +45,13 @@ def read(app: Flask, stored: str, place: str) -> bytes:
     """Return what an application has encrypted; see `decrypt`."""
     if "decrypt" not in app.extensions:
         app.extensions["decrypt"] = lru_cache(REMEMBERED)(cipher(app).decrypt)
-    content: bytes = app.extensions["decrypt"](stored)
+    try:
+        content: bytes = app.extensions["decrypt"](stored)
+    except InvalidToken:
+        raise InvalidToken(f"None of the keys reads the secret at {place}.") from None
     if not content.startswith(_MARK):  # older than places, until the keys are rotated
         return content
     written, _, plain = content[len(_MARK) :].partition(_END)
     if written != place.encode():
-        raise Misplaced
+        raise Misplaced(f"The secret at {place} was encrypted for another row, column or table.")
     return plain

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from notifyhub.database import encryption
 from notifyhub.database.columns import place
 from notifyhub.database.confidential import KeysDoNotFit, encrypted_columns
-from notifyhub.database.troubles import lacks_tables
+from notifyhub.database.troubles import Trouble, in_one_line, lacks_tables, out_of_reach
 from notifyhub.extensions import db
 
 KNOWN_FOR = 10.0
@@ -36,6 +36,17 @@ def try_keys(app: Flask) -> None:
             pass
     except SQLAlchemyError:
         return
+
+
+def told(trouble: Trouble, error: Exception) -> bool:
+    """Log in one line that the database can't be used now, if an error means that; False if it does not."""
+    if isinstance(error, KeysDoNotFit):
+        trouble.tell(str(error))
+    elif out_of_reach(error):
+        trouble.tell(in_one_line(error))
+    else:
+        return False
+    return True
 
 
 class _Keys:

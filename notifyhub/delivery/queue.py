@@ -21,9 +21,11 @@ from kombu.exceptions import KombuError
 from redis.exceptions import AuthenticationError
 
 from notifyhub.api import health
+from notifyhub.database.troubles import REPEATED_AFTER
 from notifyhub.delivery import folder
 from notifyhub.extensions import celery
 from notifyhub.instance import make_folder
+from notifyhub.logs import Seldom
 from notifyhub.messages.signals import due
 
 T = TypeVar("T")
@@ -69,6 +71,7 @@ class Publisher:
         self._producer: Producer | None = None
         self._process = 0
         self._resumes = 0.0
+        self._repeated = Seldom(REPEATED_AFTER)
 
     def publish(self, calls: Sequence[Call], queue: str) -> bool:
         """Publish calls; False, after a few seconds at most, if the broker does not take them."""
@@ -128,7 +131,9 @@ class Publisher:
                 self._drop()
                 if fresh:
                     self._resumes = time.monotonic() + PAUSE
-                    current_app.logger.warning("The broker can't be reached: %s", _why(error))
+                    why = _why(error)
+                    if self._repeated.due(why):
+                        current_app.logger.warning("The broker can't be reached: %s", why)
                     return None
 
     def _is_stale(self) -> bool:
@@ -234,6 +239,11 @@ def _why(error: BaseException) -> str:
     """Return why the broker does not take part; its own words may hold what is in the URL."""
     if isinstance(error, AccessRefused | AuthenticationError):
         return "it refuses the user name or the password of NOTIFYHUB_BROKER_URL"
+    cause: BaseException | None = error
+    while cause is not None:  # a library's own error may have the system's behind it
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
     return type(error).__name__
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from flask import current_app
 
+from notifyhub.database.watching import told
 from notifyhub.delivery import delivering, queue, reports, retention, sweep
 from notifyhub.delivery.queue import Call
 from notifyhub.extensions import celery
@@ -39,7 +40,12 @@ def task(name: str, *, every: float | None = None) -> Callable[[F], F]:
                 log.warning("Refused a call of %s: its arguments are not what we publish", name)
                 return
             with celery.flask_app.app_context():
-                function(*args)
+                try:
+                    function(*args)
+                except Exception as error:
+                    # Once a minute, not with each call. The sweep comes back to the rows.
+                    if not told(current_app.extensions["database_trouble"], error):
+                        raise
 
         celery.task(run, name=name)
         if every is not None:

@@ -9,7 +9,8 @@ from flask import Flask
 from sqlalchemy import Column, Connection, Table, Text, insert, select, type_coerce, update
 from sqlalchemy.exc import StatementError
 
-from notifyhub.database.columns import Encrypted
+from notifyhub.database import encryption
+from notifyhub.database.columns import Encrypted, place
 from notifyhub.database.confidential import Confidential, encrypted_columns, with_id
 from notifyhub.database.connections import autocommit, transaction
 from notifyhub.extensions import db
@@ -56,7 +57,7 @@ def test_a_secret_in_another_row_table_or_column_cannot_be_read(app: Flask) -> N
             stored = {place: raw(connection, *place) for place in places}
             for here, there in permutations(places, 2):
                 put(connection, *here, stored[there])
-                with pytest.raises(InvalidToken):
+                with pytest.raises(InvalidToken, match=f"{here[0]}:{here[1]} "):
                     connection.scalar(select(here[0]).where(here[0].table.c.id == here[1]))
                 put(connection, *here, stored[here])
                 assert connection.scalar(select(here[0]).where(here[0].table.c.id == here[1]))
@@ -70,7 +71,8 @@ def columns() -> dict[Column[Any], type[Confidential]]:
 def test_a_swapped_secret_is_an_error_over_http_and_not_the_wrong_secret(app: Flask, api: Api) -> None:
     url = "/api/notifications/notifiers/email"
     with app.app_context():
-        mine, yours = EmailNotifierFactory(password="mine").id, EmailNotifierFactory(password="yours").id
+        # Between two others: a new connection tries the keys at the first row and at the last one.
+        _, mine, yours = [EmailNotifierFactory(password=of).id for of in ("first", "mine", "yours")]
         column = EmailNotifier.__table__.c.password
         with db.engine.begin() as connection:
             put(connection, column, mine, raw(connection, column, yours))
@@ -129,3 +131,10 @@ def test_a_change_of_something_else_leaves_the_secret_alone(app: Flask, api: Api
         assert api.patch(f"/api/notifications/notifiers/email/{id_}", {"port": 2525}).status == 200
         with db.engine.begin() as connection:
             assert raw(connection, column, id_) == before
+
+
+def test_a_secret_of_an_unknown_key_is_named_by_its_place(app: Flask) -> None:
+    stranger = Fernet(Fernet.generate_key()).encrypt(b"hunter2").decode()
+    with app.app_context(), pytest.raises(InvalidToken, match=r"webhooks\.secret:7") as caught:
+        encryption.decrypt(stranger, place("webhooks.secret", 7))
+    assert stranger not in str(caught.value)

@@ -7,7 +7,7 @@ import pytest
 from cryptography.fernet import Fernet
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from notifyhub.extensions import db
 from tests.conftest import ENCRYPTION_KEY
@@ -87,3 +87,24 @@ def test_who_has_sent_abroad_goes_on_doing_so(settings: bool, to: str, countries
     if found:
         assert found["max_attempts"] == (7 if settings else 5)
         assert found["resend_uncertain"] is True
+
+
+@pytest.mark.usefixtures("old")
+def test_as_many_addresses_as_messages_are_rewritten_some_at_a_time() -> None:
+    many = 10_001
+    with db.engine.begin() as connection:
+        values = [{"channel": "email", "to": f"u{i}@Shop.com", "reply_to": None, **AT} for i in range(many)]
+        connection.execute(text(MESSAGE), values)
+    changes = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("UPDATE messages"):
+            changes.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        upgrade()
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    assert rows("SELECT recipient FROM messages ORDER BY id") == [f"u{i}@shop.com" for i in range(many)]
+    assert len(changes) == 2

@@ -241,3 +241,15 @@ def test_a_broker_that_refuses_the_log_in_is_told_as_that(
     told = capsys.readouterr().err
     assert "it refuses the user name or the password of NOTIFYHUB_BROKER_URL" in told
     assert "hunter2" not in told
+
+
+@on_sqlite
+@pytest.mark.parametrize("url", ["amqp://me:hunter2@127.0.0.1:1//", "redis://:hunter2@127.0.0.1:1/0"])
+def test_a_broker_that_is_away_is_told_once_with_the_systems_words(
+    make: Callable[[str], Flask], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, url: str
+) -> None:
+    monkeypatch.setattr(queue, "PAUSE", 0.0)
+    with make(url).app_context():
+        for _ in range(3):
+            assert queue.publisher().depth(queue.MESSAGES) is None
+    assert caplog.messages == ["The broker can't be reached: Connection refused"]

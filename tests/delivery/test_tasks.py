@@ -1,5 +1,6 @@
 """What comes from the broker: it says which rows, and nothing else of it is taken."""
 
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,7 +8,10 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
 
+from notifyhub.database.confidential import KeysDoNotFit
+from notifyhub.database.troubles import Trouble
 from notifyhub.delivery import queue, tasks, worker
 from notifyhub.delivery.queue import Call
 from notifyhub.extensions import celery
@@ -103,3 +107,40 @@ def test_whatever_a_message_holds_it_reaches_no_other_queue(
 def test_workers_take_json_alone(app: Flask) -> None:
     options = worker.celery_options("memory://", {}, [queue.named_queue("x", queue.MESSAGES)])
     assert options["accept_content"] == ["json"]
+
+
+def test_a_database_that_is_away_is_told_in_one_line_however_many_calls_meet_it(
+    app: Flask, published: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    cause = sqlite3.OperationalError("unable to open database file")
+    cause.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+
+    @tasks.task("tests.away")
+    def away() -> None:
+        raise OperationalError("SELECT 1", {}, cause)
+
+    app.extensions["database_trouble"] = Trouble()
+    for _ in range(3):
+        run("tests.away")
+    assert caplog.messages == ["The database does not answer: unable to open database file"]
+
+
+def test_keys_that_do_not_fit_any_more_are_told_likewise(
+    app: Flask, published: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    @tasks.task("tests.keys")
+    def read() -> None:
+        raise KeysDoNotFit("webhooks", 3)
+
+    app.extensions["database_trouble"] = Trouble()
+    run("tests.keys")
+    assert caplog.messages == ["None of the keys fits webhooks 3: nothing was changed."]
+
+
+def test_any_other_error_of_a_task_is_the_workers_to_tell(app: Flask, published: list[Any]) -> None:
+    @tasks.task("tests.mistake")
+    def mistake() -> None:
+        raise OperationalError("SELEC", {}, sqlite3.OperationalError("syntax error"))
+
+    with pytest.raises(OperationalError):
+        run("tests.mistake")
