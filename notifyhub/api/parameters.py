@@ -46,6 +46,15 @@ class Day(Parameter, fields.Date):
         raise ValidationError("Enter a valid date.")
 
 
+_OFFSET = re.compile(r"\d{2}(?::?\d{2})?")
+
+
+def _with_plus(moment: str) -> str:
+    """Return a moment with the + of its offset, which has become a blank where it was not encoded."""
+    time, _, offset = moment.rpartition(" ")
+    return f"{time.rstrip()}+{offset}" if ":" in time and _OFFSET.fullmatch(offset) else moment
+
+
 class DayOrMoment(Parameter):
     """A day, as YYYY-MM-DD, or a moment with its zone."""
 
@@ -54,15 +63,12 @@ class DayOrMoment(Parameter):
         formats = [{"type": "string", "format": name} for name in ("date", "date-time")]
         self.metadata = {**self.metadata, "anyOf": formats}
 
-    # An offset's + that was not encoded has become a blank.
-    _UNENCODED = re.compile(r"(.+T.+) (\d{2}(?::?\d{2})?)")
-
     def _deserialize(self, value: str, *_: Any, **__: Any) -> date | datetime:
         text = value.strip()
         try:
             if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
                 return date.fromisoformat(text)
-            moment = parse(self._UNENCODED.sub(r"\1+\2", text))
+            moment = parse(_with_plus(text))
             if moment.tzinfo is not None:
                 return in_utc(moment)
         except (ValueError, OverflowError):

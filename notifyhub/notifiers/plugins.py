@@ -30,7 +30,7 @@ def load_plugin(name: str) -> type[Any]:
     for entry_point in entry_points(group=GROUP, name=name):
         try:
             loaded: type[Any] = entry_point.load()
-        except Exception as error:  # whatever its module raises
+        except (Exception, SystemExit) as error:  # whatever its module raises
             reason = str(error) if isinstance(error, ImportError | AttributeError) else type(error).__name__
             words = f"The SMS backend {name} ({entry_point.value}) can't be loaded: {reason}"
             raise UnknownBackend(words) from error

@@ -1,5 +1,7 @@
 """Recipients of one-time passwords: each has one spelling, and is shown masked."""
 
+from unicodedata import normalize
+
 from notifyhub.messages.codes import MASK
 from notifyhub.messages.composing import recipient
 from notifyhub.messages.models import Channel
@@ -10,13 +12,16 @@ _HIDDEN = 3 * MASK
 def canonical(channel: str, to: str) -> str:
     """Return the one spelling of a recipient; raises ValidationError if nobody can be reached so.
 
-    Mail servers tell local parts apart by case, as a rule on paper only: a code counts for all of them.
+    Mail servers tell local parts apart by case, as a rule on paper only, and by how an accent is composed
+    not even there (RFC 6532, 3.1): a code counts for all of them.
     """
     one = recipient(channel, to)
     if channel == Channel.SMS:
         return one
     local, _, domain = one.rpartition("@")
-    return f"{local.lower()}@{domain}"
+    if local.isascii():
+        return f"{local.lower()}@{domain}"
+    return recipient(channel, f"{normalize('NFC', local.lower())}@{domain}")  # which may be too long now
 
 
 def channel_of(to: str) -> Channel:

@@ -5,9 +5,10 @@ import unicodedata
 
 _CATEGORIES = {"Cc", "Cf", "Zs", "Zl", "Zp"}
 # Those of other categories that Unicode draws as nothing (Default_Ignorable_Code_Point): fillers, variation
-# selectors and the like.
+# selectors and the like; and the pattern of Braille without a dot.
 _IGNORABLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
+    "\U000e0000-\U000e0fff]"
 )
 
 

@@ -95,6 +95,14 @@ def test_a_kept_session_that_ends_is_no_trouble_of_the_notifier(live: Live) -> N
     assert len(live.smtp.journal.messages("kept@example.com")) == 2
 
 
+def test_a_password_goes_to_no_server_of_a_name_that_is_only_like_the_given_one(live: Live) -> None:
+    made = live.make(EMAIL, {**NOTIFIER, "name": "like", "host": "local\u200chost", "port": live.smtp.port})
+    before = live.smtp.connections
+    found = live.call("POST", f"{EMAIL}/{made['id']}/check")[1]
+    assert (found["ok"], "can't be the name of a host" in found["detail"]) == (False, True)
+    assert live.smtp.connections == before
+
+
 def test_a_host_without_a_full_name_greets_with_its_address(live: Live) -> None:
     assert live.call("POST", f"{EMAIL}/{live.email_notifier}/check")[1]["ok"]
     name = live.smtp.names[-1]

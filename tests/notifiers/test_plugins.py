@@ -59,6 +59,7 @@ BACKENDS = {
     "pigeon": "pigeonpost:Pigeon",
     "dove": "pigeonpost:Dove",
     "ippanel": "pigeonpost:Dove",
+    "leaving": "leaving:Backend",
     "lost": "no_such_module:Backend",
     "nameless": "pigeonpost:NoSuchClass",
     "x" * 33: "pigeonpost:Dove",
@@ -71,6 +72,7 @@ Call = Callable[..., tuple[int, Any]]
 def package(tmp_path: Path) -> Path:
     """The folder in which the package is installed."""
     (tmp_path / "pigeonpost.py").write_text(MODULE)
+    (tmp_path / "leaving.py").write_text("raise SystemExit(1)")
     install_backends(tmp_path, **BACKENDS)
     return tmp_path
 
@@ -97,13 +99,18 @@ def test_the_names_are_read_without_importing_what_they_name(
 ) -> None:
     assert backend_names() == ["ippanel", "melipayamak"]
     monkeypatch.syspath_prepend(package)
-    assert plugin_names() == ["dove", "ippanel", "lost", "nameless", "pigeon"]
-    assert backend_names() == ["ippanel", "melipayamak", "dove", "lost", "nameless", "pigeon"]
+    assert plugin_names() == ["dove", "ippanel", "leaving", "lost", "nameless", "pigeon"]
+    assert backend_names() == ["ippanel", "melipayamak", "dove", "leaving", "lost", "nameless", "pigeon"]
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("nobody", "no SMS backend"), ("lost", "no_such_module"), ("nameless", "NoSuchClass")],
+    [
+        ("nobody", "no SMS backend"),
+        ("lost", "no_such_module"),
+        ("leaving", "SystemExit"),
+        ("nameless", "NoSuchClass"),
+    ],
 )
 def test_a_backend_that_is_not_there_is_named(
     package: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: str
@@ -150,7 +157,7 @@ def test_a_backend_of_another_package_is_listed_documented_checked_and_synchroni
     schemas = call("GET", "/api/openapi.json")[1]["components"]["schemas"]
     assert schemas["SMSNotifier"]["properties"]["backend"]["enum"] == [
         *backend_names(),
-        *("dove", "lost", "nameless", "pigeon"),
+        *("dove", "leaving", "lost", "nameless", "pigeon"),
     ]
     shapes = schemas["SMSNotifier"]["properties"]["settings"]["anyOf"]
     assert {"$ref": "#/components/schemas/Loft"} in shapes

@@ -154,7 +154,15 @@ def test_a_pasted_code_is_taken_whatever_invisible_marks_are_in_it(number: int, 
 
 @pytest.mark.parametrize(
     "paste",
-    ["\u200f{}\u200f", "\u2066{}\u2069", "{}\ufeff", "\u200c{}\u200d", "\u00a0{}\t", "\u202b{}\u202c\r\n"],
+    [
+        "\u200f{}\u200f",
+        "\u2066{}\u2069",
+        "{}\ufeff",
+        "\u200c{}\u200d",
+        "\u00a0{}\t",
+        "\u202b{}\u202c\r\n",
+        "\u2800{}\ufe0f",
+    ],
 )
 def test_a_code_with_marks_around_it_verifies(codes: Codes, paste: str) -> None:
     made = codes.issued()
@@ -167,12 +175,18 @@ def test_a_code_with_marks_around_it_verifies(codes: Codes, paste: str) -> None:
         ("info@xn--mgba3gch31f060k.com", "Info@نامه\u200cای.com"),
         ("user@straße.de", "user@xn--strae-oqa.de"),
         ("victim@ｇmail.com", "Victim@Gmail.com"),
+        ("jos\u00e9@gmail.com", "Jose\u0301@gmail.com"),
     ],
 )
 def test_every_spelling_of_an_address_is_one_recipient(codes: Codes, asked: str, guessed: str) -> None:
     made = codes.issued(asked, channel="email")
     assert codes.ask(guessed, channel="email").status == 429
     assert codes.guess(made["code"], guessed)["verified"]
+
+
+def test_an_address_whose_small_letters_are_too_long_is_refused(codes: Codes) -> None:
+    asked = codes.ask(32 * "\u0130" + "@example.com", channel="email")
+    assert (asked.status, list(asked.json)) == (400, ["to"])
 
 
 @pytest.mark.parametrize(

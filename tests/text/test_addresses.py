@@ -10,7 +10,7 @@ from notifyhub.text.invisible import is_invisible
 
 INVISIBLE = (
     "\u00a0\u00ad\u034f\u061c\u115f\u180e\u200b\u200e\u200f\u202a\u202e"
-    "\u2060\u2066\u2069\u3000\ufe0f\ufeff\U000e0001"
+    "\u2060\u2065\u2066\u2069\u2800\u3000\ufe0f\ufeff\ufff0\U000e0001"
 )
 ATOMS = st.text("abcXYZ019!#$%&'*+-/=?^_`{|}~éع", min_size=1, max_size=15)
 

@@ -5,6 +5,7 @@ Whatever they raise or return, what comes back is one of our own types, fit to b
 
 import logging
 import re
+import threading
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -41,7 +42,9 @@ def hand_over(backend: Backend, content: SMS | Email) -> Accepted | Failure:
         accepted = backend.send(content)  # type: ignore[attr-defined]
     except Failure as failure:
         return _known(failure, content.secrets)
-    except Exception as error:  # noqa: BLE001 - another package may raise anything
+    except BaseException as error:
+        if _stops_the_process(error):
+            raise
         # Others may write to sockets that we don't watch.
         unsent = _is_ours(backend) and writes() == before
         return (Broken if unsent else Uncertain)("backend_error", _words(error))
@@ -59,7 +62,9 @@ def ask(question: Callable[[], T]) -> T:
         return question()
     except Failure as failure:
         raise _known(failure) from failure.__cause__
-    except Exception as error:  # noqa: BLE001 - another package may raise anything
+    except BaseException as error:
+        if _stops_the_process(error):
+            raise
         trouble = NotifierTrouble("backend_error", _words(error))
     raise trouble  # outside of the `except`: the error's words may hold secrets
 
@@ -86,7 +91,16 @@ def _known(failure: Failure, secrets: Sequence[str] = ()) -> Failure:
     return failure
 
 
-def _words(error: Exception) -> str:
+def _stops_the_process(error: BaseException) -> bool:
+    """Tell whether it comes from a signal, as those are raised in the main thread alone.
+
+    In any other it is the backend's own: `asyncio.CancelledError` is no Exception, either.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    return is_main and isinstance(error, KeyboardInterrupt | SystemExit)
+
+
+def _words(error: BaseException) -> str:
     """Return what can be said of an unexpected error; where it was raised is in the log."""
     where = outline(error)
     if _outlined.due(where):

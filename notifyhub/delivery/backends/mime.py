@@ -20,6 +20,8 @@ from notifyhub.text.lines import is_line
 from notifyhub.text.media_types import InvalidMediaType, MediaType, parse_media_type
 
 _LONG_LINE = re.compile(rb"^.{79}", re.MULTILINE)
+# What keeps bytes from going out as they are (RFC 2045, 2.7).
+_NOT_SEVEN_BIT = re.compile(rb"[\0\x80-\xff]|\r(?!\n)|(?<!\r)\n|^[^\r\n]{999}", re.MULTILINE)
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]+>")
 _PLAIN = bytes(range(0x20, 0x7F)) + b"\t\n"
 _BYTES = MediaType("application", "octet-stream", {})
@@ -101,20 +103,26 @@ def _base64(data: bytes) -> bytes:
 
 
 def _file(file: Attachment) -> list[bytes]:
-    kind = _media_type(file.content_type)
+    kind = _media_type(file)
+    is_base64 = kind.type.lower() != "message"  # RFC 2046 5.2.1 forbids it for those
     written = [
         headers.parametrized("Content-Type", f"{kind.type}/{kind.subtype}", kind.parameters),
         headers.parametrized("Content-Disposition", "attachment", {"filename": file.filename}),
-        headers.token("Content-Transfer-Encoding", "base64"),
+        headers.token("Content-Transfer-Encoding", "base64" if is_base64 else "7bit"),
     ]
-    return ["".join(written).encode() + b"\r\n", _base64(file.content)]
+    content = _base64(file.content) if is_base64 else file.content
+    return ["".join(written).encode() + b"\r\n", content]
 
 
-def _media_type(text: str) -> MediaType:
-    """Return a file's type; what is none is just bytes."""
+def _media_type(file: Attachment) -> MediaType:
+    """Return a file's type; what is none, or allows no encoding where the bytes need one, is just bytes."""
     try:
-        kind = parse_media_type(text)
+        kind = parse_media_type(file.content_type)
     except InvalidMediaType:
         return _BYTES
-    # RFC 2046 5.2.1 forbids base64 for those.
-    return _BYTES if kind.type.lower() in {"message", "multipart"} else kind
+    match kind.type.lower(), kind.subtype.lower():
+        case "message", "rfc822":
+            return _BYTES if _NOT_SEVEN_BIT.search(file.content) else kind
+        case "message" | "multipart", _:
+            return _BYTES
+    return kind

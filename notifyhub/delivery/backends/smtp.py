@@ -24,7 +24,7 @@ from notifyhub.delivery.backends.smtp_sessions import (
     trouble,
 )
 from notifyhub.delivery.backends.wire import TIMEOUTS, Timeouts, exchange
-from notifyhub.text.addresses import Mailbox
+from notifyhub.text.addresses import InvalidAddress, Mailbox, to_ascii
 from notifyhub.text.hosts import Allowed
 
 TOTAL_SECONDS = 45.0  # for a whole mail: below the lease of an attempt
@@ -53,11 +53,9 @@ class SMTP:
         timeouts: Timeouts = TIMEOUTS,
     ) -> None:
         implicit, starttls = bool(settings.get("use_ssl")), bool(settings.get("use_tls"))
-        host, port = str(settings.get("host") or ""), settings.get("port")
-        if not host:  # which would mean this machine
-            raise NotifierTrouble("bad_settings", "The notifier's settings hold no host.")
+        port = settings.get("port")
         self._server = Server(
-            host=host,
+            host=_host(str(settings.get("host") or "")),
             port=port if isinstance(port, int) else 465 if implicit else 587 if starttls else 25,
             security="tls" if implicit else "starttls" if starttls else "none",
             username=str(settings.get("username") or ""),
@@ -135,6 +133,16 @@ class SMTP:
         return quote(words, (plain if self._server.password else "", self._server.password, *secrets))
 
 
+def _host(given: str) -> str:
+    """Return the name to look up: Python would map it by IDNA 2003, which leads some to another's server."""
+    if not given:  # which would mean this machine
+        raise NotifierTrouble("bad_settings", "The notifier's settings hold no host.")
+    try:
+        return given if given.isascii() else to_ascii(given)
+    except InvalidAddress:
+        raise NotifierTrouble("bad_settings", f"{given} can't be the name of a host.") from None
+
+
 def _converse(
     session: Session, sender: str, recipient: str, options: Sequence[str], message: bytes
 ) -> Failure | None:
@@ -156,6 +164,7 @@ def _converse(
         reply = session.getreply()
         if session.sock:
             session.sock.settimeout(session.timeout)
+        session.left = reply[0] == 421
     except (smtplib.SMTPException, OSError) as error:
         session.left = stage != "end" and not isinstance(error, TimeoutError | NotAReply)
         return _lost(stage, error)

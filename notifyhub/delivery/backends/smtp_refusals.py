@@ -85,6 +85,10 @@ _ACCOUNT = (
     *_account("rate_limited", "Amazon SES: sending quotas", ("throttling failure",), ("sending rate",)),
     *_account("rate_limited", "Amazon SES: sending quotas", ("message quota",)),
     *_account("blocked", "Amazon SES: sending errors", ("sending paused",), ("sending has been paused",)),
+    *_account("blocked", "Zoho Mail: outgoing mail blocked", ("unusual sending activity",)),
+    *_account(
+        "blocked", "Zoho Mail: outgoing mail blocked", ("outgoing blocked",), ("sender address blocked",)
+    ),
     *_account("rate_limited", "SendGrid: SMTP errors", ("this hour", "throttled")),
     *_account("rate_limited", "Mailtrap: sending limits", ("too many emails",)),
     *_account("rate_limited", "cPanel: mail limits", ("exceeded the max", "per hour")),

@@ -63,7 +63,7 @@ class Session(smtplib.SMTP):
     """A connection to `server`, greeted and, where that is asked for, encrypted and logged in.
 
     Opening it raises smtplib.SMTPException, OSError or ValueError. `kept` tells whether it
-    served before, `left` whether the server ended it before it had a message whole.
+    served before, `left` whether the server ended it and can't have taken the message.
     """
 
     _host: str

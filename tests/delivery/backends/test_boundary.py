@@ -1,6 +1,8 @@
 """The boundary with backends: whatever a package's backend does, one of our own types comes back."""
 
+import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -46,9 +48,15 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boundary, "_outlined", Seldom(60))
 
 
-@pytest.mark.parametrize("error", [KeyError("secret"), RecursionError(), UnicodeError("secret"), OSError(5)])
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(KeyError("secret"), RecursionError(), UnicodeError("secret"), OSError(5), MemoryError()),
+        *(asyncio.CancelledError("secret"), GeneratorExit(), BaseExceptionGroup("secret", [GeneratorExit()])),
+    ],
+)
 def test_an_unexpected_error_ends_the_attempt_as_uncertain_and_the_log_has_its_place_without_its_words(
-    error: Exception, caplog: pytest.LogCaptureFixture
+    error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     result = sent(error)
     assert isinstance(result, Uncertain)
@@ -57,6 +65,19 @@ def test_an_unexpected_error_ends_the_attempt_as_uncertain_and_the_log_has_its_p
     assert line.levelno == logging.ERROR
     assert "test_boundary.py" in line.getMessage()
     assert "secret" not in caplog.text + result.detail
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt()])
+def test_what_stops_the_process_does_so_in_the_main_thread_alone(error: BaseException) -> None:
+    def asked() -> Any:
+        raise error
+
+    with ThreadPoolExecutor(1) as threads:
+        assert isinstance(threads.submit(sent, error).result(), Uncertain)
+        assert isinstance(threads.submit(ask, asked).exception(), NotifierTrouble)
+    for act in (lambda: sent(error), lambda: ask(asked)):
+        with pytest.raises(type(error)):
+            act()
 
 
 def test_one_of_ours_that_has_written_nothing_has_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

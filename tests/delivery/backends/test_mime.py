@@ -136,7 +136,7 @@ def test_text_stands_before_html_and_files_after_both() -> None:
         Attachment("گزارش.pdf", "application/pdf", b"%PDF\x00\xff"),
         Attachment("table.csv", "text/csv; charset=utf-8", "الف".encode()),
         Attachment("odd", "no type", b"\n.\n"),
-        Attachment("mail.eml", "message/rfc822", b"Subject: inner\r\n\r\n.\r\n"),
+        Attachment("mail.eml", "message/rfc822", "Subject: میان\r\n".encode()),
         Attachment("empty", "text/plain", b""),
     ]
     found = parsed(mail(html="<p>سلام</p>", attachments=files, reply_to="پاسخ <reply@example.com>"))
@@ -175,6 +175,26 @@ def test_a_file_keeps_its_types_parameters(content_type: str, parameters: dict[s
     expected = content_type.partition(";")[0] if parameters is not None else "application/octet-stream"
     assert (file.get_content_type(), file["Content-Type"].params) == (expected, parameters or {})
     assert not file.defects
+
+
+def test_a_mail_within_a_mail_is_one() -> None:
+    inner = b"From: a@example.com\r\nSubject: =?utf-8?q?x?=\r\n\r\n.\r\n--x--\r\n"
+    files = [Attachment("mail.eml", "message/rfc822", inner), Attachment("a", "text/plain", b"x")]
+    raw = composed(mail(attachments=files))
+    assert b"\r\nContent-Transfer-Encoding: 7bit\r\n\r\n" + inner in raw
+    file, other = email.message_from_bytes(raw, policy=email.policy.default).iter_attachments()
+    assert (file.get_content_type(), file.get_filename()) == ("message/rfc822", "mail.eml")
+    assert file.get_content()["From"] == "a@example.com"
+    assert (other.get_content_type(), file.defects) == ("text/plain", [])
+
+
+@pytest.mark.parametrize(
+    "inner", [b"a\nb", b"a\rb", b"a\r", b"\0", b"\x80", 999 * b"a", b"a\r\n" + 999 * b"a" + b"\r\n"]
+)
+@pytest.mark.parametrize("content_type", ["message/rfc822", "message/partial", "multipart/mixed; boundary=x"])
+def test_what_a_composite_type_would_change_is_just_bytes(content_type: str, inner: bytes) -> None:
+    [file] = parsed(mail(attachments=[Attachment("a", content_type, inner)])).iter_attachments()
+    assert (file.get_content_type(), file.get_payload(decode=True)) == ("application/octet-stream", inner)
 
 
 @pytest.mark.parametrize("length", [40, 70, 100, 200])

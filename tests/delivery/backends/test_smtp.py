@@ -345,7 +345,7 @@ def test_a_log_in_beyond_ascii_is_utf8(mechanism: str, password: str) -> None:
         assert password not in error.detail
 
 
-@pytest.mark.parametrize("kind", ["leaving", "left", "unavailable", "reset"])
+@pytest.mark.parametrize("kind", ["leaving", "left", "unavailable", "reset", "leaving_at_the_end"])
 def test_a_kept_session_that_the_server_ends_is_its_own_end_alone(mail: SMTPSimulator, kind: str) -> None:
     sender = backend(mail, use_tls=False)
     sender.send(MAIL)
@@ -355,7 +355,7 @@ def test_a_kept_session_that_the_server_ends_is_its_own_end_alone(mail: SMTPSimu
     assert len(mail.journal.messages()) == 2
 
 
-@pytest.mark.parametrize("kind", ["leaving", "left", "unavailable", "reset"])
+@pytest.mark.parametrize("kind", ["leaving", "left", "unavailable", "reset", "leaving_at_the_end"])
 def test_a_server_that_ends_new_sessions_too_is_trouble(mail: SMTPSimulator, kind: str) -> None:
     sender = backend(mail, use_tls=False)
     sender.send(MAIL)
@@ -365,12 +365,11 @@ def test_a_server_that_ends_new_sessions_too_is_trouble(mail: SMTPSimulator, kin
     assert sender.send(MAIL)
 
 
-@pytest.mark.parametrize("kind", ["reset_after_accepting", "leaving_at_the_end"])
-def test_nothing_is_sent_again_after_the_final_dot(mail: SMTPSimulator, kind: str) -> None:
+def test_nothing_is_sent_again_after_a_final_dot_without_an_answer(mail: SMTPSimulator) -> None:
     sender = backend(mail, use_tls=False)
     sender.send(MAIL)
-    mail.troubles.add(kind)
-    failure_of(sender)
+    mail.troubles.add("reset_after_accepting")
+    assert type(failure_of(sender)) is Uncertain
     assert mail.connections == 1
 
 
@@ -594,3 +593,23 @@ def test_only_allowed_hosts_are_connected_to(
         assert (type(error), error.code) == (NotifierTrouble, "host_not_allowed")
         assert "NOTIFYHUB_MAIL_HOSTS" in error.detail
     assert bool(mail.connections) is reached
+
+
+def test_a_mail_server_is_that_of_idna_2008(mail: SMTPSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve, asked = socket.getaddrinfo, []
+
+    def note(host: str, port: int, **options: Any) -> Any:
+        asked.append(host)
+        return resolve("127.0.0.1", port, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", note)
+    backend(mail, host="mail.straße.de").check()
+    assert asked == ["mail.xn--strae-oqa.de"]
+
+
+@pytest.mark.parametrize("host", ["local\u200chost", "local\u00adhost", "localhost\u200f", "i\u2764.ws"])
+def test_a_host_that_idna_2008_forbids_is_no_mail_server(mail: SMTPSimulator, host: str) -> None:
+    with pytest.raises(NotifierTrouble) as caught:
+        backend(mail, host=host)
+    assert caught.value.code == "bad_settings"
+    assert mail.connections == 0
