@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO, cast
+from typing import NamedTuple, TextIO, cast
 
 import orjson
 import structlog
@@ -68,6 +68,18 @@ def _formatter(style: str) -> logging.Formatter:
     )
 
 
+class Answered(NamedTuple):
+    """A request that was answered: what the log says of it. `code` is that of the permission it needs."""
+
+    method: str
+    path: str
+    status: int
+    ms: float
+    request_id: str
+    user: str | None
+    code: int | None
+
+
 class AccessLog(logging.Handler):
     """The lines of requests, which are many: put together without structlog, and written some at a time.
 
@@ -82,19 +94,10 @@ class AccessLog(logging.Handler):
         self._writes = False
         os.register_at_fork(after_in_child=self._start_anew)
 
-    def add(
-        self,
-        method: str,
-        path: str,
-        status: int,
-        ms: float,
-        request_id: str,
-        user: str | None,
-        code: int | None,
-    ) -> None:
+    def add(self, answered: Answered) -> None:
         """Have a request's line written soon."""
         moment = datetime.now(UTC).isoformat(timespec="microseconds")[:26] + "Z"
-        self._lines.append(self._line(moment, method, path, status, ms, request_id, user, code))
+        self._lines.append(self._line(moment, answered))
         if not self._some.is_set():
             self._some.set()
             if not self._writes:
@@ -121,16 +124,8 @@ class AccessLog(logging.Handler):
         self._writes = False
 
 
-def _access_json(
-    moment: str,
-    method: str,
-    path: str,
-    status: int,
-    ms: float,
-    request_id: str,
-    user: str | None,
-    code: int | None,
-) -> str:
+def _access_json(moment: str, answered: Answered) -> str:
+    method, path, status, ms, request_id, user, code = answered
     event = {
         "event": f"{method} {path} {status}",
         "method": method,
@@ -147,16 +142,8 @@ def _access_json(
     return orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE).decode()
 
 
-def _access_console(
-    moment: str,
-    method: str,
-    path: str,
-    status: int,
-    ms: float,
-    request_id: str,
-    user: str | None,
-    code: int | None,
-) -> str:
+def _access_console(moment: str, answered: Answered) -> str:
+    method, path, status, ms, request_id, user, code = answered
     event = f"{method} {path} {status} {ms:.1f} ms"
     by = "" if user is None else f" user={_quoted(user)}"
     needed = "" if code is None else f" code={code}"

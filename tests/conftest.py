@@ -29,7 +29,7 @@ from notifyhub.app import create_app
 from notifyhub.auth.accounts import issue_token
 from notifyhub.auth.models import Role
 from notifyhub.extensions import db
-from notifyhub.logs import AccessLog
+from notifyhub.logs import AccessLog, Answered
 from tests.delivery.scripted import NAME as SCRIPTED
 from tests.delivery.scripted import Scripted
 from tests.factories import UserFactory, install_backends
@@ -50,8 +50,8 @@ def requests_are_logged_at_once() -> Iterator[None]:
     """Have no line of a request written while the next test reads what it has written itself."""
     add = AccessLog.add
 
-    def add_and_write(self: AccessLog, *facts: Any) -> None:
-        add(self, *facts)
+    def add_and_write(self: AccessLog, answered: Answered) -> None:
+        add(self, answered)
         self.flush()
 
     with pytest.MonkeyPatch.context() as patch:

@@ -20,6 +20,7 @@ from notifyhub import hosts
 from notifyhub.api.endpoint import Permission
 from notifyhub.config import DEFAULT_BODY_BYTES
 from notifyhub.extensions import cors
+from notifyhub.logs import Answered
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
 _GREATEST = 2**63 - 1
@@ -203,13 +204,15 @@ def _log(app: Flask, asked: Request, facts: Any, status: int) -> None:
         path = quote(path, _SAFE, errors="replace")[:_PATH_LENGTH]
     caller = facts.get("caller")
     app.extensions["access_log"].add(
-        asked.method,
-        path,
-        status,
-        (perf_counter() - facts.started) * 1000,
-        facts.request_id,
-        None if caller is None else caller.name,
-        _permission_code(app, asked.endpoint),
+        Answered(
+            asked.method,
+            path,
+            status,
+            (perf_counter() - facts.started) * 1000,
+            facts.request_id,
+            None if caller is None else caller.name,
+            _permission_code(app, asked.endpoint),
+        )
     )
 
 

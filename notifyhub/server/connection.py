@@ -80,28 +80,27 @@ class Connection:
 
     def receive(self) -> bool:
         """Take what has arrived; tell whether the connection is still open on the client's side."""
-        try:
-            data = self.socket.recv(_PIECE)
-        except (BlockingIOError, InterruptedError):
-            return True
-        except OSError:
-            return False
-        if not self.arrived and self.request is None:
+        data = self._read()
+        if data and not self.arrived and self.request is None:
             self.since = time.monotonic()
             self.deadline = self.since + HEAD_SECONDS
-        self.arrived += data
-        return bool(data)
+        self.arrived += data or b""
+        return data != b""
 
     def discard(self) -> bool:
         """Throw away what arrives; tell whether the connection is still open on the client's side."""
+        data = self._read()
+        self.discarded += len(data or b"")
+        return data != b""
+
+    def _read(self) -> bytes | None:
+        """Return what has arrived: None if nothing has, nothing if the client sends no more."""
         try:
-            data = self.socket.recv(_PIECE)
+            return self.socket.recv(_PIECE)
         except (BlockingIOError, InterruptedError):
-            return True
+            return None
         except OSError:
-            return False
-        self.discarded += len(data)
-        return bool(data)
+            return b""
 
     def complete(self, largest_body: int) -> bool:
         """Tell whether the whole request has arrived, or as much of it as is ever read.
