@@ -59,10 +59,10 @@ def run(app: Flask, concurrency: int = CONCURRENCY, *, beat: bool = False) -> in
 def configure(app: Flask) -> None:
     """Make Celery work for the application; its tasks run in the application's context."""
     prefix = app.config["QUEUE_PREFIX"]
-    queues = [queue.named_queue(prefix, name) for name in queue.QUEUES]
+    declared = [queue.named_queue(prefix, name) for name in queue.QUEUES]
     celery.flask_app = app
     celery.set_default()  # for the threads of the pool
-    celery.conf.update(celery_options(*queue.broker(app), queues))
+    celery.conf.update(celery_options(*queue.broker(app), declared))
     celery.conf.beat_schedule = {
         task: {"task": task, "schedule": seconds} for task, seconds in tasks.PERIODS.items()
     }
