@@ -6,23 +6,25 @@ from pathlib import Path
 from flask import Flask
 
 from notifyhub import config, logs
-from notifyhub.api import docs, errors, health, json, requests
+from notifyhub.api import health
+from notifyhub.api.http import errors, json, requests
+from notifyhub.api.openapi import views
 from notifyhub.auth import commands as auth_commands
 from notifyhub.auth import guard, throttle
 from notifyhub.auth import views as auth
 from notifyhub.database import connections, rotation
 from notifyhub.delivery import models as delivery_models  # noqa: F401
-from notifyhub.delivery import queue
 from notifyhub.delivery import views as delivery
 from notifyhub.extensions import db, migrate
+from notifyhub.jobs import queues
 from notifyhub.messages import views as messages
 from notifyhub.notifiers import views as notifiers
 from notifyhub.otp import views as otp
 from notifyhub.patterns import views as patterns
 from notifyhub.seeding import commands as seeding
 from notifyhub.settings import views as settings
+from notifyhub.webhooks import subscribers
 from notifyhub.webhooks import tasks as webhooks_tasks  # noqa: F401
-from notifyhub.webhooks import telling
 from notifyhub.webhooks import views as webhooks
 
 BLUEPRINTS = (
@@ -36,8 +38,8 @@ BLUEPRINTS = (
     otp.blueprint,
     webhooks.blueprint,
     auth.blueprint,
-    docs.root,
-    docs.blueprint,
+    views.root,
+    views.blueprint,
     health.blueprint,
 )
 
@@ -63,7 +65,7 @@ def create_app(environment: Mapping[str, str] | None = None) -> Flask:
     connections.init_app(app)
     migrate.init_app(app, db, directory=str(MIGRATIONS))
     logs.init_app(app)
-    for part in (requests, errors, queue, otp, telling):
+    for part in (requests, errors, queues, otp, subscribers):
         part.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

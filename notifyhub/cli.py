@@ -20,11 +20,11 @@ from notifyhub.auth import accounts
 from notifyhub.database.commands import CommandError
 from notifyhub.database.connections import transaction
 from notifyhub.database.troubles import in_one_line
-from notifyhub.delivery import worker as delivery
 from notifyhub.extensions import db
 from notifyhub.instance import InvalidSetting
-from notifyhub.server import Server
-from notifyhub.supervisor import PartEnded, Supervisor
+from notifyhub.jobs import worker as delivery
+from notifyhub.process.server import Server
+from notifyhub.process.supervisor import PartEnded, Supervisor
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,9 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from notifyhub import hosts, instance
+from notifyhub import instance
 from notifyhub.instance import PREFIX, InvalidSetting
+from notifyhub.text import origins
 
 DEFAULT_BODY_BYTES = 1024 * 1024
 
@@ -133,9 +134,9 @@ class _Environment(Schema):
     MAX_BODY_BYTES = fields.Function(deserialize=_whole_number(1), load_default=DEFAULT_BODY_BYTES)
     TRUSTED_PROXIES = fields.Function(deserialize=_whole_number(0), load_default=0)
     ALLOWED_HOSTS = fields.Function(
-        deserialize=lambda text: hosts.names(_commas(text)), load_default=frozenset
+        deserialize=lambda text: origins.names(_commas(text)), load_default=frozenset
     )
-    CORS_ORIGINS = fields.Function(deserialize=lambda text: hosts.origins(_commas(text)), load_default=list)
+    CORS_ORIGINS = fields.Function(deserialize=lambda text: origins.origins(_commas(text)), load_default=list)
     BROKER_URL = fields.String(validate=_broker_url, load_default="filesystem://")
     QUEUE_PREFIX = fields.String(
         validate=validate.Regexp(

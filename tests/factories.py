@@ -12,9 +12,9 @@ from notifyhub.extensions import db
 from notifyhub.messages.models import Attempt, Channel, Message, Outcome
 from notifyhub.messages.models import Status as MessageStatus
 from notifyhub.notifiers.models import Backend, EmailNotifier, SMSNotifier
-from notifyhub.notifiers.plugins import GROUP
 from notifyhub.patterns.models import SMSPattern
-from notifyhub.webhooks import signing
+from notifyhub.providers.plugins import GROUP
+from notifyhub.webhooks import signatures
 from notifyhub.webhooks.models import Event, Webhook, WebhookDelivery
 
 
@@ -121,7 +121,7 @@ class WebhookFactory(Stored):
 
     url = "https://shop.example.com/notifyhub"
     events = factory.LazyFunction(lambda: list(Event))
-    secret = factory.LazyFunction(signing.new)
+    secret = factory.LazyFunction(signatures.new)
 
 
 class WebhookDeliveryFactory(Stored):

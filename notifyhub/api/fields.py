@@ -11,7 +11,7 @@ from marshmallow.exceptions import ValidationError
 from marshmallow.types import ErrorMessages
 from sqlalchemy import select
 
-from notifyhub.api.json import timestamp
+from notifyhub.api.http.json import timestamp
 from notifyhub.database.base import Identified
 from notifyhub.extensions import db
 from notifyhub.text.moments import in_utc, parse

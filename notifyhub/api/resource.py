@@ -8,9 +8,9 @@ from sqlalchemy import Column, Select, and_, bindparam, delete, insert, select
 from werkzeug.exceptions import NotFound
 
 from notifyhub.api.endpoint import Endpoint, Permission, declare_method
-from notifyhub.api.filters import Filters
-from notifyhub.api.listing import Listing
-from notifyhub.api.parsing import body
+from notifyhub.api.http.parsing import body
+from notifyhub.api.pagination.filters import Filters
+from notifyhub.api.pagination.offset import Listing
 from notifyhub.api.rows import Rows
 from notifyhub.api.schemas import ResourceSchema
 from notifyhub.database import confidential

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from sqlalchemy import DateTime, Table
 
-from notifyhub.api.json import timestamp
+from notifyhub.api.http.json import timestamp
 from notifyhub.api.schemas import ResourceSchema
 
 

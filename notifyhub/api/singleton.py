@@ -10,7 +10,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from notifyhub.api.endpoint import Endpoint, Permission, declare_method
-from notifyhub.api.parsing import body
+from notifyhub.api.http.parsing import body
 from notifyhub.database.base import ONLY_ID, Single, table_of
 from notifyhub.database.connections import autocommit, insert_unless_there, transaction
 

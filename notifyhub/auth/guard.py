@@ -4,7 +4,7 @@ from flask import Flask, current_app, g, request
 from werkzeug.exceptions import Forbidden, HTTPException, MethodNotAllowed
 
 from notifyhub.api.endpoint import Access, Endpoint, Permission, declarations
-from notifyhub.api.requests import limit_body, read_body
+from notifyhub.api.http.requests import limit_body, read_body
 from notifyhub.auth.tokens import caller, key_of
 
 

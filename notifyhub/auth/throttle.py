@@ -7,7 +7,7 @@ from functools import partial
 from flask import Flask, Response, g
 from flask_limiter import Limiter, RateLimitExceeded
 
-from notifyhub.api.errors import http_error, throttled
+from notifyhub.api.http.errors import http_error, throttled
 
 _PATIENCE = 1
 

@@ -13,8 +13,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from notifyhub.database.turns import TurnTaking
 from notifyhub.database.watching import watch
+from notifyhub.database.writer_lock import TurnTaking
 from notifyhub.extensions import db
 
 AUTOCOMMIT = "autocommit"

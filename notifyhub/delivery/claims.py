@@ -29,10 +29,10 @@ from sqlalchemy import (
 )
 
 from notifyhub.database.base import now, table_of
-from notifyhub.delivery.connections import is_postgresql, transaction
+from notifyhub.database.driver_statement import Prepared
+from notifyhub.database.worker_connections import is_postgresql, transaction
 from notifyhub.delivery.listeners import listening
 from notifyhub.delivery.models import CircuitBreaker
-from notifyhub.delivery.prepared import Prepared
 from notifyhub.messages.models import Attempt, Channel, Message, Status
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern

@@ -8,12 +8,12 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from notifyhub.delivery.backends.failures import Broken, Failure, NotifierTrouble, Uncertain, quote
-from notifyhub.delivery.carriers import Carrier
 from notifyhub.delivery.claims import Claim
-from notifyhub.delivery.rounds import Rest
-from notifyhub.delivery.routes import PassedOver, Route
+from notifyhub.delivery.notifier_clients import Carrier
+from notifyhub.delivery.retry_policy import Rest
+from notifyhub.delivery.routing import PassedOver, Route
 from notifyhub.logs import Seldom, outline
+from notifyhub.providers.errors import Broken, Failure, NotifierTrouble, Uncertain, quote
 
 log = logging.getLogger("notifyhub.delivery")
 

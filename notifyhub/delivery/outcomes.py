@@ -8,18 +8,18 @@ from flask import current_app
 from sqlalchemy import Connection, and_, bindparam, func, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.delivery import breakers, codes, journal
-from notifyhub.delivery.backends.failures import Broken, Failure, NotifierTrouble, Uncertain
-from notifyhub.delivery.backends.interface import SMS, Accepted
-from notifyhub.delivery.carriers import report_batch
+from notifyhub.database.driver_statement import Prepared
+from notifyhub.database.worker_connections import is_postgresql, statements
+from notifyhub.delivery import circuit_breaker, journal, one_time_codes
 from notifyhub.delivery.claims import Claim
-from notifyhub.delivery.connections import is_postgresql, statements
-from notifyhub.delivery.prepared import Prepared
-from notifyhub.delivery.rounds import Ending, Result
-from notifyhub.delivery.routes import Route
+from notifyhub.delivery.notifier_clients import report_batch
+from notifyhub.delivery.retry_policy import Ending, Result
+from notifyhub.delivery.routing import Route
 from notifyhub.delivery.telling import TOLD, telling
-from notifyhub.messages.codes import measured
 from notifyhub.messages.models import Attempt, Message, Outcome, Status
+from notifyhub.providers.base import SMS, Accepted
+from notifyhub.providers.errors import Broken, Failure, NotifierTrouble, Uncertain
+from notifyhub.text.code_masks import measured
 from notifyhub.text.segments import measure
 
 _m, _a = table_of(Message), table_of(Attempt)
@@ -65,7 +65,7 @@ _take = _end.values(
 
 _close_and_end = Prepared(_end.add_cte(_close.cte("closed")))
 _close_and_take = Prepared(_take.add_cte(_close.cte("closed")))
-_close_take_and_forget = Prepared(_take.add_cte(_close.cte("closed"), breakers.well.cte("well")))
+_close_take_and_forget = Prepared(_take.add_cte(_close.cte("closed"), circuit_breaker.well.cte("well")))
 _only_end = Prepared(_end)
 
 
@@ -101,7 +101,7 @@ def finish_with(claim: Claim, ending: Ending, attempt: Try) -> bool:
         values |= _taken_values(claim, attempt, attempt.result, values["at"])
         if claim.is_test:
             return _apply(claim, _close_and_take, (_close, _take), values)
-        return _apply(claim, _close_take_and_forget, (_close, breakers.well, _take), values)
+        return _apply(claim, _close_take_and_forget, (_close, circuit_breaker.well, _take), values)
     done = _apply(claim, _close_and_end, (_close, _end), values)
     with statements() as connection:
         _judge(connection, claim, attempt)
@@ -110,7 +110,7 @@ def finish_with(claim: Claim, ending: Ending, attempt: Try) -> bool:
 
 def is_well(attempt: Try) -> bool:
     """Tell whether an attempt has shown that its notifier answers properly."""
-    said_nothing = NotifierTrouble | Broken | Uncertain | codes.Over
+    said_nothing = NotifierTrouble | Broken | Uncertain | one_time_codes.Over
     return not isinstance(attempt.route.content, Failure) and not isinstance(attempt.result, said_nothing)
 
 
@@ -136,10 +136,10 @@ def _judge(connection: Connection, claim: Claim, attempt: Try) -> None:
         return
     carrier = attempt.route.carrier
     if isinstance(attempt.result, NotifierTrouble):
-        if rest := breakers.count_failure(connection, carrier.channel, carrier.id):
+        if rest := circuit_breaker.count_failure(connection, carrier.channel, carrier.id):
             journal.rests(carrier, rest.until, rest.failures, attempt.result.code)
     elif is_well(attempt):
-        connection.execute(breakers.well, {"of_channel": carrier.channel, "of_notifier": carrier.id})
+        connection.execute(circuit_breaker.well, {"of_channel": carrier.channel, "of_notifier": carrier.id})
 
 
 def _attempt_values(attempt: Try) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from flask import current_app
 from sqlalchemy import select
 
 from notifyhub.database.base import table_of
-from notifyhub.delivery.connections import statements
-from notifyhub.delivery.rounds import Policy
+from notifyhub.database.worker_connections import statements
+from notifyhub.delivery.retry_policy import Policy
 from notifyhub.messages.models import Channel
 from notifyhub.settings.models import DeliverySettings
 

@@ -9,15 +9,15 @@ from flask import current_app
 from sqlalchemy import bindparam, select, update
 
 from notifyhub.database.base import now, table_of
+from notifyhub.database.worker_connections import statements, transaction
 from notifyhub.delivery import journal, listeners
-from notifyhub.delivery.backends.boundary import ask, code_of, detail_of
-from notifyhub.delivery.backends.failures import Failure
-from notifyhub.delivery.backends.interface import Backend, Report
-from notifyhub.delivery.backends.test import Sandbox
-from notifyhub.delivery.carriers import backend_for, carriers
-from notifyhub.delivery.connections import statements, transaction
+from notifyhub.delivery.notifier_clients import backend_for, carriers
 from notifyhub.delivery.telling import telling
 from notifyhub.messages.models import Message, Status
+from notifyhub.providers.base import Backend, Report
+from notifyhub.providers.boundary import ask, code_of, detail_of
+from notifyhub.providers.errors import Failure
+from notifyhub.providers.sandbox import Sandbox
 
 _m = table_of(Message)
 

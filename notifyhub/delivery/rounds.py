@@ -1,101 +1,246 @@
-"""The rules of a round: when it goes on to the next notifier, what its end means for the message."""
+"""Delivering: one round of one message, from the claim to its end."""
 
-import random
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from notifyhub.delivery.backends.failures import Failure, NotServedHere, Refused, Temporary, Uncertain
-from notifyhub.delivery.backends.interface import Accepted
-from notifyhub.messages.models import Status
+from flask import current_app
 
-JITTER = 0.1
-WAKING = 1 / 3
+from notifyhub.database import worker_connections
+from notifyhub.database.base import now
+from notifyhub.delivery import circuit_breaker, claims, journal, one_time_codes, outcomes, policies, routing
+from notifyhub.delivery.claims import Claim
+from notifyhub.delivery.notifier_clients import Carrier, backend_for, stand_in
+from notifyhub.delivery.outcomes import Try
+from notifyhub.delivery.retry_policy import Ending, Rest, Result, ending, goes_on, in_time
+from notifyhub.delivery.routing import PassedOver, Route
+from notifyhub.messages.models import Channel, Status
+from notifyhub.providers.base import SMS, Accepted, Email
+from notifyhub.providers.boundary import hand_over
+from notifyhub.providers.errors import DETAIL_LENGTH, Broken, Failure, NotServedHere, Uncertain
 
-Result = Accepted | Failure
-"""How an attempt ended."""
+T = TypeVar("T")
 
-
-@dataclass(frozen=True)
-class Policy:
-    """How hard a message is tried: rounds, seconds between them (the last one repeats), doubtful ones too?"""
-
-    max_attempts: int
-    retry_delays: Sequence[int]
-    resend_uncertain: bool
-    rest: float
-    """Seconds for which a failing notifier rests."""
-
-
-@dataclass(frozen=True)
-class Rest:
-    """A notifier that was not tried because it rests, and until when."""
-
-    notifier: str
-    until: datetime
+CLAIM_SECONDS = 5.0
+"""How long a claim is tried while the database can't be reached; the sweep brings the message back."""
 
 
-@dataclass(frozen=True)
-class Ending:
-    """What a round's end makes of its message.
+def deliver(message_id: int) -> None:
+    """Claim a message and give it one round; nothing is done if it is not due or somebody has it.
 
-    `rounds` is the number of finished ones, `error` what the message shows, `next_attempt_at` when the next
-    round may begin, None if there is none.
+    While a provider is talked to, no connection to the database is held.
+    """
+    claim = worker_connections.persist(lambda: claims.claim(message_id), CLAIM_SECONDS)
+    if claim is None:
+        return
+    this = _Round(claim)
+    try:
+        kept = this.run()
+    except Exception as error:  # the message must not wait until its worker is taken for dead
+        if worker_connections.is_out_of_reach(error):
+            raise
+        journal.broken_off(claim, error)
+        kept = this.break_off(error)
+    if not kept:
+        journal.lease_lost(claim)
+
+
+@dataclass
+class _Round:
+    """A round under way: what came of the notifiers that were reached so far, and who was asked last.
+
+    `attempt` is the one that is not written down as ended, `tried` how it ended, once that is known.
     """
 
-    status: Status
-    rounds: int
-    error: Failure | None = None
-    next_attempt_at: datetime | None = None
+    claim: Claim
+    failures: list[Failure] = field(default_factory=list)
+    rests: list[Rest] = field(default_factory=list)
+    passed: list[Route] = field(default_factory=list)
+    last: Carrier | None = None
+    attempt: int | None = None
+    tried: Try | None = None
+
+    def run(self) -> bool:
+        """Try the notifiers in their order; False if the lease was lost."""
+        claim = self.claim
+        self.attempt = claim.attempt
+        for route in self._routes():
+            if isinstance(route.content, PassedOver):
+                journal.passed_over(claim, route)
+                self.passed.append(route)
+                continue
+            if now() >= claim.expires_at:
+                last = self.failures[-1] if self.failures else None
+                return self._finish(Ending(Status.EXPIRED, claim.rounds, last))
+            state = circuit_breaker.State() if self.attempt else self._admit(route.carrier)
+            if state.rests_until:
+                self.rests.append(Rest(route.carrier.name, state.rests_until))
+                continue
+            self.attempt = self.attempt or self._start(route.carrier)
+            if self.attempt is None:
+                return False
+            self.last = route.carrier
+            self.tried = self._try(self.attempt, route)
+            end = self._end_with(self.tried)
+            if end is not None:
+                return self._finish(end, probes=state.is_probe)
+            self._record(self.tried, probes=state.is_probe)
+        return self._finish(self._end())
+
+    def break_off(self, error: Exception) -> bool:
+        """End the round in which the program itself has failed; False if the lease was lost.
+
+        What a provider has taken is uncertain, if that could not be written down together with what others
+        want to be told of it.
+        """
+        taken = self.tried is not None and isinstance(self.tried.result, Accepted)
+        words = f"The service itself failed: {type(error).__name__}."
+        failure = (Uncertain if taken else Broken)("internal_error", words)
+        if self.tried is not None and taken:
+            self.tried = replace(self.tried, result=failure)
+        elif self.tried is None and self.attempt is not None:
+            route = Route(self.last or _home(self.claim), failure)
+            self.tried = Try(self.attempt, route, failure, 0)
+        self.failures.append(failure)
+        return self._finish(self._end())
+
+    def _routes(self) -> Iterator[Route]:
+        """Yield the message's own notifier, then its backups, which are looked up when they are needed."""
+        home = self._home_route()
+        if home:
+            yield home
+        carrier = home.carrier if home and home.carrier.row else None
+        yield from _persist(lambda: routing.backup_routes(self.claim, carrier))
+
+    def _home_route(self) -> Route | None:
+        try:
+            home = _persist(lambda: routing.home_route(self.claim))
+        except Exception as error:  # such as settings that no key decrypts: a backup may do
+            if worker_connections.is_out_of_reach(error):
+                raise
+            journal.unprepared(self.claim, "own notifier", error)
+            words = f"The message could not be prepared: {type(error).__name__}."
+            return Route(_home(self.claim), Broken("internal_error", words))
+        if home is None and self.attempt is not None:  # gone since it was claimed
+            return Route(_home(self.claim), NotServedHere("no_notifier", "The notifier was deleted."))
+        return home
+
+    def _admit(self, carrier: Carrier) -> circuit_breaker.State:
+        if self.claim.is_test:
+            return circuit_breaker.State()
+        return _persist(lambda: circuit_breaker.admit(carrier.channel, carrier.id))
+
+    def _start(self, carrier: Carrier) -> int | None:
+        return _persist(lambda: claims.start_attempt(self.claim, carrier.id, carrier.name))
+
+    def _try(self, attempt: int, route: Route) -> Try:
+        self.claim.attempts += 1
+        started = time.monotonic()
+        result = _hand_over(self.claim, route)
+        tried = Try(attempt, route, result, round((time.monotonic() - started) * 1000))
+        if isinstance(result, Failure):
+            journal.attempt_failed(self.claim, route.carrier, result, tried.ms)
+        return tried
+
+    def _end_with(self, tried: Try) -> Ending | None:
+        """Return what the round comes to with an attempt; None if it goes on."""
+        result = tried.result
+        if isinstance(result, Accepted):
+            return Ending(Status.SENT, self.claim.rounds + 1)
+        if isinstance(result, one_time_codes.Over):
+            return _over(self.claim, result)
+        self.failures.append(result)
+        return None if _goes_on(self.claim, result) else self._end()
+
+    def _end(self) -> Ending:
+        """Return what the round comes to that nobody took.
+
+        A mail that is refused for good counts as sent where that is wished.
+        """
+        policy = _persist(policies.in_force).policy
+        end = ending(self.failures, self.rests, self.claim.rounds, policy, now())
+        if self.claim.otp_id is not None:
+            end = in_time(end, self.claim.expires_at)
+        permanent = bool(self.failures) and self.failures[-1].outcome == "permanent"
+        if end.status == Status.FAILED and permanent and self.last and _is_silent(self.last):
+            return Ending(Status.SENT, end.rounds)
+        return replace(end, error=_explained(end.error, self.passed)) if end.error else end
+
+    def _record(self, tried: Try, *, probes: bool) -> None:
+        _persist(lambda: outcomes.record(self.claim, tried))
+        self.attempt = self.tried = None
+        if probes and outcomes.is_well(tried):
+            journal.recovered(tried.route.carrier)
+
+    def _finish(self, end: Ending, *, probes: bool = False) -> bool:
+        tried = self.tried
+        if tried is None:
+            kept = _persist(lambda: outcomes.finish(self.claim, end))
+        else:
+            kept = _persist(lambda: outcomes.finish_with(self.claim, end, tried))
+        if kept:
+            self._tell(end, probes=probes)
+        return kept
+
+    def _tell(self, end: Ending, *, probes: bool) -> None:
+        tried = self.tried
+        if probes and tried and outcomes.is_well(tried):
+            journal.recovered(tried.route.carrier)
+        if end.status in {Status.FAILED, Status.EXPIRED}:
+            journal.ended(self.claim.id, end.status, end.rounds, end.error)
+        elif tried and isinstance(tried.result, Accepted):
+            carrier = tried.route.carrier
+            if carrier.id != self.claim.home_notifier_id:
+                journal.failed_over(self.claim, carrier, self.failures, self.rests, self.passed)
 
 
-def goes_on(result: Result) -> bool:
-    """Tell whether a backup is tried after this attempt, in the same round."""
-    return isinstance(result, Temporary | NotServedHere)
+def _hand_over(claim: Claim, route: Route) -> Result:
+    if isinstance(route.content, Failure):
+        return route.content
+    if isinstance(route.content, PassedOver):
+        return NotServedHere("passed_over", route.content.reason)
+    try:
+        content = replace(route.content, attempt=claim.attempts)
+        if claim.otp_id is not None:
+            content = _revealed(content, claim.otp_id)
+        backend = backend_for(route.carrier, is_test=claim.is_test)
+    except Failure as failure:
+        return failure
+    return hand_over(backend, content)
 
 
-def ending(
-    failures: Sequence[Failure], rests: Sequence[Rest], rounds: int, policy: Policy, now: datetime
-) -> Ending:
-    """Return what a round comes to in which no notifier took the message.
-
-    `failures` are its attempts' in their order, `rests` the notifiers that were passed over because they
-    rest; `rounds` counts those finished before.
-    """
-    if not failures:
-        if rests:  # does not count; those who wait do not all come back in the same moment
-            wait = timedelta(seconds=policy.rest * WAKING * random.random())  # noqa: S311 - no secret
-            return Ending(Status.SENDING, rounds, _resting(rests), min(rest.until for rest in rests) + wait)
-        gone = NotServedHere("no_notifier", "Its notifier was deleted, and no backup can take its place.")
-        return Ending(Status.FAILED, rounds, gone)
-    last = failures[-1]
-    if isinstance(last, Uncertain) and not policy.resend_uncertain:
-        return Ending(Status.FAILED, rounds + 1, Uncertain("uncertain", str(last)))
-    if isinstance(last, Refused) or (not rests and all(isinstance(one, NotServedHere) for one in failures)):
-        return Ending(Status.FAILED, rounds + 1, last)
-    return _retry(last, rounds + 1, policy, now)
+def _revealed(content: SMS | Email, otp_id: int) -> SMS | Email:
+    return _persist(lambda: one_time_codes.revealed(content, otp_id))
 
 
-def in_time(end: Ending, expires_at: datetime) -> Ending:
-    """Return how a round ends for a one-time password: for good, if the next would begin after its life.
-
-    Then there still is time for another way to the recipient.
-    """
-    if end.next_attempt_at is None or end.next_attempt_at < expires_at:
-        return end
-    return Ending(Status.FAILED, end.rounds, end.error)
+def _over(claim: Claim, failure: Failure) -> Ending:
+    expired = now() >= claim.expires_at
+    return Ending(Status.EXPIRED if expired else Status.CANCELLED, claim.rounds, failure)
 
 
-def _resting(rests: Sequence[Rest]) -> Failure:
-    words = [
-        f"The notifier {rest.notifier} rests until {rest.until:%Y-%m-%dT%H:%M:%S.%fZ}." for rest in rests
-    ]
-    return Temporary("notifier_resting", " ".join(words))
+def _goes_on(claim: Claim, failure: Failure) -> bool:
+    """Tell whether a backup is tried in the same round; a one-time password can't wait for certainty."""
+    if isinstance(failure, Uncertain) and claim.otp_id is not None:
+        return _persist(policies.in_force).policy.resend_uncertain
+    return goes_on(failure)
 
 
-def _retry(last: Failure, finished: int, policy: Policy, now: datetime) -> Ending:
-    if finished >= policy.max_attempts:
-        return Ending(Status.FAILED, finished, last)
-    delay = policy.retry_delays[min(finished, len(policy.retry_delays)) - 1]
-    jitter = 1 + JITTER * random.random()  # noqa: S311 - no secret
-    return Ending(Status.SENDING, finished, last, now + timedelta(seconds=delay * jitter))
+def _home(claim: Claim) -> Carrier:
+    return stand_in(claim.channel, claim.home_notifier_id)
+
+
+def _is_silent(carrier: Carrier) -> bool:
+    return carrier.channel == Channel.EMAIL and bool(carrier.row.get("fail_silently"))
+
+
+def _explained(error: Failure, passed: list[Route]) -> Failure:
+    """Return the error with the backups that could not be tried."""
+    if not passed:
+        return error
+    words = [f"The backup {route.carrier.name} was passed over: {journal.reason(route)}." for route in passed]
+    return Failure(error.code, " ".join(filter(None, [error.detail, *words]))[:DETAIL_LENGTH])
+
+
+def _persist(work: Callable[[], T]) -> T:
+    return worker_connections.persist(work, current_app.config["LEASE_SECONDS"])

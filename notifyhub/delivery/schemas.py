@@ -3,7 +3,7 @@
 from marshmallow import Schema, fields
 
 from notifyhub.api.fields import described
-from notifyhub.api.parameters import Flag
+from notifyhub.api.pagination.parameters import Flag
 from notifyhub.api.schemas import StrictSchema
 
 

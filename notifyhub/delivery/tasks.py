@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 from flask import current_app
 
 from notifyhub.database.watching import told
-from notifyhub.delivery import delivering, queue, reports, retention, sweep
-from notifyhub.delivery.queue import Call
+from notifyhub.delivery import recovery, reports, retention, rounds
 from notifyhub.extensions import celery
+from notifyhub.jobs import queues
+from notifyhub.jobs.queues import Call
 
 log = logging.getLogger(__name__)
 
@@ -65,32 +66,32 @@ def _is_of_kind(value: Any, kind: Any) -> bool:
         return type(value) is int and 0 < value < 2**63
     if kind == list[int]:
         return isinstance(value, list) and all(_is_of_kind(one, int) for one in value)
-    return kind is str and value in queue.QUEUES
+    return kind is str and value in queues.QUEUES
 
 
-@task(queue.DELIVER)
+@task(queues.DELIVER)
 def deliver(message_id: int) -> None:
     """Give one message a round."""
-    delivering.deliver(message_id)
+    rounds.deliver(message_id)
 
 
-@task(queue.FAN_OUT)
+@task(queues.FAN_OUT)
 def fan_out(ids: list[int], name: str) -> None:
     """Wake workers for many messages, one by one, by the named queue."""
-    queue.publisher().publish([Call(queue.DELIVER, [one]) for one in ids], name)
+    queues.publisher().publish([Call(queues.DELIVER, [one]) for one in ids], name)
 
 
 @task(SWEEP, every=1.0)
 def run_sweep() -> None:
     """Look after what nobody else does."""
-    sweep.sweep()
+    recovery.sweep()
 
 
 @task(ASK_REPORTS, every=1.0)
 def ask_reports() -> None:
     """Have the delivery reports fetched that are due, each provider's apart."""
     for ids in reports.claim_due():
-        queue.publisher().publish([Call(FETCH_REPORTS, [ids])], queue.UPKEEP)
+        queues.publisher().publish([Call(FETCH_REPORTS, [ids])], queues.UPKEEP)
 
 
 @task(FETCH_REPORTS)

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, select
 
 from notifyhub.database.base import table_of
-from notifyhub.delivery.connections import transaction
+from notifyhub.database.worker_connections import transaction
 from notifyhub.messages.models import Message, Status
-from notifyhub.messages.representation import COLUMNS
+from notifyhub.messages.serializers import COLUMNS
 from notifyhub.messages.signals import tell
 
 _m = table_of(Message)

@@ -9,18 +9,18 @@ from sqlalchemy import bindparam, select
 from werkzeug.exceptions import BadGateway, BadRequest
 
 from notifyhub.api.endpoint import endpoint
-from notifyhub.api.parsing import query
+from notifyhub.api.http.parsing import query
 from notifyhub.api.resource import found
 from notifyhub.database.base import table_of
 from notifyhub.database.connections import autocommit, release, transaction
-from notifyhub.delivery import sync
-from notifyhub.delivery.backends.failures import Failure
-from notifyhub.delivery.checks import check
-from notifyhub.delivery.providers import sms_backend_of, smtp_of
 from notifyhub.delivery.schemas import NotifierCheckSchema, PatternSyncQuerySchema, PatternSyncSchema
+from notifyhub.notifiers.checks import check
+from notifyhub.notifiers.clients import sms_backend_of, smtp_of
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.notifiers.views import email_notifiers, sms_notifiers
+from notifyhub.patterns import sync
 from notifyhub.patterns.views import sms_patterns
+from notifyhub.providers.errors import Failure
 
 blueprint = Blueprint("delivery", __name__, url_prefix="/api/notifications/notifiers")
 

@@ -8,9 +8,9 @@ from marshmallow import Schema, ValidationError
 from sqlalchemy import Connection
 
 from notifyhub.api.fields import NON_FIELD
-from notifyhub.messages.composing import Draft, compose
+from notifyhub.messages.composition import Draft, compose
+from notifyhub.messages.references import look_up
 from notifyhub.messages.schemas import MessageRequestSchema, RecipientSchema, SharedMessageSchema
-from notifyhub.messages.sources import look_up
 
 MOST_WRONG = 100
 """The wrong entries after which no other is looked at: an answer tells of no more."""

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import BadRequest, Conflict, UnprocessableEntity
 
 from notifyhub.api.fields import MAX_LENGTH
-from notifyhub.api.json import encode
+from notifyhub.api.http.json import encode
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import atomically, autocommit
 from notifyhub.messages.models import IdempotencyKey

@@ -15,9 +15,9 @@ from notifyhub.api.fields import (
     described,
 )
 from notifyhub.api.schemas import StrictSchema
-from notifyhub.messages.answers import AcceptedBatchSchema, MessageDetailSchema
 from notifyhub.messages.fields import Arguments, Base64, Line, Recipient, Texts
 from notifyhub.messages.models import Channel
+from notifyhub.messages.response_schemas import AcceptedBatchSchema, MessageDetailSchema
 from notifyhub.notifiers.senders import Sender
 from notifyhub.text import media_types
 

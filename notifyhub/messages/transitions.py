@@ -8,8 +8,8 @@ from werkzeug.exceptions import Conflict, NotFound
 
 from notifyhub.database.base import now, table_of
 from notifyhub.messages.models import ERASED, Message, Status
-from notifyhub.messages.representation import COLUMNS
-from notifyhub.messages.sources import MESSAGE_TTL
+from notifyhub.messages.references import MESSAGE_TTL
+from notifyhub.messages.serializers import COLUMNS
 
 _messages = table_of(Message)
 

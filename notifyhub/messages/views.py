@@ -8,26 +8,26 @@ from sqlalchemy import Connection, select
 from werkzeug.exceptions import NotFound
 
 from notifyhub.api.endpoint import Endpoint, Permission, endpoint
-from notifyhub.api.parsing import body
+from notifyhub.api.http.parsing import body
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit
-from notifyhub.messages import listing, transitions
-from notifyhub.messages.answers import (
+from notifyhub.messages import pages, transitions
+from notifyhub.messages.bulk import compose_all
+from notifyhub.messages.composition import compose
+from notifyhub.messages.idempotency import Done, once
+from notifyhub.messages.models import Message
+from notifyhub.messages.references import look_up
+from notifyhub.messages.response_schemas import (
     AcceptedBatchSchema,
     BatchSchema,
     MessageDetailSchema,
     MessageSchema,
     PreviewSchema,
 )
-from notifyhub.messages.bulk import compose_all
-from notifyhub.messages.composing import compose
-from notifyhub.messages.idempotency import Done, once
-from notifyhub.messages.models import Message
-from notifyhub.messages.representation import COLUMNS, attempts, message
 from notifyhub.messages.schemas import MAX_BODY, BulkSchema, MessageRequestSchema
+from notifyhub.messages.serializers import COLUMNS, attempts, message
 from notifyhub.messages.signals import announce
-from notifyhub.messages.sources import look_up
-from notifyhub.messages.storing import batch, store, store_batch
+from notifyhub.messages.storage import batch, store, store_batch
 
 blueprint = Blueprint("messages", __name__, url_prefix="/api/notifications/messages")
 batches_blueprint = Blueprint("batches", __name__, url_prefix="/api/notifications/batches")
@@ -130,11 +130,11 @@ def preview() -> dict[str, Any]:
 
 @blueprint.get("")
 @endpoint(
-    Endpoint(VIEW, "List messages", TAG, query=listing.QUERY, answers={200: listing.ANSWER}, refusals=(404,))
+    Endpoint(VIEW, "List messages", TAG, query=pages.QUERY, answers={200: pages.ANSWER}, refusals=(404,))
 )
 def list_messages() -> dict[str, Any]:
     """Give a page of the list."""
-    return listing.page()
+    return pages.page()
 
 
 @blueprint.get("/<id:id>")

@@ -15,7 +15,7 @@ from marshmallow.types import ErrorMessages
 
 from notifyhub.api.fields import MAX_LENGTH, Worded, at_most_long, described
 from notifyhub.notifiers.models import Backend
-from notifyhub.notifiers.plugins import UnknownBackend, load_plugin, plugin_names
+from notifyhub.providers.plugins import UnknownBackend, load_plugin, plugin_names
 from notifyhub.text.digits import ascii_digits
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from notifyhub.database.base import NEVER_AGAIN
 from notifyhub.database.columns import EncryptedObject, EncryptedText, text
 from notifyhub.database.confidential import Confidential
-from notifyhub.notifiers import plugins
+from notifyhub.providers import plugins
 
 
 class Backend(StrEnum):

@@ -10,7 +10,7 @@ from notifyhub.api.fields import Boolean, Choice, Integer, Object, String, descr
 from notifyhub.api.schemas import ResourceSchema
 from notifyhub.notifiers import backend_settings
 from notifyhub.notifiers.mail_hosts import is_mail_host
-from notifyhub.notifiers.masking import (
+from notifyhub.notifiers.masks import (
     destinations,
     mask,
     mask_values,
@@ -19,8 +19,8 @@ from notifyhub.notifiers.masking import (
     unmask_values,
 )
 from notifyhub.notifiers.models import Backend, EmailNotifier, SMSNotifier
-from notifyhub.notifiers.plugins import UnknownBackend
 from notifyhub.notifiers.senders import Sender
+from notifyhub.providers.plugins import UnknownBackend
 
 
 class SecretObject(Object):

@@ -2,7 +2,7 @@
 
 from flask import Blueprint
 
-from notifyhub.api.filters import filled, flag, one_of
+from notifyhub.api.pagination.filters import filled, flag, one_of
 from notifyhub.api.resource import Names, Resource
 from notifyhub.database.base import table_of
 from notifyhub.notifiers.backend_settings import backend_names

@@ -12,7 +12,7 @@ from flask import current_app
 from sqlalchemy import select
 
 from notifyhub.database.base import now, table_of
-from notifyhub.delivery.connections import statements
+from notifyhub.database.worker_connections import statements
 from notifyhub.otp.models import OTP, Status
 from notifyhub.text.digits import ascii_digits
 from notifyhub.text.invisible import visible

@@ -13,14 +13,14 @@ from sqlalchemy import Connection, select, update
 from notifyhub.database.base import now, table_of
 from notifyhub.messages.models import Channel
 from notifyhub.messages.models import Status as MessageStatus
-from notifyhub.messages.representation import message
+from notifyhub.messages.serializers import message
 from notifyhub.messages.signals import announce
-from notifyhub.messages.storing import store_with_code
+from notifyhub.messages.storage import store_with_code
 from notifyhub.otp import rules
-from notifyhub.otp.composing import Wanted, compose_all
+from notifyhub.otp.composition import Wanted, compose_all
 from notifyhub.otp.models import OTP, Status
-from notifyhub.otp.representation import MESSAGE, OTPRow
 from notifyhub.otp.rules import CROWDED, Rules
+from notifyhub.otp.serializers import MESSAGE, OTPRow
 
 log = logging.getLogger(__name__)
 

@@ -2,9 +2,9 @@
 
 from unicodedata import normalize
 
-from notifyhub.messages.codes import MASK
-from notifyhub.messages.composing import recipient
+from notifyhub.messages.composition import recipient
 from notifyhub.messages.models import Channel
+from notifyhub.text.code_masks import MASK
 
 _HIDDEN = 3 * MASK
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from notifyhub.database.base import ONLY_ID, table_of
 from notifyhub.messages.models import Channel, Message
-from notifyhub.messages.sources import SETTINGS, Notifier, Pattern, Sources, sms_notifier
+from notifyhub.messages.references import SETTINGS, Notifier, Pattern, Sources, sms_notifier
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.settings.models import NotificationSettings, OTPSettings

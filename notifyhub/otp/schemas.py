@@ -10,7 +10,7 @@ from notifyhub.messages.fields import Recipient
 from notifyhub.messages.models import Channel
 from notifyhub.otp.fields import Origin
 from notifyhub.otp.models import DEFAULT_PURPOSE, Status
-from notifyhub.otp.verifying import Reason
+from notifyhub.otp.verification import Reason
 
 _ID = {"format": "int64"}
 

@@ -7,15 +7,14 @@ from flask import Blueprint, Flask, Response, g
 from sqlalchemy import Connection
 
 from notifyhub.api.endpoint import Endpoint, Permission, endpoint
-from notifyhub.api.parsing import body
+from notifyhub.api.http.parsing import body
 from notifyhub.database.connections import autocommit
-from notifyhub.delivery import codes
+from notifyhub.delivery import one_time_codes
 from notifyhub.messages.idempotency import Done, once
 from notifyhub.messages.signals import changed
-from notifyhub.otp import cancelling, fallback, tasks  # noqa: F401 - the tasks are there with the views
+from notifyhub.otp import cancellation, fallback, tasks  # noqa: F401 - the tasks are there with the views
 from notifyhub.otp.codes import code_to_send
-from notifyhub.otp.issuing import Request, issue, read_request, told_again
-from notifyhub.otp.representation import read
+from notifyhub.otp.issuance import Request, issue, read_request, told_again
 from notifyhub.otp.schemas import (
     IssuedOTPSchema,
     OTPRequestSchema,
@@ -23,7 +22,8 @@ from notifyhub.otp.schemas import (
     VerificationRequestSchema,
     VerificationSchema,
 )
-from notifyhub.otp.verifying import verify
+from notifyhub.otp.serializers import read
+from notifyhub.otp.verification import verify
 
 blueprint = Blueprint("otp", __name__, url_prefix="/api/notifications/otp")
 
@@ -40,7 +40,7 @@ _shown = {200: OTPSchema()}
 
 def init_app(app: Flask) -> None:
     """Have the delivery ask here for codes, and tell when one could not be sent."""
-    codes.register(app, code_to_send)
+    one_time_codes.register(app, code_to_send)
     changed.connect(fallback.on_changed)
 
 
@@ -87,4 +87,4 @@ def show(id: int) -> dict[str, Any]:
 @endpoint(Endpoint(CANCEL, "Cancel a one-time password", TAG, answers=_shown, refusals=(404, 409)))
 def cancel(id: int) -> dict[str, Any]:
     """Take a pending code back."""
-    return cancelling.cancel(autocommit(), id, test=g.caller.test)
+    return cancellation.cancel(autocommit(), id, test=g.caller.test)

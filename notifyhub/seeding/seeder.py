@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from notifyhub.api import fields
-from notifyhub.api.json import parse
+from notifyhub.api.http.json import parse
 from notifyhub.api.schemas import ResourceSchema
 from notifyhub.database.base import Base, Stamped
 from notifyhub.database.connections import SEEDING, hold

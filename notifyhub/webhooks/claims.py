@@ -9,7 +9,7 @@ from flask import current_app
 from sqlalchemy import ColumnElement, FromClause, and_, bindparam, exists, func, or_, select, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.delivery.connections import statements, transaction
+from notifyhub.database.worker_connections import statements, transaction
 from notifyhub.webhooks.models import Webhook, WebhookDelivery
 
 _w, _d = table_of(Webhook), table_of(WebhookDelivery)

@@ -9,7 +9,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from urllib.parse import SplitResult
 
-from notifyhub.delivery.backends.transport import (
+from notifyhub.providers.sockets import TIMEOUTS, Timeouts
+from notifyhub.providers.transport import (
     Lost,
     Received,
     checked_pool,
@@ -17,7 +18,6 @@ from notifyhub.delivery.backends.transport import (
     reason,
     request,
 )
-from notifyhub.delivery.backends.wire import TIMEOUTS, Timeouts
 from notifyhub.text.hosts import Address, Allowed
 from notifyhub.webhooks.targets import InvalidTarget, check_address, check_url, split
 

@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import bindparam, false, select, true, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.delivery.connections import statements, transaction
+from notifyhub.database.worker_connections import statements, transaction
 from notifyhub.webhooks.claims import Claim, of_same_object, order
 from notifyhub.webhooks.client import Answer
 from notifyhub.webhooks.models import Status, Webhook, WebhookDelivery
-from notifyhub.webhooks.retries import FAILED_TOO_LONG, GONE, PATIENCE, Ending
+from notifyhub.webhooks.retry_policy import FAILED_TOO_LONG, GONE, PATIENCE, Ending
 
 _w, _d = table_of(Webhook), table_of(WebhookDelivery)
 _next = _d.alias("next")

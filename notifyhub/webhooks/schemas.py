@@ -8,7 +8,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from notifyhub.api.fields import Boolean, Choice, List, String, Timestamp, described
 from notifyhub.api.schemas import StrictResourceSchema
 from notifyhub.text.hosts import Allowed
-from notifyhub.webhooks import signing
+from notifyhub.webhooks import signatures
 from notifyhub.webhooks.models import TEST, Event, Status, Webhook
 from notifyhub.webhooks.targets import InvalidTarget, check_url
 
@@ -88,7 +88,7 @@ class WebhookSchema(StrictResourceSchema):
     def settle(self, values: dict[str, Any], stored: Webhook | None) -> dict[str, Any]:
         """Give a new webhook its secret; forget the failures of one that is revived or leads elsewhere."""
         if stored is None:
-            return {**values, "secret": signing.new()}
+            return {**values, "secret": signatures.new()}
         if values.get("is_active"):
             return {**values, "disabled_reason": None, "failing_since": None}
         if values.get("url", stored.url) != stored.url:

@@ -4,13 +4,13 @@ So are those whose worker has died: they are due again when its lease is over.
 """
 
 from notifyhub.database.base import table_of
-from notifyhub.delivery import queue
-from notifyhub.delivery.waiting import AT, Waiting
+from notifyhub.jobs import queues
+from notifyhub.jobs.dispatcher import AT, Waiting
+from notifyhub.webhooks.attempts import wake
 from notifyhub.webhooks.models import WebhookDelivery
-from notifyhub.webhooks.sending import wake
 
 _d = table_of(WebhookDelivery)
-_WAITING = Waiting(_d, _d.c.next_attempt_at <= AT, _d.c.attempts == 0, queue.WEBHOOKS, wake)
+_WAITING = Waiting(_d, _d.c.next_attempt_at <= AT, _d.c.attempts == 0, queues.WEBHOOKS, wake)
 
 
 def sweep() -> int:

@@ -3,13 +3,13 @@
 from flask import current_app
 
 from notifyhub.delivery.tasks import task
-from notifyhub.webhooks import retention, sending, sweep
+from notifyhub.webhooks import attempts, retention, sweep
 
 
-@task(sending.DELIVER)
+@task(attempts.DELIVER)
 def deliver(delivery_id: int) -> None:
     """Attempt one delivery."""
-    sending.deliver(delivery_id)
+    attempts.deliver(delivery_id)
 
 
 @task("notifyhub.sweep_webhooks", every=1.0)

@@ -6,21 +6,21 @@ from flask import Blueprint, g
 from sqlalchemy import Column, String, bindparam, cast, insert, select
 
 from notifyhub.api.endpoint import endpoint
-from notifyhub.api.filters import Comparison, Filter, flag
-from notifyhub.api.parameters import OneOf
+from notifyhub.api.pagination.filters import Comparison, Filter, flag
+from notifyhub.api.pagination.parameters import OneOf
 from notifyhub.api.resource import Names, Resource, found
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit, transaction
-from notifyhub.webhooks import listing, signing
+from notifyhub.webhooks import pages, signatures
+from notifyhub.webhooks.attempts import wake
 from notifyhub.webhooks.models import TEST, Event, Webhook, WebhookDelivery
-from notifyhub.webhooks.recording import describe
+from notifyhub.webhooks.recorder import describe
 from notifyhub.webhooks.schemas import (
     NewWebhookSchema,
     WebhookDeliverySchema,
     WebhookSchema,
     WebhookSecretSchema,
 )
-from notifyhub.webhooks.sending import wake
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/api/notifications/webhooks")
 
@@ -48,7 +48,7 @@ webhooks.register(blueprint)
 
 _exists = select(_w.c.id).where(_w.c.id == bindparam("id"))
 _lock = select(Webhook).where(Webhook.id == bindparam("id")).with_for_update(key_share=True)
-_insert = insert(_d).returning(*listing.COLUMNS)
+_insert = insert(_d).returning(*pages.COLUMNS)
 _repeated = [
     _d.c[name]
     for name in ("webhook_id", "event", "kind", "object_id", "uid", "sequence", "data", "happened_at")
@@ -66,7 +66,7 @@ def rotate_secret(id: int) -> dict[str, str]:
     """Give a webhook another secret; the old one signs along for a day."""
     with transaction() as session:
         webhook = found(session.scalar(_lock, {"id": id}))
-        webhook.secret = signing.rotated(webhook.secret, now())
+        webhook.secret = signatures.rotated(webhook.secret, now())
         return {"secret": webhook.secret["current"]}
 
 
@@ -75,15 +75,15 @@ def rotate_secret(id: int) -> dict[str, str]:
     webhooks.declare(
         "view",
         "List the deliveries to a webhook",
-        query=listing.QUERY,
-        answers={200: listing.ANSWER},
+        query=pages.QUERY,
+        answers={200: pages.ANSWER},
         refusals=(404,),
     )
 )
 def list_deliveries(id: int) -> dict[str, Any]:
     """Give a page of the list."""
     found(autocommit().execute(_exists, {"id": id}).first())
-    return listing.page(id)
+    return pages.page(id)
 
 
 @blueprint.post("/<id:id>/deliveries/<id:delivery_id>/redeliver")
@@ -106,4 +106,4 @@ def send_test(id: int) -> tuple[dict[str, Any], int]:
 def _send(values: dict[str, Any]) -> tuple[dict[str, Any], int]:
     row = autocommit().execute(_insert, {**values, "next_attempt_at": now()}).one()
     wake([row.id])
-    return listing.delivery(row), 201
+    return pages.delivery(row), 201

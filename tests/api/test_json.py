@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyhub.api.json import MAX_DEPTH, NullCharacters, ParseError, encode, parse, timestamp
+from notifyhub.api.http.json import MAX_DEPTH, NullCharacters, ParseError, encode, parse, timestamp
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 INTEGERS = st.integers(-(2**63), 2**63 - 1)

@@ -13,7 +13,7 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from notifyhub.api.json import timestamp
+from notifyhub.api.http.json import timestamp
 from notifyhub.extensions import db
 from tests.api import listing_model
 from tests.api.listing_model import Pairs

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from notifyhub.api.endpoint import Access, Permission, declarations
-from notifyhub.api.openapi import document as written
+from notifyhub.api.openapi.document import document as written
 from notifyhub.app import create_app
 
 SMS = "/api/notifications/notifiers/sms"

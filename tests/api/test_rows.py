@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from notifyhub.api import json
+from notifyhub.api.http import json
 from notifyhub.api.resource import Resource
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier

@@ -7,7 +7,7 @@ import sys
 import urllib3
 from celery import Celery
 
-from notifyhub.delivery import queue, worker
+from notifyhub.jobs import queues, worker
 from tests.bench.delivery import PREFIX
 from tests.simulators import melipayamak
 
@@ -30,6 +30,6 @@ def send(to: str, text: str) -> None:
 
 if __name__ == "__main__":
     bare.conf.update(
-        worker.celery_options(os.environ["NOTIFYHUB_BROKER_URL"], {}, [queue.named_queue(PREFIX, "bare")])
+        worker.celery_options(os.environ["NOTIFYHUB_BROKER_URL"], {}, [queues.named_queue(PREFIX, "bare")])
     )
     worker.celery_worker(bare, int(sys.argv[2].partition("=")[2])).start()

@@ -27,9 +27,9 @@ from sqlalchemy import insert
 
 from notifyhub.app import create_app
 from notifyhub.database.base import now
-from notifyhub.delivery import queue
-from notifyhub.delivery.queue import Call
 from notifyhub.extensions import db
+from notifyhub.jobs import queues
+from notifyhub.jobs.queues import Call
 from notifyhub.messages.models import Channel, Message, Status
 from tests.conftest import POSTGRESQL, ROOT
 from tests.factories import SMSNotifierFactory
@@ -132,13 +132,13 @@ def publish_ours(count: int) -> None:
     }
     with db.engine.begin() as connection:
         ids = connection.scalars(insert(Message).returning(Message.id), [row] * count).all()
-    assert queue.publisher().publish([Call(queue.DELIVER, [one]) for one in ids], queue.MESSAGES)
+    assert queues.publisher().publish([Call(queues.DELIVER, [one]) for one in ids], queues.MESSAGES)
 
 
 def publish_bare(count: int) -> None:
     """Publish as many calls of the bare task."""
     call = Call("bare.send", [RECIPIENT, "Your login code is 12345"])
-    assert queue.publisher().publish([call] * count, "bare")
+    assert queues.publisher().publish([call] * count, "bare")
 
 
 def measure(
@@ -176,8 +176,8 @@ def measure(
 def delete_queues(app: Flask) -> None:
     """Leave nothing at the broker."""
     with Connection(app.config["BROKER_URL"]) as connection:
-        for name in (*queue.QUEUES, "bare"):
-            queue.named_queue(app.config["QUEUE_PREFIX"], name)(connection.default_channel).delete()
+        for name in (*queues.QUEUES, "bare"):
+            queues.named_queue(app.config["QUEUE_PREFIX"], name)(connection.default_channel).delete()
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from psycopg import sql
 
-from notifyhub.api.cursor import Cursor
+from notifyhub.api.pagination.cursor import Cursor
 from notifyhub.app import create_app
 from notifyhub.auth.accounts import issue_token
 from notifyhub.extensions import db

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from kombu import Connection
 
-from notifyhub.delivery import queue
+from notifyhub.jobs import queues
 from tests.conftest import absent
 
 RABBITMQ = os.environ.get("TEST_RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672//")
@@ -35,5 +35,5 @@ def delete_queues(url: str, prefix: str) -> None:
     """Leave nothing at the broker."""
     if url:
         with Connection(url) as connection:
-            for name in queue.QUEUES:
-                queue.named_queue(prefix, name)(connection.default_channel).delete()
+            for name in queues.QUEUES:
+                queues.named_queue(prefix, name)(connection.default_channel).delete()

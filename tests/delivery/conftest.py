@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from notifyhub.delivery.backends import smtp_sessions
-from notifyhub.delivery.backends.ippanel import IPPanel
-from notifyhub.delivery.backends.melipayamak import MeliPayamak
-from notifyhub.delivery.backends.wire import Timeouts
+from notifyhub.providers.ippanel import IPPanel
+from notifyhub.providers.melipayamak import MeliPayamak
+from notifyhub.providers.smtp import sessions
+from notifyhub.providers.sockets import Timeouts
 from tests.conftest import engines
 from tests.delivery.rows import context
 from tests.simulators import IPPanelSimulator, MeliPayamakSimulator, SMTPSimulator, ippanel, melipayamak
@@ -41,10 +41,10 @@ def mail() -> Iterator[SMTPSimulator]:
 def _no_idle_sessions() -> Iterator[None]:
     """No test finds the sessions with mail servers that another has left open."""
     yield
-    for kept in smtp_sessions.sessions()._idle.values():
+    for kept in sessions.sessions()._idle.values():
         for _, session in kept:
             session.close()
-    smtp_sessions.sessions.cache_clear()
+    sessions.sessions.cache_clear()
 
 
 @pytest.fixture

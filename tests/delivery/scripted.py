@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
-from notifyhub.delivery.backends.failures import (
+from notifyhub.providers.base import SMS, Accepted, Credit, ProviderPattern, Report
+from notifyhub.providers.errors import (
     Failure,
     NotifierTrouble,
     NotServedHere,
@@ -12,7 +13,6 @@ from notifyhub.delivery.backends.failures import (
     Temporary,
     Uncertain,
 )
-from notifyhub.delivery.backends.interface import SMS, Accepted, Credit, ProviderPattern, Report
 
 NAME = "scripted"
 

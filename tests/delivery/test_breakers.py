@@ -6,10 +6,10 @@ import pytest
 import time_machine
 from flask import Flask
 
-from notifyhub.delivery import breakers
-from notifyhub.delivery.connections import statements
-from notifyhub.delivery.delivering import deliver
+from notifyhub.database.worker_connections import statements
+from notifyhub.delivery import circuit_breaker
 from notifyhub.delivery.models import CircuitBreaker
+from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.messages.models import Channel, Message, Status
 from notifyhub.notifiers.models import SMSNotifier
@@ -123,29 +123,29 @@ def test_one_caller_probes_and_the_others_wait_for_another_rest(app: Flask) -> N
     with app.app_context(), time_machine.travel(START, tick=False) as clock:
         with statements() as connection:
             for _ in range(5):
-                breakers.count_failure(connection, Channel.SMS, 1)
-        assert breakers.admit(Channel.SMS, 1).rests_until == START + timedelta(seconds=30)
+                circuit_breaker.count_failure(connection, Channel.SMS, 1)
+        assert circuit_breaker.admit(Channel.SMS, 1).rests_until == START + timedelta(seconds=30)
         clock.shift(30)
-        assert breakers.admit(Channel.SMS, 1) == (None, True)
-        assert [breakers.admit(Channel.SMS, 1).rests_until for _ in range(3)] == [
+        assert circuit_breaker.admit(Channel.SMS, 1) == (None, True)
+        assert [circuit_breaker.admit(Channel.SMS, 1).rests_until for _ in range(3)] == [
             START + timedelta(seconds=60)
         ] * 3
         clock.shift(31)  # the one that probed was never heard of again
-        assert breakers.admit(Channel.SMS, 1).rests_until is None
+        assert circuit_breaker.admit(Channel.SMS, 1).rests_until is None
 
 
 def test_notifiers_of_the_two_channels_are_told_apart(app: Flask) -> None:
     with app.app_context(), statements() as connection:
         for _ in range(5):
-            breakers.count_failure(connection, Channel.SMS, 1)
-        assert breakers.admit(Channel.SMS, 1).rests_until
-        assert breakers.admit(Channel.EMAIL, 1).rests_until is None
-        assert breakers.admit(Channel.SMS, 2).rests_until is None
+            circuit_breaker.count_failure(connection, Channel.SMS, 1)
+        assert circuit_breaker.admit(Channel.SMS, 1).rests_until
+        assert circuit_breaker.admit(Channel.EMAIL, 1).rests_until is None
+        assert circuit_breaker.admit(Channel.SMS, 2).rests_until is None
 
 
 def test_one_failure_may_be_enough(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(app.config, "BREAKER_FAILURES", 1)
     with app.app_context():
         with statements() as connection:
-            breakers.count_failure(connection, Channel.SMS, 1)
-        assert breakers.admit(Channel.SMS, 1).rests_until
+            circuit_breaker.count_failure(connection, Channel.SMS, 1)
+        assert circuit_breaker.admit(Channel.SMS, 1).rests_until

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from notifyhub.delivery import checks
-from notifyhub.delivery.backends.interface import Credit
-from notifyhub.delivery.backends.test import Sandbox
-from notifyhub.delivery.checks import check
+from notifyhub.notifiers import checks
+from notifyhub.notifiers.checks import check
+from notifyhub.providers.base import Credit
+from notifyhub.providers.sandbox import Sandbox
 from tests.conftest import Api, free_port
 from tests.factories import EmailNotifierFactory, SMSNotifierFactory
 from tests.service import until

@@ -11,8 +11,8 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from notifyhub.database.base import now
-from notifyhub.delivery import claims, sweep
-from notifyhub.delivery.delivering import deliver
+from notifyhub.delivery import claims, recovery
+from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.messages.models import Attempt, Message, Status
 from tests.conftest import ROOT
@@ -88,7 +88,7 @@ def test_two_sweeps_and_ten_workers_at_once_send_each_message_once(
         for message_id in ids:
             deliver(message_id)
 
-    works = [*[deliver_all] * 10, *[sweep.sweep] * 2]
+    works = [*[deliver_all] * 10, *[recovery.sweep] * 2]
     threads = [threading.Thread(target=run, args=[work]) for work in works]
     for thread in threads:
         thread.start()

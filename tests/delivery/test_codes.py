@@ -11,14 +11,15 @@ from flask import Flask
 from sqlalchemy import Connection, insert, select
 
 from notifyhub.database.base import now, table_of
-from notifyhub.delivery import queue, reports
-from notifyhub.delivery.backends.interface import Report
-from notifyhub.delivery.delivering import deliver
-from notifyhub.delivery.sweep import Swept, sweep
+from notifyhub.delivery import reports
+from notifyhub.delivery.recovery import Swept, sweep
+from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
+from notifyhub.jobs import queues
 from notifyhub.messages.models import Batch, Channel, Status
 from notifyhub.messages.signals import changed
 from notifyhub.patterns.models import Status as PatternStatus
+from notifyhub.providers.base import Report
 from tests.conftest import Api, stored_text
 from tests.delivery.rows import attempts, change_settings, message, scripted_notifier
 from tests.delivery.scripted import Scripted
@@ -170,9 +171,9 @@ def test_it_does_not_wait_for_a_notifier_that_rests_for_longer_than_it_lives() -
 def test_a_lost_call_is_made_up_for_soon_by_the_queue_of_codes() -> None:
     sent = carrying(next_attempt_at=now() - timedelta(seconds=3))
     MessageFactory(next_attempt_at=now() - timedelta(seconds=3))
-    before = queue.publisher().depth(queue.CODES) or 0
+    before = queues.publisher().depth(queues.CODES) or 0
     assert sweep() == Swept(0, 0, 1)
-    assert queue.publisher().depth(queue.CODES) == before + 1
+    assert queues.publisher().depth(queues.CODES) == before + 1
     assert message(sent).enqueued_at
 
 

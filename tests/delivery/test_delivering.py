@@ -11,13 +11,13 @@ from flask import Flask
 from sqlalchemy import select
 
 from notifyhub.database.base import now
-from notifyhub.delivery.backends.test import FAILS, FAILS_TWICE, UNREPORTED
-from notifyhub.delivery.delivering import deliver
+from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.messages.models import Channel, Message, MessageAttachment, Outcome, Status
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.patterns.models import Status as PatternStatus
+from notifyhub.providers.sandbox import FAILS, FAILS_TWICE, UNREPORTED
 from notifyhub.settings.models import DeliverySettings
 from tests.delivery.scripted import NAME, Scripted
 from tests.factories import EmailNotifierFactory, MessageFactory, SMSNotifierFactory, SMSPatternFactory

@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from flask import Flask
 
-from notifyhub.delivery.delivering import deliver
+from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.messages.models import Channel, MessageAttachment, Status
 from notifyhub.notifiers.models import EmailNotifier

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from kombu import Connection, Exchange, Producer, Queue
 
-from notifyhub.delivery import folder
+from notifyhub.jobs import filesystem_broker
 
 QUEUE = Queue("n.messages", Exchange(""), routing_key="n.messages")
 OTHER = Queue("n.upkeep", Exchange(""), routing_key="n.upkeep")
@@ -33,7 +33,7 @@ def connection(place: Path) -> Connection:
         "data_folder_out": str(place),
         "control_folder": place / "control",
     }
-    return Connection(folder.URL, transport_options=options)
+    return Connection(filesystem_broker.URL, transport_options=options)
 
 
 def publish(producer: Producer, body: Any, queue: Queue = QUEUE) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from notifyhub.delivery.pool import lanes
+from notifyhub.jobs.pool import lanes
 
 
 def request_of(queue: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from flask import Flask
 from kombu import Connection
 
 from notifyhub.config import InvalidSetting, read
-from notifyhub.delivery import queue
+from notifyhub.jobs import queues
 from notifyhub.messages.signals import due
 from tests.conftest import on_sqlite
 from tests.delivery import brokers
@@ -46,17 +46,17 @@ def make(other_app: Make, tmp_path: Path) -> Iterator[Callable[[str], Flask]]:
     yield make_app
     for app in made:
         with app.app_context():
-            queue.publisher().close()
+            queues.publisher().close()
         if app.config["BROKER_URL"] in {brokers.RABBITMQ, brokers.REDIS}:
             brokers.delete_queues(app.config["BROKER_URL"], app.config["QUEUE_PREFIX"])
 
 
 def taken(app: Flask) -> list[tuple[str, list[Any]]]:
     """Take all calls from the queue of messages: task and arguments of each."""
-    url, options = queue.broker(app)
+    url, options = queues.broker(app)
     calls = []
     with Connection(url, transport_options=options) as connection:
-        name = queue.named_queue(app.config["QUEUE_PREFIX"], queue.MESSAGES)
+        name = queues.named_queue(app.config["QUEUE_PREFIX"], queues.MESSAGES)
         bound = name(connection.default_channel)
         while (message := bound.get(no_ack=True)) is not None:
             assert message.content_type == "application/json"
@@ -69,8 +69,8 @@ def taken(app: Flask) -> list[tuple[str, list[Any]]]:
 def test_a_call_holds_nothing_but_the_task_and_ids(make: Callable[[str], Flask], url: str) -> None:
     app = make(url)
     with app.app_context():
-        assert queue.enqueue([5, 7])
-    assert taken(app) == [(queue.DELIVER, [5]), (queue.DELIVER, [7])]
+        assert queues.enqueue([5, 7])
+    assert taken(app) == [(queues.DELIVER, [5]), (queues.DELIVER, [7])]
 
 
 @on_sqlite
@@ -78,11 +78,11 @@ def test_many_messages_go_as_lists(make: Callable[[str], Flask], url: str) -> No
     app = make(url)
     ids = list(range(1, 2502))
     with app.app_context():
-        assert queue.enqueue(ids)
+        assert queues.enqueue(ids)
     calls = taken(app)
-    assert [task for task, _ in calls] == [queue.FAN_OUT] * 3
+    assert [task for task, _ in calls] == [queues.FAN_OUT] * 3
     assert sorted(one for _, (ids_, _) in calls for one in ids_) == ids
-    assert {name for _, (_, name) in calls} == {queue.MESSAGES}
+    assert {name for _, (_, name) in calls} == {queues.MESSAGES}
 
 
 @on_sqlite
@@ -90,7 +90,7 @@ def test_messages_that_are_due_are_enqueued(make: Callable[[str], Flask], url: s
     app = make(url)
     with app.app_context():
         due.send(app, ids=[3], urgent=False)
-    assert taken(app) == [(queue.DELIVER, [3])]
+    assert taken(app) == [(queues.DELIVER, [3])]
 
 
 @on_sqlite
@@ -102,7 +102,7 @@ def test_threads_and_forks_publish_without_getting_into_each_others_way(
 
     def publish() -> None:
         with app.app_context():
-            answers.extend(queue.enqueue([1]) for _ in range(20))
+            answers.extend(queues.enqueue([1]) for _ in range(20))
 
     publish()
     threads = [threading.Thread(target=publish) for _ in range(4)]
@@ -113,16 +113,16 @@ def test_threads_and_forks_publish_without_getting_into_each_others_way(
     child = os.fork()
     if child == 0:
         with app.app_context():
-            all_taken = all(queue.enqueue([1]) for _ in range(20))
-            queue.publisher().close()
+            all_taken = all(queues.enqueue([1]) for _ in range(20))
+            queues.publisher().close()
             os._exit(0 if all_taken else 1)
     publish()
     assert os.waitpid(child, 0)[1] == 0
     publish()
     assert all(answers)
     with app.app_context():
-        queue.publisher().close()  # which waits until the broker has read all
-        assert queue.publisher().depth(queue.MESSAGES) == 160
+        queues.publisher().close()  # which waits until the broker has read all
+        assert queues.publisher().depth(queues.MESSAGES) == 160
     assert len(taken(app)) == 160
 
 
@@ -133,14 +133,14 @@ def test_a_broker_that_is_down_costs_little_and_raises_nothing(
 ) -> None:
     app = make(f"{scheme}://127.0.0.1:1")
     with app.app_context():
-        queue.publisher()._errors()  # imports the transport
+        queues.publisher()._errors()  # imports the transport
         started = time.monotonic()
-        assert not queue.enqueue([1])
+        assert not queues.enqueue([1])
         assert time.monotonic() - started < 1
         started = time.monotonic()
-        assert not any(queue.enqueue([1]) for _ in range(100))
+        assert not any(queues.enqueue([1]) for _ in range(100))
         assert time.monotonic() - started < 0.1
-        assert queue.publisher().depth(queue.MESSAGES) is None
+        assert queues.publisher().depth(queues.MESSAGES) is None
 
 
 @on_sqlite
@@ -150,17 +150,17 @@ def test_a_broker_that_hangs_costs_a_few_seconds_at_most(make: Callable[[str], F
         app = make(f"{scheme}://127.0.0.1:{silent.getsockname()[1]}")
         with app.app_context():
             started = time.monotonic()
-            assert not queue.enqueue([1])
+            assert not queues.enqueue([1])
             assert time.monotonic() - started < 7
             started = time.monotonic()
-            assert not queue.enqueue([1])
+            assert not queues.enqueue([1])
             assert time.monotonic() - started < 0.1
 
 
 def wait_for_depth(count: int) -> None:
     """Wait until the broker has so many calls: it counts one some time after it was sent off."""
     deadline = time.monotonic() + 10
-    while (depth := queue.publisher().depth(queue.MESSAGES)) != count:
+    while (depth := queues.publisher().depth(queues.MESSAGES)) != count:
         assert time.monotonic() < deadline, depth
         time.sleep(0.05)
 
@@ -170,28 +170,28 @@ def wait_for_depth(count: int) -> None:
 def test_a_lost_connection_is_replaced_at_once_and_a_broker_that_is_back_is_found(
     make: Callable[[str], Flask], kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "PAUSE", 0.5)
+    monkeypatch.setattr(queues, "PAUSE", 0.5)
     url = brokers.broker_url(kind)
     port = 5672 if kind == "rabbitmq" else 6379
     with Proxy(port) as proxy:
         app = make(url.replace(f":{port}", f":{proxy.port}"))
         with app.app_context():
-            assert queue.enqueue([1])
+            assert queues.enqueue([1])
             wait_for_depth(1)
             proxy.cut()
             time.sleep(0.1)
-            assert queue.enqueue([2])
+            assert queues.enqueue([2])
             wait_for_depth(2)
             proxy.close()
             time.sleep(0.1)
-            assert not queue.enqueue([3])
+            assert not queues.enqueue([3])
             proxy.open()
-            assert not queue.enqueue([4])  # it is left alone for a while
+            assert not queues.enqueue([4])  # it is left alone for a while
             time.sleep(0.6)
-            assert queue.enqueue([5])
+            assert queues.enqueue([5])
         assert [args for _, args in taken(app)] == [[1], [2], [5]]
         with app.app_context():
-            queue.publisher().close()
+            queues.publisher().close()
         brokers.delete_queues(app.config["BROKER_URL"], app.config["QUEUE_PREFIX"])
 
 
@@ -202,18 +202,18 @@ def test_a_folder_that_cannot_be_written_is_a_broker_that_is_down(
     app = make("")
     folder = tmp_path / "instance" / "queue"
     with app.app_context():
-        assert queue.enqueue([1])
+        assert queues.enqueue([1])
         for file in folder.glob("*.msg"):
             file.unlink()
         folder.rename(tmp_path / "elsewhere")
         folder.touch()
-        assert not queue.enqueue([1])
+        assert not queues.enqueue([1])
 
 
 @on_sqlite
 def test_the_embedded_queue_is_for_its_owner_alone(make: Callable[[str], Flask], tmp_path: Path) -> None:
     with make("").app_context():
-        assert queue.enqueue([1])
+        assert queues.enqueue([1])
     assert (tmp_path / "instance" / "queue").stat().st_mode & 0o777 == 0o700
 
 
@@ -237,7 +237,7 @@ def test_a_broker_that_refuses_the_log_in_is_told_as_that(
     scheme, _, rest = brokers.broker_url(kind).partition("://")
     app = make(f"{scheme}://nobody:hunter2@{rest.rpartition('@')[2]}")
     with app.app_context():
-        assert queue.publisher().depth(queue.MESSAGES) is None
+        assert queues.publisher().depth(queues.MESSAGES) is None
     told = capsys.readouterr().err
     assert "it refuses the user name or the password of NOTIFYHUB_BROKER_URL" in told
     assert "hunter2" not in told
@@ -248,8 +248,8 @@ def test_a_broker_that_refuses_the_log_in_is_told_as_that(
 def test_a_broker_that_is_away_is_told_once_with_the_systems_words(
     make: Callable[[str], Flask], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, url: str
 ) -> None:
-    monkeypatch.setattr(queue, "PAUSE", 0.0)
+    monkeypatch.setattr(queues, "PAUSE", 0.0)
     with make(url).app_context():
         for _ in range(3):
-            assert queue.publisher().depth(queue.MESSAGES) is None
+            assert queues.publisher().depth(queues.MESSAGES) is None
     assert caplog.messages == ["The broker can't be reached: Connection refused"]

@@ -9,12 +9,12 @@ import time_machine
 from flask import Flask
 
 from notifyhub.delivery import reports
-from notifyhub.delivery.backends.failures import NotifierTrouble
-from notifyhub.delivery.backends.interface import Report
-from notifyhub.delivery.backends.test import Sandbox
 from notifyhub.extensions import db
 from notifyhub.messages.models import Message, Status
 from notifyhub.notifiers.models import SMSNotifier
+from notifyhub.providers.base import Report
+from notifyhub.providers.errors import NotifierTrouble
+from notifyhub.providers.sandbox import Sandbox
 from tests.delivery.scripted import NAME, Scripted
 from tests.factories import MessageFactory, SMSNotifierFactory
 

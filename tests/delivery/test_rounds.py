@@ -9,11 +9,11 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from notifyhub.delivery.backends.failures import NotServedHere, Temporary, Uncertain
-from notifyhub.delivery.delivering import deliver
-from notifyhub.delivery.rounds import Policy, Rest, ending
+from notifyhub.delivery.retry_policy import Policy, Rest, ending
+from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.messages.models import Message, Status
+from notifyhub.providers.errors import NotServedHere, Temporary, Uncertain
 from notifyhub.settings.models import DeliverySettings
 from tests.delivery.scripted import FAILURES, NAME, Scripted
 from tests.factories import MessageFactory, SMSNotifierFactory

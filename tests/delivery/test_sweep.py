@@ -8,9 +8,10 @@ import pytest
 from flask import Flask
 
 from notifyhub.database.base import now
-from notifyhub.delivery import claims, queue
-from notifyhub.delivery.sweep import Swept, sweep
+from notifyhub.delivery import claims
+from notifyhub.delivery.recovery import Swept, sweep
 from notifyhub.extensions import db
+from notifyhub.jobs import queues
 from notifyhub.messages.models import Message, Outcome, Status
 from notifyhub.settings.models import DeliverySettings
 from tests.factories import MessageFactory
@@ -60,10 +61,10 @@ def read(message: Message) -> Message:
 def test_what_is_due_and_not_looked_after_is_enqueued_once(values: dict[str, Any], enqueued: int) -> None:
     message = stored(**values)
     changed = message.updated_at
-    before = queue.publisher().depth(queue.MESSAGES) or 0
+    before = queues.publisher().depth(queues.MESSAGES) or 0
     assert sweep() == Swept(0, 0, enqueued)
     assert sweep() == Swept(0, 0, 0)
-    assert queue.publisher().depth(queue.MESSAGES) == before + enqueued
+    assert queues.publisher().depth(queues.MESSAGES) == before + enqueued
     assert read(message).updated_at == changed
 
 
@@ -72,7 +73,7 @@ def test_the_queue_is_not_filled_beyond_what_workers_can_soon_take_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("notifyhub.delivery.waiting.BATCH", 4)
-    depth = queue.publisher().depth(queue.MESSAGES) or 0
+    depth = queues.publisher().depth(queues.MESSAGES) or 0
     monkeypatch.setattr("notifyhub.delivery.waiting.MOST_WAITING", depth + 10)
     for _ in range(15):
         stored(status=Status.SCHEDULED, next_attempt_at=-MINUTE)
@@ -84,7 +85,7 @@ def test_the_queue_is_not_filled_beyond_what_workers_can_soon_take_up(
 def test_what_could_not_be_enqueued_is_not_taken_for_enqueued(monkeypatch: pytest.MonkeyPatch) -> None:
     message = stored(status=Status.SCHEDULED, next_attempt_at=-MINUTE)
     with monkeypatch.context() as patch:
-        patch.setattr(queue, "enqueue", lambda *_: False)
+        patch.setattr(queues, "enqueue", lambda *_: False)
         assert sweep().enqueued == 0
     assert read(message).enqueued_at is None
     assert sweep().enqueued == 1

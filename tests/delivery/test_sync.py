@@ -13,13 +13,13 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from notifyhub.database.connections import AUTOCOMMIT, transaction
-from notifyhub.delivery import sync
-from notifyhub.delivery.backends.failures import NotifierTrouble
-from notifyhub.delivery.backends.interface import ProviderPattern
-from notifyhub.delivery.backends.test import Sandbox
-from notifyhub.delivery.provider_calls import AT_ONCE
 from notifyhub.extensions import db
+from notifyhub.notifiers.provider_calls import AT_ONCE
+from notifyhub.patterns import sync
 from notifyhub.patterns.models import SMSPattern
+from notifyhub.providers.base import ProviderPattern
+from notifyhub.providers.errors import NotifierTrouble
+from notifyhub.providers.sandbox import Sandbox
 from tests.conftest import Api, free_port
 from tests.factories import SMSNotifierFactory, SMSPatternFactory
 from tests.simulators import IPPanelSimulator, ippanel

@@ -12,14 +12,15 @@ from sqlalchemy.exc import OperationalError
 
 from notifyhub.database.confidential import KeysDoNotFit
 from notifyhub.database.troubles import Trouble
-from notifyhub.delivery import queue, tasks, worker
-from notifyhub.delivery.queue import Call
+from notifyhub.delivery import tasks
 from notifyhub.extensions import celery
+from notifyhub.jobs import queues, worker
+from notifyhub.jobs.queues import Call
 from tests.conftest import on_sqlite
 
 pytestmark = on_sqlite
 
-DELIVER, FAN_OUT, PURGE = queue.DELIVER, queue.FAN_OUT, "notifyhub.purge_otps"
+DELIVER, FAN_OUT, PURGE = queues.DELIVER, queues.FAN_OUT, "notifyhub.purge_otps"
 WEBHOOK, REPORTS = "notifyhub.deliver_webhook", tasks.FETCH_REPORTS
 
 
@@ -47,7 +48,7 @@ def run(name: str, /, *args: Any, **named: Any) -> None:
     celery.tasks[name].run(*args, **named)
 
 
-@pytest.mark.parametrize("name", queue.QUEUES)
+@pytest.mark.parametrize("name", queues.QUEUES)
 def test_a_list_is_taken_apart_for_a_queue_of_ours(published: list[Any], name: str) -> None:
     run(FAN_OUT, [1, 2], name)
     assert published == [(name, [Call(DELIVER, [1]), Call(DELIVER, [2])])]
@@ -101,11 +102,11 @@ def test_whatever_a_message_holds_it_reaches_no_other_queue(
 ) -> None:
     published.clear()
     run(FAN_OUT, ids, name)
-    assert all(to in queue.QUEUES for to, _ in published)
+    assert all(to in queues.QUEUES for to, _ in published)
 
 
 def test_workers_take_json_alone(app: Flask) -> None:
-    options = worker.celery_options("memory://", {}, [queue.named_queue("x", queue.MESSAGES)])
+    options = worker.celery_options("memory://", {}, [queues.named_queue("x", queues.MESSAGES)])
     assert options["accept_content"] == ["json"]
 
 

@@ -9,12 +9,12 @@ import time_machine
 from flask import Flask
 
 from notifyhub.database.base import now
-from notifyhub.delivery.backends.test import FAILS, FAILS_TWICE, UNREPORTED
-from notifyhub.delivery.delivering import deliver
 from notifyhub.delivery.models import CircuitBreaker
 from notifyhub.delivery.reports import claim_due, fetch
+from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.messages.models import Status
+from notifyhub.providers.sandbox import FAILS, FAILS_TWICE, UNREPORTED
 from tests.conftest import Api
 from tests.delivery.rows import attempts, context, message, scripted_notifier
 from tests.delivery.scripted import Scripted

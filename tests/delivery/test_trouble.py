@@ -9,7 +9,7 @@ import time_machine
 from sqlalchemy import text
 
 from notifyhub.delivery import journal, policies
-from notifyhub.delivery.delivering import deliver
+from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.logs import Seldom
 from notifyhub.messages.models import Status

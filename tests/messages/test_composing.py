@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from notifyhub.messages.composing import Draft, compose
+from notifyhub.messages.composition import Draft, compose
 from notifyhub.messages.models import Channel
+from notifyhub.messages.references import Notifier, Pattern, Sources
 from notifyhub.messages.schemas import MessageRequestSchema
-from notifyhub.messages.sources import Notifier, Pattern, Sources
 from notifyhub.text.placeholders import Template
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from flask import Flask
 
-from notifyhub.api.json import timestamp
+from notifyhub.api.http.json import timestamp
 from notifyhub.extensions import db
 from notifyhub.messages.models import Attempt, Outcome, Status
 from tests.conftest import Api, Queries

@@ -10,7 +10,7 @@ import pytest
 import time_machine
 from flask import Flask
 
-from notifyhub.api.json import timestamp
+from notifyhub.api.http.json import timestamp
 from notifyhub.extensions import db
 from notifyhub.messages.models import Message
 from notifyhub.messages.signals import due

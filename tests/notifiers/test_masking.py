@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from notifyhub.notifiers.masking import (
+from notifyhub.notifiers.masks import (
     ANEW,
     DOTS,
     destinations,

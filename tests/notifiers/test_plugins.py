@@ -9,7 +9,7 @@ import pytest
 import urllib3
 
 from notifyhub.notifiers.backend_settings import backend_names
-from notifyhub.notifiers.plugins import UnknownBackend, load_plugin, plugin_names
+from notifyhub.providers.plugins import UnknownBackend, load_plugin, plugin_names
 from tests.conftest import Api, Server, on_sqlite
 from tests.factories import install_backends
 

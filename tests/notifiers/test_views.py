@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from notifyhub.extensions import db
-from notifyhub.notifiers.masking import ANEW
+from notifyhub.notifiers.masks import ANEW
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from tests.conftest import Api, stored_bytes, stored_text

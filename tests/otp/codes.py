@@ -6,7 +6,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import select
 
-from notifyhub.delivery.delivering import deliver
+from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.messages.models import Message
 from notifyhub.otp.models import OTP

@@ -12,8 +12,8 @@ from sqlalchemy import func, select
 
 from notifyhub.app import create_app
 from notifyhub.auth.accounts import issue_token
-from notifyhub.delivery import queue
 from notifyhub.extensions import db
+from notifyhub.jobs import queues
 from notifyhub.messages.models import Attempt, Message, Outcome, Status
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.otp.codes import code_of
@@ -76,7 +76,7 @@ def installation(variables: dict[str, str]) -> Iterator[Codes]:
     codes.settings(otp_ttl=600, otp_code_len=10)
     yield codes
     with app.app_context():
-        queue.publisher().close()
+        queues.publisher().close()
     dispose(app)
 
 

@@ -7,12 +7,12 @@ import pytest
 import time_machine
 
 from notifyhub.delivery import reports
-from notifyhub.delivery.backends.interface import Report
-from notifyhub.delivery.backends.test import FAILS
 from notifyhub.delivery.tasks import deliver
 from notifyhub.extensions import db
 from notifyhub.messages.models import Message, Status
 from notifyhub.messages.signals import due
+from notifyhub.providers.base import Report
+from notifyhub.providers.sandbox import FAILS
 from tests.delivery.scripted import NAME, Scripted
 from tests.factories import SMSNotifierFactory
 from tests.otp.codes import NUMBER, Codes, wrong

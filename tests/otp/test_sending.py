@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import time_machine
 
-from notifyhub.delivery.backends.test import FAILS_TWICE
-from notifyhub.delivery.queue import CODES
 from notifyhub.extensions import db
+from notifyhub.jobs.queues import CODES
 from notifyhub.messages.models import Status
 from notifyhub.otp.codes import code_of
+from notifyhub.providers.sandbox import FAILS_TWICE
 from notifyhub.settings.models import DeliverySettings
 from tests.conftest import stored_text
 from tests.delivery.scripted import NAME, Scripted

@@ -24,8 +24,8 @@ from sqlalchemy import func, insert, select
 
 from notifyhub.app import create_app
 from notifyhub.database.base import now
-from notifyhub.delivery import queue
 from notifyhub.extensions import db
+from notifyhub.jobs import queues
 from notifyhub.messages.models import Attempt, Channel, Message, Outcome, Status
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.settings.models import DeliverySettings
@@ -130,7 +130,7 @@ def installation(
     }
     yield app, {**variables, **proxied}
     with app.app_context():
-        queue.publisher().close()
+        queues.publisher().close()
     dispose(app)
     brokers.delete_queues(brokers.RABBITMQ, variables["NOTIFYHUB_QUEUE_PREFIX"])
 
@@ -227,12 +227,12 @@ def test_every_message_goes_out_while_workers_are_killed_and_connections_cut(
         ids = store(MESSAGES)
         for _ in range(WORKERS):
             workers.start()
-        queue.enqueue(ids[:1])
+        queues.enqueue(ids[:1])
         console.journal.wait_for(1, 60)
         started = time.monotonic()
         with chaos(workers, broker, database):
             for at in range(1, len(ids), 20):
-                queue.enqueue(ids[at : at + 20])
+                queues.enqueue(ids[at : at + 20])
                 time.sleep(20 / PER_SECOND)
             wait_until_all_are_sent(60 + MESSAGES / 20)
         seconds = time.monotonic() - started

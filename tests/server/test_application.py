@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from flask import Flask
 
-from notifyhub.server import Server
+from notifyhub.process.server import Server
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyhub.server.framing import HEAD, ChunkedBody, LengthBody, head_end
+from notifyhub.process.server.framing import HEAD, ChunkedBody, LengthBody, head_end
 
 LINE = 4094
 

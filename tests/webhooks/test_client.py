@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from notifyhub.delivery.backends import wire
-from notifyhub.delivery.backends.wire import Timeouts
+from notifyhub.providers import sockets
+from notifyhub.providers.sockets import Timeouts
 from notifyhub.text.hosts import Allowed
 from notifyhub.webhooks import client
 from notifyhub.webhooks.client import READ, SHOWN, Answer
@@ -164,7 +164,7 @@ def test_a_name_is_looked_up_once_so_that_what_is_checked_is_connected_to(
         raise ConnectionRefusedError(111, "Connection refused")
 
     names = Names(monkeypatch, ["8.8.8.8"], ["127.0.0.1"])
-    monkeypatch.setattr(wire, "_connected", refuse)
+    monkeypatch.setattr(sockets, "_connected", refuse)
     answer = post(f"https://shop.example.com:{secure_receiver.port}/", NOWHERE)
     assert answer == Answer(None, error="No answer from the receiver: Connection refused.")
     assert connected == ["8.8.8.8"]

@@ -13,9 +13,9 @@ from sqlalchemy import func, select
 
 from notifyhub.app import create_app
 from notifyhub.extensions import db
-from notifyhub.webhooks import sending
+from notifyhub.webhooks import attempts
 from notifyhub.webhooks.models import Event, Status, WebhookDelivery
-from notifyhub.webhooks.recording import record
+from notifyhub.webhooks.recorder import record
 from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, dispose
 from tests.delivery import brokers
 from tests.factories import WebhookFactory
@@ -66,7 +66,7 @@ def tell_of(objects: int) -> None:
         for number in range(1, objects + 1):
             with db.engine.begin() as connection:
                 ids = record(connection, event, number, {"id": number})
-            sending.wake(ids)
+            attempts.wake(ids)
             time.sleep(0.02)
 
 

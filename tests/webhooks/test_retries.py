@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from notifyhub.webhooks.client import Answer
 from notifyhub.webhooks.models import Status
-from notifyhub.webhooks.retries import ending
+from notifyhub.webhooks.retry_policy import ending
 
 AT = datetime(2025, 3, 1, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)

@@ -10,14 +10,14 @@ import time_machine
 from flask import Flask
 from standardwebhooks import Webhook as Verifier
 
-from notifyhub.api.json import timestamp
+from notifyhub.api.http.json import timestamp
 from notifyhub.database.base import now
-from notifyhub.delivery import queue
 from notifyhub.extensions import db
-from notifyhub.webhooks import claims, sending, signing
+from notifyhub.jobs import queues
+from notifyhub.webhooks import attempts, claims, signatures
+from notifyhub.webhooks.attempts import deliver
 from notifyhub.webhooks.models import Status, Webhook
-from notifyhub.webhooks.retries import DELAYS
-from notifyhub.webhooks.sending import deliver
+from notifyhub.webhooks.retry_policy import DELAYS
 from notifyhub.webhooks.targets import ONLY_HTTPS
 from tests.conftest import engines, stored_text
 from tests.delivery.rows import context
@@ -44,7 +44,7 @@ def hook(_context: None, receiver: Receiver) -> Webhook:
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The deliveries that workers have been woken for."""
     ids: list[int] = []
-    monkeypatch.setattr(sending, "wake", lambda some: ids.extend(some) or True)
+    monkeypatch.setattr(attempts, "wake", lambda some: ids.extend(some) or True)
     return ids
 
 
@@ -80,7 +80,7 @@ def test_an_event_is_delivered_signed(hook: Webhook, receiver: Receiver) -> None
 
 def test_an_old_secret_signs_along(hook: Webhook, receiver: Receiver) -> None:
     old = hook.secret["current"]
-    hook.secret = signing.rotated(hook.secret, now())
+    hook.secret = signatures.rotated(hook.secret, now())
     db.session.commit()
     deliver(stored(hook))
     assert receiver.verified(old) == receiver.verified(webhook(hook.id).secret["current"])
@@ -348,9 +348,9 @@ def test_what_is_gone_is_not_delivered(hook: Webhook, receiver: Receiver) -> Non
 
 
 def test_workers_are_woken_by_the_webhooks_own_queue(hook: Webhook) -> None:
-    before = [queue.publisher().depth(name) or 0 for name in queue.QUEUES]
-    assert sending.wake([1, 2])
-    after = [queue.publisher().depth(name) or 0 for name in queue.QUEUES]
+    before = [queues.publisher().depth(name) or 0 for name in queues.QUEUES]
+    assert attempts.wake([1, 2])
+    after = [queues.publisher().depth(name) or 0 for name in queues.QUEUES]
     assert [more - less for more, less in zip(after, before, strict=True)] == [0, 0, 2, 0]
 
 
@@ -415,7 +415,7 @@ def test_an_error_of_our_own_ends_the_attempt_and_the_delivery_goes_on(
     hook: Webhook, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, clock: Any, broken: str
 ) -> None:
     """It does not look like a worker that has died."""
-    working, calls = getattr(sending, broken), []
+    working, calls = getattr(attempts, broken), []
 
     def once(*args: Any) -> Any:
         calls.append(args)
@@ -423,7 +423,7 @@ def test_an_error_of_our_own_ends_the_attempt_and_the_delivery_goes_on(
             raise OverflowError("date value out of range")
         return working(*args)
 
-    monkeypatch.setattr(sending, broken, once)
+    monkeypatch.setattr(attempts, broken, once)
     id_ = stored(hook)
     deliver(id_)
     found = delivery(id_)

@@ -8,7 +8,7 @@ import time_machine
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from notifyhub.webhooks import signing
+from notifyhub.webhooks import signatures
 
 AT = datetime(2025, 3, 1, 12, 0, 0, 999_999, tzinfo=UTC)
 BODY = '{"type":"message.sent","data":{"note":"سلام"}}'
@@ -23,48 +23,48 @@ def verified(secret: str, headers: dict[str, str]) -> bool:
 
 
 def test_a_secret_is_random_and_long() -> None:
-    first, second = signing.new()["current"], signing.new()["current"]
+    first, second = signatures.new()["current"], signatures.new()["current"]
     assert first != second
     assert first.startswith("whsec_")
     assert len(base64.b64decode(first.removeprefix("whsec_"), validate=True)) == 32
 
 
 def test_a_signature_is_verified_by_the_specification_s_own_library() -> None:
-    kept = signing.new()
-    headers = signing.headers(kept, "msg_1", AT, BODY)
+    kept = signatures.new()
+    headers = signatures.headers(kept, "msg_1", AT, BODY)
     assert headers["webhook-id"] == "msg_1"
     assert headers["webhook-timestamp"] == str(int(AT.timestamp()))
     with time_machine.travel(AT):
         assert verified(kept["current"], headers)
-        assert not verified(signing.new()["current"], headers)
+        assert not verified(signatures.new()["current"], headers)
         assert not verified(kept["current"], {**headers, "webhook-id": "msg_2"})
 
 
 @pytest.mark.parametrize(("hours", "old"), [(0, True), (23.9, True), (24.1, False)])
 def test_an_old_secret_signs_along_for_a_day(hours: float, old: bool) -> None:
-    kept = signing.new()
-    renewed = signing.rotated(kept, AT)
+    kept = signatures.new()
+    renewed = signatures.rotated(kept, AT)
     later = AT + timedelta(hours=hours)
-    headers = signing.headers(renewed, "msg_1", later, BODY)
+    headers = signatures.headers(renewed, "msg_1", later, BODY)
     with time_machine.travel(later):
         assert verified(renewed["current"], headers)
         assert verified(kept["current"], headers) is old
 
 
 def test_each_of_several_old_secrets_has_its_day() -> None:
-    first = signing.new()
-    second = signing.rotated(first, AT)
-    third = signing.rotated(second, AT + timedelta(hours=20))
+    first = signatures.new()
+    second = signatures.rotated(first, AT)
+    third = signatures.rotated(second, AT + timedelta(hours=20))
     later = AT + timedelta(hours=25)
-    headers = signing.headers(third, "msg_1", later, BODY)
+    headers = signatures.headers(third, "msg_1", later, BODY)
     with time_machine.travel(later):
         found = [verified(kept["current"], headers) for kept in (first, second, third)]
     assert found == [False, True, True]
-    assert len(signing.rotated(third, later)["earlier"]) == 2
+    assert len(signatures.rotated(third, later)["earlier"]) == 2
 
 
 def test_rotations_in_a_row_don_t_make_the_header_endless() -> None:
-    kept = signing.new()
+    kept = signatures.new()
     for _ in range(100):
-        kept = signing.rotated(kept, AT)
-    assert len(signing.headers(kept, "msg_1", AT, BODY)["webhook-signature"].split()) == 10
+        kept = signatures.rotated(kept, AT)
+    assert len(signatures.headers(kept, "msg_1", AT, BODY)["webhook-signature"].split()) == 10

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from notifyhub.database.base import now
-from notifyhub.delivery import queue, waiting
+from notifyhub.jobs import dispatcher, queues
 from notifyhub.webhooks import retention
 from notifyhub.webhooks.models import Status
 from notifyhub.webhooks.sweep import sweep
@@ -45,17 +45,17 @@ def stored(**values: Any) -> int:
 )
 def test_what_is_due_and_not_looked_after_is_enqueued_once(values: dict[str, Any], enqueued: int) -> None:
     changed = delivery(id_ := stored(**values)).updated_at
-    before = queue.publisher().depth(queue.WEBHOOKS) or 0
+    before = queues.publisher().depth(queues.WEBHOOKS) or 0
     assert (sweep(), sweep()) == (enqueued, 0)
-    assert queue.publisher().depth(queue.WEBHOOKS) == before + enqueued
+    assert queues.publisher().depth(queues.WEBHOOKS) == before + enqueued
     assert delivery(id_).updated_at == changed
 
 
 def test_the_queue_is_not_filled_beyond_what_workers_can_soon_take_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(waiting, "BATCH", 2)
-    monkeypatch.setattr(waiting, "MOST_WAITING", (queue.publisher().depth(queue.WEBHOOKS) or 0) + 5)
+    monkeypatch.setattr(dispatcher, "BATCH", 2)
+    monkeypatch.setattr(dispatcher, "MOST_WAITING", (queues.publisher().depth(queues.WEBHOOKS) or 0) + 5)
     webhook = WebhookFactory().id
     for _ in range(7):
         stored(webhook_id=webhook, next_attempt_at=-MINUTE)
@@ -65,7 +65,7 @@ def test_the_queue_is_not_filled_beyond_what_workers_can_soon_take_up(
 def test_what_a_broker_does_not_take_is_enqueued_later(monkeypatch: pytest.MonkeyPatch) -> None:
     stored(next_attempt_at=-MINUTE)
     with monkeypatch.context() as patched:
-        patched.setattr(queue.Publisher, "publish", lambda *_: False)
+        patched.setattr(queues.Publisher, "publish", lambda *_: False)
         assert sweep() == 0
     assert sweep() == 1
 

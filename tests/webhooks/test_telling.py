@@ -9,20 +9,21 @@ from flask import Flask
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+import notifyhub.jobs.queues
 from notifyhub.auth.models import Role
 from notifyhub.database.base import now
-from notifyhub.delivery import sweep
-from notifyhub.delivery.backends.interface import Report
-from notifyhub.delivery.delivering import deliver
+from notifyhub.delivery import recovery
 from notifyhub.delivery.reports import fetch
+from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.messages.models import Message
 from notifyhub.messages.models import Status as MessageStatus
 from notifyhub.otp.codes import code_of
 from notifyhub.otp.models import OTP
-from notifyhub.webhooks import sending, telling
+from notifyhub.providers.base import Report
+from notifyhub.webhooks import subscribers
 from notifyhub.webhooks.models import Event, Status, Webhook, WebhookDelivery
-from notifyhub.webhooks.recording import record
+from notifyhub.webhooks.recorder import record
 from tests.conftest import Api
 from tests.delivery.rows import change_settings, scripted_notifier
 from tests.delivery.scripted import Scripted
@@ -46,7 +47,7 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         ids.extend(some)
         return True
 
-    monkeypatch.setattr(telling, "wake", wake)
+    monkeypatch.setattr(subscribers, "wake", wake)
     return ids
 
 
@@ -116,7 +117,7 @@ def test_delivery_reports_are_told_after_the_sending(
 def test_a_message_that_expires_has_failed(woken: list[int]) -> None:
     WebhookFactory()
     MessageFactory(expires_at=now())
-    sweep.sweep()
+    recovery.sweep()
     ((kind, data),) = told()
     assert (kind, data["status"]) == (Event.MESSAGE_FAILED, "expired")
 
@@ -155,7 +156,7 @@ def test_event_and_message_are_stored_together_or_not_at_all(
         record(*args)
         raise RuntimeError("cut off")
 
-    monkeypatch.setattr(telling, "record", cut_off)
+    monkeypatch.setattr(subscribers, "record", cut_off)
     deliver(message.id)
     assert deliveries() == []
     stored = db.session.get_one(Message, message.id)
@@ -252,7 +253,7 @@ def test_a_broker_that_is_away_leaves_events_to_the_sweep(
         WebhookFactory()
         pattern = SMSPatternFactory()
         url = f"{PATTERNS.format(pattern.notifier_id)}/{pattern.id}"
-    monkeypatch.setattr(sending.queue.Publisher, "publish", lambda *_: False)
+    monkeypatch.setattr(notifyhub.jobs.queues.Publisher, "publish", lambda *_: False)
     assert api.patch(url, {"status": "approved"}).status == 200
     with app.app_context():
         assert len(deliveries()) == 1

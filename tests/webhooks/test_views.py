@@ -11,7 +11,7 @@ from standardwebhooks import Webhook as Verifier
 
 from notifyhub.database.base import now
 from notifyhub.extensions import db
-from notifyhub.webhooks import sending, views
+from notifyhub.webhooks import attempts, views
 from notifyhub.webhooks.models import Event, Status
 from notifyhub.webhooks.targets import NOT_PUBLIC, ONLY_HTTPS
 from tests.conftest import Api, Queries, stored_text
@@ -212,7 +212,7 @@ def test_a_test_event_is_made_and_delivered(
     assert (answer.json["event"], answer.json["status"]) == ("webhook.test", "pending")
     assert woken == [answer.json["id"]]
     with context(app):
-        sending.deliver(answer.json["id"])
+        attempts.deliver(answer.json["id"])
     (body,) = receiver.verified(made["secret"])
     assert (body["type"], body["data"]) == ("webhook.test", {"id": made["id"], "test": False})
     (shown,) = api.get(f"{URL}/{made['id']}/deliveries").json["results"]
@@ -228,7 +228,7 @@ def test_a_test_event_waits_for_no_other(app: Flask, api: Api, receiver: Receive
     for _ in range(2):
         api.post(f"{URL}/{id_}/test")
         with context(app):
-            sending.deliver(woken[-1])
+            attempts.deliver(woken[-1])
     with app.app_context():
         assert [each.status for each in deliveries()] == [Status.PENDING, Status.DELIVERED]
 
@@ -242,7 +242,7 @@ def test_a_redelivery_is_the_same_event_again(
     (first,) = store(app, made["id"], data='{"id":5}')
     url = f"{URL}/{made['id']}/deliveries"
     with context(app):
-        sending.deliver(first)
+        attempts.deliver(first)
     api.patch(f"{URL}/{made['id']}", {"is_active": True})
     for _ in range(2):
         again = api.post(f"{url}/{first}/redeliver")
@@ -250,10 +250,10 @@ def test_a_redelivery_is_the_same_event_again(
         assert list(again.json) == DELIVERY_FIELDS
         assert (again.json["status"], again.json["attempts"]) == ("pending", 0)
         with context(app):
-            sending.deliver(again.json["id"])
+            attempts.deliver(again.json["id"])
     once_more = api.post(f"{url}/{again.json['id']}/redeliver").json
     with context(app):
-        sending.deliver(once_more["id"])
+        attempts.deliver(once_more["id"])
     assert woken[-1] == once_more["id"]
     assert len(receiver.requests) == 4
     assert len({request.raw for request in receiver.requests}) == 1

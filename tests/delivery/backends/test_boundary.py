@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyhub.delivery.backends import boundary
-from notifyhub.delivery.backends.boundary import ask, hand_over
-from notifyhub.delivery.backends.failures import (
+from notifyhub.logs import Seldom
+from notifyhub.providers import boundary
+from notifyhub.providers.base import SMS, Accepted
+from notifyhub.providers.boundary import ask, hand_over
+from notifyhub.providers.errors import (
     Broken,
     Failure,
     NotifierTrouble,
@@ -20,8 +22,6 @@ from notifyhub.delivery.backends.failures import (
     Temporary,
     Uncertain,
 )
-from notifyhub.delivery.backends.interface import SMS, Accepted
-from notifyhub.logs import Seldom
 
 PLAIN = SMS("+989121234567", "The text")
 CODED = SMS("+989121234567", "The text", secrets=["12345"])

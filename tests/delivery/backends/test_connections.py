@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from notifyhub.delivery.backends.wire import connect, exchange, in_time
+from notifyhub.providers.sockets import connect, exchange, in_time
 from notifyhub.text.hosts import Address, HostNotAllowed
 from tests.conftest import free_port
 

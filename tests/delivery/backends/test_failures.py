@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyhub.delivery.backends.failures import (
+from notifyhub.providers.errors import (
     DETAIL_LENGTH,
     ZWNJ,
     Failure,

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from notifyhub.delivery.backends import headers
-from notifyhub.delivery.backends.headers import InvalidHeader
+from notifyhub.providers.smtp import headers
+from notifyhub.providers.smtp.headers import InvalidHeader
 from notifyhub.text.addresses import Mailbox
 from tests.delivery.backends.header_reading import (
     BREAKS,

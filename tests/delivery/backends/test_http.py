@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.util import parse_url
 
-from notifyhub.delivery.backends import transport
-from notifyhub.delivery.backends.failures import NotifierTrouble, Uncertain
-from notifyhub.delivery.backends.http import SEND_LIMIT, Answer, Client, path_segment, required_text
-from notifyhub.delivery.backends.wire import Timeouts
+from notifyhub.providers import transport
+from notifyhub.providers.errors import NotifierTrouble, Uncertain
+from notifyhub.providers.http import SEND_LIMIT, Answer, Client, path_segment, required_text
+from notifyhub.providers.sockets import Timeouts
 from tests.simulators.certificate import Certificate
 from tests.simulators.server import Reply, Request, Server
 

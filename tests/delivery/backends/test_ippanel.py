@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from notifyhub.delivery.backends import ippanel
-from notifyhub.delivery.backends.failures import Failure, NotifierTrouble, NotServedHere, Refused, Uncertain
-from notifyhub.delivery.backends.interface import SMS, Accepted, Credit, ProviderPattern, Report
-from notifyhub.delivery.backends.ippanel import IPPanel
+from notifyhub.providers import ippanel
+from notifyhub.providers.base import SMS, Accepted, Credit, ProviderPattern, Report
+from notifyhub.providers.errors import Failure, NotifierTrouble, NotServedHere, Refused, Uncertain
+from notifyhub.providers.ippanel import IPPanel
 from tests.simulators import IPPanelSimulator
 from tests.simulators.ippanel import LINE, TOKEN, Pattern
 from tests.simulators.server import Reply

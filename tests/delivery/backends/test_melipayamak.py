@@ -6,11 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from notifyhub.delivery.backends import melipayamak
-from notifyhub.delivery.backends.failures import Failure, NotifierTrouble, NotServedHere, Refused, Uncertain
-from notifyhub.delivery.backends.http import whole_number
-from notifyhub.delivery.backends.interface import SMS, Accepted, Credit, Report
-from notifyhub.delivery.backends.melipayamak import MeliPayamak
+from notifyhub.providers import melipayamak
+from notifyhub.providers.base import SMS, Accepted, Credit, Report
+from notifyhub.providers.errors import Failure, NotifierTrouble, NotServedHere, Refused, Uncertain
+from notifyhub.providers.http import whole_number
+from notifyhub.providers.melipayamak import MeliPayamak
 from tests.simulators import MeliPayamakSimulator
 from tests.simulators.melipayamak import NUMBER, SUCCESS, TOKEN
 from tests.simulators.server import Reply

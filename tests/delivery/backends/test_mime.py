@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyhub.delivery.backends.failures import Refused
-from notifyhub.delivery.backends.interface import Attachment, Email
-from notifyhub.delivery.backends.mime import compose, read_mailbox
+from notifyhub.providers.base import Attachment, Email
+from notifyhub.providers.errors import Refused
+from notifyhub.providers.smtp.mime import compose, read_mailbox
 from notifyhub.text.addresses import Mailbox
 from tests.delivery.backends.header_reading import BREAKS, EXAMPLES, LINES, TEXTS, read_unstructured
 

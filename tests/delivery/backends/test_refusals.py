@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyhub.delivery.backends import ippanel, melipayamak
-from notifyhub.delivery.backends.failures import Failure, NotifierTrouble, Refused, Uncertain
-from notifyhub.delivery.backends.refusals import Facts, Rule, refusal, squeeze
+from notifyhub.providers import ippanel, melipayamak
+from notifyhub.providers.errors import Failure, NotifierTrouble, Refused, Uncertain
+from notifyhub.providers.rejection_rules import Facts, Rule, refusal, squeeze
 
 TABLES = {"ippanel": ippanel.RULES, "melipayamak": melipayamak.RULES}
 

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from notifyhub.delivery.backends.ippanel import IPPanel
-from notifyhub.delivery.backends.melipayamak import MeliPayamak
-from notifyhub.delivery.backends.registry import BUILT_IN, sms_backend
-from notifyhub.delivery.backends.test import Sandbox
 from notifyhub.notifiers.models import Backend
-from notifyhub.notifiers.plugins import UnknownBackend
+from notifyhub.providers.ippanel import IPPanel
+from notifyhub.providers.melipayamak import MeliPayamak
+from notifyhub.providers.plugins import UnknownBackend
+from notifyhub.providers.registry import BUILT_IN, sms_backend
+from notifyhub.providers.sandbox import Sandbox
 from tests.factories import install_backends
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from notifyhub.delivery.backends import smtp_sessions
-from notifyhub.delivery.backends.failures import (
+from notifyhub.providers.base import Accepted, Attachment, Email, EmailBackend
+from notifyhub.providers.errors import (
     Failure,
     NotifierTrouble,
     NotServedHere,
@@ -21,9 +21,9 @@ from notifyhub.delivery.backends.failures import (
     Temporary,
     Uncertain,
 )
-from notifyhub.delivery.backends.interface import Accepted, Attachment, Email, EmailBackend
-from notifyhub.delivery.backends.smtp import SMTP
-from notifyhub.delivery.backends.wire import Timeouts, exchange
+from notifyhub.providers.smtp import sessions
+from notifyhub.providers.smtp.client import SMTP
+from notifyhub.providers.sockets import Timeouts, exchange
 from notifyhub.text.hosts import Allowed
 from tests.conftest import free_port
 from tests.simulators import SMTPSimulator
@@ -181,13 +181,13 @@ def test_threads_use_sessions_of_their_own(mail: SMTPSimulator) -> None:
 def test_an_idle_session_is_given_up_in_time(mail: SMTPSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
     sender = backend(mail, use_tls=False)
     sender.send(MAIL)
-    monkeypatch.setattr(smtp_sessions, "IDLE_SECONDS", -1)
+    monkeypatch.setattr(sessions, "IDLE_SECONDS", -1)
     sender.send(MAIL)
     assert mail.connections == 2
 
 
 def test_no_more_sessions_are_kept_than_allowed(mail: SMTPSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smtp_sessions, "IDLE_SESSIONS", 0)
+    monkeypatch.setattr(sessions, "IDLE_SESSIONS", 0)
     sender = backend(mail, use_tls=False)
     sender.send(MAIL)
     sender.send(MAIL)
@@ -213,14 +213,14 @@ def test_an_unknown_certificate_is_refused_and_a_known_one_taken(
 ) -> None:
     port = mail.tls_port if "use_ssl" in security else mail.port
     settings = {"host": "127.0.0.1", "port": port, **security}
-    smtp_sessions._context.cache_clear()
+    sessions._context.cache_clear()
     error = failure_of(SMTP(settings, timeouts=IMPATIENT))
     assert (type(error), error.code) == (NotifierTrouble, "unreachable")
     assert error.detail == "The certificate of 127.0.0.1 is not accepted: self-signed certificate."
     monkeypatch.setenv("SSL_CERT_FILE", str(mail.certificate.path))
-    smtp_sessions._context.cache_clear()
+    sessions._context.cache_clear()
     assert SMTP(settings, timeouts=IMPATIENT).send(MAIL)
-    smtp_sessions._context.cache_clear()
+    sessions._context.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -398,9 +398,9 @@ def test_without_a_full_name_the_socket_s_address_is_the_client_s_name(
     mail: SMTPSimulator, monkeypatch: pytest.MonkeyPatch, name: str, expected: str
 ) -> None:
     monkeypatch.setattr(socket, "getfqdn", lambda: name)
-    smtp_sessions._own_name.cache_clear()
+    sessions._own_name.cache_clear()
     backend(mail, use_tls=False).check()
-    smtp_sessions._own_name.cache_clear()
+    sessions._own_name.cache_clear()
     assert mail.names == [expected]
 
 
@@ -413,17 +413,17 @@ def test_without_a_full_name_the_socket_s_address_is_the_client_s_name(
     ],
 )
 def test_addresses_are_literals_of_smtp(address: str, literal: str) -> None:
-    assert smtp_sessions._literal(address) == literal
+    assert sessions._literal(address) == literal
 
 
 def test_a_name_that_the_resolver_keeps_is_not_waited_for(
     mail: SMTPSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "getfqdn", lambda: time.sleep(1) or "mail.example.com")
-    monkeypatch.setattr(smtp_sessions, "NAME_SECONDS", 0.1)
-    smtp_sessions._own_name.cache_clear()
+    monkeypatch.setattr(sessions, "NAME_SECONDS", 0.1)
+    sessions._own_name.cache_clear()
     backend(mail, use_tls=False).check()
-    smtp_sessions._own_name.cache_clear()
+    sessions._own_name.cache_clear()
     assert mail.names == ["[127.0.0.1]"]
 
 

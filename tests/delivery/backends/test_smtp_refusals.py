@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyhub.delivery.backends.failures import (
+from notifyhub.providers.errors import (
     Failure,
     NotifierTrouble,
     NotServedHere,
@@ -15,7 +15,7 @@ from notifyhub.delivery.backends.failures import (
     Temporary,
     Uncertain,
 )
-from notifyhub.delivery.backends.smtp_refusals import RULES, Stage, judge
+from notifyhub.providers.smtp.rejection_rules import RULES, Stage, judge
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
 TAKING: tuple[Stage, ...] = ("rcpt", "data", "end")

@@ -1,8 +1,8 @@
 import pytest
 
-from notifyhub.delivery.backends.failures import NotifierTrouble, Refused, Temporary
-from notifyhub.delivery.backends.interface import SMS, Email, EmailBackend, Report, SMSBackend
-from notifyhub.delivery.backends.test import Sandbox
+from notifyhub.providers.base import SMS, Email, EmailBackend, Report, SMSBackend
+from notifyhub.providers.errors import NotifierTrouble, Refused, Temporary
+from notifyhub.providers.sandbox import Sandbox
 
 EMAIL = Email("ali@example.com", "info@example.com", "x", "<1@example.com>", "t")
 

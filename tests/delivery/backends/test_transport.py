@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from notifyhub.delivery.backends import transport, wire
-from notifyhub.delivery.backends.transport import HEAD_LIMIT, Lost, Received, is_timeout, reason, request
-from notifyhub.delivery.backends.wire import Timeouts, connect, exchange
+from notifyhub.providers import sockets, transport
+from notifyhub.providers.sockets import Timeouts, connect, exchange
+from notifyhub.providers.transport import HEAD_LIMIT, Lost, Received, is_timeout, reason, request
 
 TIMEOUTS = Timeouts(connect=5, read=10)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -175,7 +175,7 @@ def test_whatever_is_answered_an_answer_comes_or_none_and_no_error(peer: Peer, p
 def slow_resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A resolver that does not answer until the block ends."""
     over = threading.Event()
-    monkeypatch.setattr(wire.socket, "getaddrinfo", lambda *_, **__: over.wait(10) and [])
+    monkeypatch.setattr(sockets.socket, "getaddrinfo", lambda *_, **__: over.wait(10) and [])
     yield
     over.set()
 
@@ -204,9 +204,9 @@ def test_the_addresses_of_a_host_share_the_time(peer: Peer, monkeypatch: pytest.
     look_up = socket.getaddrinfo
     places = ["127.0.0.2", "127.0.0.1"]
     given = [found for place in places for found in look_up(place, peer.port, type=socket.SOCK_STREAM)]
-    monkeypatch.setattr(wire.socket, "getaddrinfo", lambda *_, **__: given)
+    monkeypatch.setattr(sockets.socket, "getaddrinfo", lambda *_, **__: given)
     tried: list[tuple[str, float]] = []
-    connected = wire._connected
+    connected = sockets._connected
 
     def slow(place: tuple[object, ...], seconds: float, options: object) -> socket.socket:
         tried.append((place[-1][0], seconds))  # type: ignore[index]
@@ -214,7 +214,7 @@ def test_the_addresses_of_a_host_share_the_time(peer: Peer, monkeypatch: pytest.
             raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
         return connected(place, seconds, ())
 
-    monkeypatch.setattr(wire, "_connected", slow)
+    monkeypatch.setattr(sockets, "_connected", slow)
     connect("shop.example.com", peer.port, 2).close()
     assert [place for place, _ in tried] == places
     assert tried[0][1] == pytest.approx(1, abs=0.1)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from notifyhub.delivery.backends.wire import Wire, exchange
+from notifyhub.providers.sockets import Wire, exchange
 
 
 @pytest.fixture

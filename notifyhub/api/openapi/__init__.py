@@ -1,0 +1,1 @@
+"""The OpenAPI document, written from the endpoints' declarations, and the pages that show it."""

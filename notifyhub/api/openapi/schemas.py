@@ -1,0 +1,87 @@
+"""Marshmallow schemas as the OpenAPI document describes them.
+
+What a client sends and what it is answered are components of their own (`SMSPatternRequest`,
+`PatchedSMSPattern` and `SMSPattern`): an answer has every field, a request only those that can be set.
+"""
+
+from inspect import cleandoc
+from typing import Any
+
+from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.field_converter import DEFAULT_FIELD_MAPPING
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
+from marshmallow import INCLUDE, Schema, fields
+
+from notifyhub.api.fields import Choice, Id, Moment, Object
+from notifyhub.api.pagination.parameters import Number
+from notifyhub.api.schemas import StrictSchema
+
+
+def taken(schema: Schema) -> Schema:
+    """Return the part of a schema that a request's body can set."""
+    read_only = _read_only(schema)
+    return type(schema)(exclude=read_only, partial=schema.partial) if read_only else schema
+
+
+def _read_only(schema: Schema) -> list[str]:
+    return [name for name, field in schema.fields.items() if field.dump_only]
+
+
+def _name(schema: Any) -> str:
+    """Return the name of a schema's component."""
+    name = type(schema).__name__.removesuffix("Schema")
+    if schema.partial:
+        return f"Patched{name}"
+    return f"{name}Request" if schema.exclude else name
+
+
+class _Converter(OpenAPIConverter):
+    field_mapping: dict[type, tuple[str | None, str | None]] = {
+        **DEFAULT_FIELD_MAPPING,
+        Choice: ("string", None),
+        Number: ("integer", "int64"),
+        Id: ("integer", "int64"),
+        Moment: ("string", "date-time"),
+        fields.URL: ("string", "uri"),
+    }
+
+    def init_attribute_functions(self) -> None:
+        super().init_attribute_functions()  # type: ignore[no-untyped-call]
+        self.attribute_functions += [self.made_default, self.shapes]
+
+    def made_default(self, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
+        """Return the default that is made anew each time, as an empty object is."""
+        return {"default": field.load_default()} if callable(field.load_default) else {}
+
+    def shapes(self, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
+        """Return the shapes that an object may have: those that it knows, and the empty one."""
+        shapes = field.shapes() if isinstance(field, Object) else ()
+        known = [self.resolve_nested_schema(shape) for shape in shapes]  # type: ignore[no-untyped-call]
+        return {"anyOf": [*known, {"maxProperties": 0}]} if known else {}
+
+    def schema2jsonschema(self, schema: Schema) -> dict[str, Any]:
+        """Return the component of a schema; in an answer every field is there, and none has a default."""
+        component: dict[str, Any]
+        component = self.fields2jsonschema(schema.fields, partial=schema.partial)  # type: ignore[no-untyped-call]
+        answered = bool(_read_only(schema))
+        if answered:
+            component["required"] = list(schema.fields)
+        if answered or schema.partial:
+            for described in component["properties"].values():
+                described.pop("default", None)
+        if words := type(schema).__doc__:
+            component["description"] = cleandoc(words)
+        if schema.unknown == INCLUDE:
+            component["additionalProperties"] = True
+        if isinstance(schema, StrictSchema):
+            component["additionalProperties"] = False
+        return component
+
+
+class SchemaPlugin(MarshmallowPlugin):
+    """Describes the kit's fields and schemas."""
+
+    Converter = _Converter
+
+    def __init__(self) -> None:
+        super().__init__(schema_name_resolver=_name)

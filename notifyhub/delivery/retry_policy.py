@@ -1,0 +1,101 @@
+"""The rules of a round: when it goes on to the next notifier, what its end means for the message."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from notifyhub.messages.models import Status
+from notifyhub.providers.base import Accepted
+from notifyhub.providers.errors import Failure, NotServedHere, Refused, Temporary, Uncertain
+
+JITTER = 0.1
+WAKING = 1 / 3
+
+Result = Accepted | Failure
+"""How an attempt ended."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How hard a message is tried: rounds, seconds between them (the last one repeats), doubtful ones too?"""
+
+    max_attempts: int
+    retry_delays: Sequence[int]
+    resend_uncertain: bool
+    rest: float
+    """Seconds for which a failing notifier rests."""
+
+
+@dataclass(frozen=True)
+class Rest:
+    """A notifier that was not tried because it rests, and until when."""
+
+    notifier: str
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What a round's end makes of its message.
+
+    `rounds` is the number of finished ones, `error` what the message shows, `next_attempt_at` when the next
+    round may begin, None if there is none.
+    """
+
+    status: Status
+    rounds: int
+    error: Failure | None = None
+    next_attempt_at: datetime | None = None
+
+
+def goes_on(result: Result) -> bool:
+    """Tell whether a backup is tried after this attempt, in the same round."""
+    return isinstance(result, Temporary | NotServedHere)
+
+
+def ending(
+    failures: Sequence[Failure], rests: Sequence[Rest], rounds: int, policy: Policy, now: datetime
+) -> Ending:
+    """Return what a round comes to in which no notifier took the message.
+
+    `failures` are its attempts' in their order, `rests` the notifiers that were passed over because they
+    rest; `rounds` counts those finished before.
+    """
+    if not failures:
+        if rests:  # does not count; those who wait do not all come back in the same moment
+            wait = timedelta(seconds=policy.rest * WAKING * random.random())  # noqa: S311 - no secret
+            return Ending(Status.SENDING, rounds, _resting(rests), min(rest.until for rest in rests) + wait)
+        gone = NotServedHere("no_notifier", "Its notifier was deleted, and no backup can take its place.")
+        return Ending(Status.FAILED, rounds, gone)
+    last = failures[-1]
+    if isinstance(last, Uncertain) and not policy.resend_uncertain:
+        return Ending(Status.FAILED, rounds + 1, Uncertain("uncertain", str(last)))
+    if isinstance(last, Refused) or (not rests and all(isinstance(one, NotServedHere) for one in failures)):
+        return Ending(Status.FAILED, rounds + 1, last)
+    return _retry(last, rounds + 1, policy, now)
+
+
+def in_time(end: Ending, expires_at: datetime) -> Ending:
+    """Return how a round ends for a one-time password: for good, if the next would begin after its life.
+
+    Then there still is time for another way to the recipient.
+    """
+    if end.next_attempt_at is None or end.next_attempt_at < expires_at:
+        return end
+    return Ending(Status.FAILED, end.rounds, end.error)
+
+
+def _resting(rests: Sequence[Rest]) -> Failure:
+    words = [
+        f"The notifier {rest.notifier} rests until {rest.until:%Y-%m-%dT%H:%M:%S.%fZ}." for rest in rests
+    ]
+    return Temporary("notifier_resting", " ".join(words))
+
+
+def _retry(last: Failure, finished: int, policy: Policy, now: datetime) -> Ending:
+    if finished >= policy.max_attempts:
+        return Ending(Status.FAILED, finished, last)
+    delay = policy.retry_delays[min(finished, len(policy.retry_delays)) - 1]
+    jitter = 1 + JITTER * random.random()  # noqa: S311 - no secret
+    return Ending(Status.SENDING, finished, last, now + timedelta(seconds=delay * jitter))

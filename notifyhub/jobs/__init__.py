@@ -1,0 +1,1 @@
+"""Background work by Celery: tasks, queues, brokers, the worker, and the dispatcher of due rows."""

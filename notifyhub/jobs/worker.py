@@ -1,0 +1,162 @@
+"""The worker: Celery in one process, whose threads spend their time waiting for providers."""
+
+import logging
+import signal
+import threading
+import time
+from typing import Any
+
+from celery import Celery
+from celery.beat import ScheduleEntry, Scheduler, Service
+from celery.platforms import EX_FAILURE, EX_OK
+from celery.worker import state
+from flask import Flask
+from kombu import Queue
+from sqlalchemy import make_url, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from notifyhub.database.troubles import Trouble, in_one_line, named
+from notifyhub.delivery import tasks
+from notifyhub.extensions import celery, db
+from notifyhub.jobs import queues
+from notifyhub.jobs.pool import lanes
+from notifyhub.jobs.queues import Call
+from notifyhub.messages.models import Message
+
+log = logging.getLogger(__name__)
+
+CONCURRENCY = 32
+LANES = {queues.CODES: 16, queues.WEBHOOKS: 16, queues.UPKEEP: 4}
+"""Threads for the queues beside the messages', which has as many as the worker is started with."""
+PREFETCHED = 4
+"""Calls that a worker holds for each of its threads, so that none of them waits for the broker."""
+
+
+def run(app: Flask, concurrency: int = CONCURRENCY, *, beat: bool = False) -> int:
+    """Deliver until SIGTERM or Ctrl-C, which let the attempts under way end; return the exit status.
+
+    With `beat` this worker also keeps the time for all: at least one has to. A broker or database that is not
+    there yet is waited for.
+    """
+    configure(app)
+    wait_for_database(app)
+    wait_for_broker(app)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    if beat:
+        threading.Thread(target=_keep_time, name="beat", daemon=True).start()
+    worker = celery_worker(
+        celery,
+        concurrency,
+        pool=lanes(
+            {queues.named_queue(app.config["QUEUE_PREFIX"], name).name: n for name, n in LANES.items()}
+        ),
+        ready_callback=lambda _consumer: log.info("The worker is ready"),
+    )
+    worker.start()
+    return worker.exitcode or 0
+
+
+def configure(app: Flask) -> None:
+    """Make Celery work for the application; its tasks run in the application's context."""
+    prefix = app.config["QUEUE_PREFIX"]
+    declared = [queues.named_queue(prefix, name) for name in queues.QUEUES]
+    celery.flask_app = app
+    celery.set_default()  # for the threads of the pool
+    celery.conf.update(celery_options(*queues.broker(app), declared))
+    celery.conf.beat_schedule = {
+        task: {"task": task, "schedule": seconds} for task, seconds in tasks.PERIODS.items()
+    }
+
+
+def celery_options(url: str, transport: dict[str, Any], queues: list[Queue]) -> dict[str, Any]:
+    """Return the configuration of a Celery worker for a broker and some queues."""
+    return {
+        "broker_url": url,
+        "broker_transport_options": transport,
+        "broker_connection_timeout": 4,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_heartbeat": 10,
+        "task_queues": queues,
+        "task_default_queue": queues[0].name,
+        "task_ignore_result": True,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "worker_prefetch_multiplier": PREFETCHED,
+        "worker_disable_rate_limits": True,
+        "worker_enable_remote_control": False,
+        "worker_detect_quorum_queues": False,
+    }
+
+
+def celery_worker(app: Celery, concurrency: int, pool: Any = "threads", **options: Any) -> Any:
+    """Return a Celery worker of one process with so many threads, which talks to no other worker.
+
+    Not Celery's `Worker`, which has a program's ways: its own log, signals, warnings, restart by SIGHUP.
+    """
+    return app.WorkController(
+        pool=pool,
+        concurrency=concurrency,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        **options,
+    )
+
+
+def wait_for_database(app: Flask) -> None:
+    """Return as soon as the database answers and has its tables; the log says which it is, and what it lacks.
+
+    Raises KeysDoNotFit, for which no waiting helps.
+    """
+    trouble = Trouble()
+    while True:
+        try:
+            with app.app_context(), db.engine.connect() as connection:
+                connection.execute(select(Message).limit(1))
+        except SQLAlchemyError as error:
+            url = named(make_url(app.config["SQLALCHEMY_DATABASE_URI"]))
+            trouble.tell(f"Waiting for the database {url}. {in_one_line(error)}")
+            time.sleep(1)
+        else:
+            return
+
+
+def wait_for_broker(app: Flask) -> None:
+    """Return as soon as the broker takes calls; the log says why it does not."""
+    with app.app_context():
+        while queues.publisher().depth(queues.MESSAGES) is None:
+            time.sleep(1)
+
+
+class Clock(Scheduler):  # type: ignore[misc]
+    """Celery's scheduler, whose calls go out as all others do: a broker that is down stops nothing.
+
+    Nothing is written to files. Two clocks do no harm, as periodic tasks take turns at the rows.
+    """
+
+    producer = None
+
+    def apply_entry(self, entry: ScheduleEntry, **_: Any) -> None:
+        """Have a task run; a call that waits until the next one is due is dropped."""
+        with celery.flask_app.app_context():
+            call = Call(entry.task, expires=tasks.PERIODS[entry.task])
+            queues.publisher().publish([call], queues.UPKEEP)
+
+
+def _keep_time() -> None:
+    """Call periodic tasks when they are due, for ever; without a clock the worker stops."""
+    try:
+        Service(celery, max_interval=1, scheduler_cls=Clock, remote_control=False).start()
+    except Exception:
+        log.exception("The clock has stopped")
+        state.should_stop = EX_FAILURE
+
+
+def _stop(*_: object) -> None:
+    """Have the worker end as soon as the attempts under way have ended.
+
+    It stands for Celery's own handlers, which write to standard output and let a second Ctrl-C drop attempts.
+    """
+    state.should_stop = EX_OK

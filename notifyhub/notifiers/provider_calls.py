@@ -1,0 +1,35 @@
+"""Calls to providers that requests to the API wait for: few at once, and each within a time of its own.
+
+Such a call keeps a thread of the server as long as the provider likes. With as many of them as there are
+threads, nobody else would be answered.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from notifyhub.api.http.errors import throttled
+from notifyhub.providers.sockets import exchange
+
+AT_ONCE = 4
+"""Calls that this process makes at once."""
+
+RETRY_AFTER = 5
+"""Seconds after which it is worth trying again."""
+
+_slots = threading.BoundedSemaphore(AT_ONCE)
+
+
+@contextmanager
+def provider_call(seconds: float, limit: float = float("inf")) -> Iterator[None]:
+    """Take one of the slots for the block, in which providers have so many seconds and bytes in all.
+
+    Raises TooManyRequests at once if all slots are taken.
+    """
+    if not _slots.acquire(blocking=False):
+        raise throttled(RETRY_AFTER)
+    try:
+        with exchange(seconds, limit):
+            yield
+    finally:
+        _slots.release()

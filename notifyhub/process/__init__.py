@@ -1,0 +1,1 @@
+"""Running the parts as processes: the supervisor and the HTTP server."""

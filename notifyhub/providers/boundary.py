@@ -1,0 +1,112 @@
+"""The boundary with backends, those of other packages too.
+
+Whatever they raise or return, what comes back is one of our own types, fit to be stored and shown.
+"""
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from notifyhub.logs import Seldom, outline
+from notifyhub.providers.base import SMS, Accepted, Backend, Email
+from notifyhub.providers.errors import (
+    Broken,
+    Failure,
+    NotifierTrouble,
+    NotServedHere,
+    Refused,
+    Temporary,
+    Uncertain,
+    quote,
+)
+from notifyhub.providers.sockets import writes
+from notifyhub.text.code_masks import MASK
+from notifyhub.text.digits import mask_digits
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+ID_LENGTH = 255
+CODE_LENGTH = 64
+
+_outlined = Seldom(60.0)
+
+
+def hand_over(backend: Backend, content: SMS | Email) -> Accepted | Failure:
+    """Have a backend send a message; return how that ended."""
+    before = writes()
+    try:
+        accepted = backend.send(content)  # type: ignore[attr-defined]
+    except Failure as failure:
+        return _known(failure, content.secrets)
+    except BaseException as error:
+        if _stops_the_process(error):
+            raise
+        # Others may write to sockets that we don't watch.
+        unsent = _is_ours(backend) and writes() == before
+        return (Broken if unsent else Uncertain)("backend_error", _words(error))
+    if not isinstance(accepted, Accepted):
+        return Uncertain("not_understood", "The backend does not say whether the message was taken.")
+    id_ = accepted.provider_message_id
+    if isinstance(id_, str) and len(id_) <= ID_LENGTH and id_.isprintable():
+        return accepted
+    return Accepted(quote(str(id_))[:ID_LENGTH])
+
+
+def ask(question: Callable[[], T]) -> T:
+    """Return what a backend answers; raises Failure and nothing else."""
+    try:
+        return question()
+    except Failure as failure:
+        raise _known(failure) from failure.__cause__
+    except BaseException as error:
+        if _stops_the_process(error):
+            raise
+        trouble = NotifierTrouble("backend_error", _words(error))
+    raise trouble  # outside of the `except`: the error's words may hold secrets
+
+
+def detail_of(words: object, secrets: Sequence[str] = (), *, coded: bool = False) -> str:
+    """Return a provider's words as they are stored: of a message with a one-time code, without any digit."""
+    line = quote(str(words), secrets)
+    return mask_digits(line, MASK) if coded else line
+
+
+def code_of(word: object, *, coded: bool = False) -> str:
+    """Return the code of a failure or a report as it is stored."""
+    code = re.sub(r"[^\w.-]+", "_", str(word), flags=re.ASCII)[:CODE_LENGTH] or "unknown"
+    return mask_digits(code, MASK) if coded else code
+
+
+def _known(failure: Failure, secrets: Sequence[str] = ()) -> Failure:
+    """Return a failure that can be stored, of a class that the delivery knows."""
+    coded = bool(secrets)
+    code, detail = code_of(failure.code, coded=coded), detail_of(failure.detail, secrets, coded=coded)
+    if not isinstance(failure, Temporary | NotServedHere | Refused | Uncertain):
+        return Uncertain(code, detail)
+    failure.code, failure.detail = code, detail
+    return failure
+
+
+def _stops_the_process(error: BaseException) -> bool:
+    """Tell whether it comes from a signal, as those are raised in the main thread alone.
+
+    In any other it is the backend's own: `asyncio.CancelledError` is no Exception, either.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    return is_main and isinstance(error, KeyboardInterrupt | SystemExit)
+
+
+def _words(error: BaseException) -> str:
+    """Return what can be said of an unexpected error; where it was raised is in the log."""
+    where = outline(error)
+    if _outlined.due(where):
+        log.error("A backend raised %s", where)
+    return f"The notifier's backend failed: {type(error).__name__}."
+
+
+def _is_ours(backend: object) -> bool:
+    return type(backend).__module__.startswith("notifyhub.")
