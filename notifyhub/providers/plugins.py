@@ -1,6 +1,6 @@
 """SMS backends that other packages add.
 
-A further provider is one module with a class of `notifyhub.delivery.backends.interface.SMSBackend`, which its
+A further provider is one module with a class of `notifyhub.providers.base.SMSBackend`, which its
 package names in the entry-point group `notifyhub.sms_backends`. The name, of up to 32 characters, is what
 clients give as a notifier's `backend`; it can't take the place of one of ours.
 

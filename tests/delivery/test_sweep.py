@@ -72,9 +72,9 @@ def test_what_is_due_and_not_looked_after_is_enqueued_once(values: dict[str, Any
 def test_the_queue_is_not_filled_beyond_what_workers_can_soon_take_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("notifyhub.delivery.waiting.BATCH", 4)
+    monkeypatch.setattr("notifyhub.jobs.dispatcher.BATCH", 4)
     depth = queues.publisher().depth(queues.MESSAGES) or 0
-    monkeypatch.setattr("notifyhub.delivery.waiting.MOST_WAITING", depth + 10)
+    monkeypatch.setattr("notifyhub.jobs.dispatcher.MOST_WAITING", depth + 10)
     for _ in range(15):
         stored(status=Status.SCHEDULED, next_attempt_at=-MINUTE)
     assert sweep().enqueued == 10
@@ -161,7 +161,7 @@ def test_a_message_in_good_hands_is_left_alone() -> None:
 
 @pytest.mark.usefixtures("context")
 def test_batches_follow_one_another_until_all_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notifyhub.delivery.sweep.BATCH", 2)
+    monkeypatch.setattr("notifyhub.delivery.recovery.BATCH", 2)
     for _ in range(5):
         stored(expires_at=-MINUTE)
     assert sweep().expired == 5

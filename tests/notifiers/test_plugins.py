@@ -17,8 +17,8 @@ SMS = "/api/notifications/notifiers/sms"
 MODULE = """
 from decimal import Decimal
 from marshmallow import Schema, fields
-from notifyhub.delivery.backends.failures import NotifierTrouble
-from notifyhub.delivery.backends.interface import Accepted, Credit, ProviderPattern
+from notifyhub.providers.errors import NotifierTrouble
+from notifyhub.providers.base import Accepted, Credit, ProviderPattern
 
 
 class Dove:

@@ -25,7 +25,7 @@ LIMIT = 1024 * 1024
 
 PROGRAM = f"""
 import socket, sys, time
-from notifyhub.server import Server, capacity, connection, worker
+from notifyhub.process.server import Server, capacity, connection, worker
 connection.HEAD_SECONDS = connection.BODY_SECONDS = worker.BODY_SECONDS = float(sys.argv[2])
 capacity.CONNECTIONS = {CONNECTIONS}
 from notifyhub.api.endpoint import Access, Endpoint

@@ -22,7 +22,7 @@ def test_ours_need_no_installation_metadata(monkeypatch: pytest.MonkeyPatch) -> 
 def test_another_package_adds_a_backend_but_replaces_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sandbox = "notifyhub.delivery.backends.test:Sandbox"
+    sandbox = "notifyhub.providers.sandbox:Sandbox"
     install_backends(tmp_path, pigeon=sandbox, ippanel=sandbox)
     monkeypatch.syspath_prepend(tmp_path)
     assert sms_backend("pigeon") is Sandbox

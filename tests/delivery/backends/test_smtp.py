@@ -37,7 +37,7 @@ MAIL = Email(
 
 @pytest.fixture(autouse=True)
 def _impatient_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notifyhub.delivery.backends.smtp.END_SECONDS", 1)
+    monkeypatch.setattr("notifyhub.providers.smtp.client.END_SECONDS", 1)
 
 
 def backend(mail: SMTPSimulator, **settings: object) -> SMTP:
@@ -139,7 +139,7 @@ def test_a_deferred_mail_says_nothing_against_the_notifier(mail: SMTPSimulator, 
 def test_the_last_reply_may_take_longer_than_others(
     mail: SMTPSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("notifyhub.delivery.backends.smtp.END_SECONDS", 10)
+    monkeypatch.setattr("notifyhub.providers.smtp.client.END_SECONDS", 10)
     mail.troubles.add("slow", seconds=2.2)
     assert backend(mail).send(MAIL)
 
@@ -262,7 +262,7 @@ def test_the_check_logs_in_and_sends_nothing(mail: SMTPSimulator) -> None:
 
 
 def test_a_big_mail_with_files_arrives_whole(mail: SMTPSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notifyhub.delivery.backends.smtp.END_SECONDS", 20)
+    monkeypatch.setattr("notifyhub.providers.smtp.client.END_SECONDS", 20)
     content = bytes(range(256)) * 20_000
     message = Email(
         "ali@example.com",
@@ -312,7 +312,7 @@ def test_a_mail_that_cannot_be_written_reaches_no_server(
 
 
 def test_a_server_that_talks_for_ever_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notifyhub.delivery.backends.smtp.TOTAL_SECONDS", 0.6)
+    monkeypatch.setattr("notifyhub.providers.smtp.client.TOTAL_SECONDS", 0.6)
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def talk() -> None:
