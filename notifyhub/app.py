@@ -13,13 +13,16 @@ from notifyhub.auth import commands as auth_commands
 from notifyhub.auth import guard, throttle
 from notifyhub.auth import views as auth
 from notifyhub.database import connections, rotation
+from notifyhub.delivery import due_messages
 from notifyhub.delivery import models as delivery_models  # noqa: F401
-from notifyhub.delivery import views as delivery
+from notifyhub.delivery import tasks as delivery_tasks  # noqa: F401
 from notifyhub.extensions import db, migrate
 from notifyhub.jobs import queues
 from notifyhub.messages import views as messages
+from notifyhub.notifiers import check_views
 from notifyhub.notifiers import views as notifiers
 from notifyhub.otp import views as otp
+from notifyhub.patterns import sync_views
 from notifyhub.patterns import views as patterns
 from notifyhub.seeding import commands as seeding
 from notifyhub.settings import views as settings
@@ -34,7 +37,8 @@ BLUEPRINTS = (
     settings.blueprint,
     messages.blueprint,
     messages.batches_blueprint,
-    delivery.blueprint,
+    check_views.blueprint,
+    sync_views.blueprint,
     otp.blueprint,
     webhooks.blueprint,
     auth.blueprint,
@@ -65,7 +69,7 @@ def create_app(environment: Mapping[str, str] | None = None) -> Flask:
     connections.init_app(app)
     migrate.init_app(app, db, directory=str(MIGRATIONS))
     logs.init_app(app)
-    for part in (requests, errors, queues, otp, subscribers):
+    for part in (requests, errors, queues, due_messages, otp, subscribers):
         part.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

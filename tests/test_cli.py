@@ -108,7 +108,9 @@ def test_the_embedded_default_is_kept_in_the_instance_folder(up: Up, tmp_path: P
     words, *events = service.err.splitlines()
     assert "token" in words
     told = [json.loads(event) for event in events]
-    assert {"notifyhub.jobs.worker", "notifyhub.process.server.application"} < {event["logger"] for event in told}
+    assert {"notifyhub.jobs.worker", "notifyhub.process.server.application"} < {
+        event["logger"] for event in told
+    }
     before, *parts, after = [event["event"] for event in told[-4:]]
     assert (before, after) == ("NotifyHub stops", "NotifyHub has stopped")
     assert sorted(parts) == ["The server has stopped", "The worker has stopped"]

@@ -243,7 +243,7 @@ def supervise(tmp_path: Path, body: str) -> subprocess.CompletedProcess[str]:
     """Run a few lines in a process that has a Supervisor, `parts`; nothing of it lives on."""
     code = (
         "import os, signal, subprocess, sys, time\n"
-        "from notifyhub import supervisor\n"
+        "from notifyhub.process import supervisor\n"
         "supervisor.PATIENCE = 1\n"
         "with supervisor.Supervisor() as parts:\n" + textwrap.indent(textwrap.dedent(body), "    ")
     )

@@ -14,6 +14,7 @@ from notifyhub.database.base import now, table_of
 from notifyhub.database.worker_connections import statements
 from notifyhub.delivery import journal, listeners, policies
 from notifyhub.delivery.claims import LIVE, due
+from notifyhub.delivery.due_messages import enqueue
 from notifyhub.delivery.retry_policy import Ending, ending, in_time
 from notifyhub.delivery.telling import telling
 from notifyhub.jobs import queues
@@ -42,7 +43,7 @@ _CODES = Waiting(
     and_(_waiting, _m.c.otp_id.is_not(None)),
     _new,
     queues.CODES,
-    lambda ids: queues.enqueue(ids, queues.CODES),
+    lambda ids: enqueue(ids, queues.CODES),
     fresh=timedelta(seconds=2),
     patience=timedelta(seconds=5),
 )
@@ -51,7 +52,7 @@ _OTHERS = Waiting(
     and_(_waiting, _m.c.otp_id.is_(None)),
     _new,
     queues.MESSAGES,
-    lambda ids: queues.enqueue(ids, queues.MESSAGES),
+    lambda ids: enqueue(ids, queues.MESSAGES),
 )
 
 

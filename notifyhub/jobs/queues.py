@@ -9,7 +9,7 @@ import select
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,7 +26,6 @@ from notifyhub.extensions import celery
 from notifyhub.instance import make_folder
 from notifyhub.jobs import filesystem_broker
 from notifyhub.logs import Seldom
-from notifyhub.messages.signals import due
 
 T = TypeVar("T")
 
@@ -37,13 +36,6 @@ WEBHOOKS = "webhooks"
 UPKEEP = "upkeep"
 """The queue of periodic work, which must not wait behind a million messages."""
 QUEUES = (MESSAGES, CODES, WEBHOOKS, UPKEEP)
-
-DELIVER = "notifyhub.deliver"
-FAN_OUT = "notifyhub.fan_out"
-
-SINGLY = 20
-"""So many messages are called one by one; more go as lists, which a worker takes apart."""
-LIST = 1000
 
 TIMEOUT = 2
 PAUSE = 5.0
@@ -168,15 +160,10 @@ def named_queue(prefix: str, queue: str) -> Queue:
 
 
 def init_app(app: Flask) -> None:
-    """Give the application its publisher, and have it wake workers for messages that are due."""
+    """Give the application its publisher, and have its health tell of the broker."""
     url, options = broker(app)
     app.extensions["publisher"] = Publisher(url, _impatient(url, options), app.config["QUEUE_PREFIX"])
-    due.connect(_on_due)
     health.watch_broker(app, lambda: publisher().depth(MESSAGES) is not None)
-
-
-def _on_due(_sender: Any, ids: Sequence[int], urgent: bool) -> None:
-    enqueue(ids, CODES if urgent else MESSAGES)
 
 
 def broker(app: Flask) -> tuple[str, dict[str, Any]]:
@@ -194,16 +181,6 @@ def broker(app: Flask) -> tuple[str, dict[str, Any]]:
         "control_folder": make_folder(place, "control"),
         "polling_interval": 0.05,
     }
-
-
-def enqueue(ids: Iterable[int], queue: str = MESSAGES) -> bool:
-    """Wake workers for messages; False if the broker does not take part, and the sweep has to."""
-    ids = list(ids)
-    if len(ids) <= SINGLY:
-        calls = [Call(DELIVER, [one]) for one in ids]
-    else:
-        calls = [Call(FAN_OUT, [ids[at : at + LIST], queue]) for at in range(0, len(ids), LIST)]
-    return publisher().publish(calls, queue)
 
 
 def publisher() -> Publisher:

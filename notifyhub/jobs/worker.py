@@ -15,13 +15,12 @@ from kombu import Queue
 from sqlalchemy import make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from notifyhub.database.base import Base
 from notifyhub.database.troubles import Trouble, in_one_line, named
-from notifyhub.delivery import tasks
 from notifyhub.extensions import celery, db
-from notifyhub.jobs import queues
+from notifyhub.jobs import queues, tasks
 from notifyhub.jobs.pool import lanes
 from notifyhub.jobs.queues import Call
-from notifyhub.messages.models import Message
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +113,8 @@ def wait_for_database(app: Flask) -> None:
     while True:
         try:
             with app.app_context(), db.engine.connect() as connection:
-                connection.execute(select(Message).limit(1))
+                for table in Base.metadata.sorted_tables:
+                    connection.execute(select(table).limit(1))
         except SQLAlchemyError as error:
             url = named(make_url(app.config["SQLALCHEMY_DATABASE_URI"]))
             trouble.tell(f"Waiting for the database {url}. {in_one_line(error)}")

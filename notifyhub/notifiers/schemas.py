@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import has_request_context
-from marshmallow import ValidationError, pre_load
+from marshmallow import Schema, ValidationError, fields, pre_load
 
 from notifyhub.api.fields import Boolean, Choice, Integer, Object, String, described
 from notifyhub.api.schemas import ResourceSchema
@@ -164,3 +164,25 @@ def _demand_secrets(given: Mapping[str, Any], stored: Mapping[str, Any], *, move
     """Raise ValidationError, by key, if secrets that move are given as masks."""
     if moves and (errors := masked_ones(given, stored)):
         raise ValidationError(errors)
+
+
+class NotifierCheckSchema(Schema):
+    """What came of a notifier's check."""
+
+    ok = fields.Boolean(
+        required=True, metadata=described("Whether the provider answered and took the credentials.", True)
+    )
+    detail = fields.String(
+        required=True,
+        metadata=described("What is wrong, in the provider's own words.", "کلید کنسول معتبر نیست"),
+    )
+    credit = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata=described(
+            "What is left on the account, in the provider's unit; null if it tells none.", 37414
+        ),
+    )
+    latency_ms = fields.Integer(
+        required=True, metadata=described("How long the check took, in milliseconds.", 48, minimum=0)
+    )

@@ -6,7 +6,7 @@ from flask import current_app
 
 from notifyhub.database.base import now, table_of
 from notifyhub.delivery import retention
-from notifyhub.delivery.tasks import task
+from notifyhub.jobs.tasks import task
 from notifyhub.otp.models import OTP
 
 KEPT = timedelta(days=1)

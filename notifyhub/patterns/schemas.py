@@ -1,7 +1,10 @@
 """What goes in and out for patterns."""
 
+from marshmallow import Schema, fields
+
 from notifyhub.api.fields import MAX_TEXT, Choice, String, described
-from notifyhub.api.schemas import ResourceSchema
+from notifyhub.api.pagination.parameters import Flag
+from notifyhub.api.schemas import ResourceSchema, StrictSchema
 from notifyhub.patterns.models import Status
 
 
@@ -35,3 +38,25 @@ class SMSPatternSchema(ResourceSchema):
             "Your login otp code is {0}",
         ),
     )
+
+
+class PatternSyncQuerySchema(StrictSchema):
+    """The parameter of a synchronization."""
+
+    create = Flag("Create the patterns that the provider has and we don't.", load_default=False)
+
+
+_COUNTED = {
+    "created": "Patterns that were created.",
+    "updated": "Patterns whose status was changed.",
+    "unchanged": "Patterns whose status was right.",
+    "unknown": "Patterns of the provider that we don't have: none was to be created, or it can't be kept.",
+}
+# Not written as a class, where `unknown` would be an option of marshmallow's.
+PatternSyncSchema = Schema.from_dict(
+    {
+        name: fields.Integer(required=True, metadata=described(words, 1, minimum=0))
+        for name, words in _COUNTED.items()
+    },
+    name="PatternSyncSchema",
+)

@@ -2,7 +2,7 @@
 
 from flask import current_app
 
-from notifyhub.delivery.tasks import task
+from notifyhub.jobs.tasks import task
 from notifyhub.webhooks import attempts, retention, sweep
 
 

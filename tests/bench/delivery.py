@@ -27,6 +27,7 @@ from sqlalchemy import insert
 
 from notifyhub.app import create_app
 from notifyhub.database.base import now
+from notifyhub.delivery import due_messages
 from notifyhub.extensions import db
 from notifyhub.jobs import queues
 from notifyhub.jobs.queues import Call
@@ -132,7 +133,7 @@ def publish_ours(count: int) -> None:
     }
     with db.engine.begin() as connection:
         ids = connection.scalars(insert(Message).returning(Message.id), [row] * count).all()
-    assert queues.publisher().publish([Call(queues.DELIVER, [one]) for one in ids], queues.MESSAGES)
+    assert queues.publisher().publish([Call(due_messages.DELIVER, [one]) for one in ids], queues.MESSAGES)
 
 
 def publish_bare(count: int) -> None:

@@ -14,6 +14,7 @@ from flask import Flask
 from kombu import Connection
 
 from notifyhub.config import InvalidSetting, read
+from notifyhub.delivery import due_messages
 from notifyhub.jobs import queues
 from notifyhub.messages.signals import due
 from tests.conftest import on_sqlite
@@ -69,8 +70,8 @@ def taken(app: Flask) -> list[tuple[str, list[Any]]]:
 def test_a_call_holds_nothing_but_the_task_and_ids(make: Callable[[str], Flask], url: str) -> None:
     app = make(url)
     with app.app_context():
-        assert queues.enqueue([5, 7])
-    assert taken(app) == [(queues.DELIVER, [5]), (queues.DELIVER, [7])]
+        assert due_messages.enqueue([5, 7])
+    assert taken(app) == [(due_messages.DELIVER, [5]), (due_messages.DELIVER, [7])]
 
 
 @on_sqlite
@@ -78,9 +79,9 @@ def test_many_messages_go_as_lists(make: Callable[[str], Flask], url: str) -> No
     app = make(url)
     ids = list(range(1, 2502))
     with app.app_context():
-        assert queues.enqueue(ids)
+        assert due_messages.enqueue(ids)
     calls = taken(app)
-    assert [task for task, _ in calls] == [queues.FAN_OUT] * 3
+    assert [task for task, _ in calls] == [due_messages.FAN_OUT] * 3
     assert sorted(one for _, (ids_, _) in calls for one in ids_) == ids
     assert {name for _, (_, name) in calls} == {queues.MESSAGES}
 
@@ -90,7 +91,7 @@ def test_messages_that_are_due_are_enqueued(make: Callable[[str], Flask], url: s
     app = make(url)
     with app.app_context():
         due.send(app, ids=[3], urgent=False)
-    assert taken(app) == [(queues.DELIVER, [3])]
+    assert taken(app) == [(due_messages.DELIVER, [3])]
 
 
 @on_sqlite
@@ -102,7 +103,7 @@ def test_threads_and_forks_publish_without_getting_into_each_others_way(
 
     def publish() -> None:
         with app.app_context():
-            answers.extend(queues.enqueue([1]) for _ in range(20))
+            answers.extend(due_messages.enqueue([1]) for _ in range(20))
 
     publish()
     threads = [threading.Thread(target=publish) for _ in range(4)]
@@ -113,7 +114,7 @@ def test_threads_and_forks_publish_without_getting_into_each_others_way(
     child = os.fork()
     if child == 0:
         with app.app_context():
-            all_taken = all(queues.enqueue([1]) for _ in range(20))
+            all_taken = all(due_messages.enqueue([1]) for _ in range(20))
             queues.publisher().close()
             os._exit(0 if all_taken else 1)
     publish()
@@ -135,10 +136,10 @@ def test_a_broker_that_is_down_costs_little_and_raises_nothing(
     with app.app_context():
         queues.publisher()._errors()  # imports the transport
         started = time.monotonic()
-        assert not queues.enqueue([1])
+        assert not due_messages.enqueue([1])
         assert time.monotonic() - started < 1
         started = time.monotonic()
-        assert not any(queues.enqueue([1]) for _ in range(100))
+        assert not any(due_messages.enqueue([1]) for _ in range(100))
         assert time.monotonic() - started < 0.1
         assert queues.publisher().depth(queues.MESSAGES) is None
 
@@ -150,10 +151,10 @@ def test_a_broker_that_hangs_costs_a_few_seconds_at_most(make: Callable[[str], F
         app = make(f"{scheme}://127.0.0.1:{silent.getsockname()[1]}")
         with app.app_context():
             started = time.monotonic()
-            assert not queues.enqueue([1])
+            assert not due_messages.enqueue([1])
             assert time.monotonic() - started < 7
             started = time.monotonic()
-            assert not queues.enqueue([1])
+            assert not due_messages.enqueue([1])
             assert time.monotonic() - started < 0.1
 
 
@@ -176,19 +177,19 @@ def test_a_lost_connection_is_replaced_at_once_and_a_broker_that_is_back_is_foun
     with Proxy(port) as proxy:
         app = make(url.replace(f":{port}", f":{proxy.port}"))
         with app.app_context():
-            assert queues.enqueue([1])
+            assert due_messages.enqueue([1])
             wait_for_depth(1)
             proxy.cut()
             time.sleep(0.1)
-            assert queues.enqueue([2])
+            assert due_messages.enqueue([2])
             wait_for_depth(2)
             proxy.close()
             time.sleep(0.1)
-            assert not queues.enqueue([3])
+            assert not due_messages.enqueue([3])
             proxy.open()
-            assert not queues.enqueue([4])  # it is left alone for a while
+            assert not due_messages.enqueue([4])  # it is left alone for a while
             time.sleep(0.6)
-            assert queues.enqueue([5])
+            assert due_messages.enqueue([5])
         assert [args for _, args in taken(app)] == [[1], [2], [5]]
         with app.app_context():
             queues.publisher().close()
@@ -202,18 +203,18 @@ def test_a_folder_that_cannot_be_written_is_a_broker_that_is_down(
     app = make("")
     folder = tmp_path / "instance" / "queue"
     with app.app_context():
-        assert queues.enqueue([1])
+        assert due_messages.enqueue([1])
         for file in folder.glob("*.msg"):
             file.unlink()
         folder.rename(tmp_path / "elsewhere")
         folder.touch()
-        assert not queues.enqueue([1])
+        assert not due_messages.enqueue([1])
 
 
 @on_sqlite
 def test_the_embedded_queue_is_for_its_owner_alone(make: Callable[[str], Flask], tmp_path: Path) -> None:
     with make("").app_context():
-        assert queues.enqueue([1])
+        assert due_messages.enqueue([1])
     assert (tmp_path / "instance" / "queue").stat().st_mode & 0o777 == 0o700
 
 

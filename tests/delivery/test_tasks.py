@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from notifyhub.database.confidential import KeysDoNotFit
 from notifyhub.database.troubles import Trouble
-from notifyhub.delivery import tasks
+from notifyhub.delivery import due_messages, tasks
 from notifyhub.extensions import celery
 from notifyhub.jobs import queues, worker
 from notifyhub.jobs.queues import Call
@@ -20,7 +20,7 @@ from tests.conftest import on_sqlite
 
 pytestmark = on_sqlite
 
-DELIVER, FAN_OUT, PURGE = queues.DELIVER, queues.FAN_OUT, "notifyhub.purge_otps"
+DELIVER, FAN_OUT, PURGE = due_messages.DELIVER, due_messages.FAN_OUT, "notifyhub.purge_otps"
 WEBHOOK, REPORTS = "notifyhub.deliver_webhook", tasks.FETCH_REPORTS
 
 

@@ -24,6 +24,7 @@ from sqlalchemy import func, insert, select
 
 from notifyhub.app import create_app
 from notifyhub.database.base import now
+from notifyhub.delivery import due_messages
 from notifyhub.extensions import db
 from notifyhub.jobs import queues
 from notifyhub.messages.models import Attempt, Channel, Message, Outcome, Status
@@ -227,12 +228,12 @@ def test_every_message_goes_out_while_workers_are_killed_and_connections_cut(
         ids = store(MESSAGES)
         for _ in range(WORKERS):
             workers.start()
-        queues.enqueue(ids[:1])
+        due_messages.enqueue(ids[:1])
         console.journal.wait_for(1, 60)
         started = time.monotonic()
         with chaos(workers, broker, database):
             for at in range(1, len(ids), 20):
-                queues.enqueue(ids[at : at + 20])
+                due_messages.enqueue(ids[at : at + 20])
                 time.sleep(20 / PER_SECOND)
             wait_until_all_are_sent(60 + MESSAGES / 20)
         seconds = time.monotonic() - started

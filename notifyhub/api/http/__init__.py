@@ -1,1 +1,1 @@
-"""HTTP under every endpoint: requests and their bodies, JSON, errors, the answers to constraints' violations."""
+"""HTTP under every endpoint: requests and their bodies, JSON, errors, violations of constraints."""

@@ -81,7 +81,7 @@ def test_what_stops_the_process_does_so_in_the_main_thread_alone(error: BaseExce
 
 
 def test_one_of_ours_that_has_written_nothing_has_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Backend, "__module__", "notifyhub.delivery.backends.some")
+    monkeypatch.setattr(Backend, "__module__", "notifyhub.providers.some")
     assert isinstance(sent(KeyError()), Broken)
 
 
