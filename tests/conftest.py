@@ -30,9 +30,11 @@ from notifyhub.auth.accounts import issue_token
 from notifyhub.auth.models import Role
 from notifyhub.extensions import db
 from notifyhub.logs import AccessLog, Answered
-from tests.delivery.scripted import NAME as SCRIPTED
-from tests.delivery.scripted import Scripted
-from tests.factories import UserFactory, install_backends
+from tests.support.factories import UserFactory, install_backends
+from tests.support.scripted import NAME as SCRIPTED
+from tests.support.scripted import Scripted
+
+pytest_plugins = ["tests.support.providers"]
 
 ROOT = Path(__file__).parent.parent
 POSTGRESQL = os.environ.get("TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432")
@@ -318,7 +320,7 @@ def scripted(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     """The backend `scripted`, which does what it is told, installed as any package's backend is."""
     folder = tmp_path / "plugins"
     folder.mkdir()
-    install_backends(folder, **{SCRIPTED: "tests.delivery.scripted:Scripted"})
+    install_backends(folder, **{SCRIPTED: "tests.support.scripted:Scripted"})
     monkeypatch.syspath_prepend(folder)
     yield Scripted
     Scripted.reset()

@@ -19,7 +19,7 @@ from notifyhub.app import create_app
 from notifyhub.cli import main
 from notifyhub.extensions import db
 from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, dispose, free_port, wait_for_port
-from tests.service import Service
+from tests.support.service import Service
 
 Up = Callable[..., Service]
 TOKEN = re.compile(r"[0-9a-f]{40}")

@@ -21,7 +21,7 @@ from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.settings.models import NotificationSettings
 from tests.conftest import Server, start_gunicorn, stop
-from tests.factories import SMSNotifierFactory, SMSPatternFactory
+from tests.support.factories import SMSNotifierFactory, SMSPatternFactory
 
 SMS = "/api/notifications/notifiers/sms"
 SETTINGS = "/api/settings/notifications"

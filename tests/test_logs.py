@@ -15,7 +15,7 @@ from notifyhub.extensions import db
 from notifyhub.notifiers import schemas
 from notifyhub.notifiers.models import SMSNotifier
 from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, Api
-from tests.factories import UserFactory
+from tests.support.factories import UserFactory
 
 BASE = "/api/notifications/notifiers/sms"
 SECRET = "hunter2-hunter2-hunter2"

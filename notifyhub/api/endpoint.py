@@ -40,6 +40,7 @@ class Endpoint:
     What is not for clients of the API, such as a web page, is not `documented`.
     `max_body` is the greatest length of its body in bytes, where the configured one is too small for it.
     One that is `repeatable` takes an Idempotency-Key. `examples` are bodies that can be sent as they are.
+    `operation_id` is what generated clients call it by; None: by the names of its blueprint and view.
     """
 
     access: Permission | Access
@@ -53,6 +54,7 @@ class Endpoint:
     max_body: int | None = None
     repeatable: bool = False
     examples: Mapping[str, Any] = field(default_factory=dict)
+    operation_id: str | None = None
 
 
 class UndeclaredView(Exception):

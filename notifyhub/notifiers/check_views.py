@@ -27,7 +27,14 @@ _checked = {"answers": {200: NotifierCheckSchema()}, "refusals": (404,)}
 
 
 @blueprint.post("/sms/<id:id>/check")
-@endpoint(sms_notifiers.declare("view", "Check an SMS notifier at its provider", **_checked))
+@endpoint(
+    sms_notifiers.declare(
+        "view",
+        "Check an SMS notifier at its provider",
+        operation_id="delivery_check_sms_notifier",
+        **_checked,
+    )
+)
 def check_sms_notifier(id: int) -> dict[str, Any]:
     """Talk to the provider with the stored settings, for 10 seconds at most.
 
@@ -39,7 +46,14 @@ def check_sms_notifier(id: int) -> dict[str, Any]:
 
 
 @blueprint.post("/email/<id:id>/check")
-@endpoint(email_notifiers.declare("view", "Check an email notifier at its mail server", **_checked))
+@endpoint(
+    email_notifiers.declare(
+        "view",
+        "Check an email notifier at its mail server",
+        operation_id="delivery_check_email_notifier",
+        **_checked,
+    )
+)
 def check_email_notifier(id: int) -> dict[str, Any]:
     """Log in at the mail server with the stored password, for 10 seconds at most.
 

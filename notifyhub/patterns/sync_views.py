@@ -33,6 +33,7 @@ _sync_query = PatternSyncQuerySchema()
         query=_sync_query,
         answers={200: PatternSyncSchema()},
         refusals=(400, 404, 502),
+        operation_id="delivery_sync_patterns",
     )
 )
 def sync_patterns(notifier_id: int) -> dict[str, int]:

@@ -14,7 +14,7 @@ from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from tests.conftest import Api
-from tests.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory, Stored
+from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory, Stored
 
 SMS = "/api/notifications/notifiers/sms"
 EMAIL = "/api/notifications/notifiers/email"

@@ -15,7 +15,12 @@ from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.webhooks.models import Webhook
-from tests.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory, WebhookFactory
+from tests.support.factories import (
+    EmailNotifierFactory,
+    SMSNotifierFactory,
+    SMSPatternFactory,
+    WebhookFactory,
+)
 
 MOMENTS = {
     "created_at": datetime(2025, 12, 28, 16, 42, 35, tzinfo=UTC),

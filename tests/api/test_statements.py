@@ -5,7 +5,7 @@ from flask import Flask
 
 from tests.api.resources import COLLECTIONS, EMAIL, SETTINGS, SMS, SMS_NOTIFIERS, Collection
 from tests.conftest import Api, Queries
-from tests.factories import SMSPatternFactory
+from tests.support.factories import SMSPatternFactory
 
 every_collection = pytest.mark.parametrize("collection", COLLECTIONS, ids=str)
 

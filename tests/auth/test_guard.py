@@ -11,7 +11,7 @@ from notifyhub.api.endpoint import Access, Permission, UndeclaredView
 from notifyhub.auth.guard import declared
 from notifyhub.auth.models import Role
 from tests.conftest import Api
-from tests.factories import EmailNotifierFactory, SMSPatternFactory
+from tests.support.factories import EmailNotifierFactory, SMSPatternFactory
 
 SMS = "/api/notifications/notifiers/sms"
 EMAIL = "/api/notifications/notifiers/email"

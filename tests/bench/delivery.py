@@ -33,8 +33,8 @@ from notifyhub.jobs import queues
 from notifyhub.jobs.queues import Call
 from notifyhub.messages.models import Channel, Message, Status
 from tests.conftest import POSTGRESQL, ROOT
-from tests.factories import SMSNotifierFactory
 from tests.simulators import melipayamak
+from tests.support.factories import SMSNotifierFactory
 
 BOUND = 0.7
 DATABASE = "notifyhub_bench_delivery"

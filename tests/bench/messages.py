@@ -29,7 +29,7 @@ from notifyhub.app import create_app
 from notifyhub.auth.accounts import issue_token
 from notifyhub.extensions import db
 from tests.conftest import ENCRYPTION_KEY, POSTGRESQL, SECRET_KEY
-from tests.factories import UserFactory
+from tests.support.factories import UserFactory
 
 FEW = 10_000
 LIST = "/api/notifications/messages"

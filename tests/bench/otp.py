@@ -30,8 +30,8 @@ from notifyhub.extensions import db
 from notifyhub.settings.models import NotificationSettings, OTPSettings
 from tests.bench.delivery import WORKER, database, delete_queues, simulator
 from tests.conftest import ENCRYPTION_KEY, ROOT, SECRET_KEY, dispose, start_gunicorn, stop
-from tests.factories import SMSNotifierFactory, UserFactory
 from tests.simulators import melipayamak
+from tests.support.factories import SMSNotifierFactory, UserFactory
 
 OTP = "/api/notifications/otp"
 BULK = "/api/notifications/messages/bulk"

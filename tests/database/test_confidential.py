@@ -17,7 +17,7 @@ from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.webhooks.models import Webhook
 from tests.conftest import ENCRYPTION_KEY, Api
-from tests.factories import EmailNotifierFactory, SMSNotifierFactory, WebhookFactory
+from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, WebhookFactory
 
 FACTORIES = {SMSNotifier: SMSNotifierFactory, EmailNotifier: EmailNotifierFactory, Webhook: WebhookFactory}
 SECRETS = {Webhook: "secret", EmailNotifier: "password", SMSNotifier: "settings"}

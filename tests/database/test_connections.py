@@ -19,7 +19,13 @@ from notifyhub.patterns.models import SMSPattern
 from notifyhub.settings.models import NotificationSettings
 from notifyhub.settings.notification import notification_settings
 from tests.conftest import on_sqlite
-from tests.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory, Stored, UserFactory
+from tests.support.factories import (
+    EmailNotifierFactory,
+    SMSNotifierFactory,
+    SMSPatternFactory,
+    Stored,
+    UserFactory,
+)
 
 SETTINGS = table_of(NotificationSettings)
 

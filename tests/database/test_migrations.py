@@ -19,7 +19,7 @@ from notifyhub.auth.models import UserPermission
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import SMSNotifier
 from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, dispose
-from tests.factories import (
+from tests.support.factories import (
     EmailNotifierFactory,
     SMSNotifierFactory,
     SMSPatternFactory,

@@ -15,7 +15,7 @@ from notifyhub.database import rotation
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from tests.conftest import ENCRYPTION_KEY, Server
-from tests.factories import EmailNotifierFactory, SMSNotifierFactory
+from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory
 
 NEW_KEY = Fernet.generate_key().decode()
 SETTINGS = {"token": "a token", "n": [1, True, None, "سلام"]}

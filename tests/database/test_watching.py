@@ -18,7 +18,7 @@ from notifyhub.database.confidential import KeysDoNotFit
 from notifyhub.database.watching import try_keys
 from notifyhub.extensions import db
 from tests.conftest import Api, dispose, free_port
-from tests.factories import EmailNotifierFactory, SMSNotifierFactory, UserFactory, WebhookFactory
+from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, UserFactory, WebhookFactory
 
 SMS = "/api/notifications/notifiers/sms"
 FACTORIES = {

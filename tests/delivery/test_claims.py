@@ -16,8 +16,8 @@ from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.messages.models import Attempt, Message, Status
 from tests.conftest import ROOT
-from tests.delivery.scripted import NAME, Scripted
-from tests.factories import MessageFactory, SMSNotifierFactory
+from tests.support.factories import MessageFactory, SMSNotifierFactory
+from tests.support.scripted import NAME, Scripted
 
 PROCESS = """
 import sys

@@ -13,9 +13,9 @@ from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.messages.models import Channel, MessageAttachment, Status
 from notifyhub.notifiers.models import EmailNotifier
-from tests.delivery.rows import attempts, change_settings, message
-from tests.factories import EmailNotifierFactory, MessageFactory
 from tests.simulators import SMTPSimulator, smtp
+from tests.support.factories import EmailNotifierFactory, MessageFactory
+from tests.support.rows import attempts, change_settings, message
 
 START = datetime(2026, 3, 21, 12, tzinfo=UTC)
 

@@ -15,8 +15,8 @@ from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.providers.base import Report
 from notifyhub.providers.errors import NotifierTrouble
 from notifyhub.providers.sandbox import Sandbox
-from tests.delivery.scripted import NAME, Scripted
-from tests.factories import MessageFactory, SMSNotifierFactory
+from tests.support.factories import MessageFactory, SMSNotifierFactory
+from tests.support.scripted import NAME, Scripted
 
 START = datetime(2026, 3, 21, 12, tzinfo=UTC)
 

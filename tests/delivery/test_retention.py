@@ -22,7 +22,7 @@ from notifyhub.messages.models import (
 )
 from notifyhub.settings.models import DeliverySettings
 from tests.conftest import stored_text
-from tests.factories import EmailNotifierFactory, MessageFactory, UserFactory
+from tests.support.factories import EmailNotifierFactory, MessageFactory, UserFactory
 
 SECRET = "a-word-that-must-go"
 

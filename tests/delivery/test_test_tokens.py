@@ -16,8 +16,8 @@ from notifyhub.extensions import db
 from notifyhub.messages.models import Status
 from notifyhub.providers.sandbox import FAILS, FAILS_TWICE, UNREPORTED
 from tests.conftest import Api
-from tests.delivery.rows import attempts, context, message, scripted_notifier
-from tests.delivery.scripted import Scripted
+from tests.support.rows import attempts, context, message, scripted_notifier
+from tests.support.scripted import Scripted
 
 URL = "/api/notifications/messages"
 

@@ -16,10 +16,10 @@ from notifyhub.messages.models import Status
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.patterns.models import Status as PatternStatus
 from tests.conftest import Api
-from tests.delivery.rows import attempts, change_settings, message, scripted_notifier
-from tests.delivery.scripted import Scripted
-from tests.factories import MessageFactory, SMSNotifierFactory, SMSPatternFactory
 from tests.simulators import MeliPayamakSimulator, melipayamak
+from tests.support.factories import MessageFactory, SMSNotifierFactory, SMSPatternFactory
+from tests.support.rows import attempts, change_settings, message, scripted_notifier
+from tests.support.scripted import Scripted
 
 START = datetime(2026, 3, 21, 12, tzinfo=UTC)
 URL = "/api/notifications/messages"

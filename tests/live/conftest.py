@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import free_port
-from tests.service import Service, until
 from tests.simulators import IPPanelSimulator, MeliPayamakSimulator, SMTPSimulator, melipayamak, smtp
+from tests.support.service import Service, until
 
 ENDED = {"sent", "delivered", "undelivered", "failed", "cancelled", "expired"}
 

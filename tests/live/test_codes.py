@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.live.conftest import Live
-from tests.service import until
+from tests.support.service import until
 
 OTP = "notifications/otp"
 VERIFY = f"{OTP}/verify"

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.conftest import ROOT
 from tests.live.conftest import Live
-from tests.service import until
+from tests.support.service import until
 
 MESSAGES = "notifications/messages"
 NOTIFIERS = "notifications/notifiers/sms"

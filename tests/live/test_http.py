@@ -12,9 +12,9 @@ import pytest
 
 from tests.conftest import free_port
 from tests.live.conftest import Live
-from tests.service import Service, until
 from tests.simulators import MeliPayamakSimulator, melipayamak
 from tests.simulators.server import Reply, Request
+from tests.support.service import Service, until
 from tests.webhooks.receiver import Receiver
 
 EARLY_HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.bench.slow_peers import KINDS, probe
 from tests.live.conftest import Live
-from tests.service import until
+from tests.support.service import until
 
 
 @pytest.mark.parametrize("kind", KINDS)

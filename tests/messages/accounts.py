@@ -7,7 +7,7 @@ from flask import Flask
 from notifyhub.extensions import db
 from notifyhub.patterns.models import Status
 from notifyhub.settings.models import NotificationSettings
-from tests.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
+from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
 
 MESSAGES = "/api/notifications/messages"
 BATCHES = "/api/notifications/batches"

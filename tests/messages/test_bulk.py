@@ -9,9 +9,9 @@ from sqlalchemy import select
 from notifyhub.extensions import db
 from notifyhub.messages.models import Message
 from tests.conftest import Api, Queries
-from tests.factories import MessageFactory, SMSNotifierFactory, SMSPatternFactory
 from tests.messages.accounts import BATCHES, MESSAGES, Accounts
 from tests.messages.bodies import by_pattern, email, sms, stored
+from tests.support.factories import MessageFactory, SMSNotifierFactory, SMSPatternFactory
 
 BULK = f"{MESSAGES}/bulk"
 

@@ -5,7 +5,7 @@ from flask import Flask
 
 from notifyhub.messages.models import ERASED, Status
 from tests.conftest import Api
-from tests.factories import MessageFactory
+from tests.support.factories import MessageFactory
 
 
 @pytest.mark.parametrize(("operation", "status"), [("retry", Status.FAILED), ("cancel", Status.QUEUED)])

@@ -16,9 +16,9 @@ from notifyhub.messages.models import Message
 from notifyhub.messages.signals import due
 from notifyhub.patterns.models import SMSPattern
 from tests.conftest import Api, Queries
-from tests.factories import SMSNotifierFactory
 from tests.messages.accounts import DELIVERY, MESSAGES, SETTINGS, Accounts, make_accounts
 from tests.messages.bodies import FILE, by_pattern, email, sms, stored
+from tests.support.factories import SMSNotifierFactory
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -16,8 +16,8 @@ from notifyhub.messages.models import Message, Status
 from notifyhub.messages.signals import due
 from notifyhub.messages.transitions import CANCELLABLE, RETRIABLE
 from tests.conftest import Api
-from tests.factories import MessageFactory
 from tests.messages.accounts import MESSAGES
+from tests.support.factories import MessageFactory
 
 ROUNDS = 25
 

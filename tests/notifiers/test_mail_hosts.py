@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 
 from tests.conftest import Api
-from tests.factories import EmailNotifierFactory
+from tests.support.factories import EmailNotifierFactory
 
 EMAIL = "/api/notifications/notifiers/email"
 MAIL = {"name": "mail", "username": "", "password": "", "from_email": "info@example.com"}

@@ -13,7 +13,7 @@ from notifyhub.notifiers.masks import ANEW
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from tests.conftest import Api, stored_bytes, stored_text
-from tests.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
+from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
 
 SMS = "/api/notifications/notifiers/sms"
 EMAIL = "/api/notifications/notifiers/email"

@@ -19,13 +19,13 @@ from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.otp.codes import code_of
 from notifyhub.settings.models import DeliverySettings
 from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, Api, dispose, stored_text
-from tests.delivery import brokers
-from tests.factories import UserFactory
 from tests.messages.accounts import make_accounts
 from tests.otp.codes import Codes
 from tests.reliability.test_deaths import Workers
-from tests.service import until
 from tests.simulators import MeliPayamakSimulator, melipayamak
+from tests.support import brokers
+from tests.support.factories import UserFactory
+from tests.support.service import until
 
 COUNT = 100
 KILLED_EVERY = 0.7

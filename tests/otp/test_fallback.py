@@ -13,9 +13,9 @@ from notifyhub.messages.models import Message, Status
 from notifyhub.messages.signals import due
 from notifyhub.providers.base import Report
 from notifyhub.providers.sandbox import FAILS
-from tests.delivery.scripted import NAME, Scripted
-from tests.factories import SMSNotifierFactory
 from tests.otp.codes import NUMBER, Codes, wrong
+from tests.support.factories import SMSNotifierFactory
+from tests.support.scripted import NAME, Scripted
 
 EMAIL = {"channel": "email", "to": "Customer@example.com"}
 

@@ -16,11 +16,11 @@ from notifyhub.otp.codes import code_of
 from notifyhub.providers.sandbox import FAILS_TWICE
 from notifyhub.settings.models import DeliverySettings
 from tests.conftest import stored_text
-from tests.delivery.scripted import NAME, Scripted
-from tests.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
 from tests.otp.codes import NUMBER, Codes, wrong
 from tests.simulators import SMTPSimulator
 from tests.simulators.smtp import PASSWORD, USERNAME
+from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
+from tests.support.scripted import NAME, Scripted
 
 pytestmark = pytest.mark.usefixtures("scripted")
 

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from tests.conftest import Api
-from tests.factories import SMSNotifierFactory, SMSPatternFactory
+from tests.support.factories import SMSNotifierFactory, SMSPatternFactory
 
 SMS = "/api/notifications/notifiers/sms"
 FIELDS = ["id", "status", "name", "code", "description", "body", "created_at", "updated_at"]

@@ -31,10 +31,10 @@ from notifyhub.messages.models import Attempt, Channel, Message, Outcome, Status
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.settings.models import DeliverySettings
 from tests.conftest import ENCRYPTION_KEY, POSTGRESQL, ROOT, SECRET_KEY, dispose
-from tests.delivery import brokers
-from tests.factories import SMSNotifierFactory
 from tests.reliability.proxy import Proxy
 from tests.simulators import MeliPayamakSimulator, melipayamak
+from tests.support import brokers
+from tests.support.factories import SMSNotifierFactory
 
 MESSAGES = int(os.environ.get("TEST_RELIABILITY_MESSAGES", "1000"))
 WORKERS = 5

@@ -17,7 +17,7 @@ from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.settings.models import NotificationSettings
 from tests.conftest import ROOT, Api
-from tests.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
+from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
 
 Seed = Callable[..., Result]
 BASE = "/api/notifications/notifiers"

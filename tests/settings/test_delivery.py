@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from tests.conftest import Api, Queries
-from tests.factories import EmailNotifierFactory, SMSNotifierFactory
+from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory
 
 URL = "/api/settings/delivery"
 DEFAULTS = {

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from tests.conftest import Api, Queries
-from tests.factories import SMSPatternFactory
+from tests.support.factories import SMSPatternFactory
 
 URL = "/api/settings/otp"
 GENERAL = "/api/settings/notifications"

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from notifyhub.extensions import db
 from notifyhub.settings.models import NotificationSettings
 from tests.conftest import Api
-from tests.factories import EmailNotifierFactory, SMSNotifierFactory
+from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory
 
 URL = "/api/settings/notifications"
 DEFAULTS = {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from tests.delivery.rows import context
+from tests.support.rows import context
 from tests.webhooks.receiver import Receiver, SecureReceiver
 
 

@@ -17,9 +17,9 @@ from notifyhub.webhooks import attempts
 from notifyhub.webhooks.models import Event, Status, WebhookDelivery
 from notifyhub.webhooks.recorder import record
 from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, dispose
-from tests.delivery import brokers
-from tests.factories import WebhookFactory
 from tests.reliability.test_deaths import Workers
+from tests.support import brokers
+from tests.support.factories import WebhookFactory
 from tests.webhooks.receiver import Receiver
 
 OBJECTS = 150

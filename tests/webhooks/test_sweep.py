@@ -10,8 +10,8 @@ from notifyhub.jobs import dispatcher, queues
 from notifyhub.webhooks import retention
 from notifyhub.webhooks.models import Status
 from notifyhub.webhooks.sweep import sweep
-from tests.delivery.rows import change_settings
-from tests.factories import WebhookDeliveryFactory, WebhookFactory
+from tests.support.factories import WebhookDeliveryFactory, WebhookFactory
+from tests.support.rows import change_settings
 from tests.webhooks.rows import deliveries, delivery
 
 pytestmark = pytest.mark.usefixtures("_context")

@@ -15,8 +15,8 @@ from notifyhub.webhooks import attempts, views
 from notifyhub.webhooks.models import Event, Status
 from notifyhub.webhooks.targets import NOT_PUBLIC, ONLY_HTTPS
 from tests.conftest import Api, Queries, stored_text
-from tests.delivery.rows import context
-from tests.factories import WebhookDeliveryFactory, WebhookFactory
+from tests.support.factories import WebhookDeliveryFactory, WebhookFactory
+from tests.support.rows import context
 from tests.webhooks.receiver import Receiver
 from tests.webhooks.rows import deliveries, webhook
 

@@ -15,9 +15,9 @@ from notifyhub.database.base import now
 from notifyhub.extensions import db
 from notifyhub.webhooks.models import Event, Status, WebhookDelivery
 from tests.conftest import ROOT, Api
-from tests.delivery.rows import context
-from tests.factories import SMSNotifierFactory, WebhookDeliveryFactory, WebhookFactory
 from tests.simulators import MeliPayamakSimulator, melipayamak
+from tests.support.factories import SMSNotifierFactory, WebhookDeliveryFactory, WebhookFactory
+from tests.support.rows import context
 from tests.webhooks.receiver import Receiver
 
 MESSAGES = "/api/notifications/messages"

@@ -125,7 +125,7 @@ def _in_path(rule: Rule) -> list[dict[str, Any]]:
 
 def _operation(rule: Rule, declared: Endpoint) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": rule.endpoint.replace(".", "_"),
+        "operationId": declared.operation_id or rule.endpoint.replace(".", "_"),
         "tags": [declared.tag],
         "summary": declared.summary,
         "description": _description(declared),

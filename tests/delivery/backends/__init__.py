@@ -1,1 +1,0 @@
-"""The backends, against simulated providers."""

@@ -1,0 +1,1 @@
+"""What tests are made with: the application, accounts, rows, brokers, services."""
