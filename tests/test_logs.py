@@ -83,7 +83,7 @@ def test_a_failure_is_logged_without_secrets(
         raise RuntimeError("On purpose")
 
     if place == "view":
-        monkeypatch.setattr(schemas.SMSNotifierSchema, "settle", fail)
+        monkeypatch.setattr(schemas.SMSNotifierSchema, "validate_object", fail)
     else:  # so that SQLAlchemy makes the error, which by default shows the statement's values
         monkeypatch.setattr(SMSNotifier.__table__.c.settings.type, "process_bind_param", fail)
     key = token()

@@ -35,11 +35,11 @@ class Access(Enum):
 class Endpoint:
     """The declaration of a view.
 
-    `query` and `body` are what it reads, `answers` what it gives by status (None: no body), `refusals` the
+    `query` and `body` are what it reads, `responses` what it gives by status (None: no body), `errors` the
     statuses of the errors that are its own, beside those that come with authentication, a query or a body.
     What is not for clients of the API, such as a web page, is not `documented`.
     `max_body` is the greatest length of its body in bytes, where the configured one is too small for it.
-    One that is `repeatable` takes an Idempotency-Key. `examples` are bodies that can be sent as they are.
+    One that is `idempotent` takes an Idempotency-Key. `examples` are bodies that can be sent as they are.
     `operation_id` is what generated clients call it by; None: by the names of its blueprint and view.
     """
 
@@ -48,11 +48,11 @@ class Endpoint:
     tag: str
     query: Schema | None = None
     body: Schema | None = None
-    answers: Mapping[int, Schema | None] = field(default_factory=dict)
-    refusals: tuple[int, ...] = ()
+    responses: Mapping[int, Schema | None] = field(default_factory=dict)
+    errors: tuple[int, ...] = ()
     documented: bool = True
     max_body: int | None = None
-    repeatable: bool = False
+    idempotent: bool = False
     examples: Mapping[str, Any] = field(default_factory=dict)
     operation_id: str | None = None
 

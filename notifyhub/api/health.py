@@ -88,7 +88,7 @@ def watch_broker(app: Flask, ask: Callable[[], bool]) -> None:
 
 @blueprint.get("/healthz")
 @endpoint(
-    Endpoint(Access.PUBLIC, "Tell whether the process lives", "Health", answers={200: LivenessSchema()})
+    Endpoint(Access.PUBLIC, "Tell whether the process lives", "Health", responses={200: LivenessSchema()})
 )
 def healthz() -> dict[str, str]:
     """Answer 200 as long as the process can answer at all."""
@@ -101,7 +101,7 @@ def healthz() -> dict[str, str]:
         Access.PUBLIC,
         "Tell whether requests can be served",
         "Health",
-        answers={200: _READINESS, 503: _READINESS},
+        responses={200: _READINESS, 503: _READINESS},
     )
 )
 def readyz() -> tuple[dict[str, str], int]:

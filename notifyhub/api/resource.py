@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 from notifyhub.api.endpoint import Endpoint, Permission, declare_method
 from notifyhub.api.http.parsing import body
 from notifyhub.api.pagination.filters import Filters
-from notifyhub.api.pagination.offset import Listing
+from notifyhub.api.pagination.offset import OffsetListing
 from notifyhub.api.rows import Rows
 from notifyhub.api.schemas import ResourceSchema
 from notifyhub.database import confidential
@@ -36,9 +36,10 @@ class Names(NamedTuple):
 class Resource:
     """The five operations on one kind of object.
 
-    A resource within another names in `within` its column that refers to the outer object. The parameter of
-    the path has the same name: `<id:notifier_id>`. An object of a resource that is `referred` to is not
-    deleted while it is in use. The answer to a creation is as `made` has it, if that is more than `schema`.
+    A resource within another names in `parent` its column that refers to the outer object. The parameter of
+    the path has the same name: `<id:notifier_id>`. An object of a resource that is `protected` is not
+    deleted while it is in use. The answer to a creation is as `create_response` has it, if that is more than
+    `schema`.
     """
 
     def __init__(
@@ -50,24 +51,24 @@ class Resource:
         search: tuple[str, ...],
         ordering: tuple[str, ...],
         filters: Filters,
-        made: type[ResourceSchema] | None = None,
-        within: str | None = None,
-        referred: bool = False,
+        create_response: type[ResourceSchema] | None = None,
+        parent: str | None = None,
+        protected: bool = False,
     ) -> None:
         self.names = names
-        self.referred = referred
+        self.protected = protected
         self.model = model
         self.schema = schema()
         self.patched = schema(partial=True)
         table = table_of(model)
-        self.made = made() if made else self.schema
+        self.create_response = create_response() if create_response else self.schema
         self.rows = Rows(table, self.schema)
-        self._made_rows = Rows(table, self.made)
-        scope = [] if within is None else [table.c[within] == bindparam(within)]
-        self.listing = Listing(
+        self._made_rows = Rows(table, self.create_response)
+        scope = [] if parent is None else [table.c[parent] == bindparam(parent)]
+        self.listing = OffsetListing(
             table, self.rows, scope=scope, search=search, ordering=ordering, filters=filters
         )
-        self._outer = None if within is None else _exists(table.c[within])
+        self._outer = None if parent is None else _exists(table.c[parent])
         self._this = and_(table.c.id == bindparam("id"), *scope)
         self._insert = insert(table).returning(*self._made_rows.columns)
         self._select = select(*self.rows.columns).where(self._this)
@@ -78,11 +79,11 @@ class Resource:
         """Add the operations to `blueprint`, whose prefix is the collection's URL."""
         say, shown, listing = self._declare, {200: self.schema}, self.listing
         inside = () if self._outer is None else (404,)
-        create = say("create", body=self.schema, answers={201: self.made}, refusals=inside)
-        page = say("list", query=listing.query, answers={200: listing.answer}, refusals=inside)
-        show = say("read", answers=shown, refusals=(404,))
-        update = say("change", body=self.patched, answers=shown, refusals=(404,))
-        delete = say("delete", answers={204: None}, refusals=(404, 409) if self.referred else (404,))
+        create = say("create", body=self.schema, responses={201: self.create_response}, errors=inside)
+        page = say("list", query=listing.query, responses={200: listing.answer}, errors=inside)
+        show = say("read", responses=shown, errors=(404,))
+        update = say("change", body=self.patched, responses=shown, errors=(404,))
+        delete = say("delete", responses={204: None}, errors=(404, 409) if self.protected else (404,))
         for url, methods, view, declaration in (
             ("", ["POST"], self.create, create),
             ("", ["GET"], self.page, page),
@@ -95,7 +96,7 @@ class Resource:
     def create(self, **path: int) -> tuple[dict[str, Any], int]:
         """Make an object: one statement, which is its own transaction. One with secrets has its id before."""
         self._find_outer(path)
-        values = self.schema.settle(body(self.schema), None)
+        values = self.schema.validate_object(body(self.schema), None)
         if issubclass(self.model, Confidential):
             values = confidential.with_id(autocommit(), self.model, values)
         row = autocommit().execute(self._insert, {**values, **path}).one()
@@ -117,25 +118,25 @@ class Resource:
 
     def show(self, **path: int) -> dict[str, Any]:
         """Give one object."""
-        return self.rows.dump([found(autocommit().execute(self._select, path).first())])[0]
+        return self.rows.dump([or_404(autocommit().execute(self._select, path).first())])[0]
 
     def update(self, **path: int) -> Any:
         """Change what the body names of an object, which nobody else changes meanwhile."""
         with transaction() as session:
-            stored = found(session.scalar(self._lock, path))
-            for name, value in self.schema.settle(body(self.patched), stored).items():
+            stored = or_404(session.scalar(self._lock, path))
+            for name, value in self.schema.validate_object(body(self.patched), stored).items():
                 setattr(stored, name, value)
         return self.schema.dump(stored)
 
     def delete(self, **path: int) -> tuple[str, int]:
         """Delete an object, and what belongs to it."""
         with transaction() as session:
-            found(session.connection().execute(self._delete, path).rowcount or None)
+            or_404(session.connection().execute(self._delete, path).rowcount or None)
         return "", 204
 
     def _find_outer(self, path: dict[str, int]) -> None:
         if self._outer is not None:
-            found(autocommit().execute(self._outer, path).first())
+            or_404(autocommit().execute(self._outer, path).first())
 
     def declare(self, allowed: str, summary: str, **details: Any) -> Endpoint:
         """Return the declaration of an operation for those who may `create`, `view`, `change` or `delete`."""
@@ -159,7 +160,7 @@ def _exists(reference: Column[int]) -> Select[Any]:
     return select(key.column).where(key.column == bindparam(reference.name))
 
 
-def found(value: Found | None) -> Found:
+def or_404(value: Found | None) -> Found:
     """Return what was looked up; raises NotFound if it is None."""
     if value is None:
         raise NotFound

@@ -18,7 +18,7 @@ class Rows:
         self.columns = [table.c[name] for name in schema.dump_fields]
         self._names = list(schema.dump_fields)
         self._moments = [column.name for column in self.columns if isinstance(column.type, DateTime)]
-        self._reshaped = {name: schema.dump_fields[name] for name in schema.reshaped}
+        self._reshaped = {name: schema.dump_fields[name] for name in schema.computed}
 
     def dump(self, rows: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
         """Return the rows, selected with `columns` in front, as dictionaries."""

@@ -47,14 +47,14 @@ class ResourceSchema(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    reshaped: ClassVar[tuple[str, ...]] = ()
+    computed: ClassVar[tuple[str, ...]] = ()
     """The fields that don't show just what is stored."""
 
     id = Integer(dump_only=True, metadata=described("Unique id.", 3, format="int64"))
     created_at = Timestamp(metadata=described("When it was created.", "2025-12-28T16:42:35.264559Z"))
     updated_at = Timestamp(metadata=described("When it last changed.", "2025-12-28T16:51:01.399924Z"))
 
-    def settle(self, values: dict[str, Any], stored: Any) -> dict[str, Any]:  # noqa: ARG002 - for subclasses
+    def validate_object(self, values: dict[str, Any], stored: Any) -> dict[str, Any]:  # noqa: ARG002 - for subclasses
         """Return the values to keep: for rules that need several fields, or what is stored already.
 
         `stored` is the object that is changed, None for a new one. Raises ValidationError.

@@ -28,22 +28,22 @@ class Permissions(NamedTuple):
 class Singleton(Generic[Model]):
     """The only row of a table, which is there from the first request on, with the defaults of its columns.
 
-    `selected` selects what `dump` makes the answer of, which has the shape of `shown`. `taken` reads a body
-    into attributes of the model; what a body leaves out stays as it is.
+    `selected` selects what `dump` makes the answer of, which has the shape of `response`. `request` reads a
+    body into attributes of the model; what a body leaves out stays as it is.
     """
 
     model: type[Model]
     selected: Select[Any]
     dump: Callable[[Sequence[Any]], dict[str, Any]]
-    taken: Schema
-    shown: Schema
+    request: Schema
+    response: Schema
 
     def register(self, blueprint: Blueprint, url: str, noun: str, permissions: Permissions) -> None:
         """Add the two operations to `blueprint`; `noun` is what the object is called in sentences."""
-        answers = {200: self.shown}
-        read = Endpoint(permissions.view, f"Read the {noun}", "Settings", answers=answers)
+        answers = {200: self.response}
+        read = Endpoint(permissions.view, f"Read the {noun}", "Settings", responses=answers)
         change = Endpoint(
-            permissions.change, f"Change the {noun}", "Settings", body=self.taken, answers=answers
+            permissions.change, f"Change the {noun}", "Settings", body=self.request, responses=answers
         )
         for method, view, declaration in (("GET", self.show, read), ("PATCH", self.change, change)):
             name = f"{view.__name__}_{noun.replace(' ', '_')}"
@@ -61,7 +61,7 @@ class Singleton(Generic[Model]):
         """Change what the body names."""
         with transaction() as session:
             stored = self.locked(session)
-            for name, value in body(self.taken).items():
+            for name, value in body(self.request).items():
                 setattr(stored, name, value)
         return self.show()
 

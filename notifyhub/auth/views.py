@@ -35,7 +35,7 @@ class MeSchema(Schema):
 
 
 @blueprint.get("/me")
-@endpoint(Endpoint(Access.ANY_TOKEN, "Read who the token belongs to", "Account", answers={200: MeSchema()}))
+@endpoint(Endpoint(Access.ANY_TOKEN, "Read who the token belongs to", "Account", responses={200: MeSchema()}))
 def me() -> dict[str, Any]:
     """Give the caller's name, role and codes of all that they may do, and whether the token is for tests."""
     return {

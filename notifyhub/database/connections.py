@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from notifyhub.database.watching import watch
-from notifyhub.database.writer_lock import TurnTaking
+from notifyhub.database.writer_lock import FairConnection
 from notifyhub.extensions import db
 
 AUTOCOMMIT = "autocommit"
@@ -45,7 +45,7 @@ def init_app(app: Flask) -> None:
         "connect_args": (
             {**_PATIENCE, **url.query, "options": "-c timezone=UTC"}
             if postgresql
-            else {"timeout": 30, "factory": TurnTaking}
+            else {"timeout": 30, "factory": FairConnection}
         ),
         # The values of a statement are no matter for the log: some are secrets.
         "hide_parameters": True,
@@ -166,5 +166,5 @@ def _begin_immediate(connection: Connection) -> None:
 
     A transaction that reads first and writes later would fail, without waiting, if another wrote between.
     """
-    cast("TurnTaking", connection.connection.driver_connection).take_turn()
+    cast("FairConnection", connection.connection.driver_connection).acquire_writer_lock()
     connection.exec_driver_sql("BEGIN IMMEDIATE")

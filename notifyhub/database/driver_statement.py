@@ -16,7 +16,7 @@ from notifyhub.database.worker_connections import statements
 from notifyhub.extensions import db
 
 
-class Prepared:
+class DriverStatement:
     """A statement that returns at most one row; none of its values needs a conversion of SQLAlchemy's."""
 
     def __init__(self, statement: ClauseElement) -> None:

@@ -11,7 +11,7 @@ T = TypeVar("T")
 MOST = 1024
 
 
-def remember(kind: str, id: int, version: datetime | None, load: Callable[[], T | None]) -> T | None:
+def load_versioned(kind: str, id: int, version: datetime | None, load: Callable[[], T | None]) -> T | None:
     """Return what `load` makes of a row, the one of an earlier time as long as the row's version is the same.
 
     `version` says when the row last changed; None, that it is gone.

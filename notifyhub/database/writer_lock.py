@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 
-class TurnTaking(sqlite3.Connection):
+class FairConnection(sqlite3.Connection):
     """A connection whose transactions wait for their turn.
 
     The turn ends with the transaction; the system takes it from a process that dies.
@@ -24,7 +24,7 @@ class TurnTaking(sqlite3.Connection):
         self._name = f"{database}.turn"
         self._file: int | None = None
 
-    def take_turn(self) -> None:
+    def acquire_writer_lock(self) -> None:
         """Wait until it is this connection's turn."""
         if self._file is None:
             self._file = os.open(self._name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -32,11 +32,11 @@ class TurnTaking(sqlite3.Connection):
 
     def commit(self) -> None:
         super().commit()
-        self._pass_on()
+        self._release_writer_lock()
 
     def rollback(self) -> None:
         super().rollback()
-        self._pass_on()
+        self._release_writer_lock()
 
     def close(self) -> None:
         super().close()
@@ -44,6 +44,6 @@ class TurnTaking(sqlite3.Connection):
             os.close(self._file)
             self._file = None
 
-    def _pass_on(self) -> None:
+    def _release_writer_lock(self) -> None:
         if self._file is not None:
             fcntl.flock(self._file, fcntl.LOCK_UN)

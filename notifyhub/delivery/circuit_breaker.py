@@ -17,7 +17,7 @@ from notifyhub.delivery.models import CircuitBreaker
 _b = table_of(CircuitBreaker)
 _one = and_(_b.c.channel == bindparam("of_channel"), _b.c.notifier_id == bindparam("of_notifier"))
 
-well = (
+close = (
     update(_b)
     .where(_one, or_(_b.c.failures > 0, _b.c.rests_until.is_not(None)))
     .values(failures=0, rests_until=None)
@@ -34,21 +34,21 @@ _rest = select(_b.c.rests_until).where(_one)
 _insert: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
-class State(NamedTuple):
+class Admission(NamedTuple):
     """Until when a notifier rests, None if the caller may try it, and whether that is to probe it."""
 
     rests_until: datetime | None = None
     is_probe: bool = False
 
 
-class Rest(NamedTuple):
+class Opening(NamedTuple):
     """A rest that has just begun."""
 
     until: datetime
     failures: int
 
 
-def admit(channel: str, id: int) -> State:
+def try_acquire(channel: str, id: int) -> Admission:
     """Tell whether the caller may try a notifier.
 
     When a rest is over that is one caller's alone, who probes the notifier. Until the outcome is known, at
@@ -58,15 +58,15 @@ def admit(channel: str, id: int) -> State:
     with statements() as connection:
         until: datetime | None = connection.scalar(_rest, values)
         if until is None or until > now():
-            return State(until)
+            return Admission(until)
         at = now()
         end = at + timedelta(seconds=current_app.config["BREAKER_REST"])
         if connection.execute(_probe, {**values, "at": at, "until": end}).first():
-            return State(is_probe=True)
-        return State(connection.scalar(_rest, values))
+            return Admission(is_probe=True)
+        return Admission(connection.scalar(_rest, values))
 
 
-def count_failure(connection: Connection, channel: str, id: int) -> Rest | None:
+def record_failure(connection: Connection, channel: str, id: int) -> Opening | None:
     """Count a failure of the notifier; with the configured number of them in a row it rests.
 
     Returns the rest that this failure has begun; None if there is none, or if it had begun before.
@@ -87,4 +87,4 @@ def count_failure(connection: Connection, channel: str, id: int) -> Rest | None:
             },
         ).returning(_b.c.rests_until, _b.c.failures)
     ).one()
-    return Rest(until, counted.failures) if counted.rests_until == until else None
+    return Opening(until, counted.failures) if counted.rests_until == until else None

@@ -29,18 +29,18 @@ from sqlalchemy import (
 )
 
 from notifyhub.database.base import now, table_of
-from notifyhub.database.driver_statement import Prepared
+from notifyhub.database.driver_statement import DriverStatement
 from notifyhub.database.worker_connections import is_postgresql, transaction
 from notifyhub.delivery.listeners import listening
 from notifyhub.delivery.models import CircuitBreaker
-from notifyhub.messages.models import Attempt, Channel, Message, Status
+from notifyhub.messages.models import Attempt, Channel, Message, MessageStatus
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 
 _m, _a, _b = table_of(Message), table_of(Attempt), table_of(CircuitBreaker)
 _sms, _email, _pattern = table_of(SMSNotifier), table_of(EmailNotifier), table_of(SMSPattern)
 
-LIVE = (Status.SCHEDULED, Status.QUEUED, Status.SENDING)
+LIVE = (MessageStatus.SCHEDULED, MessageStatus.QUEUED, MessageStatus.SENDING)
 """The statuses of messages that still have to go out."""
 
 CODE_LEASE = 30
@@ -63,7 +63,7 @@ _CONTENT = (
 
 
 @dataclass(slots=True)
-class Claim:
+class ClaimedMessage:
     """A claimed message, as its worker needs it: every column more takes time. What mails have is not here.
 
     `home_version` and `pattern_version` say when its notifier and pattern last changed, None if they are
@@ -92,7 +92,7 @@ class Claim:
     lease: str
 
 
-_FACTS = tuple(fact.name for fact in fields(Claim) if fact.name not in {"id", "attempt", "lease"})
+_FACTS = tuple(fact.name for fact in fields(ClaimedMessage) if fact.name not in {"id", "attempt", "lease"})
 
 
 def due(at: ColumnElement[datetime]) -> ColumnElement[bool]:
@@ -115,7 +115,7 @@ _claim = (
         _m.c.expires_at > bindparam("at"),
     )
     .values(
-        status=Status.SENDING,
+        status=MessageStatus.SENDING,
         lease=bindparam("by"),
         lease_until=_leased,
         # From then on it is due again: the sweep finds those whose worker has died.
@@ -166,7 +166,7 @@ def _in_one_statement() -> Select[Any]:
     return select(*facts, started.c.id.label("attempt")).select_from(loaded.outerjoin(started, true()))
 
 
-_claim_and_start = Prepared(_in_one_statement())
+_claim_and_start = DriverStatement(_in_one_statement())
 _take = _claim.returning(_m.c.id)
 _load = _loading(_m).where(_m.c.id == bindparam("of_message"))
 _start = insert(_a).returning(_a.c.id)
@@ -184,7 +184,7 @@ _renew = (
 )
 
 
-def claim(message_id: int) -> Claim | None:
+def claim(message_id: int) -> ClaimedMessage | None:
     """Claim a message; None if it is not due, somebody has it, or its time is over."""
     at = now()
     row: Sequence[Any] | None
@@ -194,7 +194,7 @@ def claim(message_id: int) -> Claim | None:
     else:
         with transaction() as connection:
             row = _step_by_step(connection, values)
-    return None if row is None else Claim(*(message_id, *row, values["by"]))
+    return None if row is None else ClaimedMessage(*(message_id, *row, values["by"]))
 
 
 def _step_by_step(connection: Connection, values: dict[str, Any]) -> Sequence[Any] | None:
@@ -209,7 +209,7 @@ def _step_by_step(connection: Connection, values: dict[str, Any]) -> Sequence[An
     return [*(row[name] for name in _FACTS), attempt]
 
 
-def start_attempt(claim: Claim, notifier_id: int, notifier_name: str) -> int | None:
+def start_attempt(claim: ClaimedMessage, notifier_id: int, notifier_name: str) -> int | None:
     """Renew the lease and start a further attempt of the round; None if the lease has been lost.
 
     Asked twice it starts one attempt: the first answer may have been lost on its way.

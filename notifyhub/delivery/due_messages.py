@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Flask
 
-from notifyhub.jobs.queues import CODES, MESSAGES, Call, publisher
+from notifyhub.jobs.queues import CODES, MESSAGES, Job, publisher
 from notifyhub.messages.signals import due
 
 DELIVER = "notifyhub.deliver"
@@ -29,7 +29,7 @@ def enqueue(ids: Iterable[int], queue: str = MESSAGES) -> bool:
     """Wake workers for messages; False if the broker does not take part, and the sweep has to."""
     ids = list(ids)
     if len(ids) <= SINGLY:
-        calls = [Call(DELIVER, [one]) for one in ids]
+        calls = [Job(DELIVER, [one]) for one in ids]
     else:
-        calls = [Call(FAN_OUT, [ids[at : at + LIST], queue]) for at in range(0, len(ids), LIST)]
+        calls = [Job(FAN_OUT, [ids[at : at + LIST], queue]) for at in range(0, len(ids), LIST)]
     return publisher().publish(calls, queue)

@@ -8,9 +8,9 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from notifyhub.delivery.claims import Claim
-from notifyhub.delivery.notifier_clients import Carrier
-from notifyhub.delivery.retry_policy import Rest
+from notifyhub.delivery.claims import ClaimedMessage
+from notifyhub.delivery.notifier_clients import NotifierClient
+from notifyhub.delivery.retry_policy import RestingNotifier
 from notifyhub.delivery.routing import PassedOver, Route
 from notifyhub.logs import Seldom, outline
 from notifyhub.providers.errors import Broken, Failure, NotifierTrouble, Uncertain, quote
@@ -23,7 +23,7 @@ _OWN_WORDS = {"unreachable", "bad_settings", "unknown_backend", "backend_error",
 _repeated = Seldom(30.0)
 
 
-def attempt_failed(claim: Claim, carrier: Carrier, failure: Failure, ms: int) -> None:
+def attempt_failed(claim: ClaimedMessage, carrier: NotifierClient, failure: Failure, ms: int) -> None:
     """Tell how an attempt has ended that was not accepted."""
     severe = isinstance(failure, NotifierTrouble | Broken | Uncertain)
     words = f" ({quote(failure.detail, [claim.recipient])})" if failure.code in _OWN_WORDS else ""
@@ -50,10 +50,10 @@ def expired(message_id: int, rounds: int, code: str | None) -> None:
 
 
 def failed_over(
-    claim: Claim,
-    carrier: Carrier,
+    claim: ClaimedMessage,
+    carrier: NotifierClient,
     failures: Sequence[Failure],
-    rests: Sequence[Rest],
+    rests: Sequence[RestingNotifier],
     passed: Sequence[Route],
 ) -> None:
     """Tell that a backup took a message, and why not those before it; for resting ones once in a while."""
@@ -71,7 +71,7 @@ def failed_over(
         )
 
 
-def passed_over(claim: Claim, route: Route) -> None:
+def passed_over(claim: ClaimedMessage, route: Route) -> None:
     """Tell why a backup is not asked, once in a while."""
     if _repeated.due((route.carrier.channel, route.carrier.id, route.content)):
         log.warning(
@@ -87,7 +87,7 @@ def reason(route: Route) -> str:
     return route.content.reason if isinstance(route.content, PassedOver) else ""
 
 
-def rests(carrier: Carrier, until: datetime, failures: int, code: str) -> None:
+def rests(carrier: NotifierClient, until: datetime, failures: int, code: str) -> None:
     """Tell that a notifier has begun to rest."""
     log.warning(
         "The %s rests until %s after %s failures in a row, the last one %s",
@@ -98,7 +98,7 @@ def rests(carrier: Carrier, until: datetime, failures: int, code: str) -> None:
     )
 
 
-def recovered(carrier: Carrier) -> None:
+def recovered(carrier: NotifierClient) -> None:
     """Tell that a message has found a notifier well after its rest."""
     log.info("The %s has recovered", _named(carrier))
 
@@ -109,17 +109,17 @@ def worker_lost(message_id: int, *, during_attempt: bool) -> None:
     log.warning("The worker of message %s has been lost: %s", message_id, outcome)
 
 
-def lease_lost(claim: Claim) -> None:
+def lease_lost(claim: ClaimedMessage) -> None:
     """Tell that a worker was too slow."""
     log.warning("The lease of message %s was over when its outcome was to be written", claim.id)
 
 
-def broken_off(claim: Claim, error: BaseException) -> None:
+def broken_off(claim: ClaimedMessage, error: BaseException) -> None:
     """Tell that the program itself failed in a round."""
     log.error("The round of message %s broke off: %s", claim.id, outline(error))
 
 
-def unprepared(claim: Claim, whose: str, error: BaseException) -> None:
+def unprepared(claim: ClaimedMessage, whose: str, error: BaseException) -> None:
     """Tell that it could not be read what a notifier is to be given."""
     log.error("Message %s could not be prepared for its %s: %s", claim.id, whose, outline(error))
 
@@ -134,5 +134,5 @@ def undelivered(message_id: int, code: str | None) -> None:
     log.info("Message %s was not delivered: %s", message_id, code)
 
 
-def _named(carrier: Carrier) -> str:
+def _named(carrier: NotifierClient) -> str:
     return f"{carrier.channel} notifier {carrier.id} ({carrier.name})"

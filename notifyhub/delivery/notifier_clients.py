@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from notifyhub.database.base import table_of
-from notifyhub.database.versioned_cache import remember
+from notifyhub.database.versioned_cache import load_versioned
 from notifyhub.database.worker_connections import statements
 from notifyhub.messages.models import Channel
 from notifyhub.notifiers.clients import sms_backend_of, smtp_of
@@ -20,7 +20,7 @@ _tables = {Channel.SMS: table_of(SMSNotifier), Channel.EMAIL: table_of(EmailNoti
 
 
 @dataclass(frozen=True)
-class Carrier:
+class NotifierClient:
     """A notifier of a channel; `row` is its whole row, secrets in clear, and stays out of the repr."""
 
     channel: str
@@ -39,37 +39,37 @@ class Carrier:
         return sms_backend_of(self.row["backend"], self.row["settings"])
 
 
-def stand_in(channel: str, id: int) -> Carrier:
+def missing_client(channel: str, id: int) -> NotifierClient:
     """Return what stands for a notifier that is gone or can't be read."""
-    return Carrier(channel, id, str(id), {})
+    return NotifierClient(channel, id, str(id), {})
 
 
-def backend_for(carrier: Carrier, *, is_test: bool) -> Any:
+def backend_for(carrier: NotifierClient, *, is_test: bool) -> Any:
     """Return the carrier's backend, or for the messages of test tokens the one that pretends; may fail."""
     return Sandbox() if is_test else carrier.backend
 
 
-def report_batch(carrier: Carrier, *, is_test: bool) -> int:
+def report_batch(carrier: NotifierClient, *, is_test: bool) -> int:
     """Return how many reports the provider gives at once, 0 for none."""
     size: object = getattr(backend_for(carrier, is_test=is_test), "report_batch", 0)
     return size if isinstance(size, int) else 0
 
 
-def carrier(channel: str, id: int, version: datetime | None) -> Carrier | None:
+def load_client(channel: str, id: int, version: datetime | None) -> NotifierClient | None:
     """Return a notifier, of which `version` says when it last changed; None if it is gone.
 
     Decrypting its settings takes longer than a statement.
     """
 
-    def load() -> Carrier | None:
+    def load() -> NotifierClient | None:
         with statements() as connection:
-            return carriers(connection, channel, [id]).get(id)
+            return load_clients(connection, channel, [id]).get(id)
 
-    return remember(channel, id, version, load)
+    return load_versioned(channel, id, version, load)
 
 
-def carriers(connection: Connection, channel: str, ids: Iterable[int]) -> dict[int, Carrier]:
+def load_clients(connection: Connection, channel: str, ids: Iterable[int]) -> dict[int, NotifierClient]:
     """Return those of the notifiers that there are, by id."""
     table = _tables[Channel(channel)]
     rows = connection.execute(select(table).where(table.c.id.in_(list(ids)))).mappings()
-    return {row["id"]: Carrier(channel, row["id"], row["name"], dict(row)) for row in rows}
+    return {row["id"]: NotifierClient(channel, row["id"], row["name"], dict(row)) for row in rows}

@@ -8,15 +8,15 @@ from flask import current_app
 from sqlalchemy import Connection, and_, bindparam, func, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.database.driver_statement import Prepared
+from notifyhub.database.driver_statement import DriverStatement
 from notifyhub.database.worker_connections import is_postgresql, statements
 from notifyhub.delivery import circuit_breaker, journal, one_time_codes
-from notifyhub.delivery.claims import Claim
+from notifyhub.delivery.claims import ClaimedMessage
 from notifyhub.delivery.notifier_clients import report_batch
-from notifyhub.delivery.retry_policy import Ending, Result
+from notifyhub.delivery.retry_policy import Result, RoundDecision
 from notifyhub.delivery.routing import Route
 from notifyhub.delivery.telling import TOLD, telling
-from notifyhub.messages.models import Attempt, Message, Outcome, Status
+from notifyhub.messages.models import Attempt, Message, MessageStatus, Outcome
 from notifyhub.providers.base import SMS, Accepted
 from notifyhub.providers.errors import Broken, Failure, NotifierTrouble, Uncertain
 from notifyhub.text.code_masks import measured
@@ -63,14 +63,16 @@ _take = _end.values(
     segments=func.coalesce(bindparam("new_segments", type_=_m.c.segments.type), _m.c.segments),
 )
 
-_close_and_end = Prepared(_end.add_cte(_close.cte("closed")))
-_close_and_take = Prepared(_take.add_cte(_close.cte("closed")))
-_close_take_and_forget = Prepared(_take.add_cte(_close.cte("closed"), circuit_breaker.well.cte("well")))
-_only_end = Prepared(_end)
+_close_and_end = DriverStatement(_end.add_cte(_close.cte("closed")))
+_close_and_take = DriverStatement(_take.add_cte(_close.cte("closed")))
+_close_take_and_forget = DriverStatement(
+    _take.add_cte(_close.cte("closed"), circuit_breaker.close.cte("well"))
+)
+_only_end = DriverStatement(_end)
 
 
 @dataclass(frozen=True)
-class Try:
+class FinishedAttempt:
     """An attempt that has ended: its id, the route it took, how it ended, in how many milliseconds."""
 
     id: int
@@ -79,19 +81,19 @@ class Try:
     ms: int
 
 
-def record(claim: Claim, attempt: Try) -> None:
+def record(claim: ClaimedMessage, attempt: FinishedAttempt) -> None:
     """Write how an attempt ended after which the round goes on."""
     with statements() as connection:
         connection.execute(_close, _attempt_values(attempt))
         _judge(connection, claim, attempt)
 
 
-def finish(claim: Claim, ending: Ending) -> bool:
+def finish(claim: ClaimedMessage, ending: RoundDecision) -> bool:
     """Write what a round came to whose attempts are all recorded; False if the lease was lost."""
     return _apply(claim, _only_end, (_end,), _message_values(claim, ending))
 
 
-def finish_with(claim: Claim, ending: Ending, attempt: Try) -> bool:
+def finish_with(claim: ClaimedMessage, ending: RoundDecision, attempt: FinishedAttempt) -> bool:
     """Write how the last attempt ended and what the round came to, together; False if the lease was lost.
 
     An accepted message shows who took it and what that was given.
@@ -101,20 +103,22 @@ def finish_with(claim: Claim, ending: Ending, attempt: Try) -> bool:
         values |= _taken_values(claim, attempt, attempt.result, values["at"])
         if claim.is_test:
             return _apply(claim, _close_and_take, (_close, _take), values)
-        return _apply(claim, _close_take_and_forget, (_close, circuit_breaker.well, _take), values)
+        return _apply(claim, _close_take_and_forget, (_close, circuit_breaker.close, _take), values)
     done = _apply(claim, _close_and_end, (_close, _end), values)
     with statements() as connection:
         _judge(connection, claim, attempt)
     return done
 
 
-def is_well(attempt: Try) -> bool:
+def is_well(attempt: FinishedAttempt) -> bool:
     """Tell whether an attempt has shown that its notifier answers properly."""
     said_nothing = NotifierTrouble | Broken | Uncertain | one_time_codes.Over
     return not isinstance(attempt.route.content, Failure) and not isinstance(attempt.result, said_nothing)
 
 
-def _apply(claim: Claim, whole: Prepared, steps: tuple[Any, ...], values: dict[str, Any]) -> bool:
+def _apply(
+    claim: ClaimedMessage, whole: DriverStatement, steps: tuple[Any, ...], values: dict[str, Any]
+) -> bool:
     """Execute the whole in one statement; its steps in one transaction where the database can't, or where
     others are told.
     """
@@ -130,19 +134,19 @@ def _apply(claim: Claim, whole: Prepared, steps: tuple[Any, ...], values: dict[s
     return done
 
 
-def _judge(connection: Connection, claim: Claim, attempt: Try) -> None:
+def _judge(connection: Connection, claim: ClaimedMessage, attempt: FinishedAttempt) -> None:
     """Count a notifier's failure, or forget its failures; messages of test tokens say nothing about it."""
     if claim.is_test or isinstance(attempt.route.content, Failure):
         return
     carrier = attempt.route.carrier
     if isinstance(attempt.result, NotifierTrouble):
-        if rest := circuit_breaker.count_failure(connection, carrier.channel, carrier.id):
+        if rest := circuit_breaker.record_failure(connection, carrier.channel, carrier.id):
             journal.rests(carrier, rest.until, rest.failures, attempt.result.code)
     elif is_well(attempt):
-        connection.execute(circuit_breaker.well, {"of_channel": carrier.channel, "of_notifier": carrier.id})
+        connection.execute(circuit_breaker.close, {"of_channel": carrier.channel, "of_notifier": carrier.id})
 
 
-def _attempt_values(attempt: Try) -> dict[str, Any]:
+def _attempt_values(attempt: FinishedAttempt) -> dict[str, Any]:
     failure = attempt.result if isinstance(attempt.result, Failure) else None
     return {
         "of_attempt": attempt.id,
@@ -153,7 +157,7 @@ def _attempt_values(attempt: Try) -> dict[str, Any]:
     }
 
 
-def _message_values(claim: Claim, ending: Ending) -> dict[str, Any]:
+def _message_values(claim: ClaimedMessage, ending: RoundDecision) -> dict[str, Any]:
     at = now()
     return {
         "of_message": claim.id,
@@ -161,7 +165,7 @@ def _message_values(claim: Claim, ending: Ending) -> dict[str, Any]:
         "at": at,
         "new_status": ending.status,
         "new_rounds": ending.rounds,
-        "new_sent_at": at if ending.status == Status.SENT else None,
+        "new_sent_at": at if ending.status == MessageStatus.SENT else None,
         # Not beyond its expiry, so that the sweep finds it then.
         "new_next_attempt_at": ending.next_attempt_at and min(ending.next_attempt_at, claim.expires_at),
         "new_error_code": ending.error and ending.error.code,
@@ -169,7 +173,9 @@ def _message_values(claim: Claim, ending: Ending) -> dict[str, Any]:
     }
 
 
-def _taken_values(claim: Claim, attempt: Try, accepted: Accepted, at: datetime) -> dict[str, Any]:
+def _taken_values(
+    claim: ClaimedMessage, attempt: FinishedAttempt, accepted: Accepted, at: datetime
+) -> dict[str, Any]:
     carrier, content = attempt.route.carrier, attempt.route.content
     values: dict[str, Any] = {
         "of_channel": claim.channel,

@@ -15,11 +15,11 @@ from notifyhub.database.worker_connections import statements
 from notifyhub.delivery import journal, listeners, policies
 from notifyhub.delivery.claims import LIVE, due
 from notifyhub.delivery.due_messages import enqueue
-from notifyhub.delivery.retry_policy import Ending, ending, in_time
+from notifyhub.delivery.retry_policy import RoundDecision, decide, in_time
 from notifyhub.delivery.telling import telling
 from notifyhub.jobs import queues
-from notifyhub.jobs.dispatcher import AT, BATCH, Waiting
-from notifyhub.messages.models import Attempt, Message, Outcome, Status
+from notifyhub.jobs.dispatcher import AT, BATCH, Dispatcher
+from notifyhub.messages.models import Attempt, Message, MessageStatus, Outcome
 from notifyhub.providers.errors import Temporary, Uncertain
 
 _m, _a = table_of(Message), table_of(Attempt)
@@ -37,8 +37,8 @@ _lost = and_(
 )
 _over = and_(due(AT), _m.c.expires_at <= AT)
 _waiting = and_(due(AT), _m.c.expires_at > AT)
-_new = _m.c.status == Status.QUEUED
-_CODES = Waiting(
+_new = _m.c.status == MessageStatus.QUEUED
+_CODES = Dispatcher(
     _m,
     and_(_waiting, _m.c.otp_id.is_not(None)),
     _new,
@@ -47,7 +47,7 @@ _CODES = Waiting(
     fresh=timedelta(seconds=2),
     patience=timedelta(seconds=5),
 )
-_OTHERS = Waiting(
+_OTHERS = Dispatcher(
     _m,
     and_(_waiting, _m.c.otp_id.is_(None)),
     _new,
@@ -112,13 +112,13 @@ def _recover(connection: Connection, rows: Rows, at: datetime) -> list[int]:
     failed = []
     for row in rows:
         if row.id in uncertain:
-            end = ending([WORKER_LOST], [], row.rounds, policy, at)
+            end = decide([WORKER_LOST], [], row.rounds, policy, at)
         else:  # it died between two attempts: the round begins anew
-            end = Ending(Status.SENDING, row.rounds, BETWEEN_ATTEMPTS, at)
+            end = RoundDecision(MessageStatus.SENDING, row.rounds, BETWEEN_ATTEMPTS, at)
         journal.worker_lost(row.id, during_attempt=row.id in uncertain)
         if row.otp_id is not None:
             end = in_time(end, row.expires_at)
-        if end.status == Status.FAILED:
+        if end.status == MessageStatus.FAILED:
             failed.append(row.id)
             journal.ended(row.id, end.status, end.rounds, end.error)
         released = {
@@ -138,7 +138,7 @@ def _recover(connection: Connection, rows: Rows, at: datetime) -> list[int]:
 
 def _expire(connection: Connection, rows: Rows, at: datetime) -> list[int]:
     """End messages whose time is over."""
-    ended = {"status": Status.EXPIRED, "next_attempt_at": None, "updated_at": at}
+    ended = {"status": MessageStatus.EXPIRED, "next_attempt_at": None, "updated_at": at}
     ids = [row.id for row in rows]
     connection.execute(update(_m).where(_m.c.id.in_(ids)).values(ended))
     for row in rows:

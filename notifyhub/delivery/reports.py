@@ -11,9 +11,9 @@ from sqlalchemy import bindparam, select, update
 from notifyhub.database.base import now, table_of
 from notifyhub.database.worker_connections import statements, transaction
 from notifyhub.delivery import journal, listeners
-from notifyhub.delivery.notifier_clients import backend_for, carriers
+from notifyhub.delivery.notifier_clients import backend_for, load_clients
 from notifyhub.delivery.telling import telling
-from notifyhub.messages.models import Message, Status
+from notifyhub.messages.models import Message, MessageStatus
 from notifyhub.providers.base import Backend, Report
 from notifyhub.providers.boundary import ask, code_of, detail_of
 from notifyhub.providers.errors import Failure
@@ -32,7 +32,7 @@ GIVEN_UP = timedelta(hours=72)
 
 _due = (
     select(_m.c.id, _m.c.channel, _m.c.notifier_id, _m.c.is_test, _m.c.sent_at, _m.c.reports_asked)
-    .where(_m.c.status == Status.SENT, _m.c.report_due_at <= bindparam("at", type_=_m.c.sent_at.type))
+    .where(_m.c.status == MessageStatus.SENT, _m.c.report_due_at <= bindparam("at", type_=_m.c.sent_at.type))
     .order_by(_m.c.report_due_at)
     .limit(BATCH)
 )
@@ -47,13 +47,13 @@ _postpone = (
 )
 _sent = select(
     _m.c.id, _m.c.channel, _m.c.notifier_id, _m.c.is_test, _m.c.provider_message_id, _m.c.otp_id
-).where(_m.c.status == Status.SENT, _m.c.provider_message_id.is_not(None))
+).where(_m.c.status == MessageStatus.SENT, _m.c.provider_message_id.is_not(None))
 _tell = (
     update(_m)
     # Neither a status that has moved on nor a sending that came later is touched.
     .where(
         _m.c.id == bindparam("of_message"),
-        _m.c.status == Status.SENT,
+        _m.c.status == MessageStatus.SENT,
         _m.c.provider_message_id == bindparam("sent_as"),
     )
     .values(
@@ -91,7 +91,7 @@ def fetch(ids: Sequence[int]) -> None:
         rows = sorted(connection.execute(_sent.where(_m.c.id.in_(ids))).all(), key=_notifier)
     for (channel, notifier_id, is_test), group in groupby(rows, _notifier):
         with statements() as connection:
-            carrier = carriers(connection, channel, [notifier_id]).get(notifier_id)
+            carrier = load_clients(connection, channel, [notifier_id]).get(notifier_id)
         if carrier is None and not is_test:
             continue  # nobody is left to ask
         try:
@@ -135,7 +135,7 @@ def _write(news: Sequence[tuple[Any, dict[str, Any]]]) -> None:
         for values in heard:
             changed(list(connection.scalars(_tell_and_know, values)))
     for _, values in news:
-        if values["new_status"] == Status.UNDELIVERED:
+        if values["new_status"] == MessageStatus.UNDELIVERED:
             journal.undelivered(values["of_message"], values["new_error_code"])
 
 
@@ -144,7 +144,7 @@ def _news(row: Any, report: Report) -> dict[str, Any]:
     return {
         "of_message": row.id,
         "sent_as": row.provider_message_id,
-        "new_status": Status.DELIVERED if delivered else Status.UNDELIVERED,
+        "new_status": MessageStatus.DELIVERED if delivered else MessageStatus.UNDELIVERED,
         "new_delivered_at": now() if delivered else None,
         "new_error_code": None if report.code is None else code_of(report.code, coded=coded),
         "new_error_detail": detail_of(report.detail, coded=coded) if report.detail else None,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from notifyhub.messages.models import Status
+from notifyhub.messages.models import MessageStatus
 from notifyhub.providers.base import Accepted
 from notifyhub.providers.errors import Failure, NotServedHere, Refused, Temporary, Uncertain
 
@@ -28,7 +28,7 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Rest:
+class RestingNotifier:
     """A notifier that was not tried because it rests, and until when."""
 
     notifier: str
@@ -36,14 +36,14 @@ class Rest:
 
 
 @dataclass(frozen=True)
-class Ending:
+class RoundDecision:
     """What a round's end makes of its message.
 
     `rounds` is the number of finished ones, `error` what the message shows, `next_attempt_at` when the next
     round may begin, None if there is none.
     """
 
-    status: Status
+    status: MessageStatus
     rounds: int
     error: Failure | None = None
     next_attempt_at: datetime | None = None
@@ -54,9 +54,9 @@ def goes_on(result: Result) -> bool:
     return isinstance(result, Temporary | NotServedHere)
 
 
-def ending(
-    failures: Sequence[Failure], rests: Sequence[Rest], rounds: int, policy: Policy, now: datetime
-) -> Ending:
+def decide(
+    failures: Sequence[Failure], rests: Sequence[RestingNotifier], rounds: int, policy: Policy, now: datetime
+) -> RoundDecision:
     """Return what a round comes to in which no notifier took the message.
 
     `failures` are its attempts' in their order, `rests` the notifiers that were passed over because they
@@ -65,37 +65,39 @@ def ending(
     if not failures:
         if rests:  # does not count; those who wait do not all come back in the same moment
             wait = timedelta(seconds=policy.rest * WAKING * random.random())  # noqa: S311 - no secret
-            return Ending(Status.SENDING, rounds, _resting(rests), min(rest.until for rest in rests) + wait)
+            return RoundDecision(
+                MessageStatus.SENDING, rounds, _resting(rests), min(rest.until for rest in rests) + wait
+            )
         gone = NotServedHere("no_notifier", "Its notifier was deleted, and no backup can take its place.")
-        return Ending(Status.FAILED, rounds, gone)
+        return RoundDecision(MessageStatus.FAILED, rounds, gone)
     last = failures[-1]
     if isinstance(last, Uncertain) and not policy.resend_uncertain:
-        return Ending(Status.FAILED, rounds + 1, Uncertain("uncertain", str(last)))
+        return RoundDecision(MessageStatus.FAILED, rounds + 1, Uncertain("uncertain", str(last)))
     if isinstance(last, Refused) or (not rests and all(isinstance(one, NotServedHere) for one in failures)):
-        return Ending(Status.FAILED, rounds + 1, last)
+        return RoundDecision(MessageStatus.FAILED, rounds + 1, last)
     return _retry(last, rounds + 1, policy, now)
 
 
-def in_time(end: Ending, expires_at: datetime) -> Ending:
+def in_time(end: RoundDecision, expires_at: datetime) -> RoundDecision:
     """Return how a round ends for a one-time password: for good, if the next would begin after its life.
 
     Then there still is time for another way to the recipient.
     """
     if end.next_attempt_at is None or end.next_attempt_at < expires_at:
         return end
-    return Ending(Status.FAILED, end.rounds, end.error)
+    return RoundDecision(MessageStatus.FAILED, end.rounds, end.error)
 
 
-def _resting(rests: Sequence[Rest]) -> Failure:
+def _resting(rests: Sequence[RestingNotifier]) -> Failure:
     words = [
         f"The notifier {rest.notifier} rests until {rest.until:%Y-%m-%dT%H:%M:%S.%fZ}." for rest in rests
     ]
     return Temporary("notifier_resting", " ".join(words))
 
 
-def _retry(last: Failure, finished: int, policy: Policy, now: datetime) -> Ending:
+def _retry(last: Failure, finished: int, policy: Policy, now: datetime) -> RoundDecision:
     if finished >= policy.max_attempts:
-        return Ending(Status.FAILED, finished, last)
+        return RoundDecision(MessageStatus.FAILED, finished, last)
     delay = policy.retry_delays[min(finished, len(policy.retry_delays)) - 1]
     jitter = 1 + JITTER * random.random()  # noqa: S311 - no secret
-    return Ending(Status.SENDING, finished, last, now + timedelta(seconds=delay * jitter))
+    return RoundDecision(MessageStatus.SENDING, finished, last, now + timedelta(seconds=delay * jitter))

@@ -10,12 +10,12 @@ from flask import current_app
 from notifyhub.database import worker_connections
 from notifyhub.database.base import now
 from notifyhub.delivery import circuit_breaker, claims, journal, one_time_codes, outcomes, policies, routing
-from notifyhub.delivery.claims import Claim
-from notifyhub.delivery.notifier_clients import Carrier, backend_for, stand_in
-from notifyhub.delivery.outcomes import Try
-from notifyhub.delivery.retry_policy import Ending, Rest, Result, ending, goes_on, in_time
+from notifyhub.delivery.claims import ClaimedMessage
+from notifyhub.delivery.notifier_clients import NotifierClient, backend_for, missing_client
+from notifyhub.delivery.outcomes import FinishedAttempt
+from notifyhub.delivery.retry_policy import RestingNotifier, Result, RoundDecision, decide, goes_on, in_time
 from notifyhub.delivery.routing import PassedOver, Route
-from notifyhub.messages.models import Channel, Status
+from notifyhub.messages.models import Channel, MessageStatus
 from notifyhub.providers.base import SMS, Accepted, Email
 from notifyhub.providers.boundary import hand_over
 from notifyhub.providers.errors import DETAIL_LENGTH, Broken, Failure, NotServedHere, Uncertain
@@ -53,13 +53,13 @@ class _Round:
     `attempt` is the one that is not written down as ended, `tried` how it ended, once that is known.
     """
 
-    claim: Claim
+    claim: ClaimedMessage
     failures: list[Failure] = field(default_factory=list)
-    rests: list[Rest] = field(default_factory=list)
+    rests: list[RestingNotifier] = field(default_factory=list)
     passed: list[Route] = field(default_factory=list)
-    last: Carrier | None = None
+    last: NotifierClient | None = None
     attempt: int | None = None
-    tried: Try | None = None
+    tried: FinishedAttempt | None = None
 
     def run(self) -> bool:
         """Try the notifiers in their order; False if the lease was lost."""
@@ -72,10 +72,10 @@ class _Round:
                 continue
             if now() >= claim.expires_at:
                 last = self.failures[-1] if self.failures else None
-                return self._finish(Ending(Status.EXPIRED, claim.rounds, last))
-            state = circuit_breaker.State() if self.attempt else self._admit(route.carrier)
+                return self._finish(RoundDecision(MessageStatus.EXPIRED, claim.rounds, last))
+            state = circuit_breaker.Admission() if self.attempt else self._admit(route.carrier)
             if state.rests_until:
-                self.rests.append(Rest(route.carrier.name, state.rests_until))
+                self.rests.append(RestingNotifier(route.carrier.name, state.rests_until))
                 continue
             self.attempt = self.attempt or self._start(route.carrier)
             if self.attempt is None:
@@ -101,7 +101,7 @@ class _Round:
             self.tried = replace(self.tried, result=failure)
         elif self.tried is None and self.attempt is not None:
             route = Route(self.last or _home(self.claim), failure)
-            self.tried = Try(self.attempt, route, failure, 0)
+            self.tried = FinishedAttempt(self.attempt, route, failure, 0)
         self.failures.append(failure)
         return self._finish(self._end())
 
@@ -126,54 +126,54 @@ class _Round:
             return Route(_home(self.claim), NotServedHere("no_notifier", "The notifier was deleted."))
         return home
 
-    def _admit(self, carrier: Carrier) -> circuit_breaker.State:
+    def _admit(self, carrier: NotifierClient) -> circuit_breaker.Admission:
         if self.claim.is_test:
-            return circuit_breaker.State()
-        return _persist(lambda: circuit_breaker.admit(carrier.channel, carrier.id))
+            return circuit_breaker.Admission()
+        return _persist(lambda: circuit_breaker.try_acquire(carrier.channel, carrier.id))
 
-    def _start(self, carrier: Carrier) -> int | None:
+    def _start(self, carrier: NotifierClient) -> int | None:
         return _persist(lambda: claims.start_attempt(self.claim, carrier.id, carrier.name))
 
-    def _try(self, attempt: int, route: Route) -> Try:
+    def _try(self, attempt: int, route: Route) -> FinishedAttempt:
         self.claim.attempts += 1
         started = time.monotonic()
         result = _hand_over(self.claim, route)
-        tried = Try(attempt, route, result, round((time.monotonic() - started) * 1000))
+        tried = FinishedAttempt(attempt, route, result, round((time.monotonic() - started) * 1000))
         if isinstance(result, Failure):
             journal.attempt_failed(self.claim, route.carrier, result, tried.ms)
         return tried
 
-    def _end_with(self, tried: Try) -> Ending | None:
+    def _end_with(self, tried: FinishedAttempt) -> RoundDecision | None:
         """Return what the round comes to with an attempt; None if it goes on."""
         result = tried.result
         if isinstance(result, Accepted):
-            return Ending(Status.SENT, self.claim.rounds + 1)
+            return RoundDecision(MessageStatus.SENT, self.claim.rounds + 1)
         if isinstance(result, one_time_codes.Over):
             return _over(self.claim, result)
         self.failures.append(result)
         return None if _goes_on(self.claim, result) else self._end()
 
-    def _end(self) -> Ending:
+    def _end(self) -> RoundDecision:
         """Return what the round comes to that nobody took.
 
         A mail that is refused for good counts as sent where that is wished.
         """
         policy = _persist(policies.in_force).policy
-        end = ending(self.failures, self.rests, self.claim.rounds, policy, now())
+        end = decide(self.failures, self.rests, self.claim.rounds, policy, now())
         if self.claim.otp_id is not None:
             end = in_time(end, self.claim.expires_at)
         permanent = bool(self.failures) and self.failures[-1].outcome == "permanent"
-        if end.status == Status.FAILED and permanent and self.last and _is_silent(self.last):
-            return Ending(Status.SENT, end.rounds)
+        if end.status == MessageStatus.FAILED and permanent and self.last and _is_silent(self.last):
+            return RoundDecision(MessageStatus.SENT, end.rounds)
         return replace(end, error=_explained(end.error, self.passed)) if end.error else end
 
-    def _record(self, tried: Try, *, probes: bool) -> None:
+    def _record(self, tried: FinishedAttempt, *, probes: bool) -> None:
         _persist(lambda: outcomes.record(self.claim, tried))
         self.attempt = self.tried = None
         if probes and outcomes.is_well(tried):
             journal.recovered(tried.route.carrier)
 
-    def _finish(self, end: Ending, *, probes: bool = False) -> bool:
+    def _finish(self, end: RoundDecision, *, probes: bool = False) -> bool:
         tried = self.tried
         if tried is None:
             kept = _persist(lambda: outcomes.finish(self.claim, end))
@@ -183,11 +183,11 @@ class _Round:
             self._tell(end, probes=probes)
         return kept
 
-    def _tell(self, end: Ending, *, probes: bool) -> None:
+    def _tell(self, end: RoundDecision, *, probes: bool) -> None:
         tried = self.tried
         if probes and tried and outcomes.is_well(tried):
             journal.recovered(tried.route.carrier)
-        if end.status in {Status.FAILED, Status.EXPIRED}:
+        if end.status in {MessageStatus.FAILED, MessageStatus.EXPIRED}:
             journal.ended(self.claim.id, end.status, end.rounds, end.error)
         elif tried and isinstance(tried.result, Accepted):
             carrier = tried.route.carrier
@@ -195,7 +195,7 @@ class _Round:
                 journal.failed_over(self.claim, carrier, self.failures, self.rests, self.passed)
 
 
-def _hand_over(claim: Claim, route: Route) -> Result:
+def _hand_over(claim: ClaimedMessage, route: Route) -> Result:
     if isinstance(route.content, Failure):
         return route.content
     if isinstance(route.content, PassedOver):
@@ -214,23 +214,23 @@ def _revealed(content: SMS | Email, otp_id: int) -> SMS | Email:
     return _persist(lambda: one_time_codes.revealed(content, otp_id))
 
 
-def _over(claim: Claim, failure: Failure) -> Ending:
+def _over(claim: ClaimedMessage, failure: Failure) -> RoundDecision:
     expired = now() >= claim.expires_at
-    return Ending(Status.EXPIRED if expired else Status.CANCELLED, claim.rounds, failure)
+    return RoundDecision(MessageStatus.EXPIRED if expired else MessageStatus.CANCELLED, claim.rounds, failure)
 
 
-def _goes_on(claim: Claim, failure: Failure) -> bool:
+def _goes_on(claim: ClaimedMessage, failure: Failure) -> bool:
     """Tell whether a backup is tried in the same round; a one-time password can't wait for certainty."""
     if isinstance(failure, Uncertain) and claim.otp_id is not None:
         return _persist(policies.in_force).policy.resend_uncertain
     return goes_on(failure)
 
 
-def _home(claim: Claim) -> Carrier:
-    return stand_in(claim.channel, claim.home_notifier_id)
+def _home(claim: ClaimedMessage) -> NotifierClient:
+    return missing_client(claim.channel, claim.home_notifier_id)
 
 
-def _is_silent(carrier: Carrier) -> bool:
+def _is_silent(carrier: NotifierClient) -> bool:
     return carrier.channel == Channel.EMAIL and bool(carrier.row.get("fail_silently"))
 
 

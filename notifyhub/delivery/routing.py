@@ -8,13 +8,13 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, select
 
 from notifyhub.database.base import table_of
-from notifyhub.database.versioned_cache import remember
+from notifyhub.database.versioned_cache import load_versioned
 from notifyhub.database.worker_connections import statements
 from notifyhub.delivery import policies
-from notifyhub.delivery.claims import Claim
-from notifyhub.delivery.notifier_clients import Carrier, carrier, carriers
+from notifyhub.delivery.claims import ClaimedMessage
+from notifyhub.delivery.notifier_clients import NotifierClient, load_client, load_clients
 from notifyhub.messages.models import Channel, Message, MessageAttachment
-from notifyhub.patterns.models import SMSPattern, Status
+from notifyhub.patterns.models import PatternStatus, SMSPattern
 from notifyhub.providers.base import SMS, Attachment, Email
 from notifyhub.providers.errors import Failure, NotServedHere
 from notifyhub.providers.smtp.mime import read_mailbox
@@ -24,7 +24,7 @@ _m, _p, _f = table_of(Message), table_of(SMSPattern), table_of(MessageAttachment
 _own_pattern = select(_p.c.code, _p.c.body).where(_p.c.id == bindparam("pattern"))
 _own_body = select(_p.c.body).where(_p.c.id == bindparam("pattern"))
 _patterns_like = select(_p.c.notifier_id, _p.c.code, _p.c.body).where(
-    _p.c.name == bindparam("name"), _p.c.status == Status.APPROVED
+    _p.c.name == bindparam("name"), _p.c.status == PatternStatus.APPROVED
 )
 _mail = (
     select(_m.c.subject, _m.c.html, _m.c.reply_to, _m.c.created_at)
@@ -54,13 +54,13 @@ class PassedOver:
 class Route:
     """A notifier and what it is given to send, or why it can't be given that."""
 
-    carrier: Carrier
+    carrier: NotifierClient
     content: SMS | Email | Failure | PassedOver
 
 
-def home_route(claim: Claim) -> Route | None:
+def home_route(claim: ClaimedMessage) -> Route | None:
     """Return the route by the message's own notifier; None if that is gone."""
-    home = carrier(claim.channel, claim.home_notifier_id, claim.home_version)
+    home = load_client(claim.channel, claim.home_notifier_id, claim.home_version)
     if home is None:
         return None
     if claim.channel == Channel.EMAIL:
@@ -68,7 +68,7 @@ def home_route(claim: Claim) -> Route | None:
             return Route(home, _email(connection, claim, home, home))
     if claim.pattern_id is None:
         return Route(home, _plain(claim))
-    pattern = remember("pattern", claim.pattern_id, claim.pattern_version, lambda: _own(claim))
+    pattern = load_versioned("pattern", claim.pattern_id, claim.pattern_version, lambda: _own(claim))
     if pattern is None:
         return Route(home, NotServedHere("unknown_pattern", "The pattern was deleted."))
     try:
@@ -77,7 +77,7 @@ def home_route(claim: Claim) -> Route | None:
         return Route(home, NotServedHere("pattern_mismatch", str(error)))
 
 
-def backup_routes(claim: Claim, home: Carrier | None) -> list[Route]:
+def backup_routes(claim: ClaimedMessage, home: NotifierClient | None) -> list[Route]:
     """Return the routes by the backups, in the order of the delivery settings."""
     wanted = policies.in_force().backups[claim.channel]
     ids = [each for each in dict.fromkeys(wanted) if each != claim.home_notifier_id]
@@ -85,7 +85,7 @@ def backup_routes(claim: Claim, home: Carrier | None) -> list[Route]:
         return []
     contents: Mapping[int, SMS | Email | PassedOver]
     with statements() as connection:
-        found = carriers(connection, claim.channel, ids)
+        found = load_clients(connection, claim.channel, ids)
         backups = [found[each] for each in ids if each in found]
         if claim.channel == Channel.EMAIL:
             contents = {backup.id: _email(connection, claim, home or backup, backup) for backup in backups}
@@ -96,25 +96,27 @@ def backup_routes(claim: Claim, home: Carrier | None) -> list[Route]:
     return [Route(backup, contents[backup.id]) for backup in backups]
 
 
-def _plain(claim: Claim) -> SMS:
+def _plain(claim: ClaimedMessage) -> SMS:
     return SMS(claim.recipient, claim.text or "")
 
 
-def _from_pattern(claim: Claim, code: str, filled: FilledTemplate) -> SMS:
+def _from_pattern(claim: ClaimedMessage, code: str, filled: FilledTemplate) -> SMS:
     return SMS(claim.recipient, filled.text, code, filled.as_list(), filled.as_mapping())
 
 
-def _own(claim: Claim) -> Pattern | None:
+def _own(claim: ClaimedMessage) -> Pattern | None:
     with statements() as connection:
         row = connection.execute(_own_pattern, {"pattern": claim.pattern_id}).first()
     return Pattern(row.code, Template.parse(row.body)) if row else None
 
 
-def _filled(claim: Claim, template: Template) -> FilledTemplate:
+def _filled(claim: ClaimedMessage, template: Template) -> FilledTemplate:
     return template.fill([] if claim.args is None else claim.args)
 
 
-def _carried(connection: Connection, claim: Claim, backups: Sequence[Carrier]) -> dict[int, SMS | PassedOver]:
+def _carried(
+    connection: Connection, claim: ClaimedMessage, backups: Sequence[NotifierClient]
+) -> dict[int, SMS | PassedOver]:
     """Return by notifier what its own approved pattern of the same name makes of the arguments."""
     own = connection.scalar(_own_body, {"pattern": claim.pattern_id})
     named = _patterns_like.where(_p.c.notifier_id.in_([backup.id for backup in backups]))
@@ -135,7 +137,9 @@ def _carried(connection: Connection, claim: Claim, backups: Sequence[Carrier]) -
     return contents
 
 
-def _email(connection: Connection, claim: Claim, home: Carrier, sender: Carrier) -> Email:
+def _email(
+    connection: Connection, claim: ClaimedMessage, home: NotifierClient, sender: NotifierClient
+) -> Email:
     rows = connection.execute(_mail, {"of_message": claim.id}).all()
     mail = rows[0]
     return Email(
@@ -150,7 +154,7 @@ def _email(connection: Connection, claim: Claim, home: Carrier, sender: Carrier)
     )
 
 
-def _message_id(id: int, created_at: datetime, home: Carrier) -> str:
+def _message_id(id: int, created_at: datetime, home: NotifierClient) -> str:
     """Return the mail's Message-ID, which is the same at every attempt, so that mail servers can tell."""
     sender = read_mailbox(home.row["from_email"])
     unique = uuid.uuid5(uuid.NAMESPACE_OID, f"{id} {created_at.isoformat()}")

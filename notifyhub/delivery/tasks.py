@@ -4,7 +4,7 @@ from flask import current_app
 
 from notifyhub.delivery import due_messages, recovery, reports, retention, rounds
 from notifyhub.jobs import queues
-from notifyhub.jobs.queues import Call
+from notifyhub.jobs.queues import Job
 from notifyhub.jobs.tasks import task
 
 SWEEP = "notifyhub.sweep"
@@ -22,7 +22,7 @@ def deliver(message_id: int) -> None:
 @task(due_messages.FAN_OUT)
 def fan_out(ids: list[int], name: str) -> None:
     """Wake workers for many messages, one by one, by the named queue."""
-    queues.publisher().publish([Call(due_messages.DELIVER, [one]) for one in ids], name)
+    queues.publisher().publish([Job(due_messages.DELIVER, [one]) for one in ids], name)
 
 
 @task(SWEEP, every=1.0)
@@ -35,7 +35,7 @@ def run_sweep() -> None:
 def ask_reports() -> None:
     """Have the delivery reports fetched that are due, each provider's apart."""
     for ids in reports.claim_due():
-        queues.publisher().publish([Call(FETCH_REPORTS, [ids])], queues.UPKEEP)
+        queues.publisher().publish([Job(FETCH_REPORTS, [ids])], queues.UPKEEP)
 
 
 @task(FETCH_REPORTS)

@@ -8,13 +8,19 @@ from sqlalchemy import Connection, Row, Select, select
 
 from notifyhub.database.base import table_of
 from notifyhub.database.worker_connections import transaction
-from notifyhub.messages.models import Message, Status
+from notifyhub.messages.models import Message, MessageStatus
 from notifyhub.messages.serializers import COLUMNS
 from notifyhub.messages.signals import tell
 
 _m = table_of(Message)
 
-TOLD = (Status.SENT, Status.DELIVERED, Status.UNDELIVERED, Status.FAILED, Status.EXPIRED)
+TOLD = (
+    MessageStatus.SENT,
+    MessageStatus.DELIVERED,
+    MessageStatus.UNDELIVERED,
+    MessageStatus.FAILED,
+    MessageStatus.EXPIRED,
+)
 """The statuses that others are told of."""
 
 _whole: Select[Any] = select(*COLUMNS).where(_m.c.status.in_(TOLD)).order_by(_m.c.id)

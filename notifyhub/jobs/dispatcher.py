@@ -23,7 +23,7 @@ AT = bindparam("at", type_=UTC_TIME)
 
 
 @dataclass(frozen=True)
-class Waiting:
+class Dispatcher:
     """What waits in a table, and is called for by `enqueue`, which returns False where the broker is away.
 
     `due` is the condition of what may be called for at `AT`, `new` of what has just been stored: for the

@@ -8,15 +8,16 @@ from celery.concurrency.base import apply_target
 from celery.concurrency.thread import ApplyResult, TaskPool
 
 
-class Lanes(TaskPool):  # type: ignore[misc]
+class QueuePool(TaskPool):  # type: ignore[misc]
     """Celery's pool of threads, with some for each queue of `lanes`; the rest have the other calls."""
 
-    lanes: Mapping[str, int] = {}
+    queue_pool: Mapping[str, int] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._lanes: dict[str, ThreadPoolExecutor] = {
-            name: ThreadPoolExecutor(threads, thread_name_prefix=name) for name, threads in self.lanes.items()
+            name: ThreadPoolExecutor(threads, thread_name_prefix=name)
+            for name, threads in self.queue_pool.items()
         }
 
     def on_apply(
@@ -42,6 +43,6 @@ class Lanes(TaskPool):  # type: ignore[misc]
             lane.shutdown()
 
 
-def lanes(threads: Mapping[str, int]) -> type[Lanes]:
+def lanes(threads: Mapping[str, int]) -> type[QueuePool]:
     """Return a pool with so many threads for each of some queues, by name."""
-    return type("Lanes", (Lanes,), {"lanes": threads})
+    return type("Lanes", (QueuePool,), {"lanes": threads})

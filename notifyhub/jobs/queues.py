@@ -43,7 +43,7 @@ PAUSE = 5.0
 
 
 @dataclass(frozen=True)
-class Call:
+class Job:
     """A task to be run with some arguments; after `expires` seconds nobody needs it any more."""
 
     task: str
@@ -65,7 +65,7 @@ class Publisher:
         self._resumes = 0.0
         self._repeated = Seldom(REPEATED_AFTER)
 
-    def publish(self, calls: Sequence[Call], queue: str) -> bool:
+    def publish(self, calls: Sequence[Job], queue: str) -> bool:
         """Publish calls; False, after a few seconds at most, if the broker does not take them."""
         if not self._lock.acquire(timeout=TIMEOUT):
             return False
@@ -93,7 +93,7 @@ class Publisher:
         with self._lock:
             self._drop()
 
-    def _publish(self, calls: Sequence[Call], queue: Queue) -> bool:
+    def _publish(self, calls: Sequence[Job], queue: Queue) -> bool:
         left = list(calls)
 
         def publish(producer: Producer) -> bool:
@@ -188,7 +188,7 @@ def publisher() -> Publisher:
     return current_app.extensions["publisher"]  # type: ignore[no-any-return]
 
 
-def _send(producer: Producer, call: Call, queue: Queue) -> None:
+def _send(producer: Producer, call: Job, queue: Queue) -> None:
     message = celery.amqp.as_task_v2(
         str(uuid.uuid4()),
         call.task,

@@ -20,12 +20,12 @@ from notifyhub.database.troubles import Trouble, in_one_line, named
 from notifyhub.extensions import celery, db
 from notifyhub.jobs import queues, tasks
 from notifyhub.jobs.pool import lanes
-from notifyhub.jobs.queues import Call
+from notifyhub.jobs.queues import Job
 
 log = logging.getLogger(__name__)
 
 CONCURRENCY = 32
-LANES = {queues.CODES: 16, queues.WEBHOOKS: 16, queues.UPKEEP: 4}
+THREADS = {queues.CODES: 16, queues.WEBHOOKS: 16, queues.UPKEEP: 4}
 """Threads for the queues beside the messages', which has as many as the worker is started with."""
 PREFETCHED = 4
 """Calls that a worker holds for each of its threads, so that none of them waits for the broker."""
@@ -48,7 +48,7 @@ def run(app: Flask, concurrency: int = CONCURRENCY, *, beat: bool = False) -> in
         celery,
         concurrency,
         pool=lanes(
-            {queues.named_queue(app.config["QUEUE_PREFIX"], name).name: n for name, n in LANES.items()}
+            {queues.named_queue(app.config["QUEUE_PREFIX"], name).name: n for name, n in THREADS.items()}
         ),
         ready_callback=lambda _consumer: log.info("The worker is ready"),
     )
@@ -130,7 +130,7 @@ def wait_for_broker(app: Flask) -> None:
             time.sleep(1)
 
 
-class Clock(Scheduler):  # type: ignore[misc]
+class PeriodicScheduler(Scheduler):  # type: ignore[misc]
     """Celery's scheduler, whose calls go out as all others do: a broker that is down stops nothing.
 
     Nothing is written to files. Two clocks do no harm, as periodic tasks take turns at the rows.
@@ -141,14 +141,14 @@ class Clock(Scheduler):  # type: ignore[misc]
     def apply_entry(self, entry: ScheduleEntry, **_: Any) -> None:
         """Have a task run; a call that waits until the next one is due is dropped."""
         with celery.flask_app.app_context():
-            call = Call(entry.task, expires=tasks.PERIODS[entry.task])
+            call = Job(entry.task, expires=tasks.PERIODS[entry.task])
             queues.publisher().publish([call], queues.UPKEEP)
 
 
 def _keep_time() -> None:
     """Call periodic tasks when they are due, for ever; without a clock the worker stops."""
     try:
-        Service(celery, max_interval=1, scheduler_cls=Clock, remote_control=False).start()
+        Service(celery, max_interval=1, scheduler_cls=PeriodicScheduler, remote_control=False).start()
     except Exception:
         log.exception("The clock has stopped")
         state.should_stop = EX_FAILURE

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from notifyhub.api.fields import NON_FIELD
 from notifyhub.messages.composition import Draft, compose
-from notifyhub.messages.references import look_up
+from notifyhub.messages.references import resolve
 from notifyhub.messages.schemas import MessageRequestSchema, RecipientSchema, SharedMessageSchema
 
 MOST_WRONG = 100
@@ -92,7 +92,7 @@ def _compose(
     errors: Errors = {}
     if wrong >= MOST_WRONG:
         return drafts, errors
-    sources = look_up(connection, messages.values())
+    sources = resolve(connection, messages.values())
     for index, message in messages.items():
         try:
             drafts.append(compose(message, sources, moment))

@@ -12,8 +12,8 @@ from marshmallow import ValidationError
 
 from notifyhub.api.fields import MAX_TEXT
 from notifyhub.messages.models import Channel
-from notifyhub.messages.references import Notifier, Pattern, Sources
-from notifyhub.patterns.models import Status
+from notifyhub.messages.references import Notifier, Pattern, References
+from notifyhub.patterns.models import PatternStatus
 from notifyhub.text.addresses import InvalidAddress, normalize_address
 from notifyhub.text.phones import InvalidNumber, country_of, to_e164
 from notifyhub.text.placeholders import InvalidArguments
@@ -64,7 +64,7 @@ class Draft:
     attachments: tuple[Attachment, ...] = ()
 
 
-def compose(message: Mapping[str, Any], sources: Sources, moment: datetime) -> Draft:
+def compose(message: Mapping[str, Any], sources: References, moment: datetime) -> Draft:
     """Return the draft of a message, as its schema has read it; `moment` is now.
 
     Raises ValidationError with the errors of all its fields.
@@ -99,7 +99,7 @@ def recipient(channel: str, to: str) -> str:
         raise ValidationError({"to": [str(error)]}) from None
 
 
-def _recipient(given: Mapping[str, Any], sources: Sources, _moment: datetime) -> dict[str, Any]:
+def _recipient(given: Mapping[str, Any], sources: References, _moment: datetime) -> dict[str, Any]:
     found = recipient(given["channel"], given["to"])
     if given["channel"] == Channel.SMS and sources.sms_countries:
         _check_country(country_of(found), sources.sms_countries)
@@ -112,7 +112,7 @@ def _check_country(country: str, allowed: Sequence[str]) -> None:
         raise ValidationError({"to": [words]})
 
 
-def _times(given: Mapping[str, Any], sources: Sources, moment: datetime) -> dict[str, Any]:
+def _times(given: Mapping[str, Any], sources: References, moment: datetime) -> dict[str, Any]:
     send_at, expires_at = given.get("send_at"), given.get("expires_at")
     errors = {}
     if send_at and send_at <= moment:
@@ -129,7 +129,7 @@ def _times(given: Mapping[str, Any], sources: Sources, moment: datetime) -> dict
     return {"send_at": send_at, "expires_at": expires_at or begins + sources.message_ttl}
 
 
-def _sms(given: Mapping[str, Any], sources: Sources, _moment: datetime) -> dict[str, Any]:
+def _sms(given: Mapping[str, Any], sources: References, _moment: datetime) -> dict[str, Any]:
     if "pattern" in given:
         return _by_pattern(given, sources)
     errors = {}
@@ -149,12 +149,12 @@ def _sms(given: Mapping[str, Any], sources: Sources, _moment: datetime) -> dict[
     return {"notifier": notifier, **_measured(given["text"])}
 
 
-def _by_pattern(given: Mapping[str, Any], sources: Sources) -> dict[str, Any]:
+def _by_pattern(given: Mapping[str, Any], sources: References) -> dict[str, Any]:
     pattern = sources.patterns.get(given["pattern"])
     if pattern is None:
         raise ValidationError({"pattern": [f'Invalid pk "{given["pattern"]}" - object does not exist.']})
     errors = {}
-    if pattern.status != Status.APPROVED:
+    if pattern.status != PatternStatus.APPROVED:
         errors["pattern"] = [f"This pattern is not approved: its status is `{pattern.status}`."]
     if given.get("notifier", pattern.notifier.id) != pattern.notifier.id:
         errors["notifier"] = [f"The pattern belongs to another notifier: {pattern.notifier.id}."]
@@ -178,7 +178,7 @@ def _measured(text: str) -> dict[str, Any]:
     return {"text": text, "encoding": encoding, "segments": segments}
 
 
-def _email(given: Mapping[str, Any], sources: Sources, _moment: datetime) -> dict[str, Any]:
+def _email(given: Mapping[str, Any], sources: References, _moment: datetime) -> dict[str, Any]:
     errors = {}
     if "subject" not in given:
         errors["subject"] = ["This field is required."]
@@ -195,7 +195,7 @@ def _email(given: Mapping[str, Any], sources: Sources, _moment: datetime) -> dic
 
 
 def _notifier(
-    channel: Channel, given: Mapping[str, Any], sources: Sources
+    channel: Channel, given: Mapping[str, Any], sources: References
 ) -> tuple[Notifier | None, list[str]]:
     """Return the notifier that is named, or the default one, and the words of what is wrong."""
     if "notifier" in given:

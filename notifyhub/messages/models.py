@@ -29,7 +29,7 @@ class Channel(StrEnum):
     EMAIL = "email"
 
 
-class Status(StrEnum):
+class MessageStatus(StrEnum):
     """How far a message has come. It never goes back, except through a retry."""
 
     SCHEDULED = "scheduled"

@@ -9,7 +9,7 @@ from notifyhub.api.pagination.cursor import CursorListing
 from notifyhub.api.pagination.parameters import Flag, Number, OneOf, SomeOf, Text
 from notifyhub.api.pagination.ranges import Key
 from notifyhub.database.base import table_of
-from notifyhub.messages.models import Channel, Message, Status
+from notifyhub.messages.models import Channel, Message, MessageStatus
 from notifyhub.messages.response_schemas import MessageSchema
 from notifyhub.messages.serializers import LISTED, listed
 from notifyhub.text.addresses import InvalidAddress, normalize_address
@@ -25,9 +25,9 @@ _listing = CursorListing(
     MessageSchema(),
     keys={
         "status": Key(
-            SomeOf("Only those in one of these states, comma-separated.", Status),
+            SomeOf("Only those in one of these states, comma-separated.", MessageStatus),
             _column.status,
-            tuple(Status),
+            tuple(MessageStatus),
         ),
         "channel": Key(OneOf("Only those of this channel.", Channel), _column.channel, tuple(Channel)),
         "to": Key(Text("Only those to this recipient; a number in any spelling."), _column.recipient),

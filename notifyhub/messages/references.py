@@ -9,13 +9,13 @@ from sqlalchemy import BindParameter, Connection, bindparam, func, literal, sele
 
 from notifyhub.database.base import table_of
 from notifyhub.messages.models import Channel
-from notifyhub.notifiers.models import Backend, EmailNotifier, SMSNotifier
+from notifyhub.notifiers.models import EmailNotifier, SMSNotifier, SMSProvider
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.settings.models import SMS_COUNTRIES, DeliverySettings, NotificationSettings
 from notifyhub.text.placeholders import Template
 
 # The settings' key that holds the line which texts without a pattern are sent from, by backend.
-_LINES: dict[str, str] = {Backend.MELIPAYAMAK: "number", Backend.IPPANEL: "from_number"}
+_LINES: dict[str, str] = {SMSProvider.MELIPAYAMAK: "number", SMSProvider.IPPANEL: "from_number"}
 
 _sms, _email, _patterns = table_of(SMSNotifier), table_of(EmailNotifier), table_of(SMSPattern)
 _settings, _delivery = table_of(NotificationSettings), table_of(DeliverySettings)
@@ -67,7 +67,7 @@ class Pattern:
 
 
 @dataclass
-class Sources:
+class References:
     """What some messages name, by id, as far as it exists, and what the delivery settings say of all.
 
     Texts go to the countries of `sms_countries`; to any if it is empty, as it is where nothing was read.
@@ -87,9 +87,9 @@ class Sources:
         self.sms_countries = SMS_COUNTRIES if sms_countries is None else sms_countries
 
 
-def look_up(connection: Connection, messages: Iterable[Mapping[str, Any]]) -> Sources:
+def resolve(connection: Connection, messages: Iterable[Mapping[str, Any]]) -> References:
     """Return what messages, as their schema has read them, name: one statement for each kind of thing."""
-    sources = Sources()
+    sources = References()
     patterns: set[int] = set()
     notifiers: dict[Channel, set[int]] = {channel: set() for channel in Channel}
     defaults: set[Channel] = set()

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from notifyhub.api.fields import Timestamp, described
-from notifyhub.messages.models import Channel, Outcome, Status
+from notifyhub.messages.models import Channel, MessageStatus, Outcome
 
 _ID = {"format": "int64"}
 
@@ -63,7 +63,7 @@ class MessageSchema(Schema):
 
     id = _number("Id.", 17)
     channel = _text("How it goes.", Channel.SMS, validate=validate.OneOf(list(Channel)))
-    status = _text("How far it has come.", Status.QUEUED, validate=validate.OneOf(list(Status)))
+    status = _text("How far it has come.", MessageStatus.QUEUED, validate=validate.OneOf(list(MessageStatus)))
     to = _text("The recipient: a number in E.164, or an address.", "+989121234567")
     notifier_data = fields.Nested(
         NameSchema, required=True, metadata=described("The notifier that took it, or will be tried first.")

@@ -8,7 +8,7 @@ from sqlalchemy import CTE, Connection, bindparam, func, insert, select
 
 from notifyhub.database.base import table_of
 from notifyhub.messages.composition import Draft
-from notifyhub.messages.models import Batch, Message, MessageAttachment, Status
+from notifyhub.messages.models import Batch, Message, MessageAttachment, MessageStatus
 from notifyhub.messages.serializers import COLUMNS
 
 _messages, _attachments, _batches = table_of(Message), table_of(MessageAttachment), table_of(Batch)
@@ -82,7 +82,7 @@ def store_batch(
     attached = any(draft.attachments for draft in drafts)
     rows = connection.execute(_INSERT_IN_ORDER if attached else _INSERT_MANY, values).all()
     _store_attachments(connection, [row.id for row in rows], drafts)
-    return batch, [row.id for row in rows if row.status == Status.QUEUED]
+    return batch, [row.id for row in rows if row.status == MessageStatus.QUEUED]
 
 
 def batch(connection: Connection, id: int) -> dict[str, Any] | None:
@@ -92,14 +92,17 @@ def batch(connection: Connection, id: int) -> dict[str, Any] | None:
         return None
     rows = connection.execute(_STATUSES.where(_messages.c.batch_id == id))
     counts: dict[str, int] = {row[0]: row[1] for row in rows}
-    return {**found, "statuses": {status.value: counts[status] for status in Status if status in counts}}
+    return {
+        **found,
+        "statuses": {status.value: counts[status] for status in MessageStatus if status in counts},
+    }
 
 
 def _values(draft: Draft, moment: datetime, *, test: bool) -> dict[str, Any]:
     pattern = draft.pattern
     return {
         "channel": draft.channel,
-        "status": Status.SCHEDULED if draft.send_at else Status.QUEUED,
+        "status": MessageStatus.SCHEDULED if draft.send_at else MessageStatus.QUEUED,
         "recipient": draft.recipient,
         "notifier_id": draft.notifier.id,
         "notifier_name": draft.notifier.name,

@@ -7,18 +7,18 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, case, or_, select, 
 from werkzeug.exceptions import Conflict, NotFound
 
 from notifyhub.database.base import now, table_of
-from notifyhub.messages.models import ERASED, Message, Status
+from notifyhub.messages.models import ERASED, Message, MessageStatus
 from notifyhub.messages.references import MESSAGE_TTL
 from notifyhub.messages.serializers import COLUMNS
 
 _messages = table_of(Message)
 
-CANCELLABLE = (Status.SCHEDULED, Status.QUEUED)
-RETRIABLE = (Status.FAILED, Status.UNDELIVERED, Status.EXPIRED)
+CANCELLABLE = (MessageStatus.SCHEDULED, MessageStatus.QUEUED)
+RETRIABLE = (MessageStatus.FAILED, MessageStatus.UNDELIVERED, MessageStatus.EXPIRED)
 
 
 _c = _messages.c
-_WAITS = or_(_c.status.in_(CANCELLABLE), and_(_c.status == Status.SENDING, _c.lease_until.is_(None)))
+_WAITS = or_(_c.status.in_(CANCELLABLE), and_(_c.status == MessageStatus.SENDING, _c.lease_until.is_(None)))
 """The condition of a message that no worker has: also between two attempts."""
 _ENDED = _c.status.in_(RETRIABLE)
 
@@ -28,7 +28,7 @@ def cancel(connection: Connection, id: int, *, test: bool) -> Row[Any]:
 
     With `test` one of a test token. Raises NotFound, or Conflict if it is in another state.
     """
-    values = {"status": Status.CANCELLED, "next_attempt_at": None}
+    values = {"status": MessageStatus.CANCELLED, "next_attempt_at": None}
     row = _change(connection, id, values, _WAITS, *_theirs(test=test))
     return row or _refuse(connection, id, "cancelled", (*CANCELLABLE, "waiting"), test=test)
 
@@ -43,7 +43,7 @@ def retry(connection: Connection, id: int, *, test: bool) -> Row[Any]:
     renewed = moment + timedelta(seconds=connection.execute(select(MESSAGE_TTL)).scalar_one())
     expires_at = _messages.c.expires_at
     values = {
-        "status": Status.QUEUED,
+        "status": MessageStatus.QUEUED,
         "rounds": 0,
         "next_attempt_at": moment,
         "enqueued_at": None,

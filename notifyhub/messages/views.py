@@ -16,7 +16,7 @@ from notifyhub.messages.bulk import compose_all
 from notifyhub.messages.composition import compose
 from notifyhub.messages.idempotency import Done, once
 from notifyhub.messages.models import Message
-from notifyhub.messages.references import look_up
+from notifyhub.messages.references import resolve
 from notifyhub.messages.response_schemas import (
     AcceptedBatchSchema,
     BatchSchema,
@@ -61,9 +61,9 @@ _id = table_of(Message).c.id
         "Send a message",
         TAG,
         body=_message,
-        answers={201: MessageSchema()},
+        responses={201: MessageSchema()},
         max_body=MAX_BODY,
-        repeatable=True,
+        idempotent=True,
         examples=EXAMPLES,
     )
 )
@@ -75,7 +75,7 @@ def send() -> Response:
 
 def _send(asked: dict[str, Any], connection: Connection) -> Done:
     moment = now()
-    draft = compose(asked, look_up(connection, [asked]), moment)
+    draft = compose(asked, resolve(connection, [asked]), moment)
     stored = message(store(connection, draft, moment, test=g.caller.test))
     return Done(stored, [] if draft.send_at else [stored["id"]])
 
@@ -87,9 +87,9 @@ def _send(asked: dict[str, Any], connection: Connection) -> Done:
         "Send many messages",
         TAG,
         body=_bulk,
-        answers={201: AcceptedBatchSchema()},
+        responses={201: AcceptedBatchSchema()},
         max_body=MAX_BODY,
-        repeatable=True,
+        idempotent=True,
     )
 )
 def send_many() -> Response:
@@ -111,14 +111,14 @@ def _send_many(asked: dict[str, Any], connection: Connection) -> Done:
         "Show what a message would be",
         TAG,
         body=_message,
-        answers={200: PreviewSchema()},
+        responses={200: PreviewSchema()},
         max_body=MAX_BODY,
     )
 )
 def preview() -> dict[str, Any]:
     """Compose a message; nothing is stored or sent."""
     asked = body(_message)
-    draft = compose(asked, look_up(autocommit(), [asked]), now())
+    draft = compose(asked, resolve(autocommit(), [asked]), now())
     return {
         "text": draft.text,
         "encoding": draft.encoding,
@@ -130,7 +130,7 @@ def preview() -> dict[str, Any]:
 
 @blueprint.get("")
 @endpoint(
-    Endpoint(VIEW, "List messages", TAG, query=pages.QUERY, answers={200: pages.ANSWER}, refusals=(404,))
+    Endpoint(VIEW, "List messages", TAG, query=pages.QUERY, responses={200: pages.ANSWER}, errors=(404,))
 )
 def list_messages() -> dict[str, Any]:
     """Give a page of the list."""
@@ -138,7 +138,7 @@ def list_messages() -> dict[str, Any]:
 
 
 @blueprint.get("/<id:id>")
-@endpoint(Endpoint(VIEW, "Read a message", TAG, answers=_detail, refusals=(404,)))
+@endpoint(Endpoint(VIEW, "Read a message", TAG, responses=_detail, errors=(404,)))
 def show(id: int) -> dict[str, Any]:
     """Give a message with its attempts."""
     row = autocommit().execute(_SELECT.where(_id == id)).first()
@@ -148,14 +148,14 @@ def show(id: int) -> dict[str, Any]:
 
 
 @blueprint.post("/<id:id>/cancel")
-@endpoint(Endpoint(CHANGE, "Cancel a message", TAG, answers=_detail, refusals=(404, 409)))
+@endpoint(Endpoint(CHANGE, "Cancel a message", TAG, responses=_detail, errors=(404, 409)))
 def cancel(id: int) -> dict[str, Any]:
     """Cancel a message that waits."""
     return _detailed(transitions.cancel(autocommit(), id, test=g.caller.test))
 
 
 @blueprint.post("/<id:id>/retry")
-@endpoint(Endpoint(CHANGE, "Retry a message", TAG, answers=_detail, refusals=(404, 409)))
+@endpoint(Endpoint(CHANGE, "Retry a message", TAG, responses=_detail, errors=(404, 409)))
 def retry(id: int) -> dict[str, Any]:
     """Send a message anew that has failed."""
     retried = _detailed(transitions.retry(autocommit(), id, test=g.caller.test))
@@ -168,7 +168,7 @@ def _detailed(row: Any) -> dict[str, Any]:
 
 
 @batches_blueprint.get("/<id:id>")
-@endpoint(Endpoint(VIEW, "Read a batch", TAG, answers={200: BatchSchema()}, refusals=(404,)))
+@endpoint(Endpoint(VIEW, "Read a batch", TAG, responses={200: BatchSchema()}, errors=(404,)))
 def show_batch(id: int) -> dict[str, Any]:
     """Give a batch, with the number of its messages in each status."""
     found = batch(autocommit(), id)

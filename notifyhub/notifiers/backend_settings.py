@@ -14,7 +14,7 @@ from marshmallow import INCLUDE, Schema, ValidationError, fields
 from marshmallow.types import ErrorMessages
 
 from notifyhub.api.fields import MAX_LENGTH, Worded, at_most_long, described
-from notifyhub.notifiers.models import Backend
+from notifyhub.notifiers.models import SMSProvider
 from notifyhub.providers.plugins import UnknownBackend, load_plugin, plugin_names
 from notifyhub.text.digits import ascii_digits
 
@@ -95,14 +95,14 @@ class TokenSettingsSchema(Schema):
 
 
 _OURS: Mapping[str, Schema] = {
-    Backend.MELIPAYAMAK: MelipayamakSettingsSchema(unknown=INCLUDE),
-    Backend.IPPANEL: IPPanelSettingsSchema(unknown=INCLUDE),
+    SMSProvider.MELIPAYAMAK: MelipayamakSettingsSchema(unknown=INCLUDE),
+    SMSProvider.IPPANEL: IPPanelSettingsSchema(unknown=INCLUDE),
 }
 
 
 def backend_names() -> list[str]:
     """Return the names of all backends of SMS, ours first."""
-    return [*Backend, *(name for name in plugin_names() if name not in _OURS)]
+    return [*SMSProvider, *(name for name in plugin_names() if name not in _OURS)]
 
 
 @lru_cache

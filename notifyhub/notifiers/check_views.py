@@ -8,7 +8,7 @@ from flask import Blueprint, g
 from sqlalchemy import bindparam, select
 
 from notifyhub.api.endpoint import endpoint
-from notifyhub.api.resource import found
+from notifyhub.api.resource import or_404
 from notifyhub.database.base import table_of
 from notifyhub.database.connections import autocommit, release
 from notifyhub.notifiers.checks import check
@@ -23,7 +23,7 @@ _sms, _email = table_of(SMSNotifier), table_of(EmailNotifier)
 _SMS = select(_sms.c.backend, _sms.c.settings).where(_sms.c.id == bindparam("id"))
 _EMAIL = select(_email).where(_email.c.id == bindparam("id"))
 
-_checked = {"answers": {200: NotifierCheckSchema()}, "refusals": (404,)}
+_checked = {"responses": {200: NotifierCheckSchema()}, "errors": (404,)}
 
 
 @blueprint.post("/sms/<id:id>/check")
@@ -40,7 +40,7 @@ def check_sms_notifier(id: int) -> dict[str, Any]:
 
     The database is not held meanwhile. A process makes four such calls at once; beyond them it answers 429.
     """
-    notifier = found(autocommit().execute(_SMS, {"id": id}).first())
+    notifier = or_404(autocommit().execute(_SMS, {"id": id}).first())
     release()
     return asdict(check(partial(sms_backend_of, *notifier), test=g.caller.test))
 
@@ -59,6 +59,6 @@ def check_email_notifier(id: int) -> dict[str, Any]:
 
     The database is not held meanwhile. A process makes four such calls at once; beyond them it answers 429.
     """
-    notifier = found(autocommit().execute(_EMAIL, {"id": id}).first())
+    notifier = or_404(autocommit().execute(_EMAIL, {"id": id}).first())
     release()
     return asdict(check(partial(smtp_of, notifier._asdict()), test=g.caller.test))

@@ -12,7 +12,7 @@ from notifyhub.database.confidential import Confidential
 from notifyhub.providers import plugins
 
 
-class Backend(StrEnum):
+class SMSProvider(StrEnum):
     """The providers of SMS."""
 
     IPPANEL = "ippanel"

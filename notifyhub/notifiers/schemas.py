@@ -18,7 +18,7 @@ from notifyhub.notifiers.masks import (
     masking,
     unmask_values,
 )
-from notifyhub.notifiers.models import Backend, EmailNotifier, SMSNotifier
+from notifyhub.notifiers.models import EmailNotifier, SMSNotifier, SMSProvider
 from notifyhub.notifiers.senders import Sender
 from notifyhub.providers.plugins import UnknownBackend
 
@@ -46,13 +46,13 @@ class SMSNotifierSchema(ResourceSchema):
     class Meta(ResourceSchema.Meta):
         fields = ("id", "name", "backend", "settings", "created_at", "updated_at")
 
-    reshaped = ("settings",)
+    computed = ("settings",)
 
     name = String(required=True, metadata=described("Name of the notifier.", "melipayamak_general"))
     backend = Choice(
         backend_settings.backend_names(),
         required=True,
-        metadata=described("Provider of SMS.", Backend.MELIPAYAMAK),
+        metadata=described("Provider of SMS.", SMSProvider.MELIPAYAMAK),
     )
     settings = SecretObject(
         load_default=dict,
@@ -63,7 +63,7 @@ class SMSNotifierSchema(ResourceSchema):
         ),
     )
 
-    def settle(self, values: dict[str, Any], stored: SMSNotifier | None) -> dict[str, Any]:
+    def validate_object(self, values: dict[str, Any], stored: SMSNotifier | None) -> dict[str, Any]:
         """Check the settings against the backend, whichever of the two is stored already."""
         if not values.keys() & {"backend", "settings"}:
             return values
@@ -92,7 +92,7 @@ class EmailNotifierSchema(ResourceSchema):
             *("use_tls", "use_ssl", "fail_silently", "created_at", "updated_at"),
         )
 
-    reshaped = ("password",)
+    computed = ("password",)
 
     name = String(required=True, metadata=described("Name of the notifier.", "mail"))
     host = String(
@@ -136,7 +136,7 @@ class EmailNotifierSchema(ResourceSchema):
             return {**data, "fail_silently": data["fail_siently"]}
         return data
 
-    def settle(self, values: dict[str, Any], stored: Any) -> dict[str, Any]:
+    def validate_object(self, values: dict[str, Any], stored: Any) -> dict[str, Any]:
         """Put the stored password for its mask, unless it would go elsewhere than before."""
         if not masking():
             return values

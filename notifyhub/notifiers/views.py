@@ -20,7 +20,7 @@ sms_notifiers = Resource(
     SMSNotifierSchema,
     search=("id", "name"),
     ordering=("id", "name", "backend", "created_at", "updated_at"),
-    referred=True,
+    protected=True,
     filters={
         "backend": one_of(_sms.backend, backend_names()),
         "has_settings": filled(_sms.settings, "Only those with settings, or without."),
@@ -34,7 +34,7 @@ email_notifiers = Resource(
     EmailNotifierSchema,
     search=("id", "name", "host", "username", "from_email"),
     ordering=("id", "name", "host", "port", "from_email", "created_at", "updated_at"),
-    referred=True,
+    protected=True,
     filters={"use_tls": flag(_email.use_tls), "use_ssl": flag(_email.use_ssl)},
 )
 email_notifiers.register(email_blueprint)

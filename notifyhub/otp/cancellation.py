@@ -6,11 +6,11 @@ from sqlalchemy import Connection, update
 from werkzeug.exceptions import Conflict
 
 from notifyhub.database.base import now, table_of
-from notifyhub.otp.models import OTP, Status
+from notifyhub.otp.models import OTP, OTPStatus
 from notifyhub.otp.serializers import read
 
 _otps = table_of(OTP).c
-_CANCEL = update(table_of(OTP)).where(_otps.status == Status.PENDING).values(status=Status.CANCELLED)
+_CANCEL = update(table_of(OTP)).where(_otps.status == OTPStatus.PENDING).values(status=OTPStatus.CANCELLED)
 
 
 def cancel(connection: Connection, id: int, *, test: bool) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from notifyhub.database.base import now, table_of
 from notifyhub.database.worker_connections import statements
-from notifyhub.otp.models import OTP, Status
+from notifyhub.otp.models import OTP, OTPStatus
 from notifyhub.text.digits import ascii_digits
 from notifyhub.text.invisible import visible
 
@@ -21,7 +21,7 @@ _LABEL = b"notifyhub one-time passwords"
 _DIGEST = "sha256"
 
 _otps = table_of(OTP)
-_LIVE = select(_otps.c.id, _otps.c.nonce, _otps.c.code_len).where(_otps.c.status == Status.PENDING)
+_LIVE = select(_otps.c.id, _otps.c.nonce, _otps.c.code_len).where(_otps.c.status == OTPStatus.PENDING)
 
 
 class Row(Protocol):

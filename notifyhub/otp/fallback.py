@@ -11,14 +11,13 @@ from marshmallow import ValidationError
 from sqlalchemy import Connection, select, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.messages.models import Channel
-from notifyhub.messages.models import Status as MessageStatus
+from notifyhub.messages.models import Channel, MessageStatus
 from notifyhub.messages.serializers import message
 from notifyhub.messages.signals import announce
 from notifyhub.messages.storage import store_with_code
 from notifyhub.otp import rules
 from notifyhub.otp.composition import Wanted, compose_all
-from notifyhub.otp.models import OTP, Status
+from notifyhub.otp.models import OTP, OTPStatus
 from notifyhub.otp.rules import CROWDED, Rules
 from notifyhub.otp.serializers import MESSAGE, OTPRow
 
@@ -27,7 +26,7 @@ log = logging.getLogger(__name__)
 _otps = table_of(OTP).c
 _FAILED = {MessageStatus.FAILED, MessageStatus.UNDELIVERED, MessageStatus.EXPIRED}
 _unused = (
-    _otps.status == Status.PENDING,
+    _otps.status == OTPStatus.PENDING,
     _otps.fallback_to.is_not(None),
     _otps.fallback_used.is_(False),
 )

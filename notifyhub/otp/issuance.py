@@ -11,13 +11,12 @@ from sqlalchemy import Connection, and_, bindparam, func, insert, null, select, 
 
 from notifyhub.api.http.errors import throttled
 from notifyhub.database.base import now, table_of
-from notifyhub.messages.models import Channel, Message
-from notifyhub.messages.models import Status as MessageStatus
+from notifyhub.messages.models import Channel, Message, MessageStatus
 from notifyhub.messages.storage import insertion_with_code, store_with_code, values_with_code
 from notifyhub.otp import rules
 from notifyhub.otp.codes import Row, code_of
 from notifyhub.otp.composition import Wanted, compose_all
-from notifyhub.otp.models import OTP, Status
+from notifyhub.otp.models import OTP, OTPStatus
 from notifyhub.otp.recipients import canonical
 from notifyhub.otp.rules import CLIENT_CROWDED, CROWDED, HOUR, Rules
 from notifyhub.otp.serializers import COLUMNS, OTPRow, shown, status_of
@@ -66,15 +65,15 @@ _RENEW = (
     update(_otps)
     .where(
         _otps.c.id == bindparam("this"),
-        _otps.c.status == Status.PENDING,
+        _otps.c.status == OTPStatus.PENDING,
         _otps.c.expires_at > bindparam("at", type_=_otps.c.expires_at.type),
     )
     .returning(*COLUMNS)
 )
 _EXPIRE = (
     update(_otps)
-    .where(_otps.c.id == bindparam("this"), _otps.c.status == Status.PENDING)
-    .values(status=Status.EXPIRED)
+    .where(_otps.c.id == bindparam("this"), _otps.c.status == OTPStatus.PENDING)
+    .values(status=OTPStatus.EXPIRED)
 )
 
 # A worker that takes it up in this moment is not waited for: then both go out.
@@ -165,7 +164,7 @@ def _issue(connection: Connection, request: Request) -> tuple[OTPRow, int, bool]
     crowd = rules.crowd(policy, request.to, moment, test=request.test, client=request.client)
     statement = _LATEST if request.client is None else _LATEST_OF_CLIENT
     latest = connection.execute(statement, {"for_purpose": request.purpose, **crowd}).one()
-    pending = latest.id is not None and status_of(latest, moment) == Status.PENDING
+    pending = latest.id is not None and status_of(latest, moment) == OTPStatus.PENDING
     values = _values(request, policy, moment, latest.code_len if pending else policy.code_len)
     wanted = [
         Wanted(*one, values["code_len"], values["expires_at"], request.origin) for one in request.reached
@@ -179,7 +178,7 @@ def _issue(connection: Connection, request: Request) -> tuple[OTPRow, int, bool]
 
     if pending and (row := _renew(connection, latest, values, moment)):
         return row, store(row.id), False
-    if latest.status == Status.PENDING:
+    if latest.status == OTPStatus.PENDING:
         connection.execute(_EXPIRE, {"this": latest.id})
     values |= _new(request, policy, moment)
     if connection.dialect.name == "postgresql":
@@ -229,7 +228,7 @@ def _new(request: Request, policy: Rules, moment: datetime) -> dict[str, Any]:
         "recipient": request.to,
         "purpose": request.purpose,
         "is_test": request.test,
-        "status": Status.PENDING,
+        "status": OTPStatus.PENDING,
         "nonce": secrets.token_bytes(NONCE_BYTES),
         "attempts_left": policy.max_attempts,
         "created_at": moment,

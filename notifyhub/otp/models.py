@@ -11,7 +11,7 @@ from notifyhub.database.base import NEVER_AGAIN, Stamped
 from notifyhub.database.columns import UTC_TIME
 
 
-class Status(StrEnum):
+class OTPStatus(StrEnum):
     """How far a one-time password has come; all but the first are final."""
 
     PENDING = "pending"

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from notifyhub.database.base import ONLY_ID, table_of
 from notifyhub.messages.models import Channel, Message
-from notifyhub.messages.references import SETTINGS, Notifier, Pattern, Sources, sms_notifier
+from notifyhub.messages.references import SETTINGS, Notifier, Pattern, References, sms_notifier
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.settings.models import NotificationSettings, OTPSettings
@@ -47,7 +47,7 @@ class Rules:
     cooldown: timedelta
     max_per_hour: int
     max_per_client_hour: int
-    sources: Sources = field(repr=False)
+    sources: References = field(repr=False)
 
 
 def _or_default(column: Column[int] | Column[str]) -> ColumnElement[Any]:
@@ -125,9 +125,9 @@ def _sources(
     pattern: Sequence[Any],
     patterns_notifier: Sequence[Any],
     settings: Sequence[Any],
-) -> Sources:
+) -> References:
     """Return the default notifiers and the pattern of codes, as far as the settings name them."""
-    sources = Sources()
+    sources = References()
     sources.take_settings(*settings)
     if sms[0] is not None:
         sources.defaults[Channel.SMS] = sms_notifier(*sms)

@@ -9,7 +9,7 @@ from notifyhub.api.schemas import StrictSchema
 from notifyhub.messages.fields import Recipient
 from notifyhub.messages.models import Channel
 from notifyhub.otp.fields import Origin
-from notifyhub.otp.models import DEFAULT_PURPOSE, Status
+from notifyhub.otp.models import DEFAULT_PURPOSE, OTPStatus
 from notifyhub.otp.verification import Reason
 
 _ID = {"format": "int64"}
@@ -35,7 +35,7 @@ class OTPSchema(Schema):
     to = _text("The recipient, masked.", "+98912•••4567")
     channel = _text("How it goes.", Channel.SMS, validate=validate.OneOf(list(Channel)))
     purpose = _text("What it is for.", "login")
-    status = _text("How far it has come.", Status.PENDING, validate=validate.OneOf(list(Status)))
+    status = _text("How far it has come.", OTPStatus.PENDING, validate=validate.OneOf(list(OTPStatus)))
     expires_at = Timestamp(metadata=described("Until when it is valid."))
     resend_at = Timestamp(metadata=described("From when on it can be sent again."))
     attempts_left = fields.Integer(required=True, metadata=described("Wrong guesses that it still takes.", 5))

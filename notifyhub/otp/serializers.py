@@ -8,7 +8,7 @@ from werkzeug.exceptions import NotFound
 
 from notifyhub.database.base import now, table_of
 from notifyhub.messages.models import Message
-from notifyhub.otp.models import OTP, Status
+from notifyhub.otp.models import OTP, OTPStatus
 from notifyhub.otp.recipients import masked
 
 _otps, _messages = table_of(OTP).c, table_of(Message).c
@@ -36,11 +36,11 @@ MESSAGE = (
 """The id of the latest message that carries a one-time password."""
 
 
-def status_of(row: OTPRow, moment: datetime) -> Status:
+def status_of(row: OTPRow, moment: datetime) -> OTPStatus:
     """Return how far a one-time password has come: of one that is over, it may not be stored yet."""
-    if row.status == Status.PENDING and row.expires_at <= moment:
-        return Status.EXPIRED
-    return Status(row.status)
+    if row.status == OTPStatus.PENDING and row.expires_at <= moment:
+        return OTPStatus.EXPIRED
+    return OTPStatus(row.status)
 
 
 def shown(row: OTPRow, message: int | None, moment: datetime) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from notifyhub.database.connections import atomically, autocommit
 from notifyhub.delivery import listeners
 from notifyhub.otp import signals
 from notifyhub.otp.codes import is_right
-from notifyhub.otp.models import DEFAULT_PURPOSE, OTP, Status
+from notifyhub.otp.models import DEFAULT_PURPOSE, OTP, OTPStatus
 from notifyhub.otp.recipients import canonical, channel_of
 from notifyhub.otp.serializers import OTPRow, read, status_of
 
@@ -32,10 +32,10 @@ class Reason(StrEnum):
 
 
 _OVER = {
-    Status.VERIFIED: Reason.ALREADY_USED,
-    Status.EXPIRED: Reason.EXPIRED,
-    Status.CANCELLED: Reason.CANCELLED,
-    Status.BLOCKED: Reason.TOO_MANY_ATTEMPTS,
+    OTPStatus.VERIFIED: Reason.ALREADY_USED,
+    OTPStatus.EXPIRED: Reason.EXPIRED,
+    OTPStatus.CANCELLED: Reason.CANCELLED,
+    OTPStatus.BLOCKED: Reason.TOO_MANY_ATTEMPTS,
 }
 
 _FOUND = (_otps.id, _otps.status, _otps.expires_at, _otps.attempts_left)
@@ -43,16 +43,16 @@ _GUESS = (
     update(table_of(OTP))
     .where(
         _otps.id == bindparam("this"),
-        _otps.status == Status.PENDING,
+        _otps.status == OTPStatus.PENDING,
         _otps.attempts_left > 0,
         _otps.expires_at > bindparam("at", type_=_otps.expires_at.type),
     )
     .returning(_otps.attempts_left)
 )
-_ACCEPT = _GUESS.values(status=Status.VERIFIED)
+_ACCEPT = _GUESS.values(status=OTPStatus.VERIFIED)
 _REFUSE = _GUESS.values(
     attempts_left=_otps.attempts_left - 1,
-    status=case((_otps.attempts_left == 1, Status.BLOCKED), else_=Status.PENDING),
+    status=case((_otps.attempts_left == 1, OTPStatus.BLOCKED), else_=OTPStatus.PENDING),
 )
 
 

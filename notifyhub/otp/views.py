@@ -51,8 +51,8 @@ def init_app(app: Flask) -> None:
         "Send a one-time password",
         TAG,
         body=_request,
-        answers={200: _issued, 201: _issued},
-        repeatable=True,
+        responses={200: _issued, 201: _issued},
+        idempotent=True,
     )
 )
 def send() -> Response:
@@ -69,7 +69,7 @@ def _send(request: Request, connection: Connection) -> Done:
 
 @blueprint.post("/verify")
 @endpoint(
-    Endpoint(VERIFY, "Verify a one-time password", TAG, body=_guess, answers={200: VerificationSchema()})
+    Endpoint(VERIFY, "Verify a one-time password", TAG, body=_guess, responses={200: VerificationSchema()})
 )
 def check() -> dict[str, Any]:
     """Take a guess."""
@@ -77,14 +77,14 @@ def check() -> dict[str, Any]:
 
 
 @blueprint.get("/<id:id>")
-@endpoint(Endpoint(VIEW, "Read a one-time password", TAG, answers=_shown, refusals=(404,)))
+@endpoint(Endpoint(VIEW, "Read a one-time password", TAG, responses=_shown, errors=(404,)))
 def show(id: int) -> dict[str, Any]:
     """Give a one-time password, without its code."""
     return read(autocommit(), id, test=g.caller.test)
 
 
 @blueprint.post("/<id:id>/cancel")
-@endpoint(Endpoint(CANCEL, "Cancel a one-time password", TAG, answers=_shown, refusals=(404, 409)))
+@endpoint(Endpoint(CANCEL, "Cancel a one-time password", TAG, responses=_shown, errors=(404, 409)))
 def cancel(id: int) -> dict[str, Any]:
     """Take a pending code back."""
     return cancellation.cancel(autocommit(), id, test=g.caller.test)

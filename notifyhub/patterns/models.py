@@ -9,7 +9,7 @@ from notifyhub.database.base import NEVER_AGAIN, Stamped
 from notifyhub.database.columns import text
 
 
-class Status(StrEnum):
+class PatternStatus(StrEnum):
     """How far a pattern's approval by the provider has come."""
 
     CREATED = "created"
@@ -35,7 +35,7 @@ class SMSPattern(Stamped):
     notifier_id: Mapped[int] = mapped_column(
         BigInteger, ForeignKey("sms_notifiers.id", ondelete="CASCADE", info={"gone": True})
     )
-    status: Mapped[str] = mapped_column(String(16), default=Status.CREATED)
+    status: Mapped[str] = mapped_column(String(16), default=PatternStatus.CREATED)
     name: Mapped[str] = mapped_column(text(255))
     code: Mapped[str] = mapped_column(text(255))
     description: Mapped[str | None] = mapped_column(text())

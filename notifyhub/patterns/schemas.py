@@ -5,7 +5,7 @@ from marshmallow import Schema, fields
 from notifyhub.api.fields import MAX_TEXT, Choice, String, described
 from notifyhub.api.pagination.parameters import Flag
 from notifyhub.api.schemas import ResourceSchema, StrictSchema
-from notifyhub.patterns.models import Status
+from notifyhub.patterns.models import PatternStatus
 
 
 class SMSPatternSchema(ResourceSchema):
@@ -15,9 +15,9 @@ class SMSPatternSchema(ResourceSchema):
         fields = ("id", "status", "name", "code", "description", "body", "created_at", "updated_at")
 
     status = Choice(
-        list(Status),
-        load_default=Status.CREATED,
-        metadata=described("How far the provider's approval has come.", Status.APPROVED),
+        list(PatternStatus),
+        load_default=PatternStatus.CREATED,
+        metadata=described("How far the provider's approval has come.", PatternStatus.APPROVED),
     )
     name = String(required=True, metadata=described("Name, unique within the notifier.", "otp-code"))
     code = String(required=True, metadata=described("Code of the pattern at the provider.", "187566"))

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from notifyhub.api.fields import MAX_LENGTH
-from notifyhub.api.resource import found
+from notifyhub.api.resource import or_404
 from notifyhub.notifiers.clients import sms_backend_class, sms_backend_of
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.notifiers.provider_calls import provider_call
@@ -74,7 +74,7 @@ def sync(session: Session, notifier_id: int, provided: Iterable[ProviderPattern]
     it. Raises NotFound if the notifier is gone.
     """
     # This lock keeps patterns from being added, as they refer to the notifier; the next, from being renamed.
-    found(session.scalar(select(SMSNotifier.id).where(SMSNotifier.id == notifier_id).with_for_update()))
+    or_404(session.scalar(select(SMSNotifier.id).where(SMSNotifier.id == notifier_id).with_for_update()))
     here = SMSPattern.notifier_id == notifier_id
     ours = session.scalars(select(SMSPattern).where(here).with_for_update()).all()
     by_code: dict[str, list[SMSPattern]] = {}

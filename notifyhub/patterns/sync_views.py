@@ -8,7 +8,7 @@ from werkzeug.exceptions import BadGateway, BadRequest
 
 from notifyhub.api.endpoint import endpoint
 from notifyhub.api.http.parsing import query
-from notifyhub.api.resource import found
+from notifyhub.api.resource import or_404
 from notifyhub.database.base import table_of
 from notifyhub.database.connections import autocommit, release, transaction
 from notifyhub.notifiers.models import SMSNotifier
@@ -31,8 +31,8 @@ _sync_query = PatternSyncQuerySchema()
         "change",
         "Bring SMS patterns up to what the provider keeps",
         query=_sync_query,
-        answers={200: PatternSyncSchema()},
-        refusals=(400, 404, 502),
+        responses={200: PatternSyncSchema()},
+        errors=(400, 404, 502),
         operation_id="delivery_sync_patterns",
     )
 )
@@ -42,7 +42,7 @@ def sync_patterns(notifier_id: int) -> dict[str, int]:
     Reading takes 30 seconds at most. It is one of the four calls that a process makes at once; beyond them it
     answers 429.
     """
-    notifier = found(autocommit().execute(_notifier, {"id": notifier_id}).first())
+    notifier = or_404(autocommit().execute(_notifier, {"id": notifier_id}).first())
     create: bool = query(_sync_query)["create"]
     release()
     try:

@@ -5,7 +5,7 @@ from flask import Blueprint
 from notifyhub.api.pagination.filters import filled, one_of
 from notifyhub.api.resource import Names, Resource
 from notifyhub.database.base import table_of
-from notifyhub.patterns.models import SMSPattern, Status
+from notifyhub.patterns.models import PatternStatus, SMSPattern
 from notifyhub.patterns.schemas import SMSPatternSchema
 
 blueprint = Blueprint(
@@ -18,12 +18,12 @@ sms_patterns = Resource(
     Names("SMS pattern", "SMSPatternPermission", 2821),
     SMSPattern,
     SMSPatternSchema,
-    within="notifier_id",
-    referred=True,
+    parent="notifier_id",
+    protected=True,
     search=("id", "name", "code", "description", "body"),
     ordering=("id", "name", "status", "code", "created_at", "updated_at"),
     filters={
-        "status": one_of(_patterns.status, Status),
+        "status": one_of(_patterns.status, PatternStatus),
         "has_description": filled(_patterns.description, "Only those with a description, or without."),
     },
 )

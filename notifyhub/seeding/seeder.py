@@ -90,7 +90,7 @@ class _Seeder:
         if stored:
             values = kind.schema(partial=True).load(given)
         try:
-            values = schema.settle(values, stored)
+            values = schema.validate_object(values, stored)
         except ValidationError as error:
             self._note(entry, error.messages)
             return None

@@ -44,6 +44,6 @@ delivery_settings = Singleton(
     DeliverySettings,
     select(*(table_of(DeliverySettings).c[name] for name in _schema.fields)),
     _dump,
-    taken=_schema,
-    shown=DeliverySettingsSchema(),
+    request=_schema,
+    response=DeliverySettingsSchema(),
 )

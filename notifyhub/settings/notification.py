@@ -42,6 +42,6 @@ notification_settings = Singleton(
     .outerjoin(_sms, _settings.c.sms_notifier_id == _sms.c.id)
     .outerjoin(_email, _settings.c.email_notifier_id == _email.c.id),
     _dump,
-    taken=NotificationSettingsChangeSchema(),
-    shown=NotificationSettingsSchema(),
+    request=NotificationSettingsChangeSchema(),
+    response=NotificationSettingsSchema(),
 )

@@ -21,6 +21,6 @@ otp_settings = Singleton(
     OTPSettings,
     select(*(table_of(OTPSettings).c[str(field.attribute)] for field in _schema.fields.values())),
     _dump,
-    taken=_schema,
-    shown=OTPSettingsSchema(),
+    request=_schema,
+    response=OTPSettingsSchema(),
 )

@@ -11,14 +11,14 @@ from notifyhub.api.http.json import timestamp
 from notifyhub.database.base import now
 from notifyhub.database.worker_connections import persist
 from notifyhub.jobs import queues
-from notifyhub.jobs.queues import Call
+from notifyhub.jobs.queues import Job
 from notifyhub.text.hosts import Allowed
 from notifyhub.webhooks import claims, outcomes, signatures
-from notifyhub.webhooks.claims import Claim
+from notifyhub.webhooks.claims import ClaimedDelivery
 from notifyhub.webhooks.client import Answer, post
-from notifyhub.webhooks.models import Status
-from notifyhub.webhooks.retry_policy import ATTEMPTS, Ending, ending
-from notifyhub.webhooks.slots import turn
+from notifyhub.webhooks.models import DeliveryStatus
+from notifyhub.webhooks.retry_policy import ATTEMPTS, AttemptDecision, decide
+from notifyhub.webhooks.slots import slot
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ WORKER_LOST = "The worker stopped before the outcome was known."
 
 def wake(ids: Iterable[int]) -> bool:
     """Wake workers for deliveries; False if the broker does not take part, and the sweep has to."""
-    calls = [Call(DELIVER, [one]) for one in ids]
+    calls = [Job(DELIVER, [one]) for one in ids]
     return not calls or queues.publisher().publish(calls, queues.WEBHOOKS)
 
 
@@ -53,26 +53,26 @@ def deliver(delivery_id: int) -> None:
         )
         _end(claim, lambda: outcomes.give_up(claim, WORKER_LOST))
     else:
-        with turn(claim.webhook_id, failing=claim.failing_since is not None) as free:
+        with slot(claim.webhook_id, failing=claim.failing_since is not None) as free:
             if free:
                 _attempt(claim)
             else:
                 _persist(lambda: outcomes.put_back(claim))
 
 
-def body(claim: Claim) -> str:
+def body(claim: ClaimedDelivery) -> str:
     """Return what is sent and signed: the same at every attempt."""
     head = f'{{"type":"{claim.event}","timestamp":"{timestamp(claim.happened_at)}"'
     return f'{head},"sequence":{claim.sequence},"data":{claim.data}}}'
 
 
-def _attempt(claim: Claim) -> None:
+def _attempt(claim: ClaimedDelivery) -> None:
     started = time.monotonic()
     answer, end = _decided(claim)
     ms = round((time.monotonic() - started) * 1000)
     disabled = _persist(lambda: outcomes.judge(claim, answer, end))
     _end(claim, lambda: outcomes.finish(claim, answer, end, ms))
-    if end.status != Status.DELIVERED:
+    if end.status != DeliveryStatus.DELIVERED:
         current_app.logger.warning(
             "Webhook %s: attempt %s of delivery %s failed: %s",
             *(claim.webhook_id, claim.attempts, claim.id, end.error),
@@ -81,27 +81,27 @@ def _attempt(claim: Claim) -> None:
         current_app.logger.error("Webhook %s is disabled: %s", claim.webhook_id, disabled)
 
 
-def _decided(claim: Claim) -> tuple[Answer, Ending]:
+def _decided(claim: ClaimedDelivery) -> tuple[Answer, AttemptDecision]:
     """Return what came of an attempt, and what that makes of the delivery.
 
     An error of our own is an ending too: it is told as a failure, and the delivery goes on by its schedule.
     """
     try:
         answer = _answer(claim)
-        return answer, ending(answer, claim.attempts, now())
+        return answer, decide(answer, claim.attempts, now())
     except Exception as error:
         current_app.logger.exception("Webhook %s: delivery %s raised an error", claim.webhook_id, claim.id)
         answer = Answer(None, error=f"The service itself failed: {type(error).__name__}.")
-        return answer, ending(answer, claim.attempts, now())
+        return answer, decide(answer, claim.attempts, now())
 
 
-def _answer(claim: Claim) -> Answer:
+def _answer(claim: ClaimedDelivery) -> Answer:
     content = body(claim)
     headers = signatures.headers(claim.secret, claim.uid, now(), content)
     return post(claim.url, content, headers, _allowed(tuple(current_app.config["WEBHOOK_ALLOW"])))
 
 
-def _end(claim: Claim, write: Callable[[], list[int] | None]) -> None:
+def _end(claim: ClaimedDelivery, write: Callable[[], list[int] | None]) -> None:
     """Write a delivery's end, and wake workers for what it was in the way of."""
     following = _persist(write)
     if following is None:

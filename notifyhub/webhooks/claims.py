@@ -20,7 +20,7 @@ BLOCKED_PAUSE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
-class Claim:
+class ClaimedDelivery:
     """A claimed delivery, as its worker needs it; `attempts` counts this one. Its `repr` shows no secret."""
 
     id: int
@@ -103,7 +103,7 @@ _postpone = (
 )
 
 
-def claim(delivery_id: int) -> Claim | None:
+def claim(delivery_id: int) -> ClaimedDelivery | None:
     """Claim a delivery; None if it is not due, somebody has it, or an earlier one goes first."""
     at = now()
     until = at + timedelta(seconds=current_app.config["LEASE_SECONDS"])
@@ -114,7 +114,7 @@ def claim(delivery_id: int) -> Claim | None:
     if row is None:
         _wait(delivery_id, at)
         return None
-    return Claim(**row, **webhook) if webhook else None
+    return ClaimedDelivery(**row, **webhook) if webhook else None
 
 
 def _wait(delivery_id: int, at: datetime) -> None:

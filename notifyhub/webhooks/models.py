@@ -28,7 +28,7 @@ TEST = "webhook.test"
 """The event by which a client tries its receiver: it goes to one webhook, whatever that asks for."""
 
 
-class Status(StrEnum):
+class DeliveryStatus(StrEnum):
     """How far a delivery has come."""
 
     PENDING = "pending"
@@ -94,7 +94,7 @@ class WebhookDelivery(Stamped):
     sequence: Mapped[int | None] = mapped_column(BigInteger)
     data: Mapped[str] = mapped_column(columns.text())
     happened_at: Mapped[datetime] = mapped_column(UTC_TIME)
-    status: Mapped[str] = mapped_column(String(16), default=Status.PENDING)
+    status: Mapped[str] = mapped_column(String(16), default=DeliveryStatus.PENDING)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     next_attempt_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
     enqueued_at: Mapped[datetime | None] = mapped_column(UTC_TIME)

@@ -9,10 +9,10 @@ from sqlalchemy import bindparam, false, select, true, update
 
 from notifyhub.database.base import now, table_of
 from notifyhub.database.worker_connections import statements, transaction
-from notifyhub.webhooks.claims import Claim, of_same_object, order
+from notifyhub.webhooks.claims import ClaimedDelivery, of_same_object, order
 from notifyhub.webhooks.client import Answer
-from notifyhub.webhooks.models import Status, Webhook, WebhookDelivery
-from notifyhub.webhooks.retry_policy import FAILED_TOO_LONG, GONE, PATIENCE, Ending
+from notifyhub.webhooks.models import DeliveryStatus, Webhook, WebhookDelivery
+from notifyhub.webhooks.retry_policy import FAILED_TOO_LONG, GONE, PATIENCE, AttemptDecision
 
 _w, _d = table_of(Webhook), table_of(WebhookDelivery)
 _next = _d.alias("next")
@@ -60,7 +60,7 @@ _wake = (
 )
 
 
-def judge(claim: Claim, answer: Answer, ending: Ending) -> str | None:
+def judge(claim: ClaimedDelivery, answer: Answer, ending: AttemptDecision) -> str | None:
     """Write what an answer says of the webhook: it is well, or fails; return why, if this disables it.
 
     One that fails too long is disabled.
@@ -68,7 +68,7 @@ def judge(claim: Claim, answer: Answer, ending: Ending) -> str | None:
     at = now()
     values = {"of_webhook": claim.webhook_id, "at": at}
     with statements() as connection:
-        if ending.status == Status.DELIVERED:
+        if ending.status == DeliveryStatus.DELIVERED:
             connection.execute(_well, values)
             return None
         if answer.status == HTTPStatus.GONE:
@@ -83,7 +83,9 @@ def judge(claim: Claim, answer: Answer, ending: Ending) -> str | None:
     return reason if disabled.rowcount else None
 
 
-def finish(claim: Claim, answer: Answer, ending: Ending, duration_ms: int) -> list[int] | None:
+def finish(
+    claim: ClaimedDelivery, answer: Answer, ending: AttemptDecision, duration_ms: int
+) -> list[int] | None:
     """Write how an attempt ended; return the delivery that may go next, None if the lease was lost."""
     answered = {
         "response_status": answer.status,
@@ -93,12 +95,12 @@ def finish(claim: Claim, answer: Answer, ending: Ending, duration_ms: int) -> li
     return _end(claim, ending, answered)
 
 
-def give_up(claim: Claim, error: str) -> list[int] | None:
+def give_up(claim: ClaimedDelivery, error: str) -> list[int] | None:
     """Write that a delivery is not attempted any more; return as `finish` does."""
-    return _end(claim, Ending(Status.FAILED, error=error), {"attempts": claim.attempts - 1})
+    return _end(claim, AttemptDecision(DeliveryStatus.FAILED, error=error), {"attempts": claim.attempts - 1})
 
 
-def put_back(claim: Claim) -> None:
+def put_back(claim: ClaimedDelivery) -> None:
     """Give a delivery back that could not be attempted, to be claimed again in some seconds."""
     next_attempt_at = now() + PAUSE * (1 + random.random())  # noqa: S311 - no secret
     back = _release.values(
@@ -108,7 +110,7 @@ def put_back(claim: Claim) -> None:
         connection.execute(back, {"of_delivery": claim.id, "by": claim.lease})
 
 
-def _end(claim: Claim, ending: Ending, more: dict[str, Any]) -> list[int] | None:
+def _end(claim: ClaimedDelivery, ending: AttemptDecision, more: dict[str, Any]) -> list[int] | None:
     at = now()
     ended = _release.values(
         status=ending.status,
@@ -120,6 +122,6 @@ def _end(claim: Claim, ending: Ending, more: dict[str, Any]) -> list[int] | None
     with transaction() as connection:
         if connection.execute(ended, {"of_delivery": claim.id, "by": claim.lease}).first() is None:
             return None
-        if ending.status == Status.PENDING:
+        if ending.status == DeliveryStatus.PENDING:
             return []
         return list(connection.scalars(_wake, {"of_delivery": claim.id, "at": at}))

@@ -8,7 +8,7 @@ from notifyhub.api.pagination.cursor import CursorListing
 from notifyhub.api.pagination.parameters import Number, OneOf, SomeOf
 from notifyhub.api.pagination.ranges import Key
 from notifyhub.database.base import table_of
-from notifyhub.webhooks.models import TEST, Event, Status, WebhookDelivery
+from notifyhub.webhooks.models import TEST, DeliveryStatus, Event, WebhookDelivery
 from notifyhub.webhooks.schemas import WebhookDeliverySchema
 
 _table = table_of(WebhookDelivery)
@@ -45,9 +45,9 @@ _listing = CursorListing(
     keys={
         "webhook": Key(Number("Only those to this webhook."), _column.webhook_id),
         "status": Key(
-            SomeOf("Only those in one of these states, comma-separated.", Status),
+            SomeOf("Only those in one of these states, comma-separated.", DeliveryStatus),
             _column.status,
-            tuple(Status),
+            tuple(DeliveryStatus),
         ),
         "event": Key(OneOf("Only those of this event.", [*Event, TEST]), _column.event),
     },

@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 from notifyhub.delivery.retry_policy import JITTER
 from notifyhub.webhooks.client import Answer
-from notifyhub.webhooks.models import Status
+from notifyhub.webhooks.models import DeliveryStatus
 
 DELAYS = tuple(
     timedelta(seconds=seconds) for seconds in (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 24 * 3600)
@@ -28,24 +28,24 @@ FAILED_TOO_LONG = f"No delivery has succeeded for {PATIENCE.days} days. The last
 
 
 @dataclass(frozen=True)
-class Ending:
+class AttemptDecision:
     """What an attempt's end makes of its delivery: pending, it goes on at `next_attempt_at`."""
 
-    status: Status
+    status: DeliveryStatus
     next_attempt_at: datetime | None = None
     error: str | None = None
 
 
-def ending(answer: Answer, attempts: int, at: datetime) -> Ending:
+def decide(answer: Answer, attempts: int, at: datetime) -> AttemptDecision:
     """Return what an answer makes of a delivery that was attempted so often."""
     if answer.status is not None and 200 <= answer.status < 300:
-        return Ending(Status.DELIVERED)
+        return AttemptDecision(DeliveryStatus.DELIVERED)
     error = answer.error or f"The receiver answered {answer.status}."
     if answer.status == HTTPStatus.GONE or attempts >= ATTEMPTS:
-        return Ending(Status.FAILED, error=error)
+        return AttemptDecision(DeliveryStatus.FAILED, error=error)
     wait = max(DELAYS[attempts - 1], _asked(answer.retry_after, at))
     jitter = 1 + JITTER * random.random()  # noqa: S311 - no secret
-    return Ending(Status.PENDING, at + wait * jitter, error)
+    return AttemptDecision(DeliveryStatus.PENDING, at + wait * jitter, error)
 
 
 def _asked(retry_after: str | None, at: datetime) -> timedelta:

@@ -9,7 +9,7 @@ from notifyhub.api.fields import Boolean, Choice, List, String, Timestamp, descr
 from notifyhub.api.schemas import StrictResourceSchema
 from notifyhub.text.hosts import Allowed
 from notifyhub.webhooks import signatures
-from notifyhub.webhooks.models import TEST, Event, Status, Webhook
+from notifyhub.webhooks.models import TEST, DeliveryStatus, Event, Webhook
 from notifyhub.webhooks.targets import InvalidTarget, check_url
 
 
@@ -85,7 +85,7 @@ class WebhookSchema(StrictResourceSchema):
         metadata=described("Why the service has disabled it; null if it has not."),
     )
 
-    def settle(self, values: dict[str, Any], stored: Webhook | None) -> dict[str, Any]:
+    def validate_object(self, values: dict[str, Any], stored: Webhook | None) -> dict[str, Any]:
         """Give a new webhook its secret; forget the failures of one that is revived or leads elsewhere."""
         if stored is None:
             return {**values, "secret": signatures.new()}
@@ -102,7 +102,7 @@ class NewWebhookSchema(WebhookSchema):
     class Meta(WebhookSchema.Meta):
         fields = (*WebhookSchema.Meta.fields, "secret")
 
-    reshaped = ("secret",)
+    computed = ("secret",)
 
     secret = CurrentSecret(dump_only=True, metadata=_SECRET)
 
@@ -135,8 +135,8 @@ class WebhookDeliverySchema(Schema):
     )
     status = fields.String(
         required=True,
-        validate=validate.OneOf(list(Status)),
-        metadata=described("How far it has come.", Status.DELIVERED),
+        validate=validate.OneOf(list(DeliveryStatus)),
+        metadata=described("How far it has come.", DeliveryStatus.DELIVERED),
     )
     attempts = fields.Integer(required=True, metadata=described("How often it has been tried.", 1))
     response_status = fields.Integer(**_maybe("The status of the receiver's last answer.", 200))

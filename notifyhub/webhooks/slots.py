@@ -13,7 +13,7 @@ _running: Counter[int] = Counter()
 
 
 @contextmanager
-def turn(webhook_id: int, *, failing: bool) -> Iterator[bool]:
+def slot(webhook_id: int, *, failing: bool) -> Iterator[bool]:
     """Count an attempt at a webhook while the block runs; false, if it has to come later."""
     with _lock:
         free = not failing or _running[webhook_id] < AT_ONCE

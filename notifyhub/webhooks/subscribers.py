@@ -8,7 +8,7 @@ from flask import g, has_request_context
 from sqlalchemy import Connection, event
 
 from notifyhub.extensions import db
-from notifyhub.messages.models import Status
+from notifyhub.messages.models import MessageStatus
 from notifyhub.messages.serializers import message
 from notifyhub.messages.signals import changed
 from notifyhub.otp.signals import verified
@@ -18,11 +18,11 @@ from notifyhub.webhooks.models import Event
 from notifyhub.webhooks.recorder import record
 
 EVENTS = {
-    Status.SENT: Event.MESSAGE_SENT,
-    Status.DELIVERED: Event.MESSAGE_DELIVERED,
-    Status.UNDELIVERED: Event.MESSAGE_UNDELIVERED,
-    Status.FAILED: Event.MESSAGE_FAILED,
-    Status.EXPIRED: Event.MESSAGE_FAILED,
+    MessageStatus.SENT: Event.MESSAGE_SENT,
+    MessageStatus.DELIVERED: Event.MESSAGE_DELIVERED,
+    MessageStatus.UNDELIVERED: Event.MESSAGE_UNDELIVERED,
+    MessageStatus.FAILED: Event.MESSAGE_FAILED,
+    MessageStatus.EXPIRED: Event.MESSAGE_FAILED,
 }
 """The events of messages, by the status that they have reached."""
 

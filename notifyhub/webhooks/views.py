@@ -8,7 +8,7 @@ from sqlalchemy import Column, String, bindparam, cast, insert, select
 from notifyhub.api.endpoint import endpoint
 from notifyhub.api.pagination.filters import Comparison, Filter, flag
 from notifyhub.api.pagination.parameters import OneOf
-from notifyhub.api.resource import Names, Resource, found
+from notifyhub.api.resource import Names, Resource, or_404
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit, transaction
 from notifyhub.webhooks import pages, signatures
@@ -39,7 +39,7 @@ webhooks = Resource(
     Names("webhook", "WebhookPermission", 7831),
     Webhook,
     WebhookSchema,
-    made=NewWebhookSchema,
+    create_response=NewWebhookSchema,
     search=("id", "url"),
     ordering=("id", "url", "is_active", "created_at", "updated_at"),
     filters={"is_active": flag(_w.c.is_active), "event": _of_event(_w.c.events)},
@@ -53,19 +53,19 @@ _repeated = [
     _d.c[name]
     for name in ("webhook_id", "event", "kind", "object_id", "uid", "sequence", "data", "happened_at")
 ]
-_made: dict[str, Any] = {"answers": {201: WebhookDeliverySchema()}, "refusals": (404,)}
+_made: dict[str, Any] = {"responses": {201: WebhookDeliverySchema()}, "errors": (404,)}
 
 
 @blueprint.post("/<id:id>/rotate-secret")
 @endpoint(
     webhooks.declare(
-        "change", "Rotate a webhook's secret", answers={200: WebhookSecretSchema()}, refusals=(404,)
+        "change", "Rotate a webhook's secret", responses={200: WebhookSecretSchema()}, errors=(404,)
     )
 )
 def rotate_secret(id: int) -> dict[str, str]:
     """Give a webhook another secret; the old one signs along for a day."""
     with transaction() as session:
-        webhook = found(session.scalar(_lock, {"id": id}))
+        webhook = or_404(session.scalar(_lock, {"id": id}))
         webhook.secret = signatures.rotated(webhook.secret, now())
         return {"secret": webhook.secret["current"]}
 
@@ -76,13 +76,13 @@ def rotate_secret(id: int) -> dict[str, str]:
         "view",
         "List the deliveries to a webhook",
         query=pages.QUERY,
-        answers={200: pages.ANSWER},
-        refusals=(404,),
+        responses={200: pages.ANSWER},
+        errors=(404,),
     )
 )
 def list_deliveries(id: int) -> dict[str, Any]:
     """Give a page of the list."""
-    found(autocommit().execute(_exists, {"id": id}).first())
+    or_404(autocommit().execute(_exists, {"id": id}).first())
     return pages.page(id)
 
 
@@ -91,7 +91,7 @@ def list_deliveries(id: int) -> dict[str, Any]:
 def redeliver(id: int, delivery_id: int) -> tuple[dict[str, Any], int]:
     """Make another delivery of the same event."""
     original = select(*_repeated).where(_d.c.id == delivery_id, _d.c.webhook_id == id)
-    row = found(autocommit().execute(original).mappings().first())
+    row = or_404(autocommit().execute(original).mappings().first())
     return _send({**row, "sequence": row["sequence"] or delivery_id})
 
 

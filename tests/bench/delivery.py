@@ -30,8 +30,8 @@ from notifyhub.database.base import now
 from notifyhub.delivery import due_messages
 from notifyhub.extensions import db
 from notifyhub.jobs import queues
-from notifyhub.jobs.queues import Call
-from notifyhub.messages.models import Channel, Message, Status
+from notifyhub.jobs.queues import Job
+from notifyhub.messages.models import Channel, Message, MessageStatus
 from tests.conftest import POSTGRESQL, ROOT
 from tests.simulators import melipayamak
 from tests.support.factories import SMSNotifierFactory
@@ -122,7 +122,7 @@ def publish_ours(count: int) -> None:
     moment = now()
     row = {
         "channel": Channel.SMS,
-        "status": Status.QUEUED,
+        "status": MessageStatus.QUEUED,
         "recipient": RECIPIENT,
         "notifier_id": notifier.id,
         "notifier_name": notifier.name,
@@ -133,12 +133,12 @@ def publish_ours(count: int) -> None:
     }
     with db.engine.begin() as connection:
         ids = connection.scalars(insert(Message).returning(Message.id), [row] * count).all()
-    assert queues.publisher().publish([Call(due_messages.DELIVER, [one]) for one in ids], queues.MESSAGES)
+    assert queues.publisher().publish([Job(due_messages.DELIVER, [one]) for one in ids], queues.MESSAGES)
 
 
 def publish_bare(count: int) -> None:
     """Publish as many calls of the bare task."""
-    call = Call("bare.send", [RECIPIENT, "Your login code is 12345"])
+    call = Job("bare.send", [RECIPIENT, "Your login code is 12345"])
     assert queues.publisher().publish([call] * count, "bare")
 
 

@@ -11,7 +11,7 @@ from notifyhub.delivery import circuit_breaker
 from notifyhub.delivery.models import CircuitBreaker
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
-from notifyhub.messages.models import Channel, Message, Status
+from notifyhub.messages.models import Channel, Message, MessageStatus
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.settings.models import DeliverySettings
 from tests.support.factories import MessageFactory, SMSNotifierFactory
@@ -113,7 +113,7 @@ def test_where_all_rest_the_round_does_not_count_and_waits_for_the_first_to_wake
         message: Message = MessageFactory(notifier=home)
         deliver(message.id)
         db.session.refresh(message)
-        assert (message.status, message.rounds, message.attempts) == (Status.SENDING, 0, [])
+        assert (message.status, message.rounds, message.attempts) == (MessageStatus.SENDING, 0, [])
         assert message.next_attempt_at
         assert 12 <= (message.next_attempt_at - START).total_seconds() <= 22
         db.session.commit()
@@ -123,29 +123,29 @@ def test_one_caller_probes_and_the_others_wait_for_another_rest(app: Flask) -> N
     with app.app_context(), time_machine.travel(START, tick=False) as clock:
         with statements() as connection:
             for _ in range(5):
-                circuit_breaker.count_failure(connection, Channel.SMS, 1)
-        assert circuit_breaker.admit(Channel.SMS, 1).rests_until == START + timedelta(seconds=30)
+                circuit_breaker.record_failure(connection, Channel.SMS, 1)
+        assert circuit_breaker.try_acquire(Channel.SMS, 1).rests_until == START + timedelta(seconds=30)
         clock.shift(30)
-        assert circuit_breaker.admit(Channel.SMS, 1) == (None, True)
-        assert [circuit_breaker.admit(Channel.SMS, 1).rests_until for _ in range(3)] == [
+        assert circuit_breaker.try_acquire(Channel.SMS, 1) == (None, True)
+        assert [circuit_breaker.try_acquire(Channel.SMS, 1).rests_until for _ in range(3)] == [
             START + timedelta(seconds=60)
         ] * 3
         clock.shift(31)  # the one that probed was never heard of again
-        assert circuit_breaker.admit(Channel.SMS, 1).rests_until is None
+        assert circuit_breaker.try_acquire(Channel.SMS, 1).rests_until is None
 
 
 def test_notifiers_of_the_two_channels_are_told_apart(app: Flask) -> None:
     with app.app_context(), statements() as connection:
         for _ in range(5):
-            circuit_breaker.count_failure(connection, Channel.SMS, 1)
-        assert circuit_breaker.admit(Channel.SMS, 1).rests_until
-        assert circuit_breaker.admit(Channel.EMAIL, 1).rests_until is None
-        assert circuit_breaker.admit(Channel.SMS, 2).rests_until is None
+            circuit_breaker.record_failure(connection, Channel.SMS, 1)
+        assert circuit_breaker.try_acquire(Channel.SMS, 1).rests_until
+        assert circuit_breaker.try_acquire(Channel.EMAIL, 1).rests_until is None
+        assert circuit_breaker.try_acquire(Channel.SMS, 2).rests_until is None
 
 
 def test_one_failure_may_be_enough(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(app.config, "BREAKER_FAILURES", 1)
     with app.app_context():
         with statements() as connection:
-            circuit_breaker.count_failure(connection, Channel.SMS, 1)
-        assert circuit_breaker.admit(Channel.SMS, 1).rests_until
+            circuit_breaker.record_failure(connection, Channel.SMS, 1)
+        assert circuit_breaker.try_acquire(Channel.SMS, 1).rests_until

@@ -14,7 +14,7 @@ from notifyhub.database.base import now
 from notifyhub.delivery import claims, recovery
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
-from notifyhub.messages.models import Attempt, Message, Status
+from notifyhub.messages.models import Attempt, Message, MessageStatus
 from tests.conftest import ROOT
 from tests.support.factories import MessageFactory, SMSNotifierFactory
 from tests.support.scripted import NAME, Scripted
@@ -72,7 +72,7 @@ def test_no_two_processes_claim_the_same_message(
 def test_two_sweeps_and_ten_workers_at_once_send_each_message_once(
     app: Flask, scripted: type[Scripted]
 ) -> None:
-    ids = stored(app, 40, status=Status.SCHEDULED)
+    ids = stored(app, 40, status=MessageStatus.SCHEDULED)
     start = threading.Barrier(12)
     errors: list[BaseException] = []
 
@@ -97,7 +97,7 @@ def test_two_sweeps_and_ten_workers_at_once_send_each_message_once(
     assert errors == []
     assert len(Scripted.sent["a"]) == len(ids)
     with app.app_context():
-        assert set(db.session.scalars(select(Message.status))) == {Status.SENT}
+        assert set(db.session.scalars(select(Message.status))) == {MessageStatus.SENT}
         assert len(db.session.scalars(select(Attempt.id)).all()) == len(ids)
         db.session.rollback()
 
@@ -131,7 +131,7 @@ def test_a_claim_lasts_for_the_lease_and_starts_the_attempt_with_it(app: Flask) 
         message = db.session.get_one(Message, message_id)
         [attempt] = message.attempts
         db.session.commit()
-    assert (message.status, message.lease) == (Status.SENDING, claim.lease)
+    assert (message.status, message.lease) == (MessageStatus.SENDING, claim.lease)
     assert message.lease_until
     assert before + timedelta(seconds=60) <= message.lease_until <= now() + timedelta(seconds=60)
     assert (attempt.id, attempt.outcome, attempt.round) == (claim.attempt, None, 1)

@@ -11,7 +11,7 @@ from flask import Flask
 
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
-from notifyhub.messages.models import Channel, MessageAttachment, Status
+from notifyhub.messages.models import Channel, MessageAttachment, MessageStatus
 from notifyhub.notifiers.models import EmailNotifier
 from tests.simulators import SMTPSimulator, smtp
 from tests.support.factories import EmailNotifierFactory, MessageFactory
@@ -81,7 +81,7 @@ def test_attachments_arrive_whole_and_in_order(mail: SMTPSimulator) -> None:
     html = parsed.get_body(("html",))
     assert html
     assert "<p>See the files.</p>" in html.get_content()
-    assert message(message_id).status == Status.SENT
+    assert message(message_id).status == MessageStatus.SENT
 
 
 @pytest.mark.parametrize("trouble", ["unknown_recipient", "content_refused"])
@@ -93,7 +93,7 @@ def test_a_refused_mail_counts_as_sent_where_failures_are_to_be_silent(
     message_id = store(account(mail, fail_silently=silently))
     deliver(message_id)
     row = message(message_id)
-    assert row.status == (Status.SENT if silently else Status.FAILED)
+    assert row.status == (MessageStatus.SENT if silently else MessageStatus.FAILED)
     assert [each.outcome for each in row.attempts] == ["permanent"]
     assert bool(row.error_code) != silently
     assert bool(row.sent_at) == silently
@@ -103,9 +103,9 @@ def test_a_mail_that_may_yet_go_is_tried_again_though_failures_are_silent(mail: 
     mail.troubles.add("deferred")
     message_id = store(account(mail, fail_silently=True))
     deliver(message_id)
-    assert (message(message_id).status, message(message_id).error_code) == (Status.SENDING, "deferred")
+    assert (message(message_id).status, message(message_id).error_code) == (MessageStatus.SENDING, "deferred")
 
 
 def test_mail_has_no_delivery_reports(app: Flask, mail: SMTPSimulator) -> None:
     deliver(message_id := store(account(mail)))
-    assert (message(message_id).status, message(message_id).report_due_at) == (Status.SENT, None)
+    assert (message(message_id).status, message(message_id).report_due_at) == (MessageStatus.SENT, None)

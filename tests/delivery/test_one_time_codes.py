@@ -16,9 +16,9 @@ from notifyhub.delivery.recovery import Swept, sweep
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.jobs import queues
-from notifyhub.messages.models import Batch, Channel, Status
+from notifyhub.messages.models import Batch, Channel, MessageStatus
 from notifyhub.messages.signals import changed
-from notifyhub.patterns.models import Status as PatternStatus
+from notifyhub.patterns.models import PatternStatus
 from notifyhub.providers.base import Report
 from tests.conftest import Api, stored_text
 from tests.simulators import SMTPSimulator
@@ -117,7 +117,7 @@ def test_a_code_that_is_over_is_not_sent(codes: dict[int, str]) -> None:
     sent = carrying()
     codes.clear()
     deliver(sent)
-    assert error(sent) == (Status.CANCELLED, "code_over")
+    assert error(sent) == (MessageStatus.CANCELLED, "code_over")
     assert attempts(sent) == [(1, "a", "permanent")]
     assert Scripted.sent["a"] == []
 
@@ -127,19 +127,19 @@ def test_a_code_that_is_over_between_two_notifiers_is_not_sent_by_the_second(cod
     backup()
     Scripted.during = codes.clear
     deliver(sent)
-    assert error(sent) == (Status.CANCELLED, "code_over")
+    assert error(sent) == (MessageStatus.CANCELLED, "code_over")
     assert Scripted.sent["b"] == []
 
 
 @pytest.mark.parametrize(
     ("resend", "tried", "status"),
     [
-        (True, [(1, "a", "uncertain"), (1, "b", "accepted")], Status.SENT),
-        (False, [(1, "a", "uncertain")], Status.FAILED),
+        (True, [(1, "a", "uncertain"), (1, "b", "accepted")], MessageStatus.SENT),
+        (False, [(1, "a", "uncertain")], MessageStatus.FAILED),
     ],
 )
 def test_a_doubt_sends_it_to_the_backup_at_once_where_that_is_wished(
-    resend: bool, tried: list[Any], status: Status
+    resend: bool, tried: list[Any], status: MessageStatus
 ) -> None:
     sent = carrying("uncertain")
     backup()
@@ -149,9 +149,12 @@ def test_a_doubt_sends_it_to_the_backup_at_once_where_that_is_wished(
 
 
 @pytest.mark.parametrize(
-    ("life", "status"), [(timedelta(seconds=4), Status.FAILED), (timedelta(seconds=60), Status.SENDING)]
+    ("life", "status"),
+    [(timedelta(seconds=4), MessageStatus.FAILED), (timedelta(seconds=60), MessageStatus.SENDING)],
 )
-def test_it_fails_at_once_when_the_next_round_would_come_too_late(life: timedelta, status: Status) -> None:
+def test_it_fails_at_once_when_the_next_round_would_come_too_late(
+    life: timedelta, status: MessageStatus
+) -> None:
     sent = carrying("temporary", expires_at=now() + life)
     deliver(sent)
     assert error(sent) == (status, "deferred")
@@ -164,7 +167,7 @@ def test_it_does_not_wait_for_a_notifier_that_rests_for_longer_than_it_lives() -
         deliver(MessageFactory(notifier=home).id)
     sent = MessageFactory(notifier=home, text=MASKED, otp_id=OTP, expires_at=now() + timedelta(seconds=20)).id
     deliver(sent)
-    assert error(sent) == (Status.FAILED, "notifier_resting")
+    assert error(sent) == (MessageStatus.FAILED, "notifier_resting")
     assert attempts(sent) == []
 
 
@@ -192,7 +195,7 @@ def test_a_dead_workers_attempt_is_taken_over_within_the_codes_life() -> None:
         clock.shift(timedelta(seconds=31))
         assert sweep().recovered == 1
         assert attempts(sent) == [(1, "a", "uncertain")]
-        assert message(sent).status == Status.SENDING
+        assert message(sent).status == MessageStatus.SENDING
 
 
 def test_no_message_with_a_code_is_retried_by_hand(api: Api) -> None:
@@ -237,15 +240,15 @@ def news_of(sent: int, script: list[str], report: str | None = None) -> None:
 @pytest.mark.parametrize(
     ("script", "report", "statuses"),
     [
-        (["accepted"], None, [Status.SENT]),
-        (["accepted"], "delivered", [Status.SENT, Status.DELIVERED]),
-        (["accepted"], "undelivered", [Status.SENT, Status.UNDELIVERED]),
-        (["refused"], None, [Status.FAILED]),
+        (["accepted"], None, [MessageStatus.SENT]),
+        (["accepted"], "delivered", [MessageStatus.SENT, MessageStatus.DELIVERED]),
+        (["accepted"], "undelivered", [MessageStatus.SENT, MessageStatus.UNDELIVERED]),
+        (["refused"], None, [MessageStatus.FAILED]),
         (["temporary"], None, []),
     ],
 )
 def test_others_are_told_in_the_same_transaction(
-    script: list[str], report: str | None, statuses: list[Status]
+    script: list[str], report: str | None, statuses: list[MessageStatus]
 ) -> None:
     heard = Heard()
     sent = carrying(*script)
@@ -260,7 +263,7 @@ def test_others_are_told_of_what_the_sweep_ends() -> None:
     heard = Heard()
     over = carrying(expires_at=now() - timedelta(seconds=1))
     lost = carrying(
-        status=Status.SENDING,
+        status=MessageStatus.SENDING,
         lease="x",
         lease_until=now() - timedelta(seconds=1),
         next_attempt_at=now() - timedelta(seconds=1),
@@ -269,7 +272,7 @@ def test_others_are_told_of_what_the_sweep_ends() -> None:
     AttemptFactory(message_id=lost, outcome=None)
     with changed.connected_to(heard):
         assert sweep() == Swept(1, 1, 0)
-    assert heard.news == [(lost, Status.FAILED, OTP), (over, Status.EXPIRED, OTP)]
+    assert heard.news == [(lost, MessageStatus.FAILED, OTP), (over, MessageStatus.EXPIRED, OTP)]
 
 
 def test_what_others_can_not_write_is_not_changed_either() -> None:
@@ -279,6 +282,6 @@ def test_what_others_can_not_write_is_not_changed_either() -> None:
     sent = carrying()
     with changed.connected_to(fail):
         deliver(sent)
-    assert (error(sent), written()) == ((Status.SENDING, "internal_error"), [])
+    assert (error(sent), written()) == ((MessageStatus.SENDING, "internal_error"), [])
     assert attempts(sent) == [(1, "a", "uncertain")]
     assert message(sent).lease is None

@@ -12,7 +12,7 @@ from notifyhub.delivery import claims
 from notifyhub.delivery.recovery import Swept, sweep
 from notifyhub.extensions import db
 from notifyhub.jobs import queues
-from notifyhub.messages.models import Message, Outcome, Status
+from notifyhub.messages.models import Message, MessageStatus, Outcome
 from notifyhub.settings.models import DeliverySettings
 from tests.support.factories import MessageFactory
 
@@ -43,19 +43,19 @@ def read(message: Message) -> Message:
 @pytest.mark.parametrize(
     ("values", "enqueued"),
     [
-        ({"status": Status.SCHEDULED, "next_attempt_at": -MINUTE}, 1),
-        ({"status": Status.SCHEDULED, "next_attempt_at": MINUTE}, 0),
-        ({"status": Status.SENDING, "next_attempt_at": timedelta(0)}, 1),
+        ({"status": MessageStatus.SCHEDULED, "next_attempt_at": -MINUTE}, 1),
+        ({"status": MessageStatus.SCHEDULED, "next_attempt_at": MINUTE}, 0),
+        ({"status": MessageStatus.SENDING, "next_attempt_at": timedelta(0)}, 1),
         # Its call has just gone out; or was lost, which shows after a while.
-        ({"status": Status.QUEUED, "next_attempt_at": timedelta(0)}, 0),
-        ({"status": Status.QUEUED, "next_attempt_at": -MINUTE}, 1),
+        ({"status": MessageStatus.QUEUED, "next_attempt_at": timedelta(0)}, 0),
+        ({"status": MessageStatus.QUEUED, "next_attempt_at": -MINUTE}, 1),
         # It has been called already; or too long ago; or for an earlier round.
-        ({"status": Status.QUEUED, "next_attempt_at": -MINUTE, "enqueued_at": timedelta(0)}, 0),
-        ({"status": Status.QUEUED, "next_attempt_at": -2 * MINUTE, "enqueued_at": -MINUTE}, 1),
-        ({"status": Status.SENDING, "next_attempt_at": timedelta(0), "enqueued_at": -MINUTE / 6}, 1),
-        ({"status": Status.SENDING, "next_attempt_at": -MINUTE, "lease_until": MINUTE}, 0),
-        ({"status": Status.CANCELLED, "next_attempt_at": -MINUTE}, 0),
-        ({"status": Status.SENT, "next_attempt_at": None}, 0),
+        ({"status": MessageStatus.QUEUED, "next_attempt_at": -MINUTE, "enqueued_at": timedelta(0)}, 0),
+        ({"status": MessageStatus.QUEUED, "next_attempt_at": -2 * MINUTE, "enqueued_at": -MINUTE}, 1),
+        ({"status": MessageStatus.SENDING, "next_attempt_at": timedelta(0), "enqueued_at": -MINUTE / 6}, 1),
+        ({"status": MessageStatus.SENDING, "next_attempt_at": -MINUTE, "lease_until": MINUTE}, 0),
+        ({"status": MessageStatus.CANCELLED, "next_attempt_at": -MINUTE}, 0),
+        ({"status": MessageStatus.SENT, "next_attempt_at": None}, 0),
     ],
 )
 def test_what_is_due_and_not_looked_after_is_enqueued_once(values: dict[str, Any], enqueued: int) -> None:
@@ -76,14 +76,14 @@ def test_the_queue_is_not_filled_beyond_what_workers_can_soon_take_up(
     depth = queues.publisher().depth(queues.MESSAGES) or 0
     monkeypatch.setattr("notifyhub.jobs.dispatcher.MOST_WAITING", depth + 10)
     for _ in range(15):
-        stored(status=Status.SCHEDULED, next_attempt_at=-MINUTE)
+        stored(status=MessageStatus.SCHEDULED, next_attempt_at=-MINUTE)
     assert sweep().enqueued == 10
     assert sweep().enqueued == 0
 
 
 @pytest.mark.usefixtures("context")
 def test_what_could_not_be_enqueued_is_not_taken_for_enqueued(monkeypatch: pytest.MonkeyPatch) -> None:
-    message = stored(status=Status.SCHEDULED, next_attempt_at=-MINUTE)
+    message = stored(status=MessageStatus.SCHEDULED, next_attempt_at=-MINUTE)
     with monkeypatch.context() as patch:
         patch.setattr(queues, "enqueue", lambda *_: False)
         assert sweep().enqueued == 0
@@ -92,14 +92,14 @@ def test_what_could_not_be_enqueued_is_not_taken_for_enqueued(monkeypatch: pytes
 
 
 @pytest.mark.usefixtures("context")
-@pytest.mark.parametrize("status", [Status.SCHEDULED, Status.QUEUED, Status.SENDING])
-def test_what_is_over_expires(status: Status) -> None:
+@pytest.mark.parametrize("status", [MessageStatus.SCHEDULED, MessageStatus.QUEUED, MessageStatus.SENDING])
+def test_what_is_over_expires(status: MessageStatus) -> None:
     message = stored(
         status=status, next_attempt_at=-MINUTE, expires_at=timedelta(seconds=-1), error_code="deferred"
     )
     assert sweep() == Swept(0, 1, 0)
     expired = read(message)
-    assert (expired.status, expired.next_attempt_at) == (Status.EXPIRED, None)
+    assert (expired.status, expired.next_attempt_at) == (MessageStatus.EXPIRED, None)
     assert expired.error_code == "deferred"
 
 
@@ -119,7 +119,7 @@ def test_an_attempt_whose_worker_died_is_uncertain_and_the_message_waits_for_its
     read(message)
     [attempt] = message.attempts
     assert (attempt.outcome, attempt.error_code) == (Outcome.UNCERTAIN, "worker_lost")
-    assert (message.status, message.rounds, message.lease) == (Status.SENDING, 1, None)
+    assert (message.status, message.rounds, message.lease) == (MessageStatus.SENDING, 1, None)
     assert message.lease_until is None
     assert message.next_attempt_at
     assert message.next_attempt_at > now() + timedelta(seconds=4)
@@ -130,7 +130,7 @@ def test_it_fails_where_doubtful_messages_are_not_repeated() -> None:
     db.session.merge(DeliverySettings(id=1, resend_uncertain=False))
     message = died()
     assert sweep() == Swept(1, 0, 0)
-    assert (read(message).status, message.error_code) == (Status.FAILED, "uncertain")
+    assert (read(message).status, message.error_code) == (MessageStatus.FAILED, "uncertain")
 
 
 @pytest.mark.usefixtures("context")

@@ -10,7 +10,7 @@ from flask import Flask
 
 from notifyhub.delivery import reports
 from notifyhub.extensions import db
-from notifyhub.messages.models import Message, Status
+from notifyhub.messages.models import Message, MessageStatus
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.providers.base import Report
 from notifyhub.providers.errors import NotifierTrouble
@@ -35,7 +35,9 @@ def notifier(clock: time_machine.Traveller) -> SMSNotifier:
 
 def sent(notifier: SMSNotifier, number: int = 1, **values: Any) -> Message:
     values = {"provider_message_id": f"a-{number}", "report_due_at": START, "sent_at": START, **values}
-    message: Message = MessageFactory(notifier=notifier, status=Status.SENT, next_attempt_at=None, **values)
+    message: Message = MessageFactory(
+        notifier=notifier, status=MessageStatus.SENT, next_attempt_at=None, **values
+    )
     return message
 
 
@@ -58,10 +60,14 @@ def test_a_report_makes_a_sent_message_delivered_or_undelivered(notifier: SMSNot
     Scripted.told["a-2"] = Report("undelivered", "blacklisted", "Listed.")
     Scripted.told["a-3"] = Report("pending")
     ask()
-    assert (read(first).status, first.delivered_at, first.report_due_at) == (Status.DELIVERED, START, None)
-    assert (read(second).status, second.error_code) == (Status.UNDELIVERED, "blacklisted")
+    assert (read(first).status, first.delivered_at, first.report_due_at) == (
+        MessageStatus.DELIVERED,
+        START,
+        None,
+    )
+    assert (read(second).status, second.error_code) == (MessageStatus.UNDELIVERED, "blacklisted")
     assert (second.error_detail, second.delivered_at) == ("Listed.", None)
-    assert (read(third).status, third.reports_asked) == (Status.SENT, 1)
+    assert (read(third).status, third.reports_asked) == (MessageStatus.SENT, 1)
     assert third.report_due_at == START + timedelta(seconds=20)
 
 
@@ -81,7 +87,7 @@ def test_intervals_grow_and_end_after_72_hours(notifier: SMSNotifier, clock: tim
     assert len(waits) < 30
     assert due is None
     assert datetime.now(UTC) == START + timedelta(hours=72)
-    assert message.status == Status.SENT
+    assert message.status == MessageStatus.SENT
 
 
 def test_a_message_is_asked_for_by_one_of_several(notifier: SMSNotifier) -> None:
@@ -110,10 +116,13 @@ def test_one_task_asks_for_no_more_than_a_hundred(
     assert sorted(map(len, reports.claim_due())) == [1, 2, 2]
 
 
-@pytest.mark.parametrize("status", [Status.UNDELIVERED, Status.DELIVERED, Status.SENDING, Status.QUEUED])
-def test_a_status_that_moved_on_meanwhile_stays(notifier: SMSNotifier, status: Status) -> None:
+@pytest.mark.parametrize(
+    "status",
+    [MessageStatus.UNDELIVERED, MessageStatus.DELIVERED, MessageStatus.SENDING, MessageStatus.QUEUED],
+)
+def test_a_status_that_moved_on_meanwhile_stays(notifier: SMSNotifier, status: MessageStatus) -> None:
     message = sent(notifier)
-    Scripted.told["a-1"] = Report("delivered" if status == Status.UNDELIVERED else "undelivered", "x")
+    Scripted.told["a-1"] = Report("delivered" if status == MessageStatus.UNDELIVERED else "undelivered", "x")
     [ids] = reports.claim_due()
 
     def move_on(*_: object) -> dict[str, Report]:
@@ -139,7 +148,7 @@ def test_a_report_about_an_earlier_sending_is_not_taken_for_one_of_a_later(notif
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Scripted, "reports", send_again)
         reports.fetch(ids)
-    assert read(message).status == Status.SENT
+    assert read(message).status == MessageStatus.SENT
 
 
 def test_a_provider_in_trouble_is_asked_again_at_the_next_time(
@@ -148,11 +157,11 @@ def test_a_provider_in_trouble_is_asked_again_at_the_next_time(
     message = sent(notifier)
     Scripted.told["a-1"] = NotifierTrouble("unavailable", "Out of order.")
     ask()
-    assert read(message).status == Status.SENT
+    assert read(message).status == MessageStatus.SENT
     Scripted.told["a-1"] = Report("delivered")
     clock.shift(21)
     ask()
-    assert read(message).status == Status.DELIVERED
+    assert read(message).status == MessageStatus.DELIVERED
 
 
 def test_nobody_is_asked_about_a_deleted_notifiers_message(notifier: SMSNotifier) -> None:
@@ -167,6 +176,6 @@ def test_a_test_message_is_delivered_by_itself(notifier: SMSNotifier) -> None:
     delivered = sent(notifier, is_test=True, provider_message_id="test-delivered-1")
     unreported = sent(notifier, is_test=True, provider_message_id="test-sent-1")
     ask()
-    assert (read(delivered).status, read(unreported).status) == (Status.DELIVERED, Status.SENT)
+    assert (read(delivered).status, read(unreported).status) == (MessageStatus.DELIVERED, MessageStatus.SENT)
     assert Scripted.asked == []
     assert Sandbox.report_batch

@@ -17,8 +17,8 @@ from notifyhub.messages.models import (
     IdempotencyKey,
     Message,
     MessageAttachment,
+    MessageStatus,
     Outcome,
-    Status,
 )
 from notifyhub.settings.models import DeliverySettings
 from tests.conftest import stored_text
@@ -38,7 +38,7 @@ def old(days: float, **values: Any) -> Message:
     message: Message = MessageFactory(
         notifier=EmailNotifierFactory(),
         channel=Channel.EMAIL,
-        **{"status": Status.SENT, "next_attempt_at": None, **values},
+        **{"status": MessageStatus.SENT, "next_attempt_at": None, **values},
         recipient=f"{SECRET}@example.com",
         subject=SECRET,
         text=SECRET,
@@ -72,7 +72,7 @@ def test_contents_are_erased_and_the_rest_stays(app: Flask) -> None:
     assert retention.erase() == 1
     assert SECRET not in stored_text(app)
     db.session.refresh(message)
-    assert (message.status, message.reference, len(message.attempts)) == (Status.SENT, "kept", 1)
+    assert (message.status, message.reference, len(message.attempts)) == (MessageStatus.SENT, "kept", 1)
     assert message.recipient == ""
     assert message.args is None
     assert message.client_metadata == {}
@@ -82,8 +82,8 @@ def test_contents_are_erased_and_the_rest_stays(app: Flask) -> None:
 
 
 @pytest.mark.usefixtures("context")
-@pytest.mark.parametrize("status", [Status.SCHEDULED, Status.QUEUED, Status.SENDING])
-def test_what_still_has_to_go_out_is_kept(status: Status) -> None:
+@pytest.mark.parametrize("status", [MessageStatus.SCHEDULED, MessageStatus.QUEUED, MessageStatus.SENDING])
+def test_what_still_has_to_go_out_is_kept(status: MessageStatus) -> None:
     old(91, status=status)
     assert retention.erase() == 0
 

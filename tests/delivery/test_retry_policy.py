@@ -9,10 +9,10 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from notifyhub.delivery.retry_policy import Policy, Rest, ending
+from notifyhub.delivery.retry_policy import Policy, RestingNotifier, decide
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
-from notifyhub.messages.models import Message, Status
+from notifyhub.messages.models import Message, MessageStatus
 from notifyhub.providers.errors import NotServedHere, Temporary, Uncertain
 from notifyhub.settings.models import DeliverySettings
 from tests.support.factories import MessageFactory, SMSNotifierFactory
@@ -148,10 +148,10 @@ def test_rounds_go_as_the_model_says(
             db.session.commit()
             deliver(message.id)
             db.session.refresh(message)
-            if message.status != Status.SENDING:
+            if message.status != MessageStatus.SENDING:
                 break
             if message.next_attempt_at == message.expires_at:
-                message.status = Status.EXPIRED  # the sweep's part
+                message.status = MessageStatus.EXPIRED  # the sweep's part
                 break
             clock.move_to(message.next_attempt_at)
         numbers = {notifier.id: number for number, notifier in enumerate(notifiers)}
@@ -170,7 +170,7 @@ def policy(**changes: object) -> Policy:
 
 
 def seconds_until(failures: list[Temporary], rounds: int) -> float:
-    end = ending(failures, [], rounds, policy(max_attempts=50), START)
+    end = decide(failures, [], rounds, policy(max_attempts=50), START)
     assert end.next_attempt_at
     return (end.next_attempt_at - START).total_seconds()
 
@@ -185,9 +185,12 @@ def test_delays_grow_as_they_are_set_and_the_last_one_repeats_with_some_jitter(
 
 
 def test_a_round_in_which_all_rest_does_not_count_and_waits_for_the_first_to_wake() -> None:
-    rests = [Rest("a", START + timedelta(seconds=20)), Rest("b", START + timedelta(seconds=9))]
-    end = ending([], rests, 3, policy(), START)
-    assert (end.status, end.rounds) == (Status.SENDING, 3)
+    rests = [
+        RestingNotifier("a", START + timedelta(seconds=20)),
+        RestingNotifier("b", START + timedelta(seconds=9)),
+    ]
+    end = decide([], rests, 3, policy(), START)
+    assert (end.status, end.rounds) == (MessageStatus.SENDING, 3)
     assert end.next_attempt_at
     assert rests[1].until <= end.next_attempt_at <= rests[1].until + timedelta(seconds=10)
     assert end.error
@@ -196,19 +199,21 @@ def test_a_round_in_which_all_rest_does_not_count_and_waits_for_the_first_to_wak
 
 
 def test_without_any_notifier_the_message_fails() -> None:
-    end = ending([], [], 0, policy(), START)
-    assert end.status == Status.FAILED
+    end = decide([], [], 0, policy(), START)
+    assert end.status == MessageStatus.FAILED
     assert end.error
     assert end.error.code == "no_notifier"
 
 
 def test_an_uncertain_message_that_must_not_be_repeated_fails_as_uncertain() -> None:
-    end = ending([Uncertain("timeout", "No answer.")], [], 0, policy(resend_uncertain=False), START)
-    assert end.status == Status.FAILED
+    end = decide([Uncertain("timeout", "No answer.")], [], 0, policy(resend_uncertain=False), START)
+    assert end.status == MessageStatus.FAILED
     assert end.error
     assert (end.error.code, end.error.detail) == ("uncertain", "timeout: No answer.")
 
 
 def test_a_notifier_that_rests_may_still_serve_what_the_others_do_not() -> None:
-    end = ending([NotServedHere("x")], [Rest("a", START + timedelta(seconds=9))], 0, policy(), START)
-    assert end.status == Status.SENDING
+    end = decide(
+        [NotServedHere("x")], [RestingNotifier("a", START + timedelta(seconds=9))], 0, policy(), START
+    )
+    assert end.status == MessageStatus.SENDING

@@ -13,10 +13,9 @@ from sqlalchemy import select
 from notifyhub.database.base import now
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
-from notifyhub.messages.models import Channel, Message, MessageAttachment, Outcome, Status
+from notifyhub.messages.models import Channel, Message, MessageAttachment, MessageStatus, Outcome
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
-from notifyhub.patterns.models import SMSPattern
-from notifyhub.patterns.models import Status as PatternStatus
+from notifyhub.patterns.models import PatternStatus, SMSPattern
 from notifyhub.providers.sandbox import FAILS, FAILS_TWICE, UNREPORTED
 from notifyhub.settings.models import DeliverySettings
 from tests.simulators import SMTPSimulator
@@ -99,7 +98,7 @@ def outcomes(message: Message) -> list[tuple[str, str | None, str | None]]:
 def test_an_accepted_message_is_sent_and_says_by_whom(post: Post) -> None:
     before = now()
     message = post.deliver(post.message(post.notifier("a")))
-    assert (message.status, message.provider_message_id, message.rounds) == (Status.SENT, "a-1", 1)
+    assert (message.status, message.provider_message_id, message.rounds) == (MessageStatus.SENT, "a-1", 1)
     assert message.sent_at
     assert before <= message.sent_at <= now()
     assert message.next_attempt_at is message.lease is message.lease_until is message.error_code is None
@@ -116,15 +115,17 @@ def test_a_backup_takes_what_the_first_does_not(post: Post, first: str) -> None:
     home, backup = post.notifier("a", first), post.notifier("b")
     post.settings(sms_backup_notifiers=[backup])
     message = post.deliver(post.message(home))
-    assert (message.status, message.notifier_id, message.notifier_name) == (Status.SENT, backup, "b")
+    assert (message.status, message.notifier_id, message.notifier_name) == (MessageStatus.SENT, backup, "b")
     assert message.home_notifier_id == home
     assert [each.round for each in message.attempts] == [1, 1]
     assert Scripted.sent["b"][0].attempt == 2
 
 
-@pytest.mark.parametrize(("first", "status"), [("refused", Status.FAILED), ("uncertain", Status.SENDING)])
+@pytest.mark.parametrize(
+    ("first", "status"), [("refused", MessageStatus.FAILED), ("uncertain", MessageStatus.SENDING)]
+)
 def test_no_backup_is_asked_after_a_refusal_of_the_message_or_a_doubt(
-    post: Post, first: str, status: Status
+    post: Post, first: str, status: MessageStatus
 ) -> None:
     home, backup = post.notifier("a", first), post.notifier("b")
     post.settings(sms_backup_notifiers=[backup])
@@ -140,7 +141,7 @@ def test_backups_are_asked_in_their_order_each_once_and_deleted_ones_not_at_all(
     post.settings(sms_backup_notifiers=[c, home, 10**9, b, c])
     message = post.deliver(post.message(home))
     assert [each.notifier_name for each in message.attempts] == ["a", "c", "b"]
-    assert (message.status, message.rounds) == (Status.SENDING, 1)
+    assert (message.status, message.rounds) == (MessageStatus.SENDING, 1)
 
 
 def test_a_message_that_nobody_takes_fails_after_its_rounds_with_the_last_error(post: Post) -> None:
@@ -148,11 +149,11 @@ def test_a_message_that_nobody_takes_fails_after_its_rounds_with_the_last_error(
     post.settings(max_attempts=3)
     message_id = post.message(home)
     waiting = post.deliver(message_id, 2)
-    assert waiting.status == Status.SENDING
+    assert waiting.status == MessageStatus.SENDING
     assert waiting.next_attempt_at
     assert waiting.next_attempt_at > now() + timedelta(seconds=20)
     message = post.deliver(message_id, 2)
-    assert (message.status, message.rounds, message.error_code) == (Status.FAILED, 3, "deferred")
+    assert (message.status, message.rounds, message.error_code) == (MessageStatus.FAILED, 3, "deferred")
     assert message.next_attempt_at is None
     assert [each.round for each in message.attempts] == [1, 2, 3]
 
@@ -161,7 +162,11 @@ def test_a_round_in_which_all_are_permanent_ends_the_message(post: Post) -> None
     home, backup = post.notifier("a", "not_here"), post.notifier("b", "not_here")
     post.settings(sms_backup_notifiers=[backup])
     message = post.deliver(post.message(home))
-    assert (message.status, message.rounds, message.error_code) == (Status.FAILED, 1, "unknown_pattern")
+    assert (message.status, message.rounds, message.error_code) == (
+        MessageStatus.FAILED,
+        1,
+        "unknown_pattern",
+    )
 
 
 def test_a_backup_gets_the_arguments_in_its_own_pattern_and_the_message_shows_that(post: Post) -> None:
@@ -222,7 +227,7 @@ def test_a_pattern_that_no_longer_serves_is_a_permanent_failure_there_and_the_ba
     else:
         message = post.deliver(message_id)
         assert outcomes(message) == [("a", "permanent", "pattern_mismatch")]
-        assert message.status == Status.FAILED
+        assert message.status == MessageStatus.FAILED
     assert Scripted.sent["a"] == []
 
 
@@ -240,27 +245,27 @@ def test_without_notifier_and_backup_a_message_fails(post: Post) -> None:
     message_id = post.message(home)
     post.delete(SMSNotifier, home)
     message = post.deliver(message_id)
-    assert (message.status, message.error_code, message.attempts) == (Status.FAILED, "no_notifier", [])
+    assert (message.status, message.error_code, message.attempts) == (MessageStatus.FAILED, "no_notifier", [])
     assert message.next_attempt_at is None
 
 
 def test_an_uncertain_message_fails_where_repeating_it_is_not_wished(post: Post) -> None:
     post.settings(resend_uncertain=False)
     message = post.deliver(post.message(post.notifier("a", "uncertain")))
-    assert (message.status, message.error_code) == (Status.FAILED, "uncertain")
+    assert (message.status, message.error_code) == (MessageStatus.FAILED, "uncertain")
     assert message.attempts[0].error_code == "timeout"
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"status": Status.CANCELLED},
-        {"status": Status.SENT},
+        {"status": MessageStatus.CANCELLED},
+        {"status": MessageStatus.SENT},
         {"next_attempt_at": None},
         {"lease": "x", "lease_until": now() + timedelta(days=1)},
         {"lease": "x", "lease_until": now() - timedelta(days=1)},
         {"expires_at": now() - timedelta(seconds=1)},
-        {"status": Status.SCHEDULED, "next_attempt_at": now() + timedelta(days=1)},
+        {"status": MessageStatus.SCHEDULED, "next_attempt_at": now() + timedelta(days=1)},
     ],
 )
 def test_what_is_not_due_or_in_other_hands_or_over_is_left_alone(post: Post, changes: dict[str, Any]) -> None:
@@ -280,7 +285,7 @@ def test_no_backup_is_asked_once_the_message_has_expired(post: Post) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("notifyhub.delivery.rounds.now", lambda: now() + timedelta(seconds=_shift[0]))
             message = post.deliver(message_id)
-    assert (message.status, message.error_code) == (Status.EXPIRED, "deferred")
+    assert (message.status, message.error_code) == (MessageStatus.EXPIRED, "deferred")
     assert Scripted.sent["b"] == []
 
 
@@ -306,7 +311,7 @@ def test_no_connection_is_held_while_a_provider_is_talked_to(post: Post) -> None
     post.settings(sms_backup_notifiers=[backup])
     message_id = post.message(home)
     Scripted.during = look
-    assert post.deliver(message_id).status == Status.SENT
+    assert post.deliver(message_id).status == MessageStatus.SENT
     assert len(held) >= 4
     assert set(held) == {0}
 
@@ -321,7 +326,7 @@ def test_an_outcome_is_not_written_once_the_lease_is_lost(post: Post) -> None:
 
     Scripted.during = lose
     message = post.deliver(message_id)
-    assert (message.status, message.lease) == (Status.SENDING, "another's")
+    assert (message.status, message.lease) == (MessageStatus.SENDING, "another's")
 
 
 def test_no_further_attempt_begins_once_the_lease_is_lost(post: Post) -> None:
@@ -384,15 +389,15 @@ def test_a_backend_that_is_not_installed_is_the_notifiers_trouble(post: Post) ->
 @pytest.mark.parametrize(
     ("recipient", "rounds", "status"),
     [
-        ("+989121234567", 1, Status.SENT),
-        (UNREPORTED, 1, Status.SENT),
-        (FAILS, 1, Status.FAILED),
-        (FAILS_TWICE, 2, Status.SENDING),
-        (FAILS_TWICE, 3, Status.SENT),
+        ("+989121234567", 1, MessageStatus.SENT),
+        (UNREPORTED, 1, MessageStatus.SENT),
+        (FAILS, 1, MessageStatus.FAILED),
+        (FAILS_TWICE, 2, MessageStatus.SENDING),
+        (FAILS_TWICE, 3, MessageStatus.SENT),
     ],
 )
 def test_a_test_message_never_reaches_its_provider(
-    post: Post, recipient: str, rounds: int, status: Status
+    post: Post, recipient: str, rounds: int, status: MessageStatus
 ) -> None:
     message_id = post.message(post.notifier("a"), recipient=recipient, is_test=True)
     message = post.deliver(message_id, rounds)
@@ -437,7 +442,7 @@ def test_a_mail_goes_out_whole_and_keeps_its_message_id(
     mail.troubles.add("reset_after_accepting")
     assert post.deliver(message_id).attempts[0].outcome == Outcome.UNCERTAIN
     message = post.deliver(message_id, 2)
-    assert message.status == Status.SENT
+    assert message.status == MessageStatus.SENT
     assert message.report_due_at is None
     first, second = mail.journal.messages()
     assert first.id == second.id == message.provider_message_id
@@ -456,10 +461,10 @@ def test_a_permanent_failure_of_a_mail_counts_as_sent_where_that_is_wished(
     assert message.attempts[0].outcome == Outcome.PERMANENT
     assert message.attempts[0].error_code
     if silently:
-        assert (message.status, message.error_code) == (Status.SENT, None)
+        assert (message.status, message.error_code) == (MessageStatus.SENT, None)
         assert message.sent_at
     else:
-        assert (message.status, message.sent_at) == (Status.FAILED, None)
+        assert (message.status, message.sent_at) == (MessageStatus.FAILED, None)
 
 
 def test_a_temporary_failure_of_a_mail_is_never_silent(
@@ -467,7 +472,7 @@ def test_a_temporary_failure_of_a_mail_is_never_silent(
 ) -> None:
     post.settings(max_attempts=1)
     mail.troubles.add("greylisted")
-    assert post.deliver(letter(fail_silently=True)).status == Status.FAILED
+    assert post.deliver(letter(fail_silently=True)).status == MessageStatus.FAILED
 
 
 # The cost
@@ -492,4 +497,4 @@ def test_an_ordinary_delivery_is_two_statements_on_postgresql(
         monkeypatch.setattr(psycopg.Cursor, "execute", note)
         deliver(message_id)
     assert len(statements) == 2
-    assert post.read(message_id).status == Status.SENT
+    assert post.read(message_id).status == MessageStatus.SENT

@@ -10,10 +10,9 @@ from flask import Flask
 
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
-from notifyhub.messages.models import Status
-from notifyhub.notifiers.models import Backend, SMSNotifier
-from notifyhub.patterns.models import SMSPattern
-from notifyhub.patterns.models import Status as PatternStatus
+from notifyhub.messages.models import MessageStatus
+from notifyhub.notifiers.models import SMSNotifier, SMSProvider
+from notifyhub.patterns.models import PatternStatus, SMSPattern
 from tests.conftest import Api
 from tests.simulators import IPPanelSimulator, MeliPayamakSimulator, ippanel, melipayamak
 from tests.support.factories import MessageFactory, SMSNotifierFactory, SMSPatternFactory
@@ -37,7 +36,7 @@ def first(app: Flask) -> SMSNotifier:
 @pytest.fixture
 def backup(app: Flask) -> SMSNotifier:
     settings = {"token": ippanel.TOKEN, "from_number": ippanel.LINE}
-    notifier: SMSNotifier = SMSNotifierFactory(name="backup", backend=Backend.IPPANEL, settings=settings)
+    notifier: SMSNotifier = SMSNotifierFactory(name="backup", backend=SMSProvider.IPPANEL, settings=settings)
     change_settings(sms_backup_notifiers=[notifier.id])
     return notifier
 
@@ -119,7 +118,7 @@ def test_when_all_rest_the_round_does_not_count(scripted: type[Scripted]) -> Non
             send(notifier)
         message_id = send(notifier)
         row = message(message_id)
-        resting = (Status.SENDING, 0, "notifier_resting", [])
+        resting = (MessageStatus.SENDING, 0, "notifier_resting", [])
         assert (row.status, row.rounds, row.error_code, row.attempts) == resting
         assert row.error_detail == "The notifier n rests until 2026-03-21T12:00:30.000000Z."
         assert row.next_attempt_at
@@ -183,7 +182,7 @@ def test_a_backup_without_a_fitting_pattern_is_passed_over(
         SMSPatternFactory(notifier_id=spare.id, **values)
     message_id = send(home, pattern=own, args=["12345"], text="Code 12345")
     assert attempts(message_id) == [(1, "home", "temporary")]
-    assert message(message_id).status == Status.SENDING
+    assert message(message_id).status == MessageStatus.SENDING
     assert scripted.sent["spare"] == []
 
 
@@ -206,10 +205,10 @@ def test_what_is_deleted_meanwhile_is_left_to_the_backup(
     own_try = [] if gone == "notifier" else [(1, "home", "permanent")]
     if backed:
         assert attempts(message_id) == [*own_try, (1, "spare", "accepted")]
-        assert (row.status, row.text, row.notifier_name) == (Status.SENT, "It is 12345", "spare")
+        assert (row.status, row.text, row.notifier_name) == (MessageStatus.SENT, "It is 12345", "spare")
     else:
         assert attempts(message_id) == own_try
-        assert row.status == Status.FAILED
+        assert row.status == MessageStatus.FAILED
         assert row.error_code == {"notifier": "no_notifier", "pattern": "unknown_pattern"}[gone]
     assert row.pattern_name == "otp"
 
@@ -221,7 +220,10 @@ def test_a_pattern_that_asks_for_more_meanwhile_is_not_served(scripted: type[Scr
     own.body = "Code {0}, {1}"
     db.session.commit()
     deliver(message_id)
-    assert (message(message_id).status, message(message_id).error_code) == (Status.FAILED, "pattern_mismatch")
+    assert (message(message_id).status, message(message_id).error_code) == (
+        MessageStatus.FAILED,
+        "pattern_mismatch",
+    )
     assert scripted.sent["home"] == []
 
 

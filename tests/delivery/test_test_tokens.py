@@ -13,7 +13,7 @@ from notifyhub.delivery.models import CircuitBreaker
 from notifyhub.delivery.reports import claim_due, fetch
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
-from notifyhub.messages.models import Status
+from notifyhub.messages.models import MessageStatus
 from notifyhub.providers.sandbox import FAILS, FAILS_TWICE, UNREPORTED
 from tests.conftest import Api
 from tests.support.rows import attempts, context, message, scripted_notifier
@@ -55,15 +55,15 @@ def follow(app: Flask, message_id: int, *, delete: Any = None) -> list[str]:
 @pytest.mark.parametrize(
     ("to", "status", "outcomes"),
     [
-        ("+989121234567", Status.DELIVERED, ["accepted"]),
-        (FAILS, Status.FAILED, ["permanent"]),
-        ("09000000001", Status.FAILED, ["permanent"]),
-        (FAILS_TWICE, Status.DELIVERED, ["temporary", "temporary", "accepted"]),
-        (UNREPORTED, Status.SENT, ["accepted"]),
+        ("+989121234567", MessageStatus.DELIVERED, ["accepted"]),
+        (FAILS, MessageStatus.FAILED, ["permanent"]),
+        ("09000000001", MessageStatus.FAILED, ["permanent"]),
+        (FAILS_TWICE, MessageStatus.DELIVERED, ["temporary", "temporary", "accepted"]),
+        (UNREPORTED, MessageStatus.SENT, ["accepted"]),
     ],
 )
 def test_each_fixed_number_has_its_fate(
-    app: Flask, sandbox: Api, scripted: type[Scripted], to: str, status: Status, outcomes: list[str]
+    app: Flask, sandbox: Api, scripted: type[Scripted], to: str, status: MessageStatus, outcomes: list[str]
 ) -> None:
     with context(app):
         notifier = scripted_notifier("n")
@@ -72,7 +72,7 @@ def test_each_fixed_number_has_its_fate(
     assert follow(app, sent.json["id"]) == outcomes
     shown = sandbox.get(f"{URL}/{sent.json['id']}").json
     assert shown["status"] == status
-    assert bool(shown["delivered_at"]) == (status == Status.DELIVERED)
+    assert bool(shown["delivered_at"]) == (status == MessageStatus.DELIVERED)
     assert scripted.sent["n"] == []
     assert scripted.asked == []
 
@@ -99,7 +99,7 @@ def test_a_sent_message_is_delivered_though_its_notifier_was_deleted(
         for _ in range(3):
             deliver(message_id)
             clock.shift(timedelta(minutes=1))
-        assert message(message_id).status == Status.SENT
+        assert message(message_id).status == MessageStatus.SENT
     follow(app, message_id, delete=notifier)
     with context(app):
-        assert message(message_id).status == Status.DELIVERED
+        assert message(message_id).status == MessageStatus.DELIVERED

@@ -12,9 +12,9 @@ from notifyhub.delivery import journal, policies
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.logs import Seldom
-from notifyhub.messages.models import Status
+from notifyhub.messages.models import MessageStatus
 from notifyhub.notifiers.models import SMSNotifier
-from notifyhub.patterns.models import Status as PatternStatus
+from notifyhub.patterns.models import PatternStatus
 from tests.conftest import Api
 from tests.simulators import MeliPayamakSimulator, melipayamak
 from tests.support.factories import MessageFactory, SMSNotifierFactory, SMSPatternFactory
@@ -49,8 +49,8 @@ def test_texts_without_a_line_wait_and_go_out_once_it_is_set(console: MeliPayama
         home = SMSNotifierFactory(name="console", settings={"token": melipayamak.TOKEN})
         change_settings(max_attempts=50)
         waiting = [send(home) for _ in range(7)]
-        assert [error(each) for each in waiting] == [(Status.SENDING, "bad_settings")] * 5 + [
-            (Status.SENDING, "notifier_resting")
+        assert [error(each) for each in waiting] == [(MessageStatus.SENDING, "bad_settings")] * 5 + [
+            (MessageStatus.SENDING, "notifier_resting")
         ] * 2
         clock.shift(timedelta(seconds=1))
         home.settings = {"token": melipayamak.TOKEN, "number": melipayamak.NUMBER}
@@ -60,7 +60,7 @@ def test_texts_without_a_line_wait_and_go_out_once_it_is_set(console: MeliPayama
             clock.shift(timedelta(seconds=60))
             for each in waiting:
                 deliver(each)
-        assert {message(each).status for each in waiting} == {Status.SENT}
+        assert {message(each).status for each in waiting} == {MessageStatus.SENT}
 
 
 def test_settings_that_no_key_decrypts_are_left_to_the_backup(scripted: type[Scripted]) -> None:
@@ -91,7 +91,7 @@ def test_an_error_of_the_service_itself_ends_the_round_at_once(
     monkeypatch.setattr(f"notifyhub.delivery.{place}", fail_once)
     message_id = send(home)
     row = message(message_id)
-    assert (row.status, row.error_code, row.lease) == (Status.SENDING, "internal_error", None)
+    assert (row.status, row.error_code, row.lease) == (MessageStatus.SENDING, "internal_error", None)
     assert attempts(message_id) == [(1, "a", "temporary")]
 
 
@@ -114,7 +114,7 @@ def test_what_waits_says_for_what_and_can_be_cancelled(scripted: type[Scripted],
         for each in (first, last):
             assert api.post(f"{URL}/{each}/cancel").json["status"] == "cancelled"
             deliver(each)
-            assert message(each).status == Status.CANCELLED
+            assert message(each).status == MessageStatus.CANCELLED
 
 
 def test_a_backup_without_the_pattern_is_named_in_the_error_and_the_log(
@@ -125,7 +125,7 @@ def test_a_backup_without_the_pattern_is_named_in_the_error_and_the_log(
     own = SMSPatternFactory(notifier_id=home.id, name="otp", body="Code {0}", status=PatternStatus.APPROVED)
     row = message(send(home, pattern=own, args=["12345"], text="Code 12345"))
     words = "The backup spare was passed over: it has no approved pattern otp."
-    assert (row.status, row.error_detail) == (Status.FAILED, f"Never heard of it. {words}")
+    assert (row.status, row.error_detail) == (MessageStatus.FAILED, f"Never heard of it. {words}")
     assert row.attempts[0].error_detail == "Never heard of it."
     assert "no approved pattern otp" in caplog.text
 

@@ -15,7 +15,7 @@ from notifyhub.database.troubles import Trouble
 from notifyhub.delivery import due_messages, tasks
 from notifyhub.extensions import celery
 from notifyhub.jobs import queues, worker
-from notifyhub.jobs.queues import Call
+from notifyhub.jobs.queues import Job
 from tests.conftest import on_sqlite
 
 pytestmark = on_sqlite
@@ -28,15 +28,15 @@ class Publisher:
     """Keeps what would be published."""
 
     def __init__(self) -> None:
-        self.published: list[tuple[str, list[Call]]] = []
+        self.published: list[tuple[str, list[Job]]] = []
 
-    def publish(self, calls: list[Call], name: str) -> bool:
+    def publish(self, calls: list[Job], name: str) -> bool:
         self.published.append((name, calls))
         return True
 
 
 @pytest.fixture
-def published(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, list[Call]]]]:
+def published(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, list[Job]]]]:
     """Give what tasks publish, which run as a worker runs them."""
     publisher = Publisher()
     monkeypatch.setitem(app.extensions, "publisher", publisher)
@@ -51,7 +51,7 @@ def run(name: str, /, *args: Any, **named: Any) -> None:
 @pytest.mark.parametrize("name", queues.QUEUES)
 def test_a_list_is_taken_apart_for_a_queue_of_ours(published: list[Any], name: str) -> None:
     run(FAN_OUT, [1, 2], name)
-    assert published == [(name, [Call(DELIVER, [1]), Call(DELIVER, [2])])]
+    assert published == [(name, [Job(DELIVER, [1]), Job(DELIVER, [2])])]
 
 
 @pytest.mark.parametrize(

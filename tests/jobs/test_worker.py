@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 
 from notifyhub.extensions import db
-from notifyhub.messages.models import Message, Status
+from notifyhub.messages.models import Message, MessageStatus
 from tests.conftest import ROOT, Api
 from tests.reliability.proxy import Proxy
 from tests.simulators import MeliPayamakSimulator, melipayamak
@@ -91,7 +91,7 @@ def send(api: Api, notifier: int, count: int) -> float:
 def wait_until_delivered(app: Flask, seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     statuses: set[str] = set()
-    while statuses != {Status.DELIVERED}:
+    while statuses != {MessageStatus.DELIVERED}:
         assert time.monotonic() < deadline, statuses
         time.sleep(0.1)
         with app.app_context():

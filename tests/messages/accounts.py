@@ -5,7 +5,7 @@ from typing import NamedTuple
 from flask import Flask
 
 from notifyhub.extensions import db
-from notifyhub.patterns.models import Status
+from notifyhub.patterns.models import PatternStatus
 from notifyhub.settings.models import NotificationSettings
 from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
 
@@ -36,7 +36,8 @@ def make_accounts(app: Flask) -> Accounts:
         email, other_email = EmailNotifierFactory.create_batch(2)
         bodies = ("Your login code is {0}", "{1} owes {0}", "Dear %name%, %code% is yours, %name%", "Welcome")
         patterns = [
-            SMSPatternFactory(notifier_id=sms.id, status=Status.APPROVED, body=body).id for body in bodies
+            SMSPatternFactory(notifier_id=sms.id, status=PatternStatus.APPROVED, body=body).id
+            for body in bodies
         ]
         db.session.add(NotificationSettings(sms_notifier_id=sms.id, email_notifier_id=email.id))
         db.session.commit()

@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 
 from notifyhub.messages.composition import Draft, compose
 from notifyhub.messages.models import Channel
-from notifyhub.messages.references import Notifier, Pattern, Sources
+from notifyhub.messages.references import Notifier, Pattern, References
 from notifyhub.messages.schemas import MessageRequestSchema
 from notifyhub.text.placeholders import Template
 
@@ -24,7 +24,7 @@ def pattern(id: int, body: str, status: str = "approved", notifier: Notifier = P
     return Pattern(id, f"pattern-{id}", status, Template.parse(body), notifier)
 
 
-SOURCES = Sources(
+SOURCES = References(
     patterns={
         found.id: found
         for found in (
@@ -45,11 +45,11 @@ TEXT = {"channel": "sms", "to": "09121234567", "text": "Hello"}
 EMAIL = {"channel": "email", "to": "a@example.com", "subject": "Hello", "text": "World"}
 
 
-def composed(message: dict[str, Any], sources: Sources = SOURCES) -> Draft:
+def composed(message: dict[str, Any], sources: References = SOURCES) -> Draft:
     return compose(MessageRequestSchema().load(message), sources, NOW)
 
 
-def refused(message: dict[str, Any], sources: Sources = SOURCES) -> dict[str, Any]:
+def refused(message: dict[str, Any], sources: References = SOURCES) -> dict[str, Any]:
     with pytest.raises(ValidationError) as error:
         composed(message, sources)
     return error.value.messages_dict
@@ -143,7 +143,7 @@ def test_a_text_is_refused(change: dict[str, Any], fields: set[str]) -> None:
 
 @pytest.mark.parametrize("message", [TEXT, EMAIL])
 def test_without_a_notifier_anywhere_nothing_is_sent(message: dict[str, Any]) -> None:
-    assert set(refused(message, Sources())) == {"notifier"}
+    assert set(refused(message, References())) == {"notifier"}
 
 
 @pytest.mark.parametrize(

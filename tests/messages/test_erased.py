@@ -3,14 +3,16 @@
 import pytest
 from flask import Flask
 
-from notifyhub.messages.models import ERASED, Status
+from notifyhub.messages.models import ERASED, MessageStatus
 from tests.conftest import Api
 from tests.support.factories import MessageFactory
 
 
-@pytest.mark.parametrize(("operation", "status"), [("retry", Status.FAILED), ("cancel", Status.QUEUED)])
+@pytest.mark.parametrize(
+    ("operation", "status"), [("retry", MessageStatus.FAILED), ("cancel", MessageStatus.QUEUED)]
+)
 def test_an_erased_message_is_neither_sent_anew_nor_cancelled(
-    api: Api, app: Flask, operation: str, status: Status
+    api: Api, app: Flask, operation: str, status: MessageStatus
 ) -> None:
     with app.app_context():
         erased = MessageFactory(status=status, recipient=ERASED, text=None, next_attempt_at=None).id

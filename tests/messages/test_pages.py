@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert
 
 from notifyhub.extensions import db
-from notifyhub.messages.models import Batch, Channel, Message, Status
+from notifyhub.messages.models import Batch, Channel, Message, MessageStatus
 from tests.conftest import Api, Queries
 from tests.messages.accounts import MESSAGES
 from tests.support.factories import AttemptFactory, MessageFactory
@@ -30,7 +30,9 @@ LEAST = ["Ensure this value is greater than or equal to 1."]
 KINDS = st.fixed_dictionaries(
     {
         "channel": st.sampled_from(list(Channel)),
-        "status": st.sampled_from([Status.QUEUED, Status.DELIVERED, Status.DELIVERED, Status.FAILED]),
+        "status": st.sampled_from(
+            [MessageStatus.QUEUED, MessageStatus.DELIVERED, MessageStatus.DELIVERED, MessageStatus.FAILED]
+        ),
         "to": st.integers(0, 1),
         "notifier_id": st.integers(1, 2),
         "pattern_id": st.none() | st.integers(1, 2),
@@ -44,7 +46,7 @@ KINDS = st.fixed_dictionaries(
 
 FILTERS: dict[str, tuple[st.SearchStrategy[str], Callable[[dict[str, Any], str], bool]]] = {
     "status": (
-        st.lists(st.sampled_from(list(Status)), min_size=1, max_size=3).map(",".join),
+        st.lists(st.sampled_from(list(MessageStatus)), min_size=1, max_size=3).map(",".join),
         lambda row, value: row["status"] in value.split(","),
     ),
     "channel": (st.sampled_from(["sms", "email"]), lambda row, value: row["channel"] == value),
@@ -418,7 +420,7 @@ def test_a_page_takes_the_same_few_statements_whatever_its_size(
     api.get(MESSAGES)  # which notes the token's use
     for more in (1, 30):
         with app.app_context():
-            MessageFactory.create_batch(more, status=Status.SENT)
+            MessageFactory.create_batch(more, status=MessageStatus.SENT)
         with queries as statements:
             assert api.get(f"{MESSAGES}?{query}").status == 200
         assert len(statements) == most, statements

@@ -7,7 +7,7 @@ from flask import Flask
 
 from notifyhub.api.http.json import timestamp
 from notifyhub.extensions import db
-from notifyhub.messages.models import Attempt, Outcome, Status
+from notifyhub.messages.models import Attempt, MessageStatus, Outcome
 from tests.conftest import Api, Queries
 from tests.messages.accounts import MESSAGES, Accounts
 from tests.messages.bodies import by_pattern, email, sms
@@ -24,7 +24,7 @@ def test_a_message_is_read_with_its_attempts_in_order(api: Api, app: Flask) -> N
     ]
     with app.app_context():
         made = MessageFactory(
-            status=Status.SENT,
+            status=MessageStatus.SENT,
             sent_at=moment,
             delivered_at=moment,
             provider_message_id="0037",

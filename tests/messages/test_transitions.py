@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from notifyhub.database.base import now
 from notifyhub.extensions import db
-from notifyhub.messages.models import Message, Status
+from notifyhub.messages.models import Message, MessageStatus
 from notifyhub.messages.signals import due
 from notifyhub.messages.transitions import CANCELLABLE, RETRIABLE
 from tests.conftest import Api
@@ -33,12 +33,12 @@ def read(app: Flask, message_id: int) -> Message:
         return db.session.get_one(Message, message_id)
 
 
-@pytest.mark.parametrize("status", list(Status))
+@pytest.mark.parametrize("status", list(MessageStatus))
 @pytest.mark.parametrize(("action", "from_"), [("cancel", CANCELLABLE), ("retry", RETRIABLE)])
 def test_only_some_states_can_be_left(
-    api: Api, app: Flask, status: Status, action: str, from_: tuple[Status, ...]
+    api: Api, app: Flask, status: MessageStatus, action: str, from_: tuple[MessageStatus, ...]
 ) -> None:
-    claimed = {"lease": "x", "lease_until": now()} if status is Status.SENDING else {}
+    claimed = {"lease": "x", "lease_until": now()} if status is MessageStatus.SENDING else {}
     message_id = make(app, status=status, **claimed)
     before = read(app, message_id).updated_at
     answer = api.post(f"{MESSAGES}/{message_id}/{action}")
@@ -60,7 +60,7 @@ def test_an_unknown_message_is_404(api: Api, action: str) -> None:
 
 
 def test_a_cancelled_message_is_never_due(api: Api, app: Flask) -> None:
-    message_id = make(app, status=Status.SCHEDULED, next_attempt_at=now() + timedelta(days=1))
+    message_id = make(app, status=MessageStatus.SCHEDULED, next_attempt_at=now() + timedelta(days=1))
     api.post(f"{MESSAGES}/{message_id}/cancel")
     assert read(app, message_id).next_attempt_at is None
 
@@ -69,7 +69,7 @@ def test_a_retried_message_begins_anew(api: Api, app: Flask) -> None:
     heard: list[int] = []
     message_id = make(
         app,
-        status=Status.UNDELIVERED,
+        status=MessageStatus.UNDELIVERED,
         rounds=5,
         next_attempt_at=None,
         sent_at=now(),
@@ -98,7 +98,7 @@ def test_a_retried_message_begins_anew(api: Api, app: Flask) -> None:
 
 
 def test_a_message_whose_time_was_over_gets_a_new_life(api: Api, app: Flask) -> None:
-    message_id = make(app, status=Status.EXPIRED, expires_at=now() - timedelta(seconds=1))
+    message_id = make(app, status=MessageStatus.EXPIRED, expires_at=now() - timedelta(seconds=1))
     begun = now()
     api.post(f"{MESSAGES}/{message_id}/retry")
     life = read(app, message_id).expires_at - begun
@@ -120,9 +120,9 @@ def race(*rivals: Callable[[], Any]) -> list[Any]:
 def claim(app: Flask, message_id: int) -> bool:
     """Claim a message as a worker does, and return whether it was got."""
     with app.app_context(), db.engine.begin() as connection:
-        free = (Status.SCHEDULED, Status.QUEUED)
+        free = (MessageStatus.SCHEDULED, MessageStatus.QUEUED)
         mine = update(Message).where(Message.id == message_id, Message.status.in_(free))
-        leased = mine.values(status=Status.SENDING, lease_until=now())
+        leased = mine.values(status=MessageStatus.SENDING, lease_until=now())
         return connection.execute(leased).rowcount == 1
 
 
@@ -130,7 +130,11 @@ def claim(app: Flask, message_id: int) -> bool:
 def test_a_message_that_waits_between_two_attempts_can_be_cancelled(
     api: Api, app: Flask, next_in: timedelta
 ) -> None:
-    waiting = {"status": Status.SENDING, "next_attempt_at": now() + next_in, "error_code": "notifier_resting"}
+    waiting = {
+        "status": MessageStatus.SENDING,
+        "next_attempt_at": now() + next_in,
+        "error_code": "notifier_resting",
+    }
     message_id = make(app, **waiting)
     shown = api.get(f"{MESSAGES}/{message_id}").json
     assert shown["next_attempt_at"]
@@ -140,13 +144,15 @@ def test_a_message_that_waits_between_two_attempts_can_be_cancelled(
     assert answer.json["next_attempt_at"] is None
 
 
-@pytest.mark.parametrize(("action", "status"), [("cancel", Status.QUEUED), ("retry", Status.FAILED)])
+@pytest.mark.parametrize(
+    ("action", "status"), [("cancel", MessageStatus.QUEUED), ("retry", MessageStatus.FAILED)]
+)
 @pytest.mark.parametrize(("caller", "owner", "answer"), [(0, 0, 200), (0, 1, 200), (1, 0, 404), (1, 1, 200)])
 def test_a_test_token_changes_only_messages_of_test_tokens(
     app: Flask,
     token: Callable[..., str],
     action: str,
-    status: Status,
+    status: MessageStatus,
     caller: int,
     owner: int,
     answer: int,
@@ -171,6 +177,6 @@ def test_a_message_is_either_cancelled_or_claimed(api: Api, app: Flask) -> None:
 
 def test_of_concurrent_retries_one_wins(api: Api, app: Flask) -> None:
     for _ in range(ROUNDS):
-        message_id = make(app, status=Status.FAILED)
+        message_id = make(app, status=MessageStatus.FAILED)
         again = [lambda id_=message_id: api.post(f"{MESSAGES}/{id_}/retry").status] * 2
         assert sorted(race(*again)) == [200, 409]

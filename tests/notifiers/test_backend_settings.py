@@ -6,7 +6,7 @@ import pytest
 from marshmallow import ValidationError
 
 from notifyhub.notifiers.backend_settings import check
-from notifyhub.notifiers.models import Backend
+from notifyhub.notifiers.models import SMSProvider
 
 REQUIRED = "This field is required."
 NULL = "This field may not be null."
@@ -17,7 +17,7 @@ NUMBER = "Must be a string of more than 4 digits."
 NO_SEGMENT = 'Must be other than "." and "..".'
 FROM_NUMBER = "Must be +98 and 5 to 12 digits."
 
-MELIPAYAMAK, IPPANEL = Backend.MELIPAYAMAK, Backend.IPPANEL
+MELIPAYAMAK, IPPANEL = SMSProvider.MELIPAYAMAK, SMSProvider.IPPANEL
 LINE = "+983000505"
 
 
@@ -67,7 +67,7 @@ def test_the_digits_of_lines_are_stored_as_ascii(backend: str, key: str, written
     }
 
 
-@pytest.mark.parametrize("backend", Backend)
+@pytest.mark.parametrize("backend", SMSProvider)
 @pytest.mark.parametrize(
     ("token", "words"),
     [

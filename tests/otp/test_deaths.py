@@ -14,7 +14,7 @@ from notifyhub.app import create_app
 from notifyhub.auth.accounts import issue_token
 from notifyhub.extensions import db
 from notifyhub.jobs import queues
-from notifyhub.messages.models import Attempt, Message, Outcome, Status
+from notifyhub.messages.models import Attempt, Message, MessageStatus, Outcome
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.otp.codes import code_of
 from notifyhub.settings.models import DeliverySettings
@@ -131,7 +131,7 @@ def all_over(app: Flask) -> bool:
     """Tell whether no message is on its way to a provider any more."""
     with app.app_context():
         return not db.session.scalar(
-            select(func.count()).where(Message.status.in_([Status.QUEUED, Status.SENDING]))
+            select(func.count()).where(Message.status.in_([MessageStatus.QUEUED, MessageStatus.SENDING]))
         )
 
 

@@ -9,7 +9,7 @@ import time_machine
 from notifyhub.delivery import reports
 from notifyhub.delivery.tasks import deliver
 from notifyhub.extensions import db
-from notifyhub.messages.models import Message, Status
+from notifyhub.messages.models import Message, MessageStatus
 from notifyhub.messages.signals import due
 from notifyhub.providers.base import Report
 from notifyhub.providers.sandbox import FAILS
@@ -31,7 +31,7 @@ def test_the_code_goes_out_by_the_other_channel(codes: Codes) -> None:
         codes.deliver(made["message"])
     first, second = codes.messages()
     assert heard == [{"ids": [second.id], "urgent": True}]
-    assert (first.status, second.status) == (Status.FAILED, Status.QUEUED)
+    assert (first.status, second.status) == (MessageStatus.FAILED, MessageStatus.QUEUED)
     assert (second.channel, second.recipient, second.otp_id) == (
         "email",
         "customer@example.com",
@@ -41,7 +41,7 @@ def test_the_code_goes_out_by_the_other_channel(codes: Codes) -> None:
     assert "•••••" in (second.text or "")
     shown = codes.show(made["id"])
     assert (shown["channel"], shown["to"], shown["message"]) == ("sms", "+98900•••0001", second.id)
-    assert codes.deliver(second.id).status == Status.SENT
+    assert codes.deliver(second.id).status == MessageStatus.SENT
     assert codes.guess(made["code"], FAILS)["verified"]
 
 
@@ -76,7 +76,7 @@ def test_a_message_that_is_reported_undelivered_has_failed_for_good(
     live.settings(sms_notifier_id=home)
     made = live.issued(fallback=EMAIL)
     live.deliver(made["message"])
-    assert messages(live) == [("sms", NUMBER, Status.SENT)]
+    assert messages(live) == [("sms", NUMBER, MessageStatus.SENT)]
     Scripted.told["home-1"] = Report("undelivered", "blacklisted")
     with live.app.app_context():
         message = db.session.get_one(Message, made["message"])
@@ -85,8 +85,8 @@ def test_a_message_that_is_reported_undelivered_has_failed_for_good(
         for ids in reports.claim_due():
             reports.fetch(ids)
     assert messages(live) == [
-        ("sms", NUMBER, Status.UNDELIVERED),
-        ("email", "customer@example.com", Status.QUEUED),
+        ("sms", NUMBER, MessageStatus.UNDELIVERED),
+        ("email", "customer@example.com", MessageStatus.QUEUED),
     ]
 
 
@@ -117,7 +117,7 @@ def test_each_request_has_its_fallback_and_earlier_messages_none(codes: Codes) -
     codes.deliver(first)
     second = codes.ask(FAILS, fallback=EMAIL).json["message"]
     third = codes.ask(FAILS, fallback=EMAIL).json["message"]
-    assert codes.message(second).status == Status.CANCELLED
+    assert codes.message(second).status == MessageStatus.CANCELLED
     codes.deliver(third)
     assert [one.id for one in codes.messages() if one.channel == "email"] == [first + 1, third + 1]
 
@@ -126,10 +126,10 @@ def test_a_message_that_fails_after_the_code_was_sent_again_has_none(codes: Code
     codes.settings(resend_cooldown=0)
     first = codes.issued(FAILS, fallback=EMAIL)["message"]
     with codes.app.app_context():  # a worker has taken it up
-        db.session.get_one(Message, first).status = Status.SENDING
+        db.session.get_one(Message, first).status = MessageStatus.SENDING
         db.session.commit()
     codes.ask(FAILS, fallback=EMAIL)
-    assert codes.deliver(first).status == Status.FAILED
+    assert codes.deliver(first).status == MessageStatus.FAILED
     assert {one.channel for one in codes.messages()} == {"sms"}
 
 
@@ -138,7 +138,7 @@ def test_the_hourly_limit_holds_for_fallbacks_too(codes: Codes, caplog: pytest.L
     for purpose in ("sign-up", "payment"):
         codes.issued(EMAIL["to"], channel="email", purpose=purpose)
     made = codes.issued(FAILS, fallback=EMAIL)
-    assert codes.deliver(made["message"]).status == Status.FAILED
+    assert codes.deliver(made["message"]).status == MessageStatus.FAILED
     assert len(codes.messages()) == 3
     assert f"The fallback of one-time password {made['id']} is over the hourly limit" in caplog.text
     assert "example.com" not in caplog.text
@@ -155,7 +155,7 @@ def test_settings_that_can_no_longer_send_it_are_told_to_the_operator(
 ) -> None:
     made = codes.issued(FAILS, fallback=EMAIL)
     codes.settings(email_notifier_id=None)
-    assert codes.deliver(made["message"]).status == Status.FAILED
+    assert codes.deliver(made["message"]).status == MessageStatus.FAILED
     assert len(codes.messages()) == 1
     assert "notifications_email_notifier" in caplog.text
     (told,) = [record for record in caplog.records if record.name == "notifyhub.otp.fallback"]

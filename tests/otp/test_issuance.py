@@ -12,8 +12,8 @@ import time_machine
 from flask import Flask
 
 from notifyhub.extensions import db
-from notifyhub.messages.models import Status as MessageStatus
-from notifyhub.otp.models import Status
+from notifyhub.messages.models import MessageStatus
+from notifyhub.otp.models import OTPStatus
 from notifyhub.text.segments import measure
 from tests.conftest import Api, Queries
 from tests.messages.accounts import Accounts
@@ -359,7 +359,7 @@ def test_cancelling_ends_a_pending_one_only(codes: Codes) -> None:
     made = codes.issued()
     del made["code"]
     answer = codes.cancel(made["id"])
-    assert (answer.status, answer.json) == (200, {**made, "status": Status.CANCELLED})
+    assert (answer.status, answer.json) == (200, {**made, "status": OTPStatus.CANCELLED})
     answer = codes.cancel(made["id"])
     words = "This one-time password is cancelled: only one that is pending can be cancelled."
     assert (answer.status, answer.json) == (409, {"detail": words})

@@ -11,7 +11,7 @@ import time_machine
 
 from notifyhub.extensions import db
 from notifyhub.jobs.queues import CODES
-from notifyhub.messages.models import Status
+from notifyhub.messages.models import MessageStatus
 from notifyhub.otp.codes import code_of
 from notifyhub.providers.sandbox import FAILS_TWICE
 from notifyhub.settings.models import DeliverySettings
@@ -55,7 +55,7 @@ def test_the_provider_is_given_the_code_and_the_row_keeps_the_mask(live: Codes) 
     assert sms.text == f"Code: {secret}\n@example.com #{secret}"
     assert sms.secrets == [secret]
     assert secret not in repr(sms)
-    assert (sent.status, sent.text) == (Status.SENT, "Code: •••••\n@example.com #•••••")
+    assert (sent.status, sent.text) == (MessageStatus.SENT, "Code: •••••\n@example.com #•••••")
 
 
 @pytest.mark.parametrize("body", ["کد {0} است", "code %code%"])
@@ -71,7 +71,7 @@ def test_a_pattern_is_given_the_code_as_its_argument(live: Codes, body: str) -> 
     assert (sms.pattern_code, sms.args) == ("7", [secret])
     assert set(sms.params.values()) == {secret}
     assert secret in sms.text
-    assert (sent.status, sent.args) == (Status.SENT, ["•••••"])
+    assert (sent.status, sent.args) == (MessageStatus.SENT, ["•••••"])
 
 
 def test_a_mail_holds_the_code(live: Codes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_a_mail_holds_the_code(live: Codes, monkeypatch: pytest.MonkeyPatch) -> 
         made = live.issued("customer@example.com", channel="email")
         sent = live.deliver(made["message"])
         (received,) = mail.journal.wait_for(1)
-    assert sent.status == Status.SENT
+    assert sent.status == MessageStatus.SENT
     assert received.recipient == "customer@example.com"
     assert f"It is {code(live, made['id'])}." in received.text
     assert f"Subject: {code(live, made['id'])}" in received.content.decode()
@@ -93,9 +93,13 @@ def test_a_mail_holds_the_code(live: Codes, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize(
     ("ending", "status"),
-    [("verified", Status.CANCELLED), ("cancelled", Status.CANCELLED), ("blocked", Status.CANCELLED)],
+    [
+        ("verified", MessageStatus.CANCELLED),
+        ("cancelled", MessageStatus.CANCELLED),
+        ("blocked", MessageStatus.CANCELLED),
+    ],
 )
-def test_a_code_that_is_over_is_not_sent(live: Codes, ending: str, status: Status) -> None:
+def test_a_code_that_is_over_is_not_sent(live: Codes, ending: str, status: MessageStatus) -> None:
     notifier(live)
     live.settings(max_attempts=1)
     made = live.issued()
@@ -112,7 +116,7 @@ def test_a_code_is_not_sent_after_it_has_expired(live: Codes, clock: time_machin
     notifier(live)
     made = live.issued()
     clock.shift(120)
-    assert live.deliver(made["message"]).status in {Status.QUEUED, Status.EXPIRED}
+    assert live.deliver(made["message"]).status in {MessageStatus.QUEUED, MessageStatus.EXPIRED}
     assert Scripted.sent["home"] == []
 
 
@@ -122,7 +126,7 @@ def test_the_backup_is_tried_at_once(live: Codes, failure: str) -> None:
     notifier(live, "home", failure)
     backups(live, sms_backup_notifiers=[backup])
     made = live.issued()
-    assert live.deliver(made["message"]).status == Status.SENT
+    assert live.deliver(made["message"]).status == MessageStatus.SENT
     assert [len(Scripted.sent[name]) for name in ("home", "backup")] == [1, 1]
     assert code(live, made["id"]) in Scripted.sent["backup"][0].text
 
@@ -131,7 +135,7 @@ def test_a_message_fails_when_the_next_round_would_be_too_late(live: Codes) -> N
     notifier(live, "home", "temporary")
     backups(live, retry_delays=[200])
     made = live.issued()
-    assert live.deliver(made["message"]).status == Status.FAILED
+    assert live.deliver(made["message"]).status == MessageStatus.FAILED
 
 
 def test_a_round_that_is_in_time_sends_the_same_code(codes: Codes, clock: time_machine.Traveller) -> None:
@@ -139,7 +143,7 @@ def test_a_round_that_is_in_time_sends_the_same_code(codes: Codes, clock: time_m
     for seconds in (0, 10, 60):
         clock.shift(seconds)
         sent = codes.deliver(made["message"])
-    assert sent.status == Status.SENT
+    assert sent.status == MessageStatus.SENT
     assert codes.guess(made["code"], FAILS_TWICE)["verified"]
 
 

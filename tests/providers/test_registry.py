@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from notifyhub.notifiers.models import Backend
+from notifyhub.notifiers.models import SMSProvider
 from notifyhub.providers.ippanel import IPPanel
 from notifyhub.providers.melipayamak import MeliPayamak
 from notifyhub.providers.plugins import UnknownBackend
@@ -14,7 +14,7 @@ from tests.support.factories import install_backends
 
 def test_ours_need_no_installation_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [])
-    assert list(BUILT_IN) == list(Backend)
+    assert list(BUILT_IN) == list(SMSProvider)
     assert sms_backend("ippanel") is IPPanel
     assert sms_backend("melipayamak") is MeliPayamak
 

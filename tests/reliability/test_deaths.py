@@ -27,7 +27,7 @@ from notifyhub.database.base import now
 from notifyhub.delivery import due_messages
 from notifyhub.extensions import db
 from notifyhub.jobs import queues
-from notifyhub.messages.models import Attempt, Channel, Message, Outcome, Status
+from notifyhub.messages.models import Attempt, Channel, Message, MessageStatus, Outcome
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.settings.models import DeliverySettings
 from tests.conftest import ENCRYPTION_KEY, POSTGRESQL, ROOT, SECRET_KEY, dispose
@@ -144,7 +144,7 @@ def store(count: int) -> list[int]:
     rows = [
         {
             "channel": Channel.SMS,
-            "status": Status.QUEUED,
+            "status": MessageStatus.QUEUED,
             "recipient": f"+98912{number:07}",
             "notifier_id": notifier.id,
             "notifier_name": notifier.name,
@@ -194,7 +194,7 @@ def chaos(workers: Workers, broker: Proxy, database: Proxy) -> Iterator[None]:
 
 def wait_until_all_are_sent(seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    unsent = select(func.count()).where(Message.status.not_in([Status.SENT, Status.DELIVERED]))
+    unsent = select(func.count()).where(Message.status.not_in([MessageStatus.SENT, MessageStatus.DELIVERED]))
     while count := db.session.scalar(unsent):
         db.session.rollback()
         assert time.monotonic() < deadline, f"{count} messages are still not sent"

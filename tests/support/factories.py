@@ -9,9 +9,8 @@ from factory.alchemy import SQLAlchemyModelFactory
 from notifyhub.auth.models import Role, User, UserPermission
 from notifyhub.database.base import now
 from notifyhub.extensions import db
-from notifyhub.messages.models import Attempt, Channel, Message, Outcome
-from notifyhub.messages.models import Status as MessageStatus
-from notifyhub.notifiers.models import Backend, EmailNotifier, SMSNotifier
+from notifyhub.messages.models import Attempt, Channel, Message, MessageStatus, Outcome
+from notifyhub.notifiers.models import EmailNotifier, SMSNotifier, SMSProvider
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.providers.plugins import GROUP
 from notifyhub.webhooks import signatures
@@ -45,7 +44,7 @@ class SMSNotifierFactory(Stored):
         model = SMSNotifier
 
     name = factory.Sequence(lambda n: f"sms-{n}")
-    backend = Backend.MELIPAYAMAK
+    backend = SMSProvider.MELIPAYAMAK
     settings = factory.LazyFunction(lambda: {"token": "a-token-of-melipayamak"})
 
 

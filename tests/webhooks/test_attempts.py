@@ -16,7 +16,7 @@ from notifyhub.extensions import db
 from notifyhub.jobs import queues
 from notifyhub.webhooks import attempts, claims, signatures
 from notifyhub.webhooks.attempts import deliver
-from notifyhub.webhooks.models import Status, Webhook
+from notifyhub.webhooks.models import DeliveryStatus, Webhook
 from notifyhub.webhooks.retry_policy import DELAYS
 from notifyhub.webhooks.targets import ONLY_HTTPS
 from tests.conftest import engines, stored_text
@@ -72,7 +72,7 @@ def test_an_event_is_delivered_signed(hook: Webhook, receiver: Receiver) -> None
         }
     ]
     assert request.headers["webhook-id"] == done.uid
-    assert (done.status, done.attempts, done.response_status) == (Status.DELIVERED, 1, 200)
+    assert (done.status, done.attempts, done.response_status) == (DeliveryStatus.DELIVERED, 1, 200)
     assert (done.response_body, done.error, done.next_attempt_at) == ("ok", None, None)
     assert done.duration_ms is not None
     assert (done.lease, done.lease_until) == (None, None)
@@ -99,12 +99,12 @@ def test_a_failure_is_tried_again_by_the_schedule_with_the_same_body(
         found = delivery(id_)
         assert (found.response_status, found.error) == (500, "The receiver answered 500.")
         if found.next_attempt_at:
-            assert found.status == Status.PENDING
+            assert found.status == DeliveryStatus.PENDING
             waits.append(found.next_attempt_at - before)
             clock.move_to(found.next_attempt_at)
     assert len(waits) == 7
     assert all(least <= wait <= 1.1 * least for least, wait in zip(DELAYS, waits, strict=True))
-    assert (delivery(id_).status, delivery(id_).attempts) == (Status.FAILED, 8)
+    assert (delivery(id_).status, delivery(id_).attempts) == (DeliveryStatus.FAILED, 8)
     clock.shift(DAY)
     deliver(id_)
     assert len(receiver.requests) == 8
@@ -118,13 +118,13 @@ def test_a_receiver_that_was_down_gets_what_it_missed(hook: Webhook, receiver: R
     id_ = stored(hook)
     deliver(id_)
     found = delivery(id_)
-    assert (found.status, found.response_status, found.response_body) == (Status.PENDING, None, None)
+    assert (found.status, found.response_status, found.response_body) == (DeliveryStatus.PENDING, None, None)
     assert found.error == "No answer from the receiver: Connection refused."
     assert webhook(hook.id).failing_since == found.updated_at
     receiver.server.start()
     clock.shift(timedelta(seconds=6))
     deliver(id_)
-    assert delivery(id_).status == Status.DELIVERED
+    assert delivery(id_).status == DeliveryStatus.DELIVERED
     assert delivery(id_).error is None
     assert webhook(hook.id).failing_since is None
 
@@ -144,11 +144,15 @@ def test_410_disables_the_webhook_at_once(hook: Webhook, receiver: Receiver, wok
     deliver(first)
     found = webhook(hook.id)
     assert (found.is_active, found.disabled_reason) == (False, "The receiver answered 410: it wants no more.")
-    assert (delivery(first).status, delivery(first).attempts) == (Status.FAILED, 1)
+    assert (delivery(first).status, delivery(first).attempts) == (DeliveryStatus.FAILED, 1)
     assert woken == [second]
     deliver(second)
     done = delivery(second)
-    assert (done.status, done.attempts, done.error) == (Status.FAILED, 0, "The webhook is not active.")
+    assert (done.status, done.attempts, done.error) == (
+        DeliveryStatus.FAILED,
+        0,
+        "The webhook is not active.",
+    )
     assert len(receiver.requests) == 1
 
 
@@ -190,7 +194,7 @@ def test_a_target_that_is_allowed_no_more_is_an_error_of_the_delivery(
     monkeypatch.setitem(app.config, "WEBHOOK_ALLOW", [])
     id_ = stored(hook)
     deliver(id_)
-    assert (delivery(id_).status, delivery(id_).error) == (Status.PENDING, ONLY_HTTPS)
+    assert (delivery(id_).status, delivery(id_).error) == (DeliveryStatus.PENDING, ONLY_HTTPS)
     assert receiver.server.connections == 0
 
 
@@ -279,7 +283,7 @@ def test_a_delivery_whose_worker_died_is_due_when_its_lease_is_over(
     deliver(id_)
     clock.shift(timedelta(seconds=app.config["LEASE_SECONDS"]))
     deliver(id_)
-    assert (delivery(id_).status, delivery(id_).attempts) == (Status.DELIVERED, 2)
+    assert (delivery(id_).status, delivery(id_).attempts) == (DeliveryStatus.DELIVERED, 2)
     assert len(receiver.requests) == 1
 
 
@@ -289,7 +293,7 @@ def test_who_has_lost_its_lease_writes_nothing(
     id_ = stored(hook)
     take = claims.claim
 
-    def take_late(delivery_id: int) -> claims.Claim | None:
+    def take_late(delivery_id: int) -> claims.ClaimedDelivery | None:
         taken = take(delivery_id)
         clock.shift(timedelta(minutes=2))
         take(delivery_id)
@@ -298,14 +302,14 @@ def test_who_has_lost_its_lease_writes_nothing(
     monkeypatch.setattr(claims, "claim", take_late)
     deliver(id_)
     assert len(receiver.requests) == 1
-    assert (delivery(id_).status, delivery(id_).attempts) == (Status.PENDING, 2)
+    assert (delivery(id_).status, delivery(id_).attempts) == (DeliveryStatus.PENDING, 2)
 
 
 def test_what_kills_every_worker_is_given_up(hook: Webhook, receiver: Receiver, clock: Any) -> None:
     id_ = stored(hook, attempts=8)
     deliver(id_)
     found = delivery(id_)
-    assert (found.status, found.attempts) == (Status.FAILED, 8)
+    assert (found.status, found.attempts) == (DeliveryStatus.FAILED, 8)
     assert found.error == "The worker stopped before the outcome was known."
     assert receiver.requests == []
 
@@ -334,7 +338,7 @@ def test_a_receiver_that_fails_does_not_keep_all_threads_from_others(
     assert sorted(each.attempts for each in found) == [0] * (6 - at_once) + [1] * at_once
     assert len(receiver.requests) == at_once
     for each in found:
-        assert (each.status, each.lease) == (Status.PENDING, None)
+        assert (each.status, each.lease) == (DeliveryStatus.PENDING, None)
         assert each.next_attempt_at
         assert each.next_attempt_at > now() + timedelta(seconds=3)
 
@@ -427,10 +431,10 @@ def test_an_error_of_our_own_ends_the_attempt_and_the_delivery_goes_on(
     id_ = stored(hook)
     deliver(id_)
     found = delivery(id_)
-    assert (found.status, found.attempts, found.lease) == (Status.PENDING, 1, None)
+    assert (found.status, found.attempts, found.lease) == (DeliveryStatus.PENDING, 1, None)
     assert found.error == "The service itself failed: OverflowError."
     assert webhook(hook.id).failing_since == now()
     assert found.next_attempt_at
     clock.move_to(found.next_attempt_at)
     deliver(id_)
-    assert (delivery(id_).status, delivery(id_).attempts) == (Status.DELIVERED, 2)
+    assert (delivery(id_).status, delivery(id_).attempts) == (DeliveryStatus.DELIVERED, 2)

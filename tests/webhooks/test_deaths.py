@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from notifyhub.app import create_app
 from notifyhub.extensions import db
 from notifyhub.webhooks import attempts
-from notifyhub.webhooks.models import Event, Status, WebhookDelivery
+from notifyhub.webhooks.models import DeliveryStatus, Event, WebhookDelivery
 from notifyhub.webhooks.recorder import record
 from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, dispose
 from tests.reliability.test_deaths import Workers
@@ -72,7 +72,7 @@ def tell_of(objects: int) -> None:
 
 def wait_until_all_have_arrived(count: int, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    over = select(func.count()).where(WebhookDelivery.status == Status.DELIVERED)
+    over = select(func.count()).where(WebhookDelivery.status == DeliveryStatus.DELIVERED)
     while (done := db.session.scalar(over)) != count:
         db.session.rollback()
         assert time.monotonic() < deadline, f"{done} of {count}"

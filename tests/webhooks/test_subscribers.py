@@ -16,13 +16,12 @@ from notifyhub.delivery import recovery
 from notifyhub.delivery.reports import fetch
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
-from notifyhub.messages.models import Message
-from notifyhub.messages.models import Status as MessageStatus
+from notifyhub.messages.models import Message, MessageStatus
 from notifyhub.otp.codes import code_of
 from notifyhub.otp.models import OTP
 from notifyhub.providers.base import Report
 from notifyhub.webhooks import subscribers
-from notifyhub.webhooks.models import Event, Status, Webhook, WebhookDelivery
+from notifyhub.webhooks.models import DeliveryStatus, Event, Webhook, WebhookDelivery
 from notifyhub.webhooks.recorder import record
 from tests.conftest import Api
 from tests.messages.accounts import make_accounts
@@ -134,7 +133,7 @@ def test_every_webhook_that_asks_is_told_of_the_same_event(
     assert [first.webhook_id, second.webhook_id] == asking
     assert first.uid == second.uid
     assert second.sequence == first.id
-    assert {first.status, second.status} == {Status.PENDING}
+    assert {first.status, second.status} == {DeliveryStatus.PENDING}
 
 
 @pytest.mark.usefixtures("_context")

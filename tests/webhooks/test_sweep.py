@@ -8,7 +8,7 @@ import pytest
 from notifyhub.database.base import now
 from notifyhub.jobs import dispatcher, queues
 from notifyhub.webhooks import retention
-from notifyhub.webhooks.models import Status
+from notifyhub.webhooks.models import DeliveryStatus
 from notifyhub.webhooks.sweep import sweep
 from tests.support.factories import WebhookDeliveryFactory, WebhookFactory
 from tests.support.rows import change_settings
@@ -40,7 +40,7 @@ def stored(**values: Any) -> int:
         # Its worker has died; or works.
         ({"next_attempt_at": -SECOND, "lease_until": -SECOND, "attempts": 1, "lease": "a"}, 1),
         ({"next_attempt_at": MINUTE, "lease_until": MINUTE, "attempts": 1, "lease": "a"}, 0),
-        ({"next_attempt_at": None, "status": Status.FAILED}, 0),
+        ({"next_attempt_at": None, "status": DeliveryStatus.FAILED}, 0),
     ],
 )
 def test_what_is_due_and_not_looked_after_is_enqueued_once(values: dict[str, Any], enqueued: int) -> None:
@@ -78,7 +78,7 @@ def test_deliveries_that_are_over_are_kept_for_30_days_or_as_long_as_messages(
     monkeypatch.setattr("notifyhub.delivery.retention.BATCH", batch)
     change_settings(retention_days=kept_for)
     webhook = WebhookFactory().id
-    over = {"webhook_id": webhook, "next_attempt_at": None, "status": Status.DELIVERED}
+    over = {"webhook_id": webhook, "next_attempt_at": None, "status": DeliveryStatus.DELIVERED}
     kept = [
         stored(**over, created_at=-(days - 1) * DAY),
         stored(webhook_id=webhook, created_at=-100 * DAY),

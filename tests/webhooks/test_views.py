@@ -12,7 +12,7 @@ from standardwebhooks import Webhook as Verifier
 from notifyhub.database.base import now
 from notifyhub.extensions import db
 from notifyhub.webhooks import attempts, views
-from notifyhub.webhooks.models import Event, Status
+from notifyhub.webhooks.models import DeliveryStatus, Event
 from notifyhub.webhooks.targets import NOT_PUBLIC, ONLY_HTTPS
 from tests.conftest import Api, Queries, stored_text
 from tests.support.factories import WebhookDeliveryFactory, WebhookFactory
@@ -230,7 +230,7 @@ def test_a_test_event_waits_for_no_other(app: Flask, api: Api, receiver: Receive
         with context(app):
             attempts.deliver(woken[-1])
     with app.app_context():
-        assert [each.status for each in deliveries()] == [Status.PENDING, Status.DELIVERED]
+        assert [each.status for each in deliveries()] == [DeliveryStatus.PENDING, DeliveryStatus.DELIVERED]
 
 
 @pytest.mark.usefixtures("_allowed")
@@ -287,7 +287,7 @@ FILTERED = [
 
 def test_deliveries_are_filtered(app: Flask, api: Api, id_: int) -> None:
     (first,) = store(app, id_)
-    store(app, id_, status=Status.FAILED, next_attempt_at=None)
+    store(app, id_, status=DeliveryStatus.FAILED, next_attempt_at=None)
     store(app, id_, event=Event.MESSAGE_FAILED)
     for query, shown in FILTERED:
         found = api.get(f"{URL}/{id_}/deliveries?{query}").json["results"]

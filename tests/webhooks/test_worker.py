@@ -13,7 +13,7 @@ from flask import Flask
 
 from notifyhub.database.base import now
 from notifyhub.extensions import db
-from notifyhub.webhooks.models import Event, Status, WebhookDelivery
+from notifyhub.webhooks.models import DeliveryStatus, Event, WebhookDelivery
 from tests.conftest import ROOT, Api
 from tests.simulators import MeliPayamakSimulator, melipayamak
 from tests.support.factories import SMSNotifierFactory, WebhookDeliveryFactory, WebhookFactory
@@ -68,7 +68,7 @@ def wait_until_over(app: Flask, count: int, seconds: float = 20) -> None:
     """Wait until so many deliveries have been taken."""
     deadline = time.monotonic() + seconds
     statuses: list[str] = []
-    while statuses != [Status.DELIVERED] * count:
+    while statuses != [DeliveryStatus.DELIVERED] * count:
         assert time.monotonic() < deadline, statuses
         time.sleep(0.1)
         with app.app_context():

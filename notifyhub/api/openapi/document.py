@@ -135,7 +135,7 @@ def _operation(rule: Rule, declared: Endpoint) -> dict[str, Any]:
         operation["security"] = []
     if declared.query:
         operation["parameters"] = [{"in": "query", "schema": declared.query}]
-    if declared.repeatable:
+    if declared.idempotent:
         operation["parameters"] = [_IDEMPOTENCY_KEY]
     if declared.body:
         operation["requestBody"] = _body(declared.body, declared.examples)
@@ -152,7 +152,7 @@ def _description(declared: Endpoint) -> str:
 
 def _answers(declared: Endpoint) -> dict[int, dict[str, Any] | str]:
     """Return the answers by status: a response, or the name of one that several operations share."""
-    given = {status: _answer(status, schema) for status, schema in declared.answers.items()}
+    given = {status: _answer(status, schema) for status, schema in declared.responses.items()}
     return {**given, **errors.refusals(declared)}
 
 

@@ -137,14 +137,14 @@ RESPONSES: dict[str, dict[str, Any]] = {
 
 def refusals(declared: Endpoint) -> dict[int, str]:
     """Return the errors that an operation may answer: the names of their responses by status."""
-    statuses = {500, *declared.refusals}
+    statuses = {500, *declared.errors}
     if declared.access is not Access.PUBLIC:
         statuses |= {401, 429}
     if isinstance(declared.access, Permission):
         statuses.add(403)
     if declared.body:
         statuses |= {413, 415}
-    if declared.repeatable:
+    if declared.idempotent:
         statuses |= {409, 422}
     found = {status: _NAMES[status] for status in statuses}
     if 400 not in found and (declared.query or declared.body):

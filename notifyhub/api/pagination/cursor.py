@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Row, Select, Table, bindparam, select
 from werkzeug.exceptions import NotFound
 
 from notifyhub.api.http.parsing import query
-from notifyhub.api.pagination.filters import stamped
+from notifyhub.api.pagination.filters import base_filters
 from notifyhub.api.pagination.offset import DEFAULT_LIMIT
 from notifyhub.api.pagination.parameters import Number, Parameter
 from notifyhub.api.pagination.ranges import Key, Ranges, Shape, in_order
@@ -83,7 +83,7 @@ class CursorListing:
         self.keys = keys
         self.indexes = (*indexes, ())
         self.stamped = {
-            name: stamped(table, moments=True)[name]
+            name: base_filters(table, moments=True)[name]
             for name in ("id_min", "id_max", "created_from", "created_to")
         }
         self.answer = _page_schema(schema)

@@ -59,7 +59,7 @@ def filled(column: Column[Any], described: str) -> Filter:
     return Filter(Flag(described), (Comparison(there.self_group()),))
 
 
-def stamped(table: Table, *, moments: bool) -> Filters:
+def base_filters(table: Table, *, moments: bool) -> Filters:
     """Return the filters that every resource has: by id, and by the days of creation and last change.
 
     With `moments`, what begins or ends a range may be a moment, too.

@@ -11,7 +11,7 @@ from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, func, se
 
 from notifyhub.api.fields import described
 from notifyhub.api.http.parsing import query
-from notifyhub.api.pagination.filters import Filters, containing, literally, stamped
+from notifyhub.api.pagination.filters import Filters, base_filters, containing, literally
 from notifyhub.api.pagination.parameters import Number, Ordering, Words
 from notifyhub.api.rows import Rows
 from notifyhub.api.schemas import StrictSchema
@@ -30,7 +30,7 @@ class Shape(NamedTuple):
     order: tuple[tuple[str, bool], ...]
 
 
-class Listing:
+class OffsetListing:
     """The list of one kind of object: which of its columns are searched, ordered and filtered by.
 
     Its rows are those that meet the conditions of `scope`, whose values the path gives.
@@ -51,7 +51,7 @@ class Listing:
         self.scope = tuple(scope)
         self.searched = [table.c[name] for name in search]
         strict = isinstance(rows.schema, StrictSchema)
-        self.filters = stamped(table, moments=strict) | filters
+        self.filters = base_filters(table, moments=strict) | filters
         self.answer = _page_schema(rows.schema)
         self.query = _query_schema(table.name, tuple(search), tuple(ordering), self.filters, strict=strict)
         # To build a statement costs as much as to run it; the clients of an installation use few shapes.
