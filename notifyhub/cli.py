@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from notifyhub.app import create_app
 from notifyhub.auth import accounts
 from notifyhub.database.commands import CommandError
-from notifyhub.database.connections import transaction
+from notifyhub.database.connections import orm_session
 from notifyhub.database.troubles import in_one_line
 from notifyhub.extensions import db
 from notifyhub.instance import InvalidSetting
@@ -153,7 +153,7 @@ def _fold_write_ahead_log() -> None:
 
 def _first_admin() -> str | None:
     try:
-        with transaction() as session:
+        with orm_session() as session:
             return accounts.create_first_admin(session)
     except accounts.NameTaken:  # by another process that starts at this moment, and prints the token
         return None

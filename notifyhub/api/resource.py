@@ -16,7 +16,7 @@ from notifyhub.api.schemas import ResourceSchema
 from notifyhub.database import confidential
 from notifyhub.database.base import Stamped, table_of
 from notifyhub.database.confidential import Confidential
-from notifyhub.database.connections import autocommit, transaction
+from notifyhub.database.connections import autocommit, orm_session
 
 Found = TypeVar("Found")
 VERBS = ("create", "view", "change", "delete")
@@ -122,7 +122,7 @@ class Resource:
 
     def update(self, **path: int) -> Any:
         """Change what the body names of an object, which nobody else changes meanwhile."""
-        with transaction() as session:
+        with orm_session() as session:
             stored = or_404(session.scalar(self._lock, path))
             for name, value in self.schema.validate_object(body(self.patched), stored).items():
                 setattr(stored, name, value)
@@ -130,7 +130,7 @@ class Resource:
 
     def delete(self, **path: int) -> tuple[str, int]:
         """Delete an object, and what belongs to it."""
-        with transaction() as session:
+        with orm_session() as session:
             or_404(session.connection().execute(self._delete, path).rowcount or None)
         return "", 204
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from notifyhub.api.endpoint import Endpoint, Permission, declare_method
 from notifyhub.api.http.parsing import body
 from notifyhub.database.base import ONLY_ID, Single, table_of
-from notifyhub.database.connections import autocommit, insert_unless_there, transaction
+from notifyhub.database.connections import autocommit, insert_unless_there, orm_session
 
 Model = TypeVar("Model", bound=Single)
 
@@ -59,7 +59,7 @@ class Singleton(Generic[Model]):
 
     def change(self) -> dict[str, Any]:
         """Change what the body names."""
-        with transaction() as session:
+        with orm_session() as session:
             stored = self.locked(session)
             for name, value in body(self.request).items():
                 setattr(stored, name, value)

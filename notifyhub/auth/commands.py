@@ -14,7 +14,7 @@ from notifyhub.auth import accounts
 from notifyhub.auth.models import Role, Token, User
 from notifyhub.database.base import now
 from notifyhub.database.commands import Commands
-from notifyhub.database.connections import transaction
+from notifyhub.database.connections import orm_session
 
 users = Commands("users", help="Users, and what they may do.")
 tokens = Commands("tokens", help="The tokens that users call the API with.")
@@ -38,7 +38,7 @@ def days(text: str) -> timedelta:
 @click.option("--permission", "codes", type=int, multiple=True, help="A permission code; may be repeated.")
 def create_user(name: str, role: str, codes: tuple[int, ...]) -> None:
     """Create a user and print their token: it is shown only now."""
-    with transaction() as session:
+    with orm_session() as session:
         key = accounts.create_user(session, name, Role(role), _known(codes))
     click.echo(key)
 
@@ -46,7 +46,7 @@ def create_user(name: str, role: str, codes: tuple[int, ...]) -> None:
 @users.command("list")
 def list_users() -> None:
     """List all users: name, role, state, permission codes."""
-    with transaction() as session:
+    with orm_session() as session:
         for user in session.scalars(select(User).order_by(User.name).options(selectinload(User.permissions))):
             codes = ",".join(str(permission.code) for permission in user.permissions)
             click.echo("\t".join([user.name, user.role, "active" if user.is_active else "inactive", codes]))
@@ -57,7 +57,7 @@ def list_users() -> None:
 @click.argument("codes", type=int, nargs=-1, required=True)
 def permit(name: str, codes: tuple[int, ...]) -> None:
     """Give a member of staff permission codes."""
-    with transaction() as session:
+    with orm_session() as session:
         accounts.permit(accounts.find_user(session, name), _known(codes))
 
 
@@ -66,7 +66,7 @@ def permit(name: str, codes: tuple[int, ...]) -> None:
 @click.argument("codes", type=int, nargs=-1, required=True)
 def forbid(name: str, codes: tuple[int, ...]) -> None:
     """Take permission codes from a member of staff."""
-    with transaction() as session:
+    with orm_session() as session:
         accounts.forbid(accounts.find_user(session, name), _known(codes))
 
 
@@ -74,7 +74,7 @@ def forbid(name: str, codes: tuple[int, ...]) -> None:
 @click.argument("name")
 def deactivate(name: str) -> None:
     """Refuse all tokens of a user."""
-    with transaction() as session:
+    with orm_session() as session:
         accounts.find_user(session, name).is_active = False
 
 
@@ -82,7 +82,7 @@ def deactivate(name: str) -> None:
 @click.argument("name")
 def activate(name: str) -> None:
     """Take the tokens of a user again."""
-    with transaction() as session:
+    with orm_session() as session:
         accounts.find_user(session, name).is_active = True
 
 
@@ -92,7 +92,7 @@ def activate(name: str) -> None:
 @click.option("--test", is_flag=True, help="What it sends never reaches a provider.")
 def issue(name: str, lifetime: timedelta | None, test: bool) -> None:
     """Print a further token of a user: it is shown only now."""
-    with transaction() as session:
+    with orm_session() as session:
         key = accounts.issue_token(session, accounts.find_user(session, name), lifetime, test=test)
     click.echo(key)
 
@@ -102,7 +102,7 @@ def issue(name: str, lifetime: timedelta | None, test: bool) -> None:
 def list_tokens(name: str | None) -> None:
     """List the tokens of a user, or of all: prefix, user, state, kind, when made, by whom, when last used."""
     query = select(Token).join(Token.user).order_by(User.name, Token.id).options(contains_eager(Token.user))
-    with transaction() as session:
+    with orm_session() as session:
         if name is not None:
             query = query.where(Token.user == accounts.find_user(session, name))
         for token in session.scalars(query):
@@ -113,7 +113,7 @@ def list_tokens(name: str | None) -> None:
 @click.argument("prefix")
 def revoke(prefix: str) -> None:
     """Revoke the token that begins with PREFIX."""
-    with transaction() as session:
+    with orm_session() as session:
         accounts.revoke(session, prefix)
 
 

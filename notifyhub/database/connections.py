@@ -1,16 +1,21 @@
-"""Connections: for single statements, and for transactions."""
+"""Connections: the three ways to the database, and what is done when it can't be reached.
+
+`autocommit()` is for single statements, `transaction()` for statements that belong together, `orm_session()`
+for objects. All are of the current application context: of a request, or of a task.
+"""
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 import psycopg
-from flask import Flask, g
+from flask import Flask, current_app, g
 from sqlalchemy import Connection, Table, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from notifyhub.database.watching import watch
@@ -20,7 +25,12 @@ from notifyhub.extensions import db
 AUTOCOMMIT = "autocommit"
 """The name of the engine whose connections are never in a transaction."""
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
+
+POOL_SIZE = 32
+"""Connections that stay open: opening one takes longer than the statements that it is for."""
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 1.0
+"""Between two tries to reach the database."""
 
 # What only one process of an installation does at a time: any two numbers of 64 bits that nobody else uses.
 MIGRATING, SEEDING = 0x6E6F746966790001, 0x6E6F746966790002
@@ -55,6 +65,7 @@ def init_app(app: Flask) -> None:
         AUTOCOMMIT: {
             **options,
             "isolation_level": "AUTOCOMMIT",
+            "pool_size": POOL_SIZE,
             # Where nothing is open there is nothing to undo; but SQLite's half-read results keep a snapshot.
             "pool_reset_on_return": None if postgresql else "rollback",
         }
@@ -71,17 +82,97 @@ def init_app(app: Flask) -> None:
 
 
 def autocommit() -> Connection:
-    """Return the request's connection on which every statement stands for itself.
+    """Return the connection of this request or task on which every statement is a transaction of its own.
 
-    Without a transaction around it a statement costs two round trips less.
+    Without BEGIN and COMMIT around it a statement costs two round trips less. `release` gives the connection
+    back: at the end of the request or task, and before anybody outside is talked to.
     """
-    if "autocommit" not in g:
-        g.autocommit = db.engines[AUTOCOMMIT].connect()
-    connection: Connection = g.autocommit
+    connection: Connection | None = g.get("autocommit")
+    if connection is None or connection.invalidated:
+        release()
+        connection = g.autocommit = db.engines[AUTOCOMMIT].connect()
     return connection
 
 
-def read_first(read: Callable[[Connection], Answer]) -> Answer:
+@contextmanager
+def transaction() -> Iterator[Connection]:
+    """Give a connection whose statements are committed together at the end, or not at all.
+
+    On PostgreSQL it is the autocommit one: taking another and asking whether it lives takes as long as some
+    statements.
+    """
+    with _after_commit():
+        if is_postgresql():
+            with driver_connection() as driver, driver.transaction():
+                yield autocommit()
+        else:
+            release()
+            with db.engine.begin() as connection:
+                yield connection
+
+
+@contextmanager
+def orm_session() -> Iterator[Session]:
+    """Give a session whose changes are committed together at the end, or not at all.
+
+    The autocommit connection is given back first: a request never holds two. What an earlier transaction
+    read is read again: others may have changed it.
+    """
+    release()
+    session = db.session()
+    session.expire_all()
+    with _after_commit():
+        try:
+            yield session
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+
+
+def after_commit(work: Callable[[], object]) -> None:
+    """Have `work` done as soon as the transaction is committed, at once if there is none."""
+    if "after_commit" in g:
+        g.after_commit.append(work)
+    else:
+        _follow(work)
+
+
+@contextmanager
+def _after_commit() -> Iterator[None]:
+    """Collect what is to be done after the block's commit, and do it then; nothing, if the block fails."""
+    collected: list[Callable[[], object]] = []
+    g.after_commit = collected
+    try:
+        yield
+    finally:
+        del g.after_commit
+    for work in collected:
+        _follow(work)
+
+
+def _follow(work: Callable[[], object]) -> None:
+    try:
+        work()
+    except Exception:  # the commit is done: what fails after it must not look like its failure
+        current_app.logger.exception("What was to follow a commit failed")
+
+
+@contextmanager
+def driver_connection() -> Iterator[psycopg.Connection]:
+    """Give psycopg's own connection beneath the autocommit one; its failures are raised as SQLAlchemy's."""
+    connection = autocommit()
+    driver = cast("psycopg.Connection", connection.connection.driver_connection)
+    try:
+        yield driver
+    except psycopg.OperationalError as error:
+        lost = driver.closed
+        if lost:
+            connection.invalidate(error)
+        raise OperationalError("", None, error, hide_parameters=True, connection_invalidated=lost) from error
+
+
+def read_first(read: Callable[[Connection], T]) -> T:
     """Return what a request reads first, from a new connection if the server has closed the pooled one.
 
     A restart of the database does that; all others of the pool are renewed with the one that finds out.
@@ -91,43 +182,38 @@ def read_first(read: Callable[[Connection], Answer]) -> Answer:
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
-    release()
     return read(autocommit())
 
 
-@contextmanager
-def atomically() -> Iterator[Connection]:
-    """Give a connection whose statements are done together, or not at all: for those that need no session.
+def persist(work: Callable[[], T], seconds: float) -> T:
+    """Return what `work` returns, which is tried again for some seconds while the database can't be reached.
 
-    On PostgreSQL it is the request's own, which has just answered. Taking another, asking whether it lives
-    and giving it to a session takes as long as some statements.
+    A connection may be lost after a statement was done and before that was known, so `work` must be such that
+    doing it twice is as doing it once.
     """
-    if db.engine.dialect.name == "postgresql":
-        connection = autocommit()
-        with cast("psycopg.Connection", connection.connection.driver_connection).transaction():
-            yield connection
-        return
-    release()
-    with db.engine.begin() as connection:
-        yield connection
+    deadline, pause = time.monotonic() + seconds, FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return work()
+        except DBAPIError as error:
+            if not is_out_of_reach(error) or time.monotonic() + pause > deadline:
+                raise
+            current_app.logger.warning("The database can't be reached: %s", type(error.orig).__name__)
+        release()
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
-@contextmanager
-def transaction() -> Iterator[Session]:
-    """Give a session whose changes are committed together at the end, or not at all.
+def is_out_of_reach(error: BaseException) -> bool:
+    """Tell whether an error means that the database can't be reached."""
+    return isinstance(error, DBAPIError) and (
+        error.connection_invalidated or isinstance(error, OperationalError)
+    )
 
-    The request's other connection is given back first: it never holds two. What an earlier transaction read
-    is read again: others may have changed it.
-    """
-    release()
-    session = db.session()
-    session.expire_all()
-    try:
-        yield session
-        session.commit()
-    except BaseException:
-        session.rollback()
-        raise
+
+def is_postgresql() -> bool:
+    """Tell whether the application's database is PostgreSQL; else it is SQLite."""
+    return db.engine.dialect.name == "postgresql"
 
 
 def insert_unless_there(connection: Connection, table: Table, **values: Any) -> None:
@@ -150,7 +236,7 @@ def hold(connection: Connection, lock: int) -> None:
 
 
 def release(_error: BaseException | None = None) -> None:
-    """Give the request's connection without transactions back to the pool."""
+    """Give the autocommit connection back to the pool."""
     connection: Connection | None = g.pop("autocommit", None)
     if connection is not None:
         connection.close()

@@ -6,13 +6,11 @@ worker share one processor for that.
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
-import psycopg
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql import ClauseElement
 
-from notifyhub.database.worker_connections import statements
+from notifyhub.database.connections import driver_connection
 from notifyhub.extensions import db
 
 
@@ -28,17 +26,8 @@ class DriverStatement:
         Raises OperationalError, as SQLAlchemy does, where the database can't be reached.
         """
         text, constants = self._compiled
-        with statements() as connection:
-            driver = cast("psycopg.Connection", connection.connection.driver_connection)
-            try:
-                return driver.execute(text, {**constants, **values}).fetchone()
-            except psycopg.OperationalError as error:
-                lost = driver.closed
-                if lost:
-                    connection.invalidate(error)
-                raise OperationalError(
-                    "", None, error, hide_parameters=True, connection_invalidated=lost
-                ) from error
+        with driver_connection() as driver:
+            return driver.execute(text, {**constants, **values}).fetchone()
 
     @cached_property
     def _compiled(self) -> tuple[bytes, dict[str, Any]]:

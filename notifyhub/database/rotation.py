@@ -11,7 +11,7 @@ from notifyhub.database import encryption
 from notifyhub.database.columns import place
 from notifyhub.database.commands import Commands
 from notifyhub.database.confidential import KeysDoNotFit, encrypted_columns
-from notifyhub.database.connections import transaction
+from notifyhub.database.connections import orm_session
 
 BATCH = 500
 
@@ -21,7 +21,7 @@ keys = Commands("keys", help="The keys that stored secrets are encrypted with.")
 @keys.command("rotate")
 def rotate() -> None:
     """Re-encrypt all stored secrets under the first of NOTIFYHUB_ENCRYPTION_KEYS."""
-    with transaction() as session:
+    with orm_session() as session:
         count = sum(_rotate(session, column.table, column) for column in encrypted_columns())
     click.echo(f"{count} secrets are encrypted under the first key.")
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, bindparam, case, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notifyhub.database.base import now, table_of
-from notifyhub.database.worker_connections import statements
+from notifyhub.database.connections import autocommit
 from notifyhub.delivery.models import CircuitBreaker
 
 _b = table_of(CircuitBreaker)
@@ -55,15 +55,15 @@ def try_acquire(channel: str, id: int) -> Admission:
     most for another rest, all others wait.
     """
     values = {"of_channel": channel, "of_notifier": id}
-    with statements() as connection:
-        until: datetime | None = connection.scalar(_rest, values)
-        if until is None or until > now():
-            return Admission(until)
-        at = now()
-        end = at + timedelta(seconds=current_app.config["BREAKER_REST"])
-        if connection.execute(_probe, {**values, "at": at, "until": end}).first():
-            return Admission(is_probe=True)
-        return Admission(connection.scalar(_rest, values))
+    connection = autocommit()
+    until: datetime | None = connection.scalar(_rest, values)
+    if until is None or until > now():
+        return Admission(until)
+    at = now()
+    end = at + timedelta(seconds=current_app.config["BREAKER_REST"])
+    if connection.execute(_probe, {**values, "at": at, "until": end}).first():
+        return Admission(is_probe=True)
+    return Admission(connection.scalar(_rest, values))
 
 
 def record_failure(connection: Connection, channel: str, id: int) -> Opening | None:

@@ -29,8 +29,8 @@ from sqlalchemy import (
 )
 
 from notifyhub.database.base import now, table_of
+from notifyhub.database.connections import is_postgresql, transaction
 from notifyhub.database.driver_statement import DriverStatement
-from notifyhub.database.worker_connections import is_postgresql, transaction
 from notifyhub.delivery.listeners import listening
 from notifyhub.delivery.models import CircuitBreaker
 from notifyhub.messages.models import Attempt, Channel, Message, MessageStatus

@@ -1,12 +1,15 @@
 """Calls for messages that are due: one by one, or as lists where there are many."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
+from functools import partial
 
 from flask import Flask
+from sqlalchemy import Connection
 
+from notifyhub.database.connections import after_commit
+from notifyhub.events import subscribe
 from notifyhub.jobs.queues import CODES, MESSAGES, Job, publisher
-from notifyhub.messages.signals import due
+from notifyhub.messages.events import MessagesDue
 
 DELIVER = "notifyhub.deliver"
 FAN_OUT = "notifyhub.fan_out"
@@ -18,11 +21,11 @@ LIST = 1000
 
 def init_app(_app: Flask) -> None:
     """Have workers woken for messages that are due."""
-    due.connect(_on_due)
+    subscribe(MessagesDue, _on_due)
 
 
-def _on_due(_sender: Any, ids: Sequence[int], urgent: bool) -> None:
-    enqueue(ids, CODES if urgent else MESSAGES)
+def _on_due(_connection: Connection, event: MessagesDue) -> None:
+    after_commit(partial(enqueue, event.ids, CODES if event.urgent else MESSAGES))
 
 
 def enqueue(ids: Iterable[int], queue: str = MESSAGES) -> bool:

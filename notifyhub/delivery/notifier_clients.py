@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from notifyhub.database.base import table_of
+from notifyhub.database.connections import autocommit
 from notifyhub.database.versioned_cache import load_versioned
-from notifyhub.database.worker_connections import statements
 from notifyhub.messages.models import Channel
 from notifyhub.notifiers.clients import sms_backend_of, smtp_of
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
@@ -62,8 +62,8 @@ def load_client(channel: str, id: int, version: datetime | None) -> NotifierClie
     """
 
     def load() -> NotifierClient | None:
-        with statements() as connection:
-            return load_clients(connection, channel, [id]).get(id)
+        connection = autocommit()
+        return load_clients(connection, channel, [id]).get(id)
 
     return load_versioned(channel, id, version, load)
 

@@ -8,14 +8,14 @@ from flask import current_app
 from sqlalchemy import Connection, and_, bindparam, func, update
 
 from notifyhub.database.base import now, table_of
+from notifyhub.database.connections import autocommit, is_postgresql, transaction
 from notifyhub.database.driver_statement import DriverStatement
-from notifyhub.database.worker_connections import is_postgresql, statements
 from notifyhub.delivery import circuit_breaker, journal, one_time_codes
 from notifyhub.delivery.claims import ClaimedMessage
 from notifyhub.delivery.notifier_clients import report_batch
 from notifyhub.delivery.retry_policy import Result, RoundDecision
 from notifyhub.delivery.routing import Route
-from notifyhub.delivery.telling import TOLD, telling
+from notifyhub.messages.events import PUBLISHED, publish_changes
 from notifyhub.messages.models import Attempt, Message, MessageStatus, Outcome
 from notifyhub.providers.base import SMS, Accepted
 from notifyhub.providers.errors import Broken, Failure, NotifierTrouble, Uncertain
@@ -83,9 +83,9 @@ class FinishedAttempt:
 
 def record(claim: ClaimedMessage, attempt: FinishedAttempt) -> None:
     """Write how an attempt ended after which the round goes on."""
-    with statements() as connection:
-        connection.execute(_close, _attempt_values(attempt))
-        _judge(connection, claim, attempt)
+    connection = autocommit()
+    connection.execute(_close, _attempt_values(attempt))
+    _judge(connection, claim, attempt)
 
 
 def finish(claim: ClaimedMessage, ending: RoundDecision) -> bool:
@@ -105,8 +105,8 @@ def finish_with(claim: ClaimedMessage, ending: RoundDecision, attempt: FinishedA
             return _apply(claim, _close_and_take, (_close, _take), values)
         return _apply(claim, _close_take_and_forget, (_close, circuit_breaker.close, _take), values)
     done = _apply(claim, _close_and_end, (_close, _end), values)
-    with statements() as connection:
-        _judge(connection, claim, attempt)
+    connection = autocommit()
+    _judge(connection, claim, attempt)
     return done
 
 
@@ -122,15 +122,16 @@ def _apply(
     """Execute the whole in one statement; its steps in one transaction where the database can't, or where
     others are told.
     """
-    told = claim.heard and values["new_status"] in TOLD
+    told = claim.heard and values["new_status"] in PUBLISHED
     if is_postgresql() and not told:
         return whole.first(values) is not None
-    with telling() as (connection, changed):
+    with transaction() as connection:
         *others, last = steps
         for step in others:
             connection.execute(step, values)
         done = connection.execute(last, values).first() is not None
-        changed([claim.id] if done and told else [])
+        if done and told:
+            publish_changes(connection, [claim.id])
     return done
 
 

@@ -7,7 +7,7 @@ from flask import current_app
 from sqlalchemy import select
 
 from notifyhub.database.base import table_of
-from notifyhub.database.worker_connections import statements
+from notifyhub.database.connections import autocommit
 from notifyhub.delivery.retry_policy import Policy
 from notifyhub.messages.models import Channel
 from notifyhub.settings.models import DeliverySettings
@@ -28,8 +28,8 @@ class Delivery:
 
 def in_force() -> Delivery:
     """Return the stored settings; where none have been stored yet, the defaults."""
-    with statements() as connection:
-        row = connection.execute(_stored).mappings().first()
+    connection = autocommit()
+    row = connection.execute(_stored).mappings().first()
     values = dict(row) if row else {name: _default(name) for name in _NAMES}
     return Delivery(
         Policy(

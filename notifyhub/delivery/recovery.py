@@ -11,14 +11,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.database.worker_connections import statements
+from notifyhub.database.connections import autocommit, transaction
 from notifyhub.delivery import journal, listeners, policies
 from notifyhub.delivery.claims import LIVE, due
 from notifyhub.delivery.due_messages import enqueue
 from notifyhub.delivery.retry_policy import RoundDecision, decide, in_time
-from notifyhub.delivery.telling import telling
 from notifyhub.jobs import queues
 from notifyhub.jobs.dispatcher import AT, BATCH, Dispatcher
+from notifyhub.messages.events import publish_changes
 from notifyhub.messages.models import Attempt, Message, MessageStatus, Outcome
 from notifyhub.providers.errors import Temporary, Uncertain
 
@@ -79,20 +79,20 @@ def _in_batches(
     rows: Rows = []
     while (not count or len(rows) == BATCH) and _any(condition):
         at = now()
-        with telling() as (connection, changed):
+        with transaction() as connection:
             taken = _take.where(condition).limit(BATCH).with_for_update(skip_locked=True)
             rows = connection.execute(taken, {"at": at}).all()
             if not rows:
                 break
-            changed(_heard(connection, rows, work(connection, rows, at)))
+            publish_changes(connection, _heard(connection, rows, work(connection, rows, at)))
         count += len(rows)
     return count
 
 
 def _any(condition: ColumnElement[bool]) -> bool:
     """Tell whether there are rows, without the lock that SQLite's transactions begin with."""
-    with statements() as connection:
-        return connection.execute(_take.where(condition).limit(1), {"at": now()}).first() is not None
+    connection = autocommit()
+    return connection.execute(_take.where(condition).limit(1), {"at": now()}).first() is not None
 
 
 def _heard(connection: Connection, rows: Rows, ended: Sequence[int]) -> list[int]:

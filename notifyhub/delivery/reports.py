@@ -9,10 +9,10 @@ from flask import current_app
 from sqlalchemy import bindparam, select, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.database.worker_connections import statements, transaction
+from notifyhub.database.connections import autocommit, release, transaction
 from notifyhub.delivery import journal, listeners
 from notifyhub.delivery.notifier_clients import backend_for, load_clients
-from notifyhub.delivery.telling import telling
+from notifyhub.messages.events import publish_changes
 from notifyhub.messages.models import Message, MessageStatus
 from notifyhub.providers.base import Backend, Report
 from notifyhub.providers.boundary import ask, code_of, detail_of
@@ -74,9 +74,9 @@ def claim_due() -> list[list[int]]:
     one fails to learn is asked then.
     """
     at = now()
-    with statements() as connection:  # without the lock that SQLite's transactions begin with
-        if connection.execute(_due.limit(1), {"at": at}).first() is None:
-            return []
+    connection = autocommit()
+    if connection.execute(_due.limit(1), {"at": at}).first() is None:
+        return []
     with transaction() as connection:
         rows = connection.execute(_due.with_for_update(skip_locked=True), {"at": at}).all()
         if rows:
@@ -87,11 +87,9 @@ def claim_due() -> list[list[int]]:
 
 def fetch(ids: Sequence[int]) -> None:
     """Ask providers what became of some messages, and write it down."""
-    with statements() as connection:
-        rows = sorted(connection.execute(_sent.where(_m.c.id.in_(ids))).all(), key=_notifier)
+    rows = sorted(autocommit().execute(_sent.where(_m.c.id.in_(ids))).all(), key=_notifier)
     for (channel, notifier_id, is_test), group in groupby(rows, _notifier):
-        with statements() as connection:
-            carrier = load_clients(connection, channel, [notifier_id]).get(notifier_id)
+        carrier = load_clients(autocommit(), channel, [notifier_id]).get(notifier_id)
         if carrier is None and not is_test:
             continue  # nobody is left to ask
         try:
@@ -121,19 +119,20 @@ def _reports(backend: Backend, ids: Sequence[str]) -> dict[str, Report]:
         given = backend.reports(ids)
         return {id_: given[id_] for id_ in ids if isinstance(given.get(id_), Report)}
 
+    release()
     return ask(read)
 
 
 def _write(news: Sequence[tuple[Any, dict[str, Any]]]) -> None:
     """Write what was reported; singly where others are told of what it changes."""
-    with telling() as (connection, changed):
+    with transaction() as connection:
         everything = listeners.anybody(connection)
         heard = [values for row, values in news if everything or row.otp_id is not None]
         unheard = [values for row, values in news if not everything and row.otp_id is None]
         if unheard:
             connection.execute(_tell, unheard)
         for values in heard:
-            changed(list(connection.scalars(_tell_and_know, values)))
+            publish_changes(connection, list(connection.scalars(_tell_and_know, values)))
     for _, values in news:
         if values["new_status"] == MessageStatus.UNDELIVERED:
             journal.undelivered(values["of_message"], values["new_error_code"])

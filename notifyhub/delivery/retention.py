@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Table, delete, select, text, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.database.worker_connections import transaction
+from notifyhub.database.connections import transaction
 from notifyhub.delivery import policies
 from notifyhub.delivery.claims import LIVE
 from notifyhub.messages.idempotency import KEPT

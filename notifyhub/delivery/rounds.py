@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from flask import current_app
 
-from notifyhub.database import worker_connections
+from notifyhub.database import connections
 from notifyhub.database.base import now
 from notifyhub.delivery import circuit_breaker, claims, journal, one_time_codes, outcomes, policies, routing
 from notifyhub.delivery.claims import ClaimedMessage
@@ -31,14 +31,14 @@ def deliver(message_id: int) -> None:
 
     While a provider is talked to, no connection to the database is held.
     """
-    claim = worker_connections.persist(lambda: claims.claim(message_id), CLAIM_SECONDS)
+    claim = connections.persist(lambda: claims.claim(message_id), CLAIM_SECONDS)
     if claim is None:
         return
     this = _Round(claim)
     try:
         kept = this.run()
     except Exception as error:  # the message must not wait until its worker is taken for dead
-        if worker_connections.is_out_of_reach(error):
+        if connections.is_out_of_reach(error):
             raise
         journal.broken_off(claim, error)
         kept = this.break_off(error)
@@ -117,7 +117,7 @@ class _Round:
         try:
             home = _persist(lambda: routing.home_route(self.claim))
         except Exception as error:  # such as settings that no key decrypts: a backup may do
-            if worker_connections.is_out_of_reach(error):
+            if connections.is_out_of_reach(error):
                 raise
             journal.unprepared(self.claim, "own notifier", error)
             words = f"The message could not be prepared: {type(error).__name__}."
@@ -207,6 +207,7 @@ def _hand_over(claim: ClaimedMessage, route: Route) -> Result:
         backend = backend_for(route.carrier, is_test=claim.is_test)
     except Failure as failure:
         return failure
+    connections.release()
     return hand_over(backend, content)
 
 
@@ -243,4 +244,4 @@ def _explained(error: Failure, passed: list[Route]) -> Failure:
 
 
 def _persist(work: Callable[[], T]) -> T:
-    return worker_connections.persist(work, current_app.config["LEASE_SECONDS"])
+    return connections.persist(work, current_app.config["LEASE_SECONDS"])

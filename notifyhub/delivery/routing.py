@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, select
 
 from notifyhub.database.base import table_of
+from notifyhub.database.connections import autocommit
 from notifyhub.database.versioned_cache import load_versioned
-from notifyhub.database.worker_connections import statements
 from notifyhub.delivery import policies
 from notifyhub.delivery.claims import ClaimedMessage
 from notifyhub.delivery.notifier_clients import NotifierClient, load_client, load_clients
@@ -64,8 +64,8 @@ def home_route(claim: ClaimedMessage) -> Route | None:
     if home is None:
         return None
     if claim.channel == Channel.EMAIL:
-        with statements() as connection:
-            return Route(home, _email(connection, claim, home, home))
+        connection = autocommit()
+        return Route(home, _email(connection, claim, home, home))
     if claim.pattern_id is None:
         return Route(home, _plain(claim))
     pattern = load_versioned("pattern", claim.pattern_id, claim.pattern_version, lambda: _own(claim))
@@ -84,15 +84,15 @@ def backup_routes(claim: ClaimedMessage, home: NotifierClient | None) -> list[Ro
     if not ids:
         return []
     contents: Mapping[int, SMS | Email | PassedOver]
-    with statements() as connection:
-        found = load_clients(connection, claim.channel, ids)
-        backups = [found[each] for each in ids if each in found]
-        if claim.channel == Channel.EMAIL:
-            contents = {backup.id: _email(connection, claim, home or backup, backup) for backup in backups}
-        elif claim.pattern_id is None:
-            contents = {backup.id: _plain(claim) for backup in backups}
-        else:
-            contents = _carried(connection, claim, backups)
+    connection = autocommit()
+    found = load_clients(connection, claim.channel, ids)
+    backups = [found[each] for each in ids if each in found]
+    if claim.channel == Channel.EMAIL:
+        contents = {backup.id: _email(connection, claim, home or backup, backup) for backup in backups}
+    elif claim.pattern_id is None:
+        contents = {backup.id: _plain(claim) for backup in backups}
+    else:
+        contents = _carried(connection, claim, backups)
     return [Route(backup, contents[backup.id]) for backup in backups]
 
 
@@ -105,8 +105,8 @@ def _from_pattern(claim: ClaimedMessage, code: str, filled: FilledTemplate) -> S
 
 
 def _own(claim: ClaimedMessage) -> Pattern | None:
-    with statements() as connection:
-        row = connection.execute(_own_pattern, {"pattern": claim.pattern_id}).first()
+    connection = autocommit()
+    row = connection.execute(_own_pattern, {"pattern": claim.pattern_id}).first()
     return Pattern(row.code, Template.parse(row.body)) if row else None
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, Table, Update, and_, bindparam, no
 
 from notifyhub.database.base import now
 from notifyhub.database.columns import UTC_TIME
-from notifyhub.database.worker_connections import statements, transaction
+from notifyhub.database.connections import autocommit, transaction
 from notifyhub.jobs import queues
 
 BATCH = 500
@@ -56,8 +56,8 @@ class Dispatcher:
 
     def _any(self) -> bool:
         """Tell whether there are any, without the lock that SQLite's transactions begin with."""
-        with statements() as connection:
-            return connection.execute(self._found().limit(1), self._moments(now())).first() is not None
+        connection = autocommit()
+        return connection.execute(self._found().limit(1), self._moments(now())).first() is not None
 
     def _mark(self, most: int) -> list[int]:
         at = now()
@@ -68,8 +68,8 @@ class Dispatcher:
         return ids
 
     def _unmark(self, ids: Sequence[int]) -> None:
-        with statements() as connection:
-            connection.execute(self._marking(ids, None))
+        connection = autocommit()
+        connection.execute(self._marking(ids, None))
 
     def _found(self) -> Select[int]:
         c = self.table.c

@@ -19,9 +19,8 @@ from werkzeug.exceptions import BadRequest, Conflict, UnprocessableEntity
 from notifyhub.api.fields import MAX_LENGTH
 from notifyhub.api.http.json import encode
 from notifyhub.database.base import now, table_of
-from notifyhub.database.connections import atomically, autocommit
+from notifyhub.database.connections import autocommit, transaction
 from notifyhub.messages.models import IdempotencyKey
-from notifyhub.messages.signals import announce
 from notifyhub.text.lines import is_line
 
 HEADER = "Idempotency-Key"
@@ -33,16 +32,14 @@ _REMEMBERED = (_keys.c.id, _keys.c.digest, _keys.c.status, _keys.c.answer, _keys
 
 @dataclass(frozen=True)
 class Done:
-    """What a request has done: its answer, and the ids of messages that are due.
+    """What a request has done: its answer, and the status of that.
 
     `unkept` is a part of the answer that is not stored for a repetition.
     """
 
     answer: dict[str, Any]
-    due: list[int]
     status: int = 201
     unkept: dict[str, Any] = field(default_factory=dict, repr=False)
-    urgent: bool = False
 
 
 def _nothing(_connection: Connection, _answer: dict[str, Any]) -> dict[str, Any]:
@@ -64,9 +61,8 @@ def once(
     key = _key()
     if key is None and not atomic:
         done = work(autocommit())
-        announce(done.due, urgent=done.urgent)
         return _response(done.status, encode({**done.answer, **done.unkept}))
-    with atomically() as connection:
+    with transaction() as connection:
         remembered = None if key is None else _claim(connection, key)
         if remembered is not None:
             kept = orjson.loads(remembered.answer)
@@ -77,7 +73,6 @@ def once(
         answer = encode(done.answer)
         if key is not None:
             _remember(connection, key, done.status, answer)
-    announce(done.due, urgent=done.urgent)
     return _response(done.status, encode({**done.answer, **done.unkept}) if done.unkept else answer)
 
 

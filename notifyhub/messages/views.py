@@ -11,9 +11,11 @@ from notifyhub.api.endpoint import Endpoint, Permission, endpoint
 from notifyhub.api.http.parsing import body
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit
+from notifyhub.events import publish
 from notifyhub.messages import pages, transitions
 from notifyhub.messages.bulk import compose_all
 from notifyhub.messages.composition import compose
+from notifyhub.messages.events import MessagesDue
 from notifyhub.messages.idempotency import Done, once
 from notifyhub.messages.models import Message
 from notifyhub.messages.references import resolve
@@ -26,7 +28,6 @@ from notifyhub.messages.response_schemas import (
 )
 from notifyhub.messages.schemas import MAX_BODY, BulkSchema, MessageRequestSchema
 from notifyhub.messages.serializers import COLUMNS, attempts, message
-from notifyhub.messages.signals import announce
 from notifyhub.messages.storage import batch, store, store_batch
 
 blueprint = Blueprint("messages", __name__, url_prefix="/api/notifications/messages")
@@ -77,7 +78,9 @@ def _send(asked: dict[str, Any], connection: Connection) -> Done:
     moment = now()
     draft = compose(asked, resolve(connection, [asked]), moment)
     stored = message(store(connection, draft, moment, test=g.caller.test))
-    return Done(stored, [] if draft.send_at else [stored["id"]])
+    if draft.send_at is None:
+        publish(connection, MessagesDue([stored["id"]]))
+    return Done(stored)
 
 
 @blueprint.post("/bulk")
@@ -101,7 +104,9 @@ def _send_many(asked: dict[str, Any], connection: Connection) -> Done:
     moment = now()
     drafts = compose_all(connection, asked, moment)
     stored, due = store_batch(connection, drafts, moment, test=g.caller.test)
-    return Done({"batch": stored, "count": len(drafts)}, due)
+    if due:
+        publish(connection, MessagesDue(due))
+    return Done({"batch": stored, "count": len(drafts)})
 
 
 @blueprint.post("/preview")
@@ -159,7 +164,7 @@ def cancel(id: int) -> dict[str, Any]:
 def retry(id: int) -> dict[str, Any]:
     """Send a message anew that has failed."""
     retried = _detailed(transitions.retry(autocommit(), id, test=g.caller.test))
-    announce([id])
+    publish(autocommit(), MessagesDue([id]))
     return retried
 
 

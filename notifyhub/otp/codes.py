@@ -12,7 +12,7 @@ from flask import current_app
 from sqlalchemy import select
 
 from notifyhub.database.base import now, table_of
-from notifyhub.database.worker_connections import statements
+from notifyhub.database.connections import autocommit
 from notifyhub.otp.models import OTP, OTPStatus
 from notifyhub.text.digits import ascii_digits
 from notifyhub.text.invisible import visible
@@ -51,6 +51,6 @@ def is_right(row: Row, guess: str) -> bool:
 
 def code_to_send(id: int) -> str | None:
     """Return the code of a one-time password that may still be used; None if it may not."""
-    with statements() as connection:
-        row = connection.execute(_LIVE.where(_otps.c.id == id, _otps.c.expires_at > now())).first()
+    connection = autocommit()
+    row = connection.execute(_LIVE.where(_otps.c.id == id, _otps.c.expires_at > now())).first()
     return None if row is None else code_of(row)

@@ -1,19 +1,16 @@
 """The fallback: when a code's message has failed for good, the code goes out by the other channel."""
 
 import logging
-from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
-from typing import Any
 
-from flask import Flask
 from marshmallow import ValidationError
 from sqlalchemy import Connection, select, update
 
 from notifyhub.database.base import now, table_of
+from notifyhub.events import publish
+from notifyhub.messages.events import MessageChanged, MessagesDue
 from notifyhub.messages.models import Channel, MessageStatus
 from notifyhub.messages.serializers import message
-from notifyhub.messages.signals import announce
 from notifyhub.messages.storage import store_with_code
 from notifyhub.otp import rules
 from notifyhub.otp.composition import Wanted, compose_all
@@ -32,25 +29,24 @@ _unused = (
 )
 
 
-def on_changed(
-    _app: Flask, connection: Connection, row: Sequence[Any], otp_id: int | None
-) -> Callable[[], None] | None:
-    """Store the fallback's message, in the transaction that ends the first one; it is announced after it."""
-    changed = message(row)
-    if otp_id is None or changed["status"] not in _FAILED:
-        return None
+def on_changed(connection: Connection, event: MessageChanged) -> None:
+    """Store the fallback's message, in the transaction that ends the first one."""
+    changed = message(event.row)
+    if event.otp_id is None or changed["status"] not in _FAILED:
+        return
     moment = now()
-    this = (_otps.id == otp_id, _otps.expires_at > moment, *_unused)
+    this = (_otps.id == event.otp_id, _otps.expires_at > moment, *_unused)
     otp = connection.execute(select(*_otps, MESSAGE).where(*this)).first()
     if otp is None or otp.message != changed["id"]:  # one that was sent later may still arrive
-        return None
+        return
     policy = rules.lock(connection, otp.fallback_to, test=otp.is_test)
     same_term = _otps.expires_at == otp.expires_at  # it may just have been asked for again
     used = update(table_of(OTP)).where(*this, same_term).values(fallback_used=True)
     if not connection.execute(used).rowcount:
-        return None
+        return
     stored = _store(connection, otp, policy, moment)
-    return None if stored is None else partial(announce, [stored], urgent=True)
+    if stored is not None:
+        publish(connection, MessagesDue([stored], urgent=True))
 
 
 def _store(connection: Connection, otp: OTPRow, policy: Rules, moment: datetime) -> int | None:

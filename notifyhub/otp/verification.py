@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, bindparam, case, select, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.database.connections import atomically, autocommit
+from notifyhub.database.connections import autocommit, transaction
 from notifyhub.delivery import listeners
-from notifyhub.otp import signals
+from notifyhub.events import publish
 from notifyhub.otp.codes import is_right
+from notifyhub.otp.events import OTPVerified
 from notifyhub.otp.models import DEFAULT_PURPOSE, OTP, OTPStatus
 from notifyhub.otp.recipients import canonical, channel_of
 from notifyhub.otp.serializers import OTPRow, read, status_of
@@ -109,13 +110,11 @@ def _finding(
 
 def _accept_aloud(this: dict[str, Any], *, test: bool) -> int | None:
     """Take the right code, and tell those who listen in the same transaction."""
-    with atomically() as connection:
+    with transaction() as connection:
         left: int | None = connection.scalar(_ACCEPT, this)
         if left is None:
             return None
-        afterwards = signals.tell(connection, read(connection, this["this"], test=test), test=test)
-    for act in afterwards:
-        act()
+        publish(connection, OTPVerified(read(connection, this["this"], test=test), test))
     return left
 
 

@@ -10,8 +10,9 @@ from notifyhub.api.endpoint import Endpoint, Permission, endpoint
 from notifyhub.api.http.parsing import body
 from notifyhub.database.connections import autocommit
 from notifyhub.delivery import one_time_codes
+from notifyhub.events import publish, subscribe
+from notifyhub.messages.events import MessageChanged, MessagesDue
 from notifyhub.messages.idempotency import Done, once
-from notifyhub.messages.signals import changed
 from notifyhub.otp import cancellation, fallback, tasks  # noqa: F401 - the tasks are there with the views
 from notifyhub.otp.codes import code_to_send
 from notifyhub.otp.issuance import Request, issue, read_request, told_again
@@ -41,7 +42,7 @@ _shown = {200: OTPSchema()}
 def init_app(app: Flask) -> None:
     """Have the delivery ask here for codes, and tell when one could not be sent."""
     one_time_codes.register(app, code_to_send)
-    changed.connect(fallback.on_changed)
+    subscribe(MessageChanged, fallback.on_changed)
 
 
 @blueprint.post("")
@@ -64,7 +65,8 @@ def send() -> Response:
 def _send(request: Request, connection: Connection) -> Done:
     issued = issue(connection, request)
     status = 201 if issued.is_new else 200
-    return Done(issued.shown, [issued.message], status, unkept=issued.code, urgent=True)
+    publish(connection, MessagesDue([issued.message], urgent=True))
+    return Done(issued.shown, status, unkept=issued.code)
 
 
 @blueprint.post("/verify")

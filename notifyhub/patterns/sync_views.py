@@ -10,7 +10,7 @@ from notifyhub.api.endpoint import endpoint
 from notifyhub.api.http.parsing import query
 from notifyhub.api.resource import or_404
 from notifyhub.database.base import table_of
-from notifyhub.database.connections import autocommit, release, transaction
+from notifyhub.database.connections import autocommit, orm_session, release
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.patterns import sync
 from notifyhub.patterns.schemas import PatternSyncQuerySchema, PatternSyncSchema
@@ -53,6 +53,6 @@ def sync_patterns(notifier_id: int) -> dict[str, int]:
         provided = [] if g.caller.test else sync.read(backend)
     except Failure as failure:
         raise BadGateway(failure.detail or failure.code) from failure
-    with transaction() as session:
+    with orm_session() as session:
         counts = sync.sync(session, notifier_id, provided, create=create)
     return asdict(counts)

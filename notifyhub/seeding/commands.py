@@ -7,7 +7,7 @@ from typing import BinaryIO
 import click
 
 from notifyhub.database.commands import Commands
-from notifyhub.database.connections import transaction
+from notifyhub.database.connections import orm_session
 from notifyhub.seeding import document
 from notifyhub.seeding.mistakes import Mistakes
 from notifyhub.seeding.seeder import seed
@@ -27,7 +27,7 @@ def seed_notifiers(file: BinaryIO | None) -> None:
         return
     mistakes = Mistakes(getattr(file, "name", "<stdin>"))
     root = document.read(file.read(document.MAX_BYTES + 1), os.environ, mistakes)
-    with transaction() as session:
+    with orm_session() as session:
         counts = seed(session, root, mistakes)
         mistakes.raise_first()
     for noun, counted in counts.items():

@@ -9,7 +9,7 @@ from flask import current_app
 
 from notifyhub.api.http.json import timestamp
 from notifyhub.database.base import now
-from notifyhub.database.worker_connections import persist
+from notifyhub.database.connections import persist, release
 from notifyhub.jobs import queues
 from notifyhub.jobs.queues import Job
 from notifyhub.text.hosts import Allowed
@@ -97,6 +97,7 @@ def _decided(claim: ClaimedDelivery) -> tuple[Answer, AttemptDecision]:
 
 def _answer(claim: ClaimedDelivery) -> Answer:
     content = body(claim)
+    release()
     headers = signatures.headers(claim.secret, claim.uid, now(), content)
     return post(claim.url, content, headers, _allowed(tuple(current_app.config["WEBHOOK_ALLOW"])))
 

@@ -9,7 +9,7 @@ from flask import current_app
 from sqlalchemy import ColumnElement, FromClause, and_, bindparam, exists, func, or_, select, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.database.worker_connections import statements, transaction
+from notifyhub.database.connections import autocommit, transaction
 from notifyhub.webhooks.models import Webhook, WebhookDelivery
 
 _w, _d = table_of(Webhook), table_of(WebhookDelivery)
@@ -108,9 +108,9 @@ def claim(delivery_id: int) -> ClaimedDelivery | None:
     at = now()
     until = at + timedelta(seconds=current_app.config["LEASE_SECONDS"])
     values = {"of_delivery": delivery_id, "at": at, "by": secrets.token_hex(16), "until": until}
-    with statements() as connection:
-        row = connection.execute(_claim, values).mappings().first()
-        webhook = row and connection.execute(_webhook, {"of_webhook": row["webhook_id"]}).mappings().first()
+    connection = autocommit()
+    row = connection.execute(_claim, values).mappings().first()
+    webhook = row and connection.execute(_webhook, {"of_webhook": row["webhook_id"]}).mappings().first()
     if row is None:
         _wait(delivery_id, at)
         return None

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, false, select, true, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.database.worker_connections import statements, transaction
+from notifyhub.database.connections import autocommit, transaction
 from notifyhub.webhooks.claims import ClaimedDelivery, of_same_object, order
 from notifyhub.webhooks.client import Answer
 from notifyhub.webhooks.models import DeliveryStatus, Webhook, WebhookDelivery
@@ -67,19 +67,19 @@ def judge(claim: ClaimedDelivery, answer: Answer, ending: AttemptDecision) -> st
     """
     at = now()
     values = {"of_webhook": claim.webhook_id, "at": at}
-    with statements() as connection:
-        if ending.status == DeliveryStatus.DELIVERED:
-            connection.execute(_well, values)
-            return None
-        if answer.status == HTTPStatus.GONE:
-            reason = GONE
-            disabled = connection.execute(_disable, {**values, "reason": reason})
-        else:
-            connection.execute(_failing, values)
-            reason = FAILED_TOO_LONG.format(error=ending.error)
-            disabled = connection.execute(
-                _disable_if_failing, {**values, "since": at - PATIENCE, "reason": reason}
-            )
+    connection = autocommit()
+    if ending.status == DeliveryStatus.DELIVERED:
+        connection.execute(_well, values)
+        return None
+    if answer.status == HTTPStatus.GONE:
+        reason = GONE
+        disabled = connection.execute(_disable, {**values, "reason": reason})
+    else:
+        connection.execute(_failing, values)
+        reason = FAILED_TOO_LONG.format(error=ending.error)
+        disabled = connection.execute(
+            _disable_if_failing, {**values, "since": at - PATIENCE, "reason": reason}
+        )
     return reason if disabled.rowcount else None
 
 
@@ -106,8 +106,8 @@ def put_back(claim: ClaimedDelivery) -> None:
     back = _release.values(
         attempts=claim.attempts - 1, next_attempt_at=next_attempt_at, updated_at=_d.c.updated_at
     )
-    with statements() as connection:
-        connection.execute(back, {"of_delivery": claim.id, "by": claim.lease})
+    connection = autocommit()
+    connection.execute(back, {"of_delivery": claim.id, "by": claim.lease})
 
 
 def _end(claim: ClaimedDelivery, ending: AttemptDecision, more: dict[str, Any]) -> list[int] | None:

@@ -1,18 +1,17 @@
-"""What webhooks are told of: the signals of the packages below become events."""
+"""What webhooks are told of: the events of the packages below, each recorded for those that ask for it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
-from flask import g, has_request_context
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
-from notifyhub.extensions import db
+from notifyhub.database.connections import after_commit
+from notifyhub.events import subscribe
+from notifyhub.messages.events import MessageChanged
 from notifyhub.messages.models import MessageStatus
 from notifyhub.messages.serializers import message
-from notifyhub.messages.signals import changed
-from notifyhub.otp.signals import verified
-from notifyhub.patterns.signals import status_changed
+from notifyhub.otp.events import OTPVerified
+from notifyhub.patterns.events import PatternStatusChanged
 from notifyhub.webhooks.attempts import wake
 from notifyhub.webhooks.models import Event
 from notifyhub.webhooks.recorder import record
@@ -31,32 +30,28 @@ _UNTOLD = {"subject", "text", "args"}
 
 def init_app(_app: object) -> None:
     """Have what happens recorded."""
-    changed.connect(_on_message)
-    status_changed.connect(_on_pattern)
-    verified.connect(_on_otp)
+    subscribe(MessageChanged, _on_message)
+    subscribe(PatternStatusChanged, _on_pattern)
+    subscribe(OTPVerified, _on_otp)
 
 
-def _on_message(
-    _sender: Any, connection: Connection, row: Sequence[Any], **_: Any
-) -> Callable[[], object] | None:
-    shown = message(row)
+def _on_message(connection: Connection, event: MessageChanged) -> None:
+    shown = message(event.row)
     data = {name: value for name, value in shown.items() if name not in _UNTOLD}
-    ids = record(connection, EVENTS[shown["status"]], shown["id"], data)
-    return partial(wake, ids) if ids else None
+    _record(connection, EVENTS[shown["status"]], data)
 
 
-def _on_pattern(_sender: Any, connection: Connection, row: Mapping[str, Any]) -> None:
-    """Record the event; workers are woken after the session's commit, which the signal does not offer."""
-    test = has_request_context() and g.caller.test
-    if ids := record(connection, Event.PATTERN_STATUS_CHANGED, row["id"], _marked(row, test=test)):
-        event.listen(db.session(), "after_commit", lambda _session: wake(ids), once=True)
+def _on_pattern(connection: Connection, event: PatternStatusChanged) -> None:
+    _record(connection, Event.PATTERN_STATUS_CHANGED, _marked(event.row, test=event.test))
 
 
-def _on_otp(
-    _sender: Any, connection: Connection, row: Mapping[str, Any], *, test: bool
-) -> Callable[[], object] | None:
-    ids = record(connection, Event.OTP_VERIFIED, row["id"], _marked(row, test=test))
-    return partial(wake, ids) if ids else None
+def _on_otp(connection: Connection, event: OTPVerified) -> None:
+    _record(connection, Event.OTP_VERIFIED, _marked(event.row, test=event.test))
+
+
+def _record(connection: Connection, event: Event, data: Mapping[str, Any]) -> None:
+    if ids := record(connection, event, data["id"], data):
+        after_commit(lambda: wake(ids))
 
 
 def _marked(row: Mapping[str, Any], *, test: bool) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from notifyhub.api.pagination.filters import Comparison, Filter, flag
 from notifyhub.api.pagination.parameters import OneOf
 from notifyhub.api.resource import Names, Resource, or_404
 from notifyhub.database.base import now, table_of
-from notifyhub.database.connections import autocommit, transaction
+from notifyhub.database.connections import autocommit, orm_session
 from notifyhub.webhooks import pages, signatures
 from notifyhub.webhooks.attempts import wake
 from notifyhub.webhooks.models import TEST, Event, Webhook, WebhookDelivery
@@ -64,7 +64,7 @@ _made: dict[str, Any] = {"responses": {201: WebhookDeliverySchema()}, "errors": 
 )
 def rotate_secret(id: int) -> dict[str, str]:
     """Give a webhook another secret; the old one signs along for a day."""
-    with transaction() as session:
+    with orm_session() as session:
         webhook = or_404(session.scalar(_lock, {"id": id}))
         webhook.secret = signatures.rotated(webhook.secret, now())
         return {"secret": webhook.secret["current"]}

@@ -12,7 +12,7 @@ from sqlalchemy.exc import StatementError
 from notifyhub.database import encryption
 from notifyhub.database.columns import Encrypted, place
 from notifyhub.database.confidential import Confidential, encrypted_columns, with_id
-from notifyhub.database.connections import autocommit, transaction
+from notifyhub.database.connections import autocommit, orm_session
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.webhooks.models import Webhook
@@ -107,11 +107,11 @@ def test_nothing_is_encrypted_that_does_not_know_its_row(app: Flask) -> None:
 def test_objects_stored_together_have_ids_and_secrets_of_their_own(app: Flask) -> None:
     given = {f"n{n}": {"token": f"t{n}"} for n in range(20)}
     with app.app_context():
-        with transaction() as session:
+        with orm_session() as session:
             session.add_all(
                 SMSNotifier(name=name, backend="b", settings=token) for name, token in given.items()
             )
-        with transaction() as session:
+        with orm_session() as session:
             assert dict(session.execute(select(SMSNotifier.name, SMSNotifier.settings)).all()) == given
 
 

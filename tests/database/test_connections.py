@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from notifyhub.auth.models import Token, User, UserPermission
 from notifyhub.database import connections
 from notifyhub.database.base import Base, Stamped, table_of
-from notifyhub.database.connections import insert_unless_there, transaction
+from notifyhub.database.connections import insert_unless_there, orm_session
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
@@ -38,7 +38,7 @@ def names(app: Flask) -> list[str]:
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 def test_a_transaction_that_fails_leaves_nothing(error: type[BaseException], app: Flask) -> None:
     def fail() -> None:
-        with transaction() as session:
+        with orm_session() as session:
             session.add(SMSNotifier(name="lost", backend="ippanel"))
             session.flush()
             raise error
@@ -46,7 +46,7 @@ def test_a_transaction_that_fails_leaves_nothing(error: type[BaseException], app
     with app.app_context():
         with pytest.raises(error):
             fail()
-        with transaction() as session:
+        with orm_session() as session:
             session.add(SMSNotifier(name="kept", backend="ippanel"))
     assert names(app) == ["kept"]
 
@@ -54,9 +54,9 @@ def test_a_transaction_that_fails_leaves_nothing(error: type[BaseException], app
 def test_a_transaction_that_violates_a_constraint_leaves_nothing(app: Flask) -> None:
     with app.app_context():
         taken = User(name=UserFactory().name, role="admin")
-        with pytest.raises(IntegrityError), transaction() as session:
+        with pytest.raises(IntegrityError), orm_session() as session:
             session.add_all([SMSNotifier(name="lost", backend="ippanel"), taken])
-        with transaction() as session:
+        with orm_session() as session:
             session.add(SMSNotifier(name="kept", backend="ippanel"))
     assert names(app) == ["kept"]
 
@@ -64,17 +64,17 @@ def test_a_transaction_that_violates_a_constraint_leaves_nothing(app: Flask) -> 
 def test_a_transaction_knows_nothing_of_the_one_before_it(app: Flask) -> None:
     with app.app_context():
         for name in ("1", "2", "3"):
-            with transaction() as session:
+            with orm_session() as session:
                 session.add(notifier := SMSNotifier(name=name, backend="ippanel"))
-            with app.app_context(), transaction() as session:
+            with app.app_context(), orm_session() as session:
                 session.execute(update(SMSNotifier).values(name="changed by another"))
-            with transaction() as session:
+            with orm_session() as session:
                 assert session.scalars(select(SMSNotifier)).first() is not None
                 assert notifier.name == "changed by another"
 
 
 def test_others_see_a_transaction_when_it_has_ended(app: Flask) -> None:
-    with app.app_context(), transaction() as session:
+    with app.app_context(), orm_session() as session:
         session.add(SMSNotifier(name="new", backend="ippanel"))
         session.flush()
         with app.app_context():
@@ -87,7 +87,7 @@ def test_a_reader_sees_what_was_committed_meanwhile(app: Flask) -> None:
         seen = []
         for n in range(3):
             seen.append(connections.autocommit().scalar(select(func.count()).select_from(SMSNotifier)))
-            with app.app_context(), transaction() as session:
+            with app.app_context(), orm_session() as session:
                 session.add(SMSNotifier(name=str(n), backend="ippanel"))
         assert seen == [0, 1, 2]
 
@@ -109,7 +109,7 @@ def test_a_request_holds_one_connection_at_most_and_gives_it_back(app: Flask) ->
         reader = connections.autocommit()
         assert connections.autocommit() is reader
         assert held() == before + 1
-        with transaction() as session:
+        with orm_session() as session:
             session.execute(select(1))
             assert reader.closed
             assert held() == before + 1
@@ -121,7 +121,7 @@ def test_a_request_holds_one_connection_at_most_and_gives_it_back(app: Flask) ->
 def test_a_row_is_inserted_unless_one_has_its_key(app: Flask) -> None:
     with app.app_context():
         for ttl, code_len in ((60, 6), (70, 7)):
-            with transaction() as session:
+            with orm_session() as session:
                 insert_unless_there(session.connection(), SETTINGS, id=1, otp_ttl=ttl, otp_code_len=code_len)
         assert db.session.execute(select(SETTINGS.c.otp_ttl, SETTINGS.c.otp_code_len)).all() == [(60, 6)]
 
@@ -143,7 +143,7 @@ def together(app: Flask, work: Callable[[], None], threads: int) -> None:
 def test_changes_of_a_locked_row_wait_for_each_other_and_none_is_lost(app: Flask) -> None:
     def count_up() -> None:
         for _ in range(5):
-            with transaction() as session:
+            with orm_session() as session:
                 settings = notification_settings.locked(session)
                 settings.otp_ttl += 1
 
@@ -159,7 +159,7 @@ def test_on_sqlite_writers_that_read_first_wait_and_none_fails(app: Flask) -> No
 
     def count_up() -> None:
         for _ in range(5):
-            with transaction() as session:
+            with orm_session() as session:
                 notifier = session.scalars(select(SMSNotifier)).one()
                 notifier.name = str(int(notifier.name) + 1)
 
@@ -205,7 +205,7 @@ VIOLATIONS = [
 def test_the_database_itself_refuses_what_must_not_be(row: int, app: Flask) -> None:
     given = VIOLATIONS[row]
     values = {name: value for name, value in vars(given).items() if not name.startswith("_")}
-    with app.app_context(), pytest.raises(IntegrityError), transaction() as session:
+    with app.app_context(), pytest.raises(IntegrityError), orm_session() as session:
         session.add(type(given)(**values))
 
 

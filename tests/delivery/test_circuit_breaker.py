@@ -6,7 +6,7 @@ import pytest
 import time_machine
 from flask import Flask
 
-from notifyhub.database.worker_connections import statements
+from notifyhub.database.connections import autocommit
 from notifyhub.delivery import circuit_breaker
 from notifyhub.delivery.models import CircuitBreaker
 from notifyhub.delivery.rounds import deliver
@@ -121,9 +121,9 @@ def test_where_all_rest_the_round_does_not_count_and_waits_for_the_first_to_wake
 
 def test_one_caller_probes_and_the_others_wait_for_another_rest(app: Flask) -> None:
     with app.app_context(), time_machine.travel(START, tick=False) as clock:
-        with statements() as connection:
-            for _ in range(5):
-                circuit_breaker.record_failure(connection, Channel.SMS, 1)
+        connection = autocommit()
+        for _ in range(5):
+            circuit_breaker.record_failure(connection, Channel.SMS, 1)
         assert circuit_breaker.try_acquire(Channel.SMS, 1).rests_until == START + timedelta(seconds=30)
         clock.shift(30)
         assert circuit_breaker.try_acquire(Channel.SMS, 1) == (None, True)
@@ -135,7 +135,8 @@ def test_one_caller_probes_and_the_others_wait_for_another_rest(app: Flask) -> N
 
 
 def test_notifiers_of_the_two_channels_are_told_apart(app: Flask) -> None:
-    with app.app_context(), statements() as connection:
+    with app.app_context():
+        connection = autocommit()
         for _ in range(5):
             circuit_breaker.record_failure(connection, Channel.SMS, 1)
         assert circuit_breaker.try_acquire(Channel.SMS, 1).rests_until
@@ -146,6 +147,6 @@ def test_notifiers_of_the_two_channels_are_told_apart(app: Flask) -> None:
 def test_one_failure_may_be_enough(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(app.config, "BREAKER_FAILURES", 1)
     with app.app_context():
-        with statements() as connection:
-            circuit_breaker.record_failure(connection, Channel.SMS, 1)
+        connection = autocommit()
+        circuit_breaker.record_failure(connection, Channel.SMS, 1)
         assert circuit_breaker.try_acquire(Channel.SMS, 1).rests_until

@@ -11,18 +11,20 @@ from flask import Flask
 from sqlalchemy import Connection, insert, select
 
 from notifyhub.database.base import now, table_of
+from notifyhub.database.connections import after_commit
 from notifyhub.delivery import reports
 from notifyhub.delivery.recovery import Swept, sweep
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.jobs import queues
+from notifyhub.messages.events import MessageChanged
 from notifyhub.messages.models import Batch, Channel, MessageStatus
-from notifyhub.messages.signals import changed
 from notifyhub.patterns.models import PatternStatus
 from notifyhub.providers.base import Report
 from tests.conftest import Api, stored_text
 from tests.simulators import SMTPSimulator
 from tests.simulators.smtp import PASSWORD, USERNAME
+from tests.support.events import subscribed
 from tests.support.factories import AttemptFactory, EmailNotifierFactory, MessageFactory, SMSPatternFactory
 from tests.support.rows import attempts, change_settings, message, scripted_notifier
 from tests.support.scripted import Scripted
@@ -213,11 +215,11 @@ class Heard:
         self.news: list[tuple[int, str, int | None]] = []
         self.afterwards = 0
 
-    def __call__(self, _app: Flask, connection: Connection, row: Any, otp_id: int | None) -> Any:
+    def __call__(self, connection: Connection, event: MessageChanged) -> None:
         assert connection.in_transaction()
-        self.news.append((row.id, row.status, otp_id))
-        connection.execute(insert(table_of(Batch)).values(count=row.id, created_at=now()))
-        return self.count
+        self.news.append((event.row.id, event.row.status, event.otp_id))
+        connection.execute(insert(table_of(Batch)).values(count=event.row.id, created_at=now()))
+        after_commit(self.count)
 
     def count(self) -> None:
         self.afterwards += 1
@@ -252,7 +254,7 @@ def test_others_are_told_in_the_same_transaction(
 ) -> None:
     heard = Heard()
     sent = carrying(*script)
-    with changed.connected_to(heard):
+    with subscribed(MessageChanged, heard):
         news_of(sent, script, report)
         news_of(MessageFactory(notifier=scripted_notifier("c", *script)).id, script)  # of which nobody hears
     assert heard.news == [(sent, status, OTP) for status in statuses]
@@ -270,17 +272,17 @@ def test_others_are_told_of_what_the_sweep_ends() -> None:
         expires_at=now() + timedelta(seconds=2),
     )
     AttemptFactory(message_id=lost, outcome=None)
-    with changed.connected_to(heard):
+    with subscribed(MessageChanged, heard):
         assert sweep() == Swept(1, 1, 0)
     assert heard.news == [(lost, MessageStatus.FAILED, OTP), (over, MessageStatus.EXPIRED, OTP)]
 
 
 def test_what_others_can_not_write_is_not_changed_either() -> None:
-    def fail(_app: Flask, **_: Any) -> None:
+    def fail(_connection: Connection, _event: MessageChanged) -> None:
         raise ZeroDivisionError
 
     sent = carrying()
-    with changed.connected_to(fail):
+    with subscribed(MessageChanged, fail):
         deliver(sent)
     assert (error(sent), written()) == ((MessageStatus.SENDING, "internal_error"), [])
     assert attempts(sent) == [(1, "a", "uncertain")]

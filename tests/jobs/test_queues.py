@@ -14,9 +14,11 @@ from flask import Flask
 from kombu import Connection
 
 from notifyhub.config import InvalidSetting, read
+from notifyhub.database.connections import autocommit
 from notifyhub.delivery import due_messages
+from notifyhub.events import publish
 from notifyhub.jobs import queues
-from notifyhub.messages.signals import due
+from notifyhub.messages.events import MessagesDue
 from tests.conftest import on_sqlite
 from tests.reliability.proxy import Proxy
 from tests.support import brokers
@@ -90,7 +92,7 @@ def test_many_messages_go_as_lists(make: Callable[[str], Flask], url: str) -> No
 def test_messages_that_are_due_are_enqueued(make: Callable[[str], Flask], url: str) -> None:
     app = make(url)
     with app.app_context():
-        due.send(app, ids=[3], urgent=False)
+        publish(autocommit(), MessagesDue([3]))
     assert taken(app) == [(due_messages.DELIVER, [3])]
 
 

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from notifyhub.extensions import db
+from notifyhub.messages.events import MessagesDue
 from notifyhub.messages.models import IdempotencyKey, Message
-from notifyhub.messages.signals import due
 from tests.conftest import Api, Queries
 from tests.messages.accounts import DELIVERY, MESSAGES, SETTINGS, Accounts
+from tests.support.events import subscribed
 
 PREVIEW = f"{MESSAGES}/preview"
 SHOWN = ["text", "encoding", "segments", "notifier_data", "to"]
@@ -68,10 +69,10 @@ def test_a_preview_refuses_what_a_send_refuses(api: Api, accounts: Accounts, bod
 def test_a_preview_stores_and_announces_nothing(api: Api, app: Flask, accounts: Accounts) -> None:
     heard: list[Any] = []
 
-    def hear(_sender: Any, ids: list[int], urgent: bool) -> None:
-        heard.append(ids)
+    def hear(_connection: Connection, event: MessagesDue) -> None:
+        heard.append(event.ids)
 
-    with due.connected_to(hear):
+    with subscribed(MessagesDue, hear):
         for _ in range(2):
             answer = api.post(PREVIEW, SMS, headers={"Idempotency-Key": "a-key"})
             assert (answer.status, "Idempotent-Replayed" in answer.headers) == (200, False)

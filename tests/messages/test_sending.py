@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 import time_machine
 from flask import Flask
+from sqlalchemy import Connection
 
 from notifyhub.api.http.json import timestamp
 from notifyhub.extensions import db
+from notifyhub.messages.events import MessagesDue
 from notifyhub.messages.models import Message
-from notifyhub.messages.signals import due
 from notifyhub.patterns.models import SMSPattern
 from tests.conftest import Api, Queries
 from tests.messages.accounts import DELIVERY, MESSAGES, SETTINGS, Accounts, make_accounts
 from tests.messages.bodies import FILE, by_pattern, email, sms, stored
+from tests.support.events import subscribed
 from tests.support.factories import SMSNotifierFactory
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
@@ -73,10 +75,10 @@ def announced() -> Iterator[list[int]]:
     """The ids that are told to be due."""
     heard: list[int] = []
 
-    def hear(_sender: Any, ids: list[int], urgent: bool) -> None:
-        heard.extend(ids)
+    def hear(_connection: Connection, event: MessagesDue) -> None:
+        heard.extend(event.ids)
 
-    with due.connected_to(hear):
+    with subscribed(MessagesDue, hear):
         yield heard
 
 

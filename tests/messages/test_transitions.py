@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
 from notifyhub.database.base import now
 from notifyhub.extensions import db
+from notifyhub.messages.events import MessagesDue
 from notifyhub.messages.models import Message, MessageStatus
-from notifyhub.messages.signals import due
 from notifyhub.messages.transitions import CANCELLABLE, RETRIABLE
 from tests.conftest import Api
 from tests.messages.accounts import MESSAGES
+from tests.support.events import subscribed
 from tests.support.factories import MessageFactory
 
 ROUNDS = 25
@@ -81,10 +82,10 @@ def test_a_retried_message_begins_anew(api: Api, app: Flask) -> None:
     )
     expires_at = read(app, message_id).expires_at
 
-    def hear(_sender: Any, ids: list[int], urgent: bool) -> None:
-        heard.extend(ids)
+    def hear(_connection: Connection, event: MessagesDue) -> None:
+        heard.extend(event.ids)
 
-    with due.connected_to(hear):
+    with subscribed(MessagesDue, hear):
         answer = api.post(f"{MESSAGES}/{message_id}/retry").json
     assert heard == [message_id]
     assert [answer[name] for name in ("sent_at", "delivered_at", "provider_message_id", "error")] == [

@@ -10,14 +10,16 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
+from notifyhub.database.connections import after_commit
 from notifyhub.extensions import db
+from notifyhub.messages.events import MessagesDue
 from notifyhub.messages.models import Channel, Message, MessageAttachment
-from notifyhub.messages.signals import due
 from tests.conftest import Api
 from tests.messages.accounts import BATCHES, MESSAGES, Accounts
 from tests.messages.bodies import by_pattern, email
+from tests.support.events import subscribed
 
 MIB = 1024 * 1024
 
@@ -27,10 +29,10 @@ def heard() -> Iterator[list[list[int]]]:
     """The ids of each signal that messages are due."""
     signals: list[list[int]] = []
 
-    def hear(_sender: Any, ids: list[int], urgent: bool) -> None:
-        signals.append(ids)
+    def hear(_connection: Connection, event: MessagesDue) -> None:
+        signals.append(list(event.ids))
 
-    with due.connected_to(hear):
+    with subscribed(MessagesDue, hear):
         yield signals
 
 
@@ -53,17 +55,17 @@ def test_due_messages_are_told_after_they_are_stored(
     assert [len(ids) for ids in heard] == [1, 2]
 
 
-def test_a_receiver_that_fails_is_logged_and_no_error_to_the_client(
+def test_a_broker_that_fails_is_logged_and_no_error_to_the_client(
     api: Api, accounts: Accounts, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(_sender: Any, ids: list[int], urgent: bool) -> None:
+    def fail() -> None:
         raise ConnectionError("no broker")
 
-    with due.connected_to(fail):
+    with subscribed(MessagesDue, lambda _connection, _event: after_commit(fail)):
         answer = api.post(MESSAGES, by_pattern(accounts.pattern))
     assert answer.status == 201
     assert api.get(f"{MESSAGES}/{answer.json['id']}").json["status"] == "queued"
-    assert "a receiver failed" in caplog.text
+    assert "What was to follow a commit failed" in caplog.text
 
 
 def test_a_test_tokens_messages_say_so(app: Flask, token: Callable[..., str], accounts: Accounts) -> None:

@@ -9,11 +9,12 @@ import time_machine
 from notifyhub.delivery import reports
 from notifyhub.delivery.tasks import deliver
 from notifyhub.extensions import db
+from notifyhub.messages.events import MessagesDue
 from notifyhub.messages.models import Message, MessageStatus
-from notifyhub.messages.signals import due
 from notifyhub.providers.base import Report
 from notifyhub.providers.sandbox import FAILS
 from tests.otp.codes import NUMBER, Codes, wrong
+from tests.support.events import subscribed
 from tests.support.factories import SMSNotifierFactory
 from tests.support.scripted import NAME, Scripted
 
@@ -27,10 +28,10 @@ def messages(codes: Codes) -> list[tuple[str, str, str]]:
 def test_the_code_goes_out_by_the_other_channel(codes: Codes) -> None:
     heard: list[Any] = []
     made = codes.issued(FAILS, fallback=EMAIL)
-    with due.connected_to(lambda _app, **told: heard.append(told)):
+    with subscribed(MessagesDue, lambda _connection, event: heard.append(event)):
         codes.deliver(made["message"])
     first, second = codes.messages()
-    assert heard == [{"ids": [second.id], "urgent": True}]
+    assert heard == [MessagesDue([second.id], urgent=True)]
     assert (first.status, second.status) == (MessageStatus.FAILED, MessageStatus.QUEUED)
     assert (second.channel, second.recipient, second.otp_id) == (
         "email",

@@ -15,11 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, true
 
+from notifyhub.database.connections import after_commit
 from notifyhub.delivery import listeners
-from notifyhub.otp import signals
 from notifyhub.otp.codes import code_of, is_right
+from notifyhub.otp.events import OTPVerified
 from tests.conftest import Api, Queries
 from tests.otp.codes import NUMBER, URL, Codes, wrong
+from tests.support.events import subscribed
 
 CROWD = 200
 
@@ -261,12 +263,12 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     monkeypatch.setattr(listeners, "listening", true())
     heard: list[Any] = []
 
-    def hear(_app: Flask, connection: Connection, row: dict[str, Any], test: bool) -> Any:
+    def hear(connection: Connection, event: OTPVerified) -> None:
         assert connection.in_transaction()
-        heard.append((row, test))
-        return lambda: heard.append("committed")
+        heard.append((event.row, event.test))
+        after_commit(lambda: heard.append("committed"))
 
-    with signals.verified.connected_to(hear):
+    with subscribed(OTPVerified, hear):
         yield heard
 
 
@@ -285,10 +287,10 @@ def test_a_verified_code_is_told_of_in_the_same_transaction(codes: Codes, told: 
 def test_a_listener_that_fails_leaves_the_code_unused(codes: Codes, told: list[Any]) -> None:
     made = codes.issued()
 
-    def fail(_app: Flask, **_: Any) -> None:
+    def fail(_connection: Connection, _event: OTPVerified) -> None:
         raise RuntimeError("no place to write")
 
-    with signals.verified.connected_to(fail):
+    with subscribed(OTPVerified, fail):
         assert codes.api.post(f"{URL}/verify", {"id": made["id"], "code": made["code"]}).status == 500
     assert codes.row(made["id"]).status == "pending"
     assert codes.guess(made["code"])["verified"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from notifyhub.database.connections import AUTOCOMMIT, transaction
+from notifyhub.database.connections import AUTOCOMMIT, orm_session
 from notifyhub.extensions import db
 from notifyhub.notifiers.provider_calls import AT_ONCE
 from notifyhub.patterns import sync
@@ -320,7 +320,7 @@ def test_no_pattern_is_added_or_renamed_while_names_are_chosen(
 ) -> None:
     """Nobody can take a name between its choice and the commit: writers wait, here until they give up."""
     other = ours(name="other")
-    with app.app_context(), transaction() as session:
+    with app.app_context(), orm_session() as session:
         sync.sync(session, notifier, [ProviderPattern("c", "otp", "body", "approved")], create=True)
         for statement in (
             (

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from flask import Flask
 from sqlalchemy import func, select
 
-from notifyhub.database.connections import transaction
+from notifyhub.database.connections import orm_session
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.patterns.models import SMSPattern
@@ -20,7 +20,7 @@ def test_what_several_processes_seed_together_is_made_once(app: Flask) -> None:
     def seed(_: int) -> Counter[str]:
         mistakes = Mistakes("seed.yaml")
         root = document.read(FILE, {}, mistakes)
-        with app.app_context(), transaction() as session:
+        with app.app_context(), orm_session() as session:
             counts = seeder.seed(session, root, mistakes)
             mistakes.raise_first()
         return counts["SMS notifier"] + counts["SMS pattern"]
