@@ -12,7 +12,7 @@ from notifyhub.api.resource import or_404
 from notifyhub.database.base import table_of
 from notifyhub.database.connections import autocommit, release
 from notifyhub.notifiers.checks import check
-from notifyhub.notifiers.clients import sms_backend_of, smtp_of
+from notifyhub.notifiers.clients import email_client, sms_client
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.notifiers.schemas import NotifierCheckSchema
 from notifyhub.notifiers.views import email_notifiers, sms_notifiers
@@ -42,7 +42,7 @@ def check_sms_notifier(id: int) -> dict[str, Any]:
     """
     notifier = or_404(autocommit().execute(_SMS, {"id": id}).first())
     release()
-    return asdict(check(partial(sms_backend_of, *notifier), test=g.caller.test))
+    return asdict(check(partial(sms_client, *notifier), test=g.caller.test))
 
 
 @blueprint.post("/email/<id:id>/check")
@@ -61,4 +61,4 @@ def check_email_notifier(id: int) -> dict[str, Any]:
     """
     notifier = or_404(autocommit().execute(_EMAIL, {"id": id}).first())
     release()
-    return asdict(check(partial(smtp_of, notifier._asdict()), test=g.caller.test))
+    return asdict(check(partial(email_client, notifier._asdict()), test=g.caller.test))

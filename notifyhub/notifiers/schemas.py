@@ -8,7 +8,7 @@ from marshmallow import Schema, ValidationError, fields, pre_load
 
 from notifyhub.api.fields import Boolean, Choice, Integer, Object, String, described
 from notifyhub.api.schemas import ResourceSchema
-from notifyhub.notifiers import backend_settings
+from notifyhub.notifiers import provider_settings
 from notifyhub.notifiers.mail_hosts import is_mail_host
 from notifyhub.notifiers.masks import (
     destinations,
@@ -18,9 +18,10 @@ from notifyhub.notifiers.masks import (
     masking,
     unmask_values,
 )
-from notifyhub.notifiers.models import EmailNotifier, SMSNotifier, SMSProvider
+from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.notifiers.senders import Sender
-from notifyhub.providers.plugins import UnknownBackend
+from notifyhub.providers.plugins import UnknownProvider
+from notifyhub.providers.registry import sms_provider_names
 
 
 class SecretObject(Object):
@@ -50,13 +51,13 @@ class SMSNotifierSchema(ResourceSchema):
 
     name = String(required=True, metadata=described("Name of the notifier.", "melipayamak_general"))
     backend = Choice(
-        backend_settings.backend_names(),
+        sms_provider_names(),
         required=True,
-        metadata=described("Provider of SMS.", SMSProvider.MELIPAYAMAK),
+        metadata=described("Provider of SMS.", "melipayamak"),
     )
     settings = SecretObject(
         load_default=dict,
-        shapes=backend_settings.schemas,
+        shapes=provider_settings.schemas,
         metadata=described(
             "What the provider needs: empty, or by the rules of `backend`. Further keys are kept.",
             {"token": "value1", "number": "50002710008883"},
@@ -76,8 +77,8 @@ class SMSNotifierSchema(ResourceSchema):
             if stored and _has_to_know_secrets():
                 moves = backend != stored.backend or destinations(settings) != destinations(old)
                 _demand_secrets(values.get("settings", mask_values(old)), old, moves=moves)
-            return {**values, "settings": backend_settings.check(backend, settings)}
-        except UnknownBackend as error:
+            return {**values, "settings": provider_settings.check(backend, settings)}
+        except UnknownProvider as error:
             raise ValidationError({"backend": [str(error)]}) from None
         except ValidationError as error:
             raise ValidationError({"settings": error.messages}) from None

@@ -6,9 +6,11 @@ The token goes raw into the Authorization header. Every answer is an envelope `{
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
-from notifyhub.providers.base import SMS, Accepted, Credit, ProviderPattern, Report
+from marshmallow import Schema
+
+from notifyhub.providers.base import SMS, Accepted, Credit, ProviderPattern, Report, SMSProvider
 from notifyhub.providers.errors import (
     Failure,
     NotifierTrouble,
@@ -16,6 +18,7 @@ from notifyhub.providers.errors import (
     Refused,
     Uncertain,
 )
+from notifyhub.providers.fields import Line, Token
 from notifyhub.providers.http import (
     LIST_LIMIT,
     SEND_LIMIT,
@@ -73,11 +76,24 @@ PATTERN_STATUSES: Mapping[str, Literal["approved", "rejected"]] = {
 }
 
 
-class IPPanel:
-    """An account at IPPanel, with its own line; `settings` holds `token` and `from_number`."""
+class IPPanelSettingsSchema(Schema):
+    """What IPPanel needs."""
 
-    offers_patterns: ClassVar[bool] = True
-    report_batch: ClassVar[int] = 1  # its reports are asked for one send at a time
+    token = Token()
+    from_number = Line(
+        r"\+98[0-9]{5,12}", error="Must be +98 and 5 to 12 digits.", example="+983000505", required=True
+    )
+
+
+class IPPanel(SMSProvider):
+    """An account at IPPanel, with its own line."""
+
+    name = "ippanel"
+    settings_schema = IPPanelSettingsSchema
+    line_setting = "from_number"
+    url_variable = "IPPANEL_URL"
+    offers_patterns = True
+    report_batch = 1  # its reports are asked for one send at a time
 
     def __init__(
         self, settings: Mapping[str, object], url: str | None = None, *, timeouts: Timeouts = TIMEOUTS

@@ -6,11 +6,12 @@ console's `status` is taken to repeat.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import ClassVar
 
-from notifyhub.providers.base import SMS, Accepted, Credit, ProviderPattern, Report
+from marshmallow import Schema
+
+from notifyhub.providers.base import SMS, Accepted, Credit, Report, SMSProvider
 from notifyhub.providers.errors import (
     Failure,
     NotifierTrouble,
@@ -18,6 +19,7 @@ from notifyhub.providers.errors import (
     Refused,
     Uncertain,
 )
+from notifyhub.providers.fields import Line, PathToken
 from notifyhub.providers.http import (
     SEND_LIMIT,
     Answer,
@@ -108,11 +110,21 @@ REPORTS = {
 }
 
 
-class MeliPayamak:
-    """An account at MeliPayamak; `settings` holds `token` and, for texts without a pattern, `number`."""
+class MelipayamakSettingsSchema(Schema):
+    """What MeliPayamak needs."""
 
-    offers_patterns: ClassVar[bool] = False
-    report_batch: ClassVar[int] = 100  # WEB sendsms, clients: the most that one call takes
+    token = PathToken()
+    number = Line(r"[0-9]{5,}", error="Must be a string of more than 4 digits.", example="50002710008883")
+
+
+class MeliPayamak(SMSProvider):
+    """An account at MeliPayamak."""
+
+    name = "melipayamak"
+    settings_schema = MelipayamakSettingsSchema
+    line_setting = "number"
+    url_variable = "MELIPAYAMAK_URL"
+    report_batch = 100  # WEB sendsms, clients: the most that one call takes
 
     def __init__(
         self, settings: Mapping[str, object], url: str | None = None, *, timeouts: Timeouts = TIMEOUTS
@@ -146,9 +158,6 @@ class MeliPayamak:
             sent: pending if (number := whole_number(code)) is None else REPORTS.get(number, pending)
             for sent, code in zip(known, codes, strict=True)
         }
-
-    def patterns(self) -> Iterator[ProviderPattern]:
-        raise NotServedHere("not_offered", "MeliPayamak's console does not show an account's patterns.")
 
     def check(self) -> Credit | None:
         answer = self._client.get(f"/receive/credit/{self._key}", limit=SEND_LIMIT)

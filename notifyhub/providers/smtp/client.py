@@ -2,9 +2,8 @@
 
 import smtplib
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
-from notifyhub.providers.base import Accepted, Credit, Email, Report
+from notifyhub.providers.base import Accepted, Credit, Email, EmailProvider
 from notifyhub.providers.errors import (
     Failure,
     NotifierTrouble,
@@ -33,7 +32,7 @@ END_SECONDS = 30.0  # for the last reply, before which servers look for spam (RF
 REPLY_LIMIT = 1024 * 1024
 
 
-class SMTP:
+class SMTP(EmailProvider):
     """A mail account.
 
     `settings` are those of an email notifier: `host`, `port`, `username`, `password`, `use_tls`, `use_ssl`.
@@ -41,8 +40,6 @@ class SMTP:
     `use_tls` (STARTTLS, without which nothing is sent). `verify` checks the server's certificate by the
     system's store; of `hosts`, where they are given, it must be one.
     """
-
-    report_batch: ClassVar[int] = 0
 
     def __init__(
         self,
@@ -79,10 +76,6 @@ class SMTP:
         if failure:
             raise type(failure)(failure.code, self._quote(failure.detail, email.secrets))
         return Accepted(email.message_id)
-
-    def reports(self, _ids: Sequence[str], /) -> dict[str, Report]:
-        """Nothing: SMTP tells nothing later on."""
-        return {}
 
     def check(self) -> Credit | None:
         """Open a new session, log-in included."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from notifyhub.providers.base import Accepted, Attachment, Email, EmailBackend
+from notifyhub.providers.base import Accepted, Attachment, Email, EmailProvider
 from notifyhub.providers.errors import (
     Failure,
     NotifierTrouble,
@@ -253,7 +253,7 @@ def test_the_password_never_shows(mail: SMTPSimulator, caplog: pytest.LogCapture
 
 
 def test_the_check_logs_in_and_sends_nothing(mail: SMTPSimulator) -> None:
-    sender: EmailBackend = backend(mail)
+    sender: EmailProvider = backend(mail)
     assert sender.check() is None
     assert sender.reports(["<1@example.com>"]) == {}
     assert not mail.journal.messages()
