@@ -29,8 +29,8 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-ID_LENGTH = 255
-CODE_LENGTH = 64
+MAX_ID_LENGTH = 255
+MAX_CODE_LENGTH = 64
 
 _outlined = Seldom(60.0)
 
@@ -51,9 +51,9 @@ def hand_over(provider: Provider[M], message: M) -> Accepted | Failure:
     if not isinstance(accepted, Accepted):
         return Uncertain("not_understood", "The backend does not say whether the message was taken.")
     id_ = accepted.provider_message_id
-    if isinstance(id_, str) and len(id_) <= ID_LENGTH and id_.isprintable():
+    if isinstance(id_, str) and len(id_) <= MAX_ID_LENGTH and id_.isprintable():
         return accepted
-    return Accepted(quote(str(id_))[:ID_LENGTH])
+    return Accepted(quote(str(id_))[:MAX_ID_LENGTH])
 
 
 def ask(question: Callable[[], T]) -> T:
@@ -77,7 +77,7 @@ def detail_of(words: object, secrets: Sequence[str] = (), *, coded: bool = False
 
 def code_of(word: object, *, coded: bool = False) -> str:
     """Return the code of a failure or a report as it is stored."""
-    code = re.sub(r"[^\w.-]+", "_", str(word), flags=re.ASCII)[:CODE_LENGTH] or "unknown"
+    code = re.sub(r"[^\w.-]+", "_", str(word), flags=re.ASCII)[:MAX_CODE_LENGTH] or "unknown"
     return mask_digits(code, MASK) if coded else code
 
 

@@ -20,7 +20,7 @@ from urllib.parse import quote as url_quoted
 
 Outcome = Literal["temporary", "permanent", "uncertain"]
 
-DETAIL_LENGTH = 500
+MAX_DETAIL_LENGTH = 500
 ZWNJ = "\u200c"  # belongs to Persian spelling
 
 
@@ -87,4 +87,4 @@ def quote(words: str, secrets: Iterable[str] = ()) -> str:
         for spelling in (secret, url_quoted(secret, "", errors="replace"), _base64(secret)):
             words = re.sub(re.escape(spelling), "•••", words, flags=re.IGNORECASE)
     line = " ".join("".join(c if c.isprintable() or c == ZWNJ else " " for c in words).split())
-    return line if len(line) <= DETAIL_LENGTH else line[: DETAIL_LENGTH - 1] + "…"
+    return line if len(line) <= MAX_DETAIL_LENGTH else line[: MAX_DETAIL_LENGTH - 1] + "…"

@@ -20,23 +20,29 @@ from notifyhub.providers.errors import (
 )
 from notifyhub.providers.fields import Line, Token
 from notifyhub.providers.http import (
-    LIST_LIMIT,
-    SEND_LIMIT,
+    MAX_ANSWER_BYTES,
     Answer,
     Client,
     required_text,
     whole_number,
 )
-from notifyhub.providers.rejection_rules import FIRST, STATUSES, WORDS, Facts, Rule, refusal
+from notifyhub.providers.rejection_rules import (
+    HTTP_STATUS_RULES,
+    OVERLOAD_RULES,
+    PERSIAN_TEXT_RULES,
+    Rejection,
+    Rule,
+    classify,
+)
 from notifyhub.providers.sockets import TIMEOUTS, Timeouts
 
 URL = "https://edge.ippanel.com/v1"
 PATTERNS_PER_PAGE = 100  # EDGE docs/pattern: the most it allows
 
 RULES = (
-    *FIRST,
+    *OVERLOAD_RULES,
     Rule(NotifierTrouble, "bad_credentials", "EDGE docs/send/pattern.md: 401, 400-1", status=(401,)),
-    *WORDS,
+    *PERSIAN_TEXT_RULES,
     Rule(
         NotServedHere, "unknown_pattern", "EDGE-fa send/pattern.md: 404, 404-1", status=(404,), result="404-1"
     ),
@@ -46,7 +52,7 @@ RULES = (
     # Our own pattern was filled as it asks: that of the provider differs from ours.
     Rule(NotServedHere, "pattern_mismatch", "[N] a refused or missing value", field=r"params(\..+)?"),
     Rule(Refused, "invalid_text", "EDGE docs/send/webservice.md: 422 of `message`", field="message"),
-    *STATUSES,
+    *HTTP_STATUS_RULES,
 )
 
 # EDGE docs/report, message_status: 0 sent to the operator, 1 taken by it, 2 delivered, 3 not, 4 blacklisted.
@@ -128,7 +134,7 @@ class IPPanel(SMSProvider):
             page += 1
 
     def check(self) -> Credit | None:
-        data = self._data(self._client.get("/api/payment/credit/mine", limit=SEND_LIMIT))
+        data = self._data(self._client.get("/api/payment/credit/mine", limit=MAX_ANSWER_BYTES))
         credit = data.get("credit") if isinstance(data, dict) else None
         if isinstance(credit, int | Decimal) and not isinstance(credit, bool):
             return Credit(Decimal(credit), "rial")
@@ -159,7 +165,7 @@ class IPPanel(SMSProvider):
         return RECIPIENT_REPORTS.get(str(entries[0].get("message_status"))) if entries else None
 
     def _send_report(self, outbox_id: str) -> Report:
-        answer = self._client.get("/api/report/by_bulk", {"messages_outbox_id": outbox_id}, limit=LIST_LIMIT)
+        answer = self._client.get("/api/report/by_bulk", {"messages_outbox_id": outbox_id})
         if _knows_nothing(answer):
             return Report("pending")
         data = self._data(answer)
@@ -177,9 +183,9 @@ class IPPanel(SMSProvider):
                 return answer.body.get("data")
             if accepted is not False:
                 raise Uncertain("not_understood", "The answer is no envelope of IPPanel.")
-        raise self._refusal(answer, secrets)
+        raise self._failure(answer, secrets)
 
-    def _refusal(self, answer: Answer, secrets: Sequence[str]) -> Failure:
+    def _failure(self, answer: Answer, secrets: Sequence[str]) -> Failure:
         meta = _meta(answer)
         fields: dict[str, list[str]] = {}
         # Documented in meta.errors; seen in meta.message and, for the log-in, beside meta.
@@ -192,8 +198,8 @@ class IPPanel(SMSProvider):
         texts += [f"{name}: {word}" for name, words in fields.items() for word in words]
         words = " · ".join(dict.fromkeys(texts)) or answer.problem
         result = meta.get("message_code")
-        facts = Facts(answer.status, words, str(result), tuple(fields))
-        return refusal(RULES, facts, self._client.quote(words or f"HTTP {answer.status}", secrets))
+        rejection = Rejection(answer.status, words, str(result), tuple(fields))
+        return classify(RULES, rejection, self._client.quote(words or f"HTTP {answer.status}", secrets))
 
 
 def _meta(answer: Answer) -> dict[str, Any]:

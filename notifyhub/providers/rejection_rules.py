@@ -20,7 +20,7 @@ from notifyhub.providers.errors import (
 
 
 @dataclass(frozen=True)
-class Facts:
+class Rejection:
     """What a refusal holds; `result` is the provider's own code, `fields` names what it refused."""
 
     status: int
@@ -46,21 +46,21 @@ class Rule:
     field: str | None = None
     words: Sequence[str] = ()
 
-    def fits(self, facts: Facts) -> bool:
+    def fits(self, rejection: Rejection) -> bool:
         """Tell whether this rule decides about `facts`."""
-        text = squeeze(facts.text)
+        text = squeeze(rejection.text)
         return bool(
-            (self.status is None or facts.status in self.status)
-            and (self.result is None or re.fullmatch(self.result, facts.result))
-            and (self.field is None or any(re.fullmatch(self.field, name) for name in facts.fields))
+            (self.status is None or rejection.status in self.status)
+            and (self.result is None or re.fullmatch(self.result, rejection.result))
+            and (self.field is None or any(re.fullmatch(self.field, name) for name in rejection.fields))
             and all(squeeze(phrase) in text for phrase in self.words)
         )
 
 
-def refusal(rules: Iterable[Rule], facts: Facts, detail: str) -> Failure:
+def classify(rules: Iterable[Rule], rejection: Rejection, detail: str) -> Failure:
     """Return the failure that the first fitting rule names."""
     for rule in rules:
-        if rule.fits(facts):
+        if rule.fits(rejection):
             return rule.failure(rule.code, detail)
     return Refused("refused", detail)
 
@@ -76,13 +76,13 @@ def squeeze(text: str) -> str:
     return _letters(text[:1000])
 
 
-FIRST = (
+OVERLOAD_RULES = (
     Rule(NotifierTrouble, "rate_limited", "RFC 6585", status=(429,)),
     Rule(NotifierTrouble, "unavailable", "RFC 9110", status=range(500, 600)),
 )
 """What no text can change: the beginning of every provider's table."""
 
-STATUSES = (
+HTTP_STATUS_RULES = (
     Rule(Uncertain, "not_understood", "a success that is not the documented 200", status=range(201, 300)),
     Rule(NotifierTrouble, "redirected", "RFC 9110: not followed, nothing was taken", status=range(300, 400)),
     Rule(NotifierTrouble, "bad_credentials", "RFC 9110", status=(401, 407)),
@@ -97,7 +97,7 @@ STATUSES = (
 )
 """What an HTTP status alone says: the end of every provider's table."""
 
-WORDS = (
+PERSIAN_TEXT_RULES = (
     Rule(NotifierTrouble, "no_credit", "[N]", words=("اعتبار", "کافی")),
     Rule(Refused, "blacklisted", "[N]", words=("لیست سیاه",)),
     Rule(Refused, "blacklisted", "[N]", words=("بلک لیست",)),

@@ -48,12 +48,12 @@ def _no_idle_sessions() -> Iterator[None]:
 
 
 @pytest.fixture
-def ippanel_backend(edge: IPPanelSimulator) -> IPPanel:
+def ippanel_client(edge: IPPanelSimulator) -> IPPanel:
     return IPPanel({"token": ippanel.TOKEN, "from_number": ippanel.LINE}, edge.url, timeouts=IMPATIENT)
 
 
 @pytest.fixture
-def melipayamak_backend(console: MeliPayamakSimulator) -> MeliPayamak:
+def melipayamak_client(console: MeliPayamakSimulator) -> MeliPayamak:
     settings = {"token": melipayamak.TOKEN, "number": melipayamak.NUMBER}
     return MeliPayamak(settings, console.url, timeouts=IMPATIENT)
 

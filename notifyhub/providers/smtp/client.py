@@ -13,7 +13,7 @@ from notifyhub.providers.errors import (
     quote,
 )
 from notifyhub.providers.smtp.mime import compose, read_mailbox
-from notifyhub.providers.smtp.rejection_rules import Stage, judge
+from notifyhub.providers.smtp.rejection_rules import Stage, classify_reply
 from notifyhub.providers.smtp.sessions import (
     NotAReply,
     Server,
@@ -26,10 +26,12 @@ from notifyhub.providers.sockets import TIMEOUTS, Timeouts, exchange
 from notifyhub.text.addresses import InvalidAddress, Mailbox, to_ascii
 from notifyhub.text.hosts import Allowed
 
-TOTAL_SECONDS = 45.0  # for a whole mail: below the lease of an attempt
+SEND_SECONDS = 45.0  # for a whole mail: below the lease of an attempt
 CHECK_SECONDS = 10.0
-END_SECONDS = 30.0  # for the last reply, before which servers look for spam (RFC 5321 4.5.3.2.6 allows more)
-REPLY_LIMIT = 1024 * 1024
+FINAL_REPLY_SECONDS = (
+    30.0  # for the last reply, before which servers look for spam (RFC 5321 4.5.3.2.6 allows more)
+)
+MAX_REPLY_BYTES = 1024 * 1024
 
 
 class SMTP(EmailProvider):
@@ -71,7 +73,7 @@ class SMTP(EmailProvider):
         if not recipient:
             raise Refused("invalid_recipient", "It is not an e-mail address.")
         message = compose(email, sender, recipient)
-        with exchange(TOTAL_SECONDS, REPLY_LIMIT):
+        with exchange(SEND_SECONDS, MAX_REPLY_BYTES):
             failure = self._send(message, sender, recipient)
         if failure:
             raise type(failure)(failure.code, self._quote(failure.detail, email.secrets))
@@ -79,7 +81,7 @@ class SMTP(EmailProvider):
 
     def check(self) -> Credit | None:
         """Open a new session, log-in included."""
-        with exchange(CHECK_SECONDS, REPLY_LIMIT):
+        with exchange(CHECK_SECONDS, MAX_REPLY_BYTES):
             session = self._session(fresh=True)
         if isinstance(session, Failure):
             raise type(session)(session.code, self._quote(session.detail))
@@ -148,11 +150,11 @@ def _converse(
             stage, reply = "data", session.docmd("DATA")
         if stage != "data" or reply[0] != 354:
             session.left = _leaves(*reply)
-            return judge(stage, reply[0], reply_text(reply[1]))
+            return classify_reply(stage, reply[0], reply_text(reply[1]))
         session.send(message.replace(b"\r\n.", b"\r\n.."))  # RFC 5321 4.5.2
         stage = "end"  # until its last dot is out, a message can't be taken
         if session.sock:
-            session.sock.settimeout(END_SECONDS)
+            session.sock.settimeout(FINAL_REPLY_SECONDS)
         session.send(b".\r\n")
         reply = session.getreply()
         if session.sock:
@@ -161,7 +163,7 @@ def _converse(
     except (smtplib.SMTPException, OSError) as error:
         session.left = stage != "end" and not isinstance(error, TimeoutError | NotAReply)
         return _lost(stage, error)
-    return None if reply[0] == 250 else judge(stage, reply[0], reply_text(reply[1]))
+    return None if reply[0] == 250 else classify_reply(stage, reply[0], reply_text(reply[1]))
 
 
 def _leaves(code: int, words: bytes) -> bool:

@@ -17,7 +17,7 @@ from notifyhub.providers.errors import (
     Temporary,
     Uncertain,
 )
-from notifyhub.providers.rejection_rules import Facts, Rule, refusal
+from notifyhub.providers.rejection_rules import Rejection, Rule, classify
 
 Stage = Literal["open", "auth", "mail", "rcpt", "data", "end"]
 """Where in a conversation a reply comes: greeting, EHLO and STARTTLS; the log-in; the commands of a mail; and
@@ -260,10 +260,10 @@ _AT_LINES = re.compile(rf"^{_ENHANCED.pattern}", re.MULTILINE)
 _ADDRESS = re.compile(r"<[^<>\n]*>|[^\s<>@]+@[^\s<>@]+")
 
 
-def judge(stage: Stage, code: int, text: str) -> Failure:
+def classify_reply(stage: Stage, code: int, text: str) -> Failure:
     """Return what a reply at a stage means; `text` is what follows the code, of all its lines."""
-    facts = Facts(code, _ADDRESS.sub(" ", _AT_LINES.sub("", text)), _enhanced(code, text), (stage,))
-    return refusal(RULES, facts, f"{code} {text}")
+    rejection = Rejection(code, _ADDRESS.sub(" ", _AT_LINES.sub("", text)), _enhanced(code, text), (stage,))
+    return classify(RULES, rejection, f"{code} {text}")
 
 
 def _enhanced(code: int, text: str) -> str:
