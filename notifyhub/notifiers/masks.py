@@ -12,9 +12,13 @@ from typing import Any
 from flask import current_app
 from marshmallow import ValidationError
 
-DOTS = "••••"
+from notifyhub.text.code_masks import MASK
 
-ANEW = "Give the secret itself: its mask does not do where it would be sent elsewhere."
+DOTS = 4 * MASK
+SHOWN_CHARACTERS = 4
+"""Of a secret's end, which follow the dots."""
+
+MASK_NOT_ENOUGH = "Give the secret itself: its mask does not do where it would be sent elsewhere."
 
 _ADDRESS_KEY = re.compile(
     "url|uri|host|server|endpoint|address|domain|gateway|proxy|port|base|region", re.IGNORECASE
@@ -24,13 +28,13 @@ _SECRET_KEY = re.compile("token|password|secret|key", re.IGNORECASE)
 
 
 def masking() -> bool:
-    """Tell whether secrets are masked."""
+    """Tell whether the operator wants secrets to be masked."""
     return bool(current_app.config["MASK_SECRETS"])
 
 
 def mask(secret: str) -> str:
     """Return the mask of a secret; of one that is eight characters or shorter nothing is shown."""
-    return DOTS + (secret[-4:] if len(secret) > 8 else "")
+    return DOTS + (secret[-SHOWN_CHARACTERS:] if len(secret) > 8 else "")
 
 
 def unmask(given: str, stored: str | None) -> str:
@@ -40,7 +44,7 @@ def unmask(given: str, stored: str | None) -> str:
     """
     if stored is not None and given == mask(stored):
         return stored
-    if given.startswith(DOTS) and len(given) <= len(DOTS) + 4:
+    if given.startswith(DOTS) and len(given) <= len(DOTS) + SHOWN_CHARACTERS:
         raise ValidationError("This is the mask of a secret, not a secret.")
     return given
 
@@ -89,7 +93,7 @@ def _unmask_object(given: Mapping[str, Any], stored: Mapping[str, Any], secret: 
 
 
 def destinations(settings: Any, *, named: bool = False) -> Any:
-    """Return of a JSON value what seems to say where its secrets are sent, by its keys or as it looks."""
+    """Return the addresses in a JSON value, which its secrets may be sent to: told by key or by looks."""
     if isinstance(settings, Mapping):
         inner = {
             key: destinations(value, named=named or bool(_ADDRESS_KEY.search(key)))
@@ -103,20 +107,20 @@ def destinations(settings: Any, *, named: bool = False) -> Any:
     return str(settings) if looks_so or (named and _maskable(settings)) else None
 
 
-def masked_ones(given: Any, stored: Any, *, secret: bool = False) -> Any:
-    """Return an error for each stored secret that `given` means by its mask, by key; None without one."""
+def masked_secrets(given: Any, stored: Any, *, secret: bool = False) -> Any:
+    """Return an error, by key, for each stored secret whose mask `given` holds; None without one."""
     if isinstance(given, Mapping):
         beside = stored if isinstance(stored, Mapping) else {}
         errors = {
-            key: masked_ones(inner, beside.get(key), secret=secret or bool(_SECRET_KEY.search(key)))
+            key: masked_secrets(inner, beside.get(key), secret=secret or bool(_SECRET_KEY.search(key)))
             for key, inner in given.items()
         }
         return {key: error for key, error in errors.items() if error} or None
     if isinstance(given, list):
         pairs = zip(given, stored if isinstance(stored, list) else [], strict=False)
-        return next(filter(None, (masked_ones(one, old, secret=secret) for one, old in pairs)), None)
+        return next(filter(None, (masked_secrets(one, old, secret=secret) for one, old in pairs)), None)
     means_stored = secret and _maskable(stored) and bool(str(stored)) and given == mask(str(stored))
-    return [ANEW] if means_stored else None
+    return [MASK_NOT_ENOUGH] if means_stored else None
 
 
 def _maskable(value: Any) -> bool:

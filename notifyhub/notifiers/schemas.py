@@ -14,7 +14,7 @@ from notifyhub.notifiers.masks import (
     destinations,
     mask,
     mask_values,
-    masked_ones,
+    masked_secrets,
     masking,
     unmask_values,
 )
@@ -163,7 +163,7 @@ def _has_to_know_secrets() -> bool:
 
 def _demand_secrets(given: Mapping[str, Any], stored: Mapping[str, Any], *, moves: bool) -> None:
     """Raise ValidationError, by key, if secrets that move are given as masks."""
-    if moves and (errors := masked_ones(given, stored)):
+    if moves and (errors := masked_secrets(given, stored)):
         raise ValidationError(errors)
 
 

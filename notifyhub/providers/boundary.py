@@ -56,10 +56,10 @@ def hand_over(provider: Provider[M], message: M) -> Accepted | Failure:
     return Accepted(quote(str(id_))[:MAX_ID_LENGTH])
 
 
-def ask(question: Callable[[], T]) -> T:
-    """Return what a provider answers; raises Failure and nothing else."""
+def ask(call: Callable[[], T]) -> T:
+    """Return what a call of a provider's method returns; raises Failure and nothing else."""
     try:
-        return question()
+        return call()
     except Failure as failure:
         raise _known(failure) from failure.__cause__
     except BaseException as error:
@@ -104,7 +104,7 @@ def _words(error: BaseException) -> str:
     """Return what can be said of an unexpected error; where it was raised is in the log."""
     where = outline(error)
     if _outlined.due(where):
-        log.error("A backend raised %s", where)
+        log.error("A provider raised %s", where)
     return f"The notifier's backend failed: {type(error).__name__}."
 
 

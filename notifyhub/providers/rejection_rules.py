@@ -1,8 +1,8 @@
-"""Tables that map a provider's refusal to its meaning.
+"""Tables that map a provider's rejection to its meaning.
 
-A table is a tuple of rules, tried in order; the first that fits decides, and what none knows is a refusal of
-the message, never a success. `source` says where a rule comes from; rules marked [N] are a choice, where the
-vendor documents nothing.
+A table is a tuple of rules, tried in order; the first that fits decides, and what none knows is a rejection
+of the message, never a success. `source` says where a rule comes from; rules marked [N] are a choice, where
+the vendor documents nothing.
 """
 
 import re
@@ -21,7 +21,10 @@ from notifyhub.providers.errors import (
 
 @dataclass(frozen=True)
 class Rejection:
-    """What a refusal holds; `result` is the provider's own code, `fields` names what it refused."""
+    """What a rejection says; `result` is the provider's own code, `fields` names what it rejects.
+
+    `status` is HTTP's, `text` the provider's words.
+    """
 
     status: int
     text: str

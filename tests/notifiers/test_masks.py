@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from notifyhub.notifiers.masks import (
-    ANEW,
     DOTS,
+    MASK_NOT_ENOUGH,
     destinations,
     mask,
     mask_values,
-    masked_ones,
+    masked_secrets,
     unmask,
     unmask_values,
 )
@@ -157,25 +157,29 @@ def test_no_more_than_four_characters_of_a_secret_are_shown(secret: str, key: st
 def test_each_secret_that_is_shown_is_demanded_and_none_that_is_given(stored: dict[str, Any]) -> None:
     assume('""' not in json.dumps(stored))  # a blank one is masked too, but there is nothing to know
     shown = mask_values(stored)
-    demanded = masked_ones(shown, stored)
+    demanded = masked_secrets(shown, stored)
     assert bool(demanded) == (json.dumps(shown) != json.dumps(stored))
-    assert masked_ones(stored, stored) is None
+    assert masked_secrets(stored, stored) is None
 
 
 @pytest.mark.parametrize(
     ("sent", "stored", "errors"),
     [
-        ({"token": "••••6789"}, {"token": "123456789"}, {"token": [ANEW]}),
+        ({"token": "••••6789"}, {"token": "123456789"}, {"token": [MASK_NOT_ENOUGH]}),
         ({"token": "••••"}, {"token": ""}, None),
         ({"token": "another"}, {"token": "123456789"}, None),
-        ({"a": {"key": ["x", "••••6789"]}}, {"a": {"key": ["y", "123456789"]}}, {"a": {"key": [ANEW]}}),
+        (
+            {"a": {"key": ["x", "••••6789"]}},
+            {"a": {"key": ["y", "123456789"]}},
+            {"a": {"key": [MASK_NOT_ENOUGH]}},
+        ),
         ({"number": "••••6789"}, {"number": "123456789"}, None),
     ],
 )
 def test_a_secret_that_is_demanded_is_named_by_its_key(
     sent: dict[str, Any], stored: dict[str, Any], errors: dict[str, Any] | None
 ) -> None:
-    assert masked_ones(sent, stored) == errors
+    assert masked_secrets(sent, stored) == errors
 
 
 NO_ADDRESS = {
