@@ -6,10 +6,10 @@ from typing import Any
 from flask import has_request_context
 from marshmallow import Schema, ValidationError, fields, pre_load
 
-from notifyhub.api.fields import Boolean, Choice, Integer, Object, String, described
+from notifyhub.api.fields import Boolean, Choice, Integer, String, described
 from notifyhub.api.schemas import ResourceSchema
 from notifyhub.notifiers import provider_settings
-from notifyhub.notifiers.mail_hosts import is_mail_host
+from notifyhub.notifiers.fields import Mailbox, Secret, SecretObject, is_mail_host
 from notifyhub.notifiers.masks import (
     destinations,
     mask,
@@ -19,26 +19,8 @@ from notifyhub.notifiers.masks import (
     unmask_values,
 )
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
-from notifyhub.notifiers.senders import Sender
 from notifyhub.providers.plugins import UnknownProvider
 from notifyhub.providers.registry import sms_provider_names
-
-
-class SecretObject(Object):
-    """A JSON object that holds secrets."""
-
-    def _serialize(self, value: Any, *_: Any, **__: Any) -> Any:
-        return mask_values(value) if masking() else value
-
-
-class Secret(String):
-    """A secret text, which may be blank and is taken as it is."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(blank=True, trim=False, **options)
-
-    def _serialize(self, value: Any, *_: Any, **__: Any) -> Any:
-        return mask(value) if masking() and value is not None else value
 
 
 class SMSNotifierSchema(ResourceSchema):
@@ -118,7 +100,7 @@ class EmailNotifierSchema(ResourceSchema):
     password = Secret(
         required=True, metadata=described("Password at the mail server; blank if it asks for none.", "value1")
     )
-    from_email = Sender(
+    from_email = Mailbox(
         required=True,
         metadata=described("Sender: an address, or `Name <address>`.", "Example <info@example.com>"),
     )

@@ -41,10 +41,10 @@ def mail() -> Iterator[SMTPSimulator]:
 def _no_idle_sessions() -> Iterator[None]:
     """No test finds the sessions with mail servers that another has left open."""
     yield
-    for kept in sessions.sessions()._idle.values():
+    for kept in sessions.session_pool()._idle.values():
         for _, session in kept:
             session.close()
-    sessions.sessions.cache_clear()
+    sessions.session_pool.cache_clear()
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from notifyhub.providers.smtp.sessions import (
     NotAReply,
     Server,
     Session,
+    connection_failure,
     reply_text,
-    sessions,
-    trouble,
+    session_pool,
 )
 from notifyhub.providers.sockets import TIMEOUTS, Timeouts, exchange
 from notifyhub.text.addresses import InvalidAddress, Mailbox, to_ascii
@@ -85,7 +85,7 @@ class SMTP(EmailProvider):
             session = self._session(fresh=True)
         if isinstance(session, Failure):
             raise type(session)(session.code, self._quote(session.detail))
-        sessions().give_back(self._server, session)
+        session_pool().release(self._server, session)
         return None
 
     def _send(self, message: bytes, sender: Mailbox, recipient: Mailbox) -> Failure | None:
@@ -93,7 +93,7 @@ class SMTP(EmailProvider):
         if isinstance(session, Failure):
             return session
         failure = self._hand_over(session, message, sender, recipient)
-        if not (session.kept and session.left):
+        if not (session.is_reused and session.has_ended):
             return failure
         # It was the session that had come to its end, not the account: RFC 5321 4.5.3.2 and 3.8 let servers
         # leave idle ones.
@@ -107,21 +107,21 @@ class SMTP(EmailProvider):
     ) -> Failure | None:
         utf8 = not message.isascii()
         if utf8 and not session.has_extn("smtputf8"):
-            sessions().give_back(self._server, session)
+            session_pool().release(self._server, session)
             return NotServedHere("not_offered", "The mail server takes no addresses beyond ASCII (SMTPUTF8).")
         options = ["SMTPUTF8", "BODY=8BITMIME"] if utf8 else []
         failure = _converse(session, sender.address, recipient.address, options, message)
-        if session.left or isinstance(failure, NotifierTrouble | Uncertain):
+        if session.has_ended or isinstance(failure, NotifierTrouble | Uncertain):
             session.close()
         else:
-            sessions().give_back(self._server, session)
+            session_pool().release(self._server, session)
         return failure
 
     def _session(self, *, fresh: bool = False) -> Session | Failure:
         try:
-            return Session(self._server) if fresh else sessions().take(self._server)
+            return Session(self._server) if fresh else session_pool().acquire(self._server)
         except (smtplib.SMTPException, OSError, ValueError) as error:
-            return trouble(error, self._server)
+            return connection_failure(error, self._server)
 
     def _quote(self, words: str, secrets: Sequence[str] = ()) -> str:
         plain = f"\0{self._server.username}\0{self._server.password}"  # as AUTH PLAIN sends it
@@ -149,7 +149,7 @@ def _converse(
         if stage == "rcpt" and reply[0] in {250, 251, 252}:
             stage, reply = "data", session.docmd("DATA")
         if stage != "data" or reply[0] != 354:
-            session.left = _leaves(*reply)
+            session.has_ended = _leaves(*reply)
             return classify_reply(stage, reply[0], reply_text(reply[1]))
         session.send(message.replace(b"\r\n.", b"\r\n.."))  # RFC 5321 4.5.2
         stage = "end"  # until its last dot is out, a message can't be taken
@@ -159,9 +159,9 @@ def _converse(
         reply = session.getreply()
         if session.sock:
             session.sock.settimeout(session.timeout)
-        session.left = reply[0] == 421
+        session.has_ended = reply[0] == 421
     except (smtplib.SMTPException, OSError) as error:
-        session.left = stage != "end" and not isinstance(error, TimeoutError | NotAReply)
+        session.has_ended = stage != "end" and not isinstance(error, TimeoutError | NotAReply)
         return _lost(stage, error)
     return None if reply[0] == 250 else classify_reply(stage, reply[0], reply_text(reply[1]))
 

@@ -62,8 +62,8 @@ class NotAReply(smtplib.SMTPException):
 class Session(smtplib.SMTP):
     """A connection to `server`, greeted and, where that is asked for, encrypted and logged in.
 
-    Opening it raises smtplib.SMTPException, OSError or ValueError. `kept` tells whether it
-    served before, `left` whether the server ended it and can't have taken the message.
+    Opening it raises smtplib.SMTPException, OSError or ValueError. `is_reused` tells whether it
+    served before, `has_ended` whether the server ended it and can't have taken the message.
     """
 
     _host: str
@@ -72,7 +72,7 @@ class Session(smtplib.SMTP):
         super().__init__(local_hostname="localhost", timeout=server.timeouts.read)
         self._server = server
         self._host = server.host  # for the certificate's check in starttls()
-        self.kept = self.left = False
+        self.is_reused = self.has_ended = False
         try:
             self._open()
         except BaseException:
@@ -147,14 +147,14 @@ class Session(smtplib.SMTP):
             raise HostNotAllowed
 
 
-class Sessions:
+class SessionPool:
     """Idle sessions by server; a session is used by one thread at a time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: defaultdict[Server, list[tuple[float, Session]]] = defaultdict(list)
 
-    def take(self, server: Server) -> Session:
+    def acquire(self, server: Server) -> Session:
         """Return an idle session that still answers, else a new one (which may raise what `Session` does)."""
         while (session := self._pop(server)) is not None:
             if session.alive():
@@ -162,9 +162,9 @@ class Sessions:
             session.close()
         return Session(server)
 
-    def give_back(self, server: Server, session: Session) -> None:
+    def release(self, server: Server, session: Session) -> None:
         """Keep a session for the next message."""
-        session.kept = True
+        session.is_reused = True
         with self._lock:
             if sum(map(len, self._idle.values())) < MAX_IDLE_SESSIONS:
                 self._idle[server].append((time.monotonic(), session))
@@ -190,8 +190,8 @@ class Sessions:
         return session
 
 
-def trouble(error: Exception, server: Server) -> Failure:
-    """What a failure to open a session means."""
+def connection_failure(error: Exception, server: Server) -> Failure:
+    """Return what an error at opening a session means."""
     if isinstance(error, smtplib.SMTPResponseException):
         stage: Stage = "auth" if isinstance(error, smtplib.SMTPAuthenticationError) else "open"
         return classify_reply(stage, error.smtp_code, reply_text(error.smtp_error))
@@ -257,10 +257,10 @@ def _literal(address: str) -> str:
 
 
 @lru_cache(1)
-def sessions() -> Sessions:
-    """The process's idle sessions."""
-    return Sessions()
+def session_pool() -> SessionPool:
+    """Return the pool of this process."""
+    return SessionPool()
 
 
 # A forked worker must not share its parent's sockets.
-os.register_at_fork(after_in_child=sessions.cache_clear)
+os.register_at_fork(after_in_child=session_pool.cache_clear)
