@@ -12,9 +12,7 @@ from notifyhub.notifiers import provider_settings
 from notifyhub.notifiers.fields import Mailbox, Secret, SecretObject, is_mail_host
 from notifyhub.notifiers.masks import (
     destinations,
-    mask,
     mask_values,
-    masked_secrets,
     masking,
     unmask_values,
 )
@@ -54,11 +52,12 @@ class SMSNotifierSchema(ResourceSchema):
         backend = values.get("backend", stored.backend if stored else "")
         settings = values.get("settings", old)
         try:
-            if masking() and "settings" in values:
-                settings = unmask_values(settings, old)
-            if stored and _has_to_know_secrets():
-                moves = backend != stored.backend or destinations(settings) != destinations(old)
-                _demand_secrets(values.get("settings", mask_values(old)), old, moves=moves)
+            if masking():
+                given = values.get("settings", mask_values(old))
+                settings = unmask_values(given, old)
+                if stored and has_request_context():  # the operator, who has no request, knows the secrets
+                    moved = backend != stored.backend or destinations(settings) != destinations(old)
+                    unmask_values(given, old, moved=moved)
             return {**values, "settings": provider_settings.check(backend, settings)}
         except UnknownProvider as error:
             raise ValidationError({"backend": [str(error)]}) from None
@@ -124,29 +123,16 @@ class EmailNotifierSchema(ResourceSchema):
         if not masking():
             return values
         old = {"password": stored.password} if stored else {}
-        given = {"password": values.get("password", mask(stored.password) if stored else "")}
-        if stored and _has_to_know_secrets():
-            moves = any(values.get(name, was) != was for name, was in _way_of(stored).items())
-            _demand_secrets(given, old, moves=moves)
-        if "password" not in values:
-            return values
-        return {**values, **unmask_values(given, old)}
+        given = {"password": values["password"]} if "password" in values else mask_values(old)
+        changes = any(values.get(name, was) != was for name, was in _destination(stored).items())
+        meant = unmask_values(given, old, moved=changes and has_request_context())
+        return {**values, **{name: meant[name] for name in meant if name in values}}
 
 
-def _way_of(stored: EmailNotifier) -> dict[str, Any]:
-    """Return what says where, as whom and how openly the password is sent."""
-    return {name: getattr(stored, name) for name in ("host", "port", "username", "use_tls", "use_ssl")}
-
-
-def _has_to_know_secrets() -> bool:
-    """Tell whether the one who changes a notifier must know its secrets; the operator has them anyway."""
-    return masking() and has_request_context()
-
-
-def _demand_secrets(given: Mapping[str, Any], stored: Mapping[str, Any], *, moves: bool) -> None:
-    """Raise ValidationError, by key, if secrets that move are given as masks."""
-    if moves and (errors := masked_secrets(given, stored)):
-        raise ValidationError(errors)
+def _destination(stored: EmailNotifier | None) -> dict[str, Any]:
+    """Return what says where, as whom and how openly the stored password is sent."""
+    names = ("host", "port", "username", "use_tls", "use_ssl") if stored else ()
+    return {name: getattr(stored, name) for name in names}
 
 
 class NotifierCheckSchema(Schema):

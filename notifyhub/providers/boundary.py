@@ -92,7 +92,7 @@ def _known(failure: Failure, secrets: Sequence[str] = ()) -> Failure:
 
 
 def _stops_the_process(error: BaseException) -> bool:
-    """Tell whether it comes from a signal, as those are raised in the main thread alone.
+    """Return whether it comes from a signal, as those are raised in the main thread alone.
 
     In any other it is the provider's own: `asyncio.CancelledError` is no Exception, either.
     """

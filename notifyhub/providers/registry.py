@@ -42,7 +42,7 @@ def sms_provider(name: str) -> type[SMSProvider]:
 
 
 def can_send_texts(name: str, settings: Mapping[str, object]) -> bool:
-    """Tell whether a notifier with these settings can send more than patterns."""
+    """Return whether a notifier with these settings can send more than patterns."""
     try:
         line = getattr(sms_provider(name), "line_setting", None)
     except UnknownProvider:  # that nothing can be sent is for the delivery to say

@@ -50,7 +50,7 @@ class Rule:
     words: Sequence[str] = ()
 
     def fits(self, rejection: Rejection) -> bool:
-        """Tell whether this rule decides about `facts`."""
+        """Return whether this rule decides about a rejection."""
         text = squeeze(rejection.text)
         return bool(
             (self.status is None or rejection.status in self.status)

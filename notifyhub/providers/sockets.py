@@ -240,7 +240,7 @@ class Wire:
 
 
 def has_rest(file: io.BufferedReader) -> bool:
-    """Tell whether a wire's file holds bytes that nobody has read; nothing is received for it."""
+    """Return whether a wire's file holds bytes that nobody has read; nothing is received for it."""
     reader = cast("_Reader", file.raw)
     reader.is_idle = True
     try:

@@ -108,7 +108,7 @@ def reason(error: BaseException) -> str:
 
 
 def is_timeout(error: BaseException) -> bool:
-    """Tell whether time has run out."""
+    """Return whether time has run out."""
     return any(isinstance(cause, TimeoutError | urllib3.exceptions.TimeoutError) for cause in _causes(error))
 
 

@@ -167,7 +167,7 @@ def _converse(
 
 
 def _leaves(code: int, words: bytes) -> bool:
-    """Tell whether a reply is a server's last (RFC 5321 3.8, or 4.4.2: it has waited for too long)."""
+    """Return whether a reply is a server's last (RFC 5321 3.8, or 4.4.2: it has waited for too long)."""
     return code == 421 or (code < 500 and words.startswith(b"4.4.2 "))
 
 

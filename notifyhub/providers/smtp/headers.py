@@ -82,7 +82,7 @@ def _room(header: str) -> int:
 
 
 def _is_plain(text: str, room: int) -> bool:
-    """Tell whether no reader, and no folding, finds anything else in a text than the text itself."""
+    """Return whether no reader, and no folding, finds anything else in a text than the text itself."""
     return (
         bool(_SPACED.fullmatch(text)) and "=?" not in text and all(len(word) <= room for word in text.split())
     )
