@@ -17,13 +17,14 @@ from notifyhub.providers.errors import (
     Refused,
     Uncertain,
 )
+from notifyhub.text.letters import persian_letters
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """What a rejection says; `result` is the provider's own code, `fields` names what it rejects.
+    """What a rejection says: the status of HTTP or of SMTP's reply, and the provider's words.
 
-    `status` is HTTP's, `text` the provider's words.
+    `result` is the provider's own code, `fields` names what it rejects.
     """
 
     status: int
@@ -37,7 +38,7 @@ class Rule:
     """A rule fits when all that it names fits.
 
     `status` holds statuses, `result` is a pattern for the provider's own code, `field` one for the name of a
-    refused field, `words` are phrases that all occur in the provider's text (spaces, marks and Arabic
+    rejected field, `words` are phrases that all occur in the provider's text (spaces, marks and Arabic
     letters aside).
     """
 
@@ -70,7 +71,7 @@ def classify(rules: Iterable[Rule], rejection: Rejection, detail: str) -> Failur
 
 @lru_cache(1024)
 def _letters(phrase: str) -> str:
-    text = phrase.translate({0x64A: 0x6CC, 0x643: 0x6A9, 0x623: 0x627}).casefold()
+    text = persian_letters(phrase).replace("أ", "ا").casefold()
     return "".join(character for character in text if character.isalnum())
 
 

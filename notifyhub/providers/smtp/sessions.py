@@ -79,8 +79,8 @@ class Session(smtplib.SMTP):
             self.close()
             raise
 
-    def alive(self) -> bool:
-        """Whether the server still listens; the last message's remains are cleared."""
+    def is_alive(self) -> bool:
+        """Return whether the server still answers, after the rest of the last message is cleared."""
         try:
             return self.docmd("RSET")[0] == 250
         except (smtplib.SMTPException, OSError):
@@ -157,7 +157,7 @@ class SessionPool:
     def acquire(self, server: Server) -> Session:
         """Return an idle session that still answers, else a new one (which may raise what `Session` does)."""
         while (session := self._pop(server)) is not None:
-            if session.alive():
+            if session.is_alive():
                 return session
             session.close()
         return Session(server)
