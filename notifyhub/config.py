@@ -148,8 +148,6 @@ class _Environment(Schema):
     REPORT_DELAY = fields.Function(deserialize=_whole_number(1), load_default=10)
     BREAKER_FAILURES = fields.Function(deserialize=_whole_number(1), load_default=5)
     BREAKER_REST = fields.Function(deserialize=_whole_number(1), load_default=30)
-    IPPANEL_URL = fields.String(validate=_base_url, load_default=None)
-    MELIPAYAMAK_URL = fields.String(validate=_base_url, load_default=None)
     SMTP_VERIFY = _Flag(load_default=True)
     MAIL_HOSTS = fields.Function(deserialize=_hosts, load_default=list)
     WEBHOOK_ALLOW = fields.Function(deserialize=_hosts, load_default=list)
@@ -176,9 +174,10 @@ _KEPT: Mapping[str, Callable[[], str]] = {
 """The secrets that the instance folder keeps where no variable gives them, and what makes them."""
 
 
-def read(environment: Mapping[str, str]) -> dict[str, Any]:
+def read(environment: Mapping[str, str], url_variables: Iterable[str] = ()) -> dict[str, Any]:
     """Return the settings that `environment` gives, checked, under their names without the prefix.
 
+    `url_variables` are further ones, which hold the base of an HTTP API's URLs and are None by default.
     Raises InvalidSetting for the first variable that is wrong, or that nothing reads: it may be a known one,
     misspelt.
     """
@@ -187,7 +186,9 @@ def read(environment: Mapping[str, str]) -> dict[str, Any]:
         for name, value in environment.items()
         if name.startswith(PREFIX)
     }
-    known = _Environment()
+    known = _Environment.from_dict(
+        {name: fields.String(validate=_base_url, load_default=None) for name in url_variables}
+    )()
     for name in sorted(given.keys() - known.fields.keys()):
         raise InvalidSetting(_unknown(name, known.fields))
     try:
@@ -203,15 +204,18 @@ def _unknown(name: str, known: Iterable[str]) -> str:
     return f"{shown} is not a variable that is read{f': is {PREFIX}{meant[0]} meant?' if meant else '.'}"
 
 
-def configure(app: Flask, environment: Mapping[str, str] | None = None) -> None:
+def configure(
+    app: Flask, environment: Mapping[str, str] | None = None, url_variables: Iterable[str] = ()
+) -> None:
     """Fill `app.config` from the environment, and from the instance folder what it leaves open.
 
+    `url_variables` are those of the providers, which declare them themselves.
     The instance folder holds the embedded default: the SQLite database, the queue and the keys, which are
     made on the first start, readable by their owner alone. It is not touched where the variables leave
     nothing open. A PostgreSQL server is there for several machines, which need the same keys: there they are
     made only in a folder that was named for it.
     """
-    values = read(os.environ if environment is None else environment)
+    values = read(os.environ if environment is None else environment, url_variables)
     named = "INSTANCE" in values
     folder = Path(values.pop("INSTANCE", app.instance_path)).absolute()
     app.instance_path = str(folder)

@@ -134,11 +134,11 @@ class FilledTemplate:
         )
 
     def as_list(self) -> list[str]:
-        """Return the values in `list_order`, as MeliPayamak takes them."""
+        """Return the values in `list_order`, as providers of positional patterns take them."""
         return [self.values[placeholder] for placeholder in self.template.list_order]
 
     def as_mapping(self) -> dict[str, str]:
-        """Return the values by the names in the body's own spelling, as IPPanel takes them.
+        """Return the values by the names in the body's own spelling, as providers of named ones take them.
 
         A positional placeholder goes by its number in ASCII digits. A name that the body spells in two ways
         is there in both.
