@@ -11,7 +11,7 @@ from notifyhub.providers.errors import NotifierTrouble
 from notifyhub.providers.plugins import UnknownBackend
 from notifyhub.providers.registry import sms_backend
 from notifyhub.providers.smtp.client import SMTP
-from notifyhub.text.hosts import Allowed
+from notifyhub.text.hosts import AllowedHosts
 
 # The variables that move a backend away from its provider's own address.
 _URLS = {"ippanel": "IPPANEL_URL", "melipayamak": "MELIPAYAMAK_URL"}
@@ -36,4 +36,4 @@ def smtp_of(notifier: Mapping[str, Any]) -> SMTP:
     """Return the mail account of an email notifier, given as its columns; raises NotifierTrouble as above."""
     hosts = current_app.config["MAIL_HOSTS"]
     verify = current_app.config["SMTP_VERIFY"]
-    return SMTP(notifier, verify=verify, hosts=Allowed.read(hosts) if hosts else None)
+    return SMTP(notifier, verify=verify, hosts=AllowedHosts.read(hosts) if hosts else None)
