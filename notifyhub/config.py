@@ -24,7 +24,7 @@ from notifyhub.text import origins
 DEFAULT_BODY_BYTES = 1024 * 1024
 
 
-def _commas(text: str) -> list[str]:
+def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
@@ -61,14 +61,14 @@ def _broker_url(text: str) -> None:
 
 
 def _base_url(text: str) -> None:
-    """Check an address to which paths are appended: it ends with a path, and holds no log-in."""
+    """Check a base URL, to which paths are appended: without a user name, a query or a fragment."""
     if not _names_host(text, "http", "https") or not re.fullmatch(r"[!-~]+", text) or set("?#@") & set(text):
         raise ValidationError("must be an http:// or https:// URL without a log-in, a query or a fragment")
 
 
 def _encryption_keys(text: str) -> None:
     try:
-        keys = [Fernet(key) for key in _commas(text)]
+        keys = [Fernet(key) for key in _split(text)]
     except ValueError:
         keys = []
     if not keys:
@@ -88,7 +88,7 @@ def _rate_limit(text: str) -> None:
 
 def _hosts(text: str) -> list[str]:
     """Return host names, addresses and networks, which are checked and left as texts."""
-    entries = _commas(text)
+    entries = _split(text)
     for entry in entries:
         try:
             ipaddress.ip_network(entry, strict=False)
@@ -134,9 +134,9 @@ class _Environment(Schema):
     MAX_BODY_BYTES = fields.Function(deserialize=_whole_number(1), load_default=DEFAULT_BODY_BYTES)
     TRUSTED_PROXIES = fields.Function(deserialize=_whole_number(0), load_default=0)
     ALLOWED_HOSTS = fields.Function(
-        deserialize=lambda text: origins.names(_commas(text)), load_default=frozenset
+        deserialize=lambda text: origins.names(_split(text)), load_default=frozenset
     )
-    CORS_ORIGINS = fields.Function(deserialize=lambda text: origins.origins(_commas(text)), load_default=list)
+    CORS_ORIGINS = fields.Function(deserialize=lambda text: origins.origins(_split(text)), load_default=list)
     BROKER_URL = fields.String(validate=_broker_url, load_default="filesystem://")
     QUEUE_PREFIX = fields.String(
         validate=validate.Regexp(
@@ -167,11 +167,11 @@ class _Environment(Schema):
 
 _DRIVERS = {"postgresql": "postgresql+psycopg", "sqlite": "sqlite"}
 
-_KEPT: Mapping[str, Callable[[], str]] = {
+_GENERATED_SECRETS: Mapping[str, Callable[[], str]] = {
     "SECRET_KEY": secrets.token_hex,
     "ENCRYPTION_KEYS": lambda: Fernet.generate_key().decode(),
 }
-"""The secrets that the instance folder keeps where no variable gives them, and what makes them."""
+"""What generates the secrets that no variable gives; the instance folder keeps them."""
 
 
 def read(environment: Mapping[str, str], url_variables: Iterable[str] = ()) -> dict[str, Any]:
@@ -219,7 +219,7 @@ def configure(
     named = "INSTANCE" in values
     folder = Path(values.pop("INSTANCE", app.instance_path)).absolute()
     app.instance_path = str(folder)
-    missing = tuple(name for name in _KEPT if name not in values)
+    missing = tuple(name for name in _GENERATED_SECRETS if name not in values)
     url = values.pop("DATABASE_URL", "sqlite:///notifyhub.db")
     if make_url(url).get_backend_name() == "sqlite":
         url = instance.sqlite_file(folder, url, missing)
@@ -229,18 +229,18 @@ def configure(
             f"(Or {PREFIX}INSTANCE must name a folder that keeps it.)"
         )
     for name in missing:
-        values[name] = _kept(folder, name)
+        values[name] = _read_or_create(folder, name)
     app.config.update(
         values,
-        ENCRYPTION_KEYS=_commas(values["ENCRYPTION_KEYS"]),
+        ENCRYPTION_KEYS=_split(values["ENCRYPTION_KEYS"]),
         SQLALCHEMY_DATABASE_URI=url,
         MAX_CONTENT_LENGTH=values["MAX_BODY_BYTES"],
         RATELIMIT_ENABLED=values["RATE_LIMIT"] != "0",
     )
 
 
-def _kept(folder: Path, name: str) -> str:
-    file, text = instance.kept(folder, name, _KEPT[name])
+def _read_or_create(folder: Path, name: str) -> str:
+    file, text = instance.read_or_create(folder, name, _GENERATED_SECRETS[name])
     try:
         return str(_Environment().fields[name].deserialize(text))
     except ValidationError as error:

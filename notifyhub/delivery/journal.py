@@ -12,7 +12,7 @@ from notifyhub.delivery.claims import ClaimedMessage
 from notifyhub.delivery.notifier_clients import NotifierClient
 from notifyhub.delivery.retry_policy import RestingNotifier
 from notifyhub.delivery.routing import PassedOver, Route
-from notifyhub.logs import Seldom, outline
+from notifyhub.logs import LogThrottle, outline
 from notifyhub.providers.errors import Broken, Failure, NotifierTrouble, Uncertain, quote
 
 log = logging.getLogger("notifyhub.delivery")
@@ -20,7 +20,7 @@ log = logging.getLogger("notifyhub.delivery")
 _OWN_WORDS = {"unreachable", "bad_settings", "unknown_backend", "backend_error", "internal_error"}
 """The codes whose details are ours, and tell the operator more than the code does."""
 
-_repeated = Seldom(30.0)
+_repeated = LogThrottle(30.0)
 
 
 def attempt_failed(claim: ClaimedMessage, carrier: NotifierClient, failure: Failure, ms: int) -> None:
@@ -57,7 +57,11 @@ def failed_over(
     passed: Sequence[Route],
 ) -> None:
     """Tell that a backup took a message, and why not those before it; for resting ones once in a while."""
-    if failures or passed or _repeated.due(("took over", claim.channel, claim.home_notifier_id, carrier.id)):
+    if (
+        failures
+        or passed
+        or _repeated.allows(("took over", claim.channel, claim.home_notifier_id, carrier.id))
+    ):
         reasons = [failure.code for failure in failures]
         reasons += [f"{rest.notifier} rests" for rest in rests]
         reasons += [f"{route.carrier.name}: {reason(route)}" for route in passed]
@@ -73,7 +77,7 @@ def failed_over(
 
 def passed_over(claim: ClaimedMessage, route: Route) -> None:
     """Tell why a backup is not asked, once in a while."""
-    if _repeated.due((route.carrier.channel, route.carrier.id, route.content)):
+    if _repeated.allows((route.carrier.channel, route.carrier.id, route.content)):
         log.warning(
             "Message %s and others can't go by the backup %s: %s",
             claim.id,

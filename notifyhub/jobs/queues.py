@@ -25,7 +25,7 @@ from notifyhub.database.troubles import REPEATED_AFTER
 from notifyhub.extensions import celery
 from notifyhub.instance import make_folder
 from notifyhub.jobs import filesystem_broker
-from notifyhub.logs import Seldom
+from notifyhub.logs import LogThrottle
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ class Publisher:
         self._producer: Producer | None = None
         self._process = 0
         self._resumes = 0.0
-        self._repeated = Seldom(REPEATED_AFTER)
+        self._repeated = LogThrottle(REPEATED_AFTER)
 
     def publish(self, calls: Sequence[Job], queue: str) -> bool:
         """Publish calls; False, after a few seconds at most, if the broker does not take them."""
@@ -124,7 +124,7 @@ class Publisher:
                 if fresh:
                     self._resumes = time.monotonic() + PAUSE
                     why = _why(error)
-                    if self._repeated.due(why):
+                    if self._repeated.allows(why):
                         current_app.logger.warning("The broker can't be reached: %s", why)
                     return None
 

@@ -11,7 +11,7 @@ from notifyhub.providers.errors import NotifierTrouble
 from notifyhub.providers.plugins import UnknownProvider
 from notifyhub.providers.registry import URL_VARIABLES, sms_provider
 from notifyhub.providers.smtp.client import SMTP
-from notifyhub.text.hosts import Allowed
+from notifyhub.text.hosts import AllowedHosts
 
 
 def sms_provider_class(backend: str) -> type[SMSProvider]:
@@ -33,4 +33,4 @@ def email_client(notifier: Mapping[str, Any]) -> SMTP:
     """Return the client for an email notifier, given as its columns; raises NotifierTrouble as above."""
     hosts = current_app.config["MAIL_HOSTS"]
     verify = current_app.config["SMTP_VERIFY"]
-    return SMTP(notifier, verify=verify, hosts=Allowed.read(hosts) if hosts else None)
+    return SMTP(notifier, verify=verify, hosts=AllowedHosts.read(hosts) if hosts else None)

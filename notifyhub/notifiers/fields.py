@@ -8,7 +8,7 @@ from marshmallow import ValidationError
 from notifyhub.api.fields import Object, String
 from notifyhub.notifiers.masks import mask, mask_values, masking
 from notifyhub.text.addresses import InvalidAddress, normalize_mailbox
-from notifyhub.text.hosts import Allowed
+from notifyhub.text.hosts import AllowedHosts
 
 
 class SecretObject(Object):
@@ -44,6 +44,6 @@ def is_mail_host(value: str) -> str:
     A name may lead to an allowed network or out of it: the address is checked when it is connected to.
     """
     hosts = current_app.config["MAIL_HOSTS"]
-    if hosts and not Allowed.read(hosts).may_have(value):
+    if hosts and not AllowedHosts.read(hosts).may_have(value):
         raise ValidationError("NOTIFYHUB_MAIL_HOSTS does not allow this host.")
     return value

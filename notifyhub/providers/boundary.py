@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from notifyhub.logs import Seldom, outline
+from notifyhub.logs import LogThrottle, outline
 from notifyhub.providers.base import Accepted, M, Provider
 from notifyhub.providers.errors import (
     Broken,
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 MAX_ID_LENGTH = 255
 MAX_CODE_LENGTH = 64
 
-_outlined = Seldom(60.0)
+_outlined = LogThrottle(60.0)
 
 
 def hand_over(provider: Provider[M], message: M) -> Accepted | Failure:
@@ -103,7 +103,7 @@ def _stops_the_process(error: BaseException) -> bool:
 def _words(error: BaseException) -> str:
     """Return what can be said of an unexpected error; where it was raised is in the log."""
     where = outline(error)
-    if _outlined.due(where):
+    if _outlined.allows(where):
         log.error("A provider raised %s", where)
     return f"The notifier's backend failed: {type(error).__name__}."
 

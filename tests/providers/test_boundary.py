@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyhub.logs import Seldom
+from notifyhub.logs import LogThrottle
 from notifyhub.providers import boundary
 from notifyhub.providers.base import SMS, Accepted
 from notifyhub.providers.boundary import ask, hand_over
@@ -45,7 +45,7 @@ def sent(result: object, sms: SMS = PLAIN) -> Accepted | Failure:
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(boundary, "_outlined", Seldom(60))
+    monkeypatch.setattr(boundary, "_outlined", LogThrottle(60))
 
 
 @pytest.mark.parametrize(

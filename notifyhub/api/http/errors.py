@@ -19,7 +19,7 @@ from notifyhub.api.http import violations
 from notifyhub.database.confidential import KeysDoNotFit
 from notifyhub.database.troubles import Trouble
 from notifyhub.database.watching import told
-from notifyhub.text.cuts import MOST_QUOTED, cut
+from notifyhub.text.truncation import MAX_QUOTED_CHARACTERS, truncate
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def _drf(messages: Any, left: int) -> tuple[Any, int]:
     for key, inner in messages.items():
         if left <= 0:
             break
-        name = NON_FIELD if key == "_schema" else cut(str(key), MOST_QUOTED)
+        name = NON_FIELD if key == "_schema" else truncate(str(key), MAX_QUOTED_CHARACTERS)
         nested[name], left = _drf(inner, left)
     return nested, left
 
@@ -99,9 +99,9 @@ def _drf(messages: Any, left: int) -> tuple[Any, int]:
 def _shortened(words: str) -> str:
     """Return the words of an error with what they quote, between the first and the last mark, cut."""
     begin, end = words.find('"') + 1, words.rfind('"')
-    if end - begin > MOST_QUOTED:
-        words = words[:begin] + cut(words[begin:end], MOST_QUOTED) + words[end:]
-    return cut(words, _MOST_WORDS)
+    if end - begin > MAX_QUOTED_CHARACTERS:
+        words = words[:begin] + truncate(words[begin:end], MAX_QUOTED_CHARACTERS) + words[end:]
+    return truncate(words, _MOST_WORDS)
 
 
 def _violation(error: IntegrityError) -> Response:

@@ -19,7 +19,7 @@ from werkzeug.routing import BaseConverter
 from notifyhub.api.endpoint import Permission
 from notifyhub.config import DEFAULT_BODY_BYTES
 from notifyhub.extensions import cors
-from notifyhub.logs import Answered
+from notifyhub.logs import AnsweredRequest
 from notifyhub.text import origins
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
@@ -204,7 +204,7 @@ def _log(app: Flask, asked: Request, facts: Any, status: int) -> None:
         path = quote(path, _SAFE, errors="replace")[:_PATH_LENGTH]
     caller = facts.get("caller")
     app.extensions["access_log"].add(
-        Answered(
+        AnsweredRequest(
             asked.method,
             path,
             status,

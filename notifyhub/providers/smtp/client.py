@@ -24,7 +24,7 @@ from notifyhub.providers.smtp.sessions import (
 )
 from notifyhub.providers.sockets import TIMEOUTS, Timeouts, exchange
 from notifyhub.text.addresses import InvalidAddress, Mailbox, to_ascii
-from notifyhub.text.hosts import Allowed
+from notifyhub.text.hosts import AllowedHosts
 
 SEND_SECONDS = 45.0  # for a whole mail: below the lease of an attempt
 CHECK_SECONDS = 10.0
@@ -48,7 +48,7 @@ class SMTP(EmailProvider):
         settings: Mapping[str, object],
         *,
         verify: bool = True,
-        hosts: Allowed | None = None,
+        hosts: AllowedHosts | None = None,
         timeouts: Timeouts = TIMEOUTS,
     ) -> None:
         implicit, starttls = bool(settings.get("use_ssl")), bool(settings.get("use_tls"))

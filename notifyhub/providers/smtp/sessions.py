@@ -18,7 +18,7 @@ from notifyhub.providers.errors import Failure, NotifierTrouble
 from notifyhub.providers.smtp.login import log_in
 from notifyhub.providers.smtp.rejection_rules import Stage, classify_reply
 from notifyhub.providers.sockets import TIMEOUTS, Timeouts, Wire, connect, in_time
-from notifyhub.text.hosts import Address, Allowed, HostNotAllowed
+from notifyhub.text.hosts import Address, AllowedHosts, HostNotAllowed
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Server:
     password: str = field(default="", repr=False)
     verify: bool = True
     timeouts: Timeouts = TIMEOUTS
-    hosts: Allowed | None = None
+    hosts: AllowedHosts | None = None
 
 
 class NotAReply(smtplib.SMTPException):

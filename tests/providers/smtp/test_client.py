@@ -24,7 +24,7 @@ from notifyhub.providers.errors import (
 from notifyhub.providers.smtp import sessions
 from notifyhub.providers.smtp.client import SMTP
 from notifyhub.providers.sockets import Timeouts, exchange
-from notifyhub.text.hosts import Allowed
+from notifyhub.text.hosts import AllowedHosts
 from tests.conftest import free_port
 from tests.simulators import SMTPSimulator
 from tests.simulators.smtp import PASSWORD, USERNAME
@@ -585,7 +585,7 @@ def test_only_allowed_hosts_are_connected_to(
 
     monkeypatch.setattr(socket, "getaddrinfo", everything_is_here)
     settings = {"host": host, "port": mail.port}
-    sender = SMTP(settings, hosts=Allowed.read(allowed), timeouts=IMPATIENT)
+    sender = SMTP(settings, hosts=AllowedHosts.read(allowed), timeouts=IMPATIENT)
     if reached:
         assert sender.check() is None
     else:
