@@ -16,8 +16,8 @@ from notifyhub.delivery import journal, listeners, policies
 from notifyhub.delivery.claims import LIVE, due
 from notifyhub.delivery.due_messages import enqueue
 from notifyhub.delivery.retry_policy import RoundDecision, decide, in_time
-from notifyhub.jobs import queues
-from notifyhub.jobs.dispatcher import AT, BATCH, Dispatcher
+from notifyhub.jobs import leases, queues
+from notifyhub.jobs.dispatcher import BATCH, Dispatcher
 from notifyhub.messages.events import publish_changes
 from notifyhub.messages.models import Attempt, Message, MessageStatus, Outcome
 from notifyhub.providers.errors import Temporary, Uncertain
@@ -32,11 +32,9 @@ Rows = Sequence[Any]
 _take = select(_m.c.id, _m.c.rounds, _m.c.expires_at, _m.c.otp_id, _m.c.error_code).order_by(
     _m.c.next_attempt_at
 )
-_lost = and_(
-    _m.c.status.in_(LIVE), _m.c.next_attempt_at <= AT, _m.c.lease_until.is_not(None), _m.c.lease_until <= AT
-)
-_over = and_(due(AT), _m.c.expires_at <= AT)
-_waiting = and_(due(AT), _m.c.expires_at > AT)
+_lost = and_(_m.c.status.in_(LIVE), leases.lapsed(_m))
+_over = and_(due(leases.NOW), _m.c.expires_at <= leases.NOW)
+_waiting = and_(due(leases.NOW), _m.c.expires_at > leases.NOW)
 _new = _m.c.status == MessageStatus.QUEUED
 _CODES = Dispatcher(
     _m,
@@ -44,8 +42,8 @@ _CODES = Dispatcher(
     _new,
     queues.CODES,
     lambda ids: enqueue(ids, queues.CODES),
-    fresh=timedelta(seconds=2),
-    patience=timedelta(seconds=5),
+    published_within=timedelta(seconds=2),
+    lost_after=timedelta(seconds=5),
 )
 _OTHERS = Dispatcher(
     _m,
@@ -68,7 +66,7 @@ class Swept:
 def sweep() -> Swept:
     """Recover, expire and enqueue what is due, batch after batch."""
     recovered, expired = _in_batches(_lost, _recover), _in_batches(_over, _expire)
-    return Swept(recovered, expired, _CODES.call() + _OTHERS.call())
+    return Swept(recovered, expired, _CODES.enqueue_due() + _OTHERS.enqueue_due())
 
 
 def _in_batches(
@@ -81,7 +79,7 @@ def _in_batches(
         at = now()
         with transaction() as connection:
             taken = _take.where(condition).limit(BATCH).with_for_update(skip_locked=True)
-            rows = connection.execute(taken, {"at": at}).all()
+            rows = connection.execute(taken, {"now": at}).all()
             if not rows:
                 break
             publish_changes(connection, _heard(connection, rows, work(connection, rows, at)))
@@ -91,8 +89,7 @@ def _in_batches(
 
 def _any(condition: ColumnElement[bool]) -> bool:
     """Tell whether there are rows, without the lock that SQLite's transactions begin with."""
-    connection = autocommit()
-    return connection.execute(_take.where(condition).limit(1), {"at": now()}).first() is not None
+    return autocommit().execute(_take.where(condition).limit(1), {"now": now()}).first() is not None
 
 
 def _heard(connection: Connection, rows: Rows, ended: Sequence[int]) -> list[int]:
