@@ -6,8 +6,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
+from notifyhub.api.idempotency import IdempotencyKey
 from notifyhub.extensions import db
-from notifyhub.messages.models import IdempotencyKey, Message
+from notifyhub.messages.models import Message
 from notifyhub.messages.signals import due
 from tests.conftest import Api, Queries
 from tests.messages.accounts import DELIVERY, MESSAGES, SETTINGS, Accounts
