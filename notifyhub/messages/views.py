@@ -12,10 +12,11 @@ from notifyhub.api.http.parsing import body
 from notifyhub.api.idempotency import Result
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit
-from notifyhub.messages import pages, transitions
+from notifyhub.messages import transitions
 from notifyhub.messages.bulk import compose_all
 from notifyhub.messages.composition import compose
 from notifyhub.messages.models import Message
+from notifyhub.messages.pages import listing
 from notifyhub.messages.references import resolve
 from notifyhub.messages.response_schemas import (
     AcceptedBatchSchema,
@@ -122,11 +123,13 @@ def preview() -> dict[str, Any]:
 
 @blueprint.get("")
 @endpoint(
-    Endpoint(VIEW, "List messages", TAG, query=pages.QUERY, responses={200: pages.ANSWER}, errors=(404,))
+    Endpoint(
+        VIEW, "List messages", TAG, query=listing.query, responses={200: listing.response}, errors=(404,)
+    )
 )
 def list_messages() -> dict[str, Any]:
     """Give a page of the list."""
-    return pages.page()
+    return listing.page()
 
 
 @blueprint.get("/<id:id>")

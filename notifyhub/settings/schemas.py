@@ -11,11 +11,10 @@ from notifyhub.api.fields import (
     Boolean,
     Integer,
     List,
-    Reference,
-    References,
     String,
     described,
 )
+from notifyhub.api.references import Reference, References
 from notifyhub.api.schemas import StrictSchema
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern

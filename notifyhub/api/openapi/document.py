@@ -15,7 +15,7 @@ from notifyhub.api.endpoint import Access, Endpoint, Permission, declarations
 from notifyhub.api.fields import MAX_LENGTH
 from notifyhub.api.idempotency import HEADER
 from notifyhub.api.openapi import errors
-from notifyhub.api.openapi.schemas import SchemaPlugin, taken
+from notifyhub.api.openapi.schemas import SchemaPlugin, request_schema
 
 REQUEST_ID = "X-Request-ID"
 
@@ -168,7 +168,7 @@ def _answer(status: int, schema: Schema | None) -> dict[str, Any]:
 def _body(schema: Schema, examples: Mapping[str, Any]) -> dict[str, Any]:
     """Return the request's body; where nothing is required, none counts as `{}`."""
     required = not schema.partial and any(field.required for field in schema.load_fields.values())
-    content: dict[str, Any] = {"schema": taken(schema)}
+    content: dict[str, Any] = {"schema": request_schema(schema)}
     if examples:
         content["examples"] = {name: {"summary": name, "value": value} for name, value in examples.items()}
     return {"required": required, "content": {"application/json": content}}

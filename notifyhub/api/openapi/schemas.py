@@ -12,12 +12,11 @@ from apispec.ext.marshmallow.field_converter import DEFAULT_FIELD_MAPPING
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import INCLUDE, Schema, fields
 
-from notifyhub.api.fields import Choice, Id, Moment, Object
-from notifyhub.api.pagination.parameters import Number
+from notifyhub.api.fields import Choice, Id, Integer, Moment, Object
 from notifyhub.api.schemas import StrictSchema
 
 
-def taken(schema: Schema) -> Schema:
+def request_schema(schema: Schema) -> Schema:
     """Return the part of a schema that a request's body can set."""
     read_only = _read_only(schema)
     return type(schema)(exclude=read_only, partial=schema.partial) if read_only else schema
@@ -39,7 +38,6 @@ class _Converter(OpenAPIConverter):
     field_mapping: dict[type, tuple[str | None, str | None]] = {
         **DEFAULT_FIELD_MAPPING,
         Choice: ("string", None),
-        Number: ("integer", "int64"),
         Id: ("integer", "int64"),
         Moment: ("string", "date-time"),
         fields.URL: ("string", "uri"),
@@ -48,6 +46,11 @@ class _Converter(OpenAPIConverter):
     def init_attribute_functions(self) -> None:
         super().init_attribute_functions()  # type: ignore[no-untyped-call]
         self.attribute_functions += [self.made_default, self.shapes]
+
+    def field2type_and_format(self, field: fields.Field[Any], **options: Any) -> dict[str, Any]:
+        """Return the type and format of a field: a strict integer is cut to 64 bits."""
+        described: dict[str, Any] = super().field2type_and_format(field, **options)
+        return {**described, "format": "int64"} if isinstance(field, Integer) and field.strict else described
 
     def made_default(self, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
         """Return the default that is made anew each time, as an empty object is."""

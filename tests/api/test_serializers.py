@@ -1,4 +1,4 @@
-"""Rows as lists give them are what the schema would give."""
+"""TableSerializer as lists give them are what the schema would give."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
