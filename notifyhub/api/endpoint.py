@@ -100,5 +100,6 @@ def declarations(app: Flask) -> dict[str, Endpoint]:
 
 def permissions(app: Flask) -> Iterator[Permission]:
     """Give every permission that a view asks for, by rising code."""
-    found = {d.access for d in declarations(app).values() if isinstance(d.access, Permission)}
-    yield from sorted(found, key=lambda permission: permission.code)
+    accesses = {declaration.access for declaration in declarations(app).values()}
+    named = [access for access in accesses if isinstance(access, Permission)]
+    yield from sorted(named, key=lambda permission: permission.code)

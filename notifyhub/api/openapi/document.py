@@ -106,7 +106,7 @@ def _path(rule: Rule) -> str:
 
 
 def _methods(rule: Rule) -> list[str]:
-    """Return the methods to show: not the POST that is taken as PATCH for the sake of old clients."""
+    """Return the methods to show: not the POST that does what PATCH does, for the sake of old clients."""
     methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
     return [method.lower() for method in sorted(methods - {"POST"} if "PATCH" in methods else methods)]
 
@@ -131,7 +131,7 @@ def _operation(rule: Rule, declared: Endpoint) -> dict[str, Any]:
         "tags": [declared.tag],
         "summary": declared.summary,
         "description": _description(declared),
-        "responses": {str(status): answer for status, answer in sorted(_answers(declared).items())},
+        "responses": {str(status): response for status, response in sorted(_responses(declared).items())},
     }
     if declared.access is Access.PUBLIC:
         operation["security"] = []
@@ -152,17 +152,17 @@ def _description(declared: Endpoint) -> str:
     return f"Permission: {access.value}."
 
 
-def _answers(declared: Endpoint) -> dict[int, dict[str, Any] | str]:
-    """Return the answers by status: a response, or the name of one that several operations share."""
-    given = {status: _answer(status, schema) for status, schema in declared.responses.items()}
-    return {**given, **errors.refusals(declared)}
+def _responses(declared: Endpoint) -> dict[int, dict[str, Any] | str]:
+    """Return the responses by status, or the names of those that several operations share."""
+    own = {status: _response(status, schema) for status, schema in declared.responses.items()}
+    return {**own, **errors.error_responses(declared)}
 
 
-def _answer(status: int, schema: Schema | None) -> dict[str, Any]:
-    answer: dict[str, Any] = {"description": HTTPStatus(status).phrase, "headers": _named(REQUEST_ID)}
+def _response(status: int, schema: Schema | None) -> dict[str, Any]:
+    response: dict[str, Any] = {"description": HTTPStatus(status).phrase, "headers": _named(REQUEST_ID)}
     if schema:
-        answer["content"] = {"application/json": {"schema": schema}}
-    return answer
+        response["content"] = {"application/json": {"schema": schema}}
+    return response
 
 
 def _body(schema: Schema, examples: Mapping[str, Any]) -> dict[str, Any]:
