@@ -11,9 +11,8 @@ from typing import Any
 
 from flask import Flask
 from marshmallow import Schema
-from sqlalchemy import Connection
 
-from notifyhub.api.idempotency import always, idempotent, nothing
+from notifyhub.api.idempotency import NeedsTransaction, Restore, idempotent
 
 View = Callable[..., Any]
 
@@ -58,8 +57,8 @@ class Endpoint:
     documented: bool = True
     max_body: int | None = None
     idempotent: bool = False
-    atomic: Callable[[dict[str, Any]], bool] = always
-    restore: Callable[[Connection, dict[str, Any]], dict[str, Any]] = nothing
+    atomic: NeedsTransaction | None = None
+    restore: Restore | None = None
     examples: Mapping[str, Any] = field(default_factory=dict)
     operation_id: str | None = None
 

@@ -80,40 +80,36 @@ class Result:
 IdempotentView = Callable[..., Result]
 """A view that gets the connection to do everything with, and the body as its schema has read it."""
 
-
-def always(_body: dict[str, Any]) -> bool:
-    """Ask for a transaction whatever the body."""
-    return True
-
-
-def nothing(_connection: Connection, _answer: dict[str, Any]) -> dict[str, Any]:
-    """Add nothing to an answer."""
-    return {}
+NeedsTransaction = Callable[[dict[str, Any]], bool]
+Restore = Callable[[Connection, dict[str, Any]], dict[str, Any]]
 
 
 def idempotent(
     view: IdempotentView,
     schema: Schema | None,
     *,
-    atomic: Callable[[dict[str, Any]], bool],
-    restore: Callable[[Connection, dict[str, Any]], dict[str, Any]],
+    atomic: NeedsTransaction | None,
+    restore: Restore | None,
 ) -> Callable[..., Response]:
     """Return a view that answers with what `view` does, or with what it did when the key was sent first.
 
-    Without a key `view` gets a connection in autocommit, unless `atomic` asks for a transaction for its body.
-    `restore` returns what was not stored of an answer that is repeated. The returned view raises Conflict
-    while another request with the key runs, UnprocessableEntity if the key came with another body.
+    `view` works in a transaction; without a key it gets a connection in autocommit where `atomic` says that
+    its body needs none. `restore` returns what was not stored of an answer that is repeated. The returned
+    view raises Conflict while another request with the key runs, UnprocessableEntity if the key came with
+    another body.
     """
 
     @wraps(view)
     def respond(**path: int) -> Response:
         values = body(schema) if schema else {}
         key = _key()
-        with atomically() if key or atomic(values) else nullcontext(autocommit()) as connection:
+        in_transaction = key or atomic is None or atomic(values)
+        with atomically() if in_transaction else nullcontext(autocommit()) as connection:
             stored = _claim(connection, key) if key else None
             if stored is not None:
                 answer = orjson.loads(stored.answer)
-                replay = _response(encode({**answer, **restore(connection, answer)}), stored.status)
+                rest = restore(connection, answer) if restore else {}
+                replay = _response(encode({**answer, **rest}), stored.status)
                 replay.headers["Idempotent-Replayed"] = "true"
                 return replay
             result = view(connection, values, **path)

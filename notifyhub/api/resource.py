@@ -20,9 +20,28 @@ from notifyhub.database.confidential import Confidential
 from notifyhub.database.connections import autocommit, transaction
 
 Found = TypeVar("Found")
-OPERATIONS = ("create", "list", "read", "update", "delete")
 VERBS = ("create", "view", "change", "delete")
-"""What permissions allow: `view` to list and to read, `change` to update."""
+"""What permissions allow."""
+
+
+class Route(NamedTuple):
+    """Where an operation is found, the verb of its permission, the word of its summary, its method here."""
+
+    url: str
+    methods: list[str]
+    verb: str
+    summary: str
+    view: str
+
+
+ROUTES = {
+    "create": Route("", ["POST"], "create", "Create", "create"),
+    "list": Route("", ["GET"], "view", "List", "page"),
+    "read": Route("/<id:id>", ["GET"], "view", "Read", "show"),
+    "update": Route("/<id:id>", ["PATCH", "POST"], "change", "Change", "update"),
+    "delete": Route("/<id:id>", ["DELETE"], "delete", "Delete", "delete"),
+}
+OPERATIONS = tuple(ROUTES)
 
 
 class Names(NamedTuple):
@@ -83,35 +102,23 @@ class Resource:
         """Add the operations to `blueprint`, whose prefix is the collection's URL."""
         one, listing = {200: self.schema}, self.listing
         parent_errors = () if self._select_parent is None else (404,)
-        delete_errors = (404, 409) if self.protected else (404,)
-        declare = self._declare
-        routes = {
-            "create": (
-                ("", ["POST"], self.create),
-                declare(
-                    "create",
-                    body=self.schema,
-                    responses={201: self.create_response},
-                    errors=parent_errors,
-                ),
-            ),
-            "list": (
-                ("", ["GET"], self.page),
-                declare("list", query=listing.query, responses={200: listing.response}, errors=parent_errors),
-            ),
-            "read": (("/<id:id>", ["GET"], self.show), declare("read", responses=one, errors=(404,))),
-            "update": (
-                ("/<id:id>", ["PATCH", "POST"], self.update),
-                declare("change", body=self.patched, responses=one, errors=(404,)),
-            ),
-            "delete": (
-                ("/<id:id>", ["DELETE"], self.delete),
-                declare("delete", responses={204: None}, errors=delete_errors),
-            ),
+        declared: dict[str, dict[str, Any]] = {
+            "create": {
+                "body": self.schema,
+                "responses": {201: self.create_response},
+                "errors": parent_errors,
+            },
+            "list": {"query": listing.query, "responses": {200: listing.response}, "errors": parent_errors},
+            "read": {"responses": one, "errors": (404,)},
+            "update": {"body": self.patched, "responses": one, "errors": (404,)},
+            "delete": {"responses": {204: None}, "errors": (404, 409) if self.protected else (404,)},
         }
         for operation in self.operations:
-            (url, methods, view), declaration = routes[operation]
-            blueprint.add_url_rule(url, view.__name__, declare_method(declaration, view), methods=methods)
+            route = ROUTES[operation]
+            noun = f"{self.names.noun}s" if operation == "list" else self.names.noun
+            declaration = self.declare(route.verb, f"{route.summary} {noun}", **declared[operation])
+            view = declare_method(declaration, getattr(self, route.view))
+            blueprint.add_url_rule(route.url, route.view, view, methods=route.methods)
 
     def create(self, **path: int) -> tuple[dict[str, Any], int]:
         """Make an object: one statement, which is its own transaction. One with secrets has its id before."""
@@ -168,11 +175,6 @@ class Resource:
             tag=f"{noun[0].upper()}{noun[1:]}s",
             **details,
         )
-
-    def _declare(self, verb: str, **details: Any) -> Endpoint:
-        allowed = "view" if verb in {"list", "read"} else verb
-        noun = f"{self.names.noun}{'s' if verb == 'list' else ''}"
-        return self.declare(allowed, f"{verb.capitalize()} {noun}", **details)
 
 
 def _select_referred(reference: Column[int]) -> Select[Any]:
