@@ -11,12 +11,11 @@ from notifyhub.api.fields import (
     Boolean,
     Integer,
     List,
-    Reference,
-    References,
     String,
     described,
 )
-from notifyhub.api.schemas import StrictSchema
+from notifyhub.api.references import Reference, References
+from notifyhub.api.schemas import NamedSchema, StrictSchema
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.text.phones import COUNTRIES
@@ -48,7 +47,7 @@ class NotificationSettingsChangeSchema(Schema):
     notifications_otp_ttl = Integer(10, 86_400, attribute="otp_ttl", metadata=_LIFETIME)
 
 
-class NotifierDataSchema(Schema):
+class NotifierDataSchema(NamedSchema):
     """A notifier, briefly."""
 
     id = fields.Integer(required=True, metadata=described("Id of the notifier.", 2, format="int64"))

@@ -127,6 +127,7 @@ class WebhookDeliverySchema(Schema):
         metadata=described("What has happened.", Event.MESSAGE_DELIVERED),
     )
     webhook_id = fields.String(
+        attribute="uid",
         required=True,
         metadata=described(
             "The event's id, as its header `webhook-id` has it: the same in all its deliveries.",
