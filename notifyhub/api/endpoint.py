@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial, update_wrapper
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import Flask
 from marshmallow import Schema
+from sqlalchemy import Connection
 
-View = TypeVar("View", bound=Callable[..., Any])
+from notifyhub.api.idempotency import always, idempotent, nothing
+
+View = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,9 @@ class Endpoint:
     statuses of the errors that are its own, beside those that come with authentication, a query or a body.
     What is not for clients of the API, such as a web page, is not `documented`.
     `max_body` is the greatest length of its body in bytes, where the configured one is too small for it.
-    One that is `idempotent` takes an Idempotency-Key. `examples` are bodies that can be sent as they are.
+    `examples` are bodies that can be sent as they are.
+    One that is `idempotent` takes an Idempotency-Key, which the kit keeps: the view gets the connection and
+    the body's values, and returns a Result; `atomic` and `restore` as `idempotency.idempotent` has them.
     `operation_id` is what generated clients call it by; None: by the names of its blueprint and view.
     """
 
@@ -53,6 +58,8 @@ class Endpoint:
     documented: bool = True
     max_body: int | None = None
     idempotent: bool = False
+    atomic: Callable[[dict[str, Any]], bool] = always
+    restore: Callable[[Connection, dict[str, Any]], dict[str, Any]] = nothing
     examples: Mapping[str, Any] = field(default_factory=dict)
     operation_id: str | None = None
 
@@ -62,9 +69,12 @@ class UndeclaredView(Exception):
 
 
 def endpoint(declaration: Endpoint) -> Callable[[View], View]:
-    """Return the decorator that declares a view."""
+    """Return the decorator that declares a view, and has one that is idempotent keep that."""
 
     def declare(view: View) -> View:
+        if declaration.idempotent:
+            atomic, restore = declaration.atomic, declaration.restore
+            view = idempotent(view, declaration.body, atomic=atomic, restore=restore)
         view.declared = declaration  # type: ignore[attr-defined]
         return view
 

@@ -12,6 +12,8 @@ from marshmallow import Schema
 from werkzeug.routing import Rule
 
 from notifyhub.api.endpoint import Access, Endpoint, Permission, declarations
+from notifyhub.api.fields import MAX_LENGTH
+from notifyhub.api.idempotency import HEADER
 from notifyhub.api.openapi import errors
 from notifyhub.api.openapi.schemas import SchemaPlugin, taken
 
@@ -40,11 +42,11 @@ _TOKEN = {
 }
 
 _IDEMPOTENCY_KEY = {
-    "name": "Idempotency-Key",
+    "name": HEADER,
     "in": "header",
     "description": "The client's name for this request, so that it can be repeated: the same key and body "
     "give the first answer again for 24 hours, with the header `Idempotent-Replayed`.",
-    "schema": {"type": "string", "maxLength": 255},
+    "schema": {"type": "string", "maxLength": MAX_LENGTH},
 }
 
 _HEADERS = {
