@@ -10,7 +10,7 @@ from notifyhub.api.pagination.parameters import Flag, Number, OneOf, SomeOf, Tex
 from notifyhub.api.pagination.ranges import Key
 from notifyhub.database.base import table_of
 from notifyhub.messages.models import Channel, Message, MessageStatus
-from notifyhub.messages.response_schemas import MessageSchema
+from notifyhub.messages.schemas import MessageSchema
 from notifyhub.messages.serializers import LISTED, listed
 from notifyhub.text.addresses import InvalidAddress, normalize_address
 from notifyhub.text.phones import InvalidNumber, to_e164
@@ -51,12 +51,12 @@ QUERY, ANSWER = _listing.query, _listing.answer
 
 def page() -> dict[str, Any]:
     """Return the page that the request asks for."""
-    asked = _listing.parameters()
-    if "notifier" in asked and "channel" not in asked:
+    parameters = _listing.parameters()
+    if "notifier" in parameters and "channel" not in parameters:
         raise ValidationError({"notifier": ["Give a `channel` with it: each has notifiers of its own."]})
-    if "to" in asked:
-        asked["to"] = _recipient(asked["to"])
-    return _listing.page(asked)
+    if "to" in parameters:
+        parameters["to"] = _recipient(parameters["to"])
+    return _listing.page(parameters)
 
 
 def _recipient(text: str) -> str:

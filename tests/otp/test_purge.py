@@ -4,8 +4,8 @@ import pytest
 import time_machine
 
 from notifyhub.delivery import retention
-from notifyhub.delivery.tasks import PERIODS
 from notifyhub.extensions import db
+from notifyhub.jobs.tasks import PERIODS
 from notifyhub.otp import tasks
 from notifyhub.otp.models import OTP
 from tests.otp.codes import Codes
