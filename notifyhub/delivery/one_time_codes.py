@@ -1,28 +1,20 @@
 """One-time passwords: put into a message at the last moment, when it is handed to a provider.
 
-The package that knows them stands higher than the delivery, and registers where they come from.
+The package that knows them stands above the delivery: it subscribes to `CodeNeeded`.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
-from flask import Flask, current_app
-
+from notifyhub.database.connections import autocommit
+from notifyhub.delivery.events import CodeNeeded
+from notifyhub.events import publish
 from notifyhub.providers.base import SMS, Email
 from notifyhub.providers.errors import NotServedHere
 from notifyhub.text.code_masks import masked
 
-Source = Callable[[int], str | None]
-"""Returns the code of a one-time password in clear; None if it may not be sent any more."""
-
 
 class Over(NotServedHere):
     """The code is not valid any more: nothing was sent."""
-
-
-def register(app: Flask, source: Source) -> None:
-    """Have codes come from `source`, which is called outside of any transaction."""
-    app.extensions["codes"] = source
 
 
 def revealed(content: SMS | Email, otp_id: int) -> SMS | Email:
@@ -30,8 +22,9 @@ def revealed(content: SMS | Email, otp_id: int) -> SMS | Email:
 
     The content's `secrets` keep the code out of the provider's words.
     """
-    source: Source = current_app.extensions["codes"]
-    code = source(otp_id)
+    needed = CodeNeeded(otp_id)
+    publish(autocommit(), needed)
+    code = needed.code
     if code is None:
         raise Over("code_over", "The one-time password was not valid any more: nothing was sent.")
     mask = masked(len(code))

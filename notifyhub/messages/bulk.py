@@ -1,4 +1,4 @@
-"""Many messages in one request: all are right, or none is stored and the errors are told by index."""
+"""Bulk requests: all their messages are composed, or none is and the errors are given by index."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -8,50 +8,54 @@ from marshmallow import Schema, ValidationError
 from sqlalchemy import Connection
 
 from notifyhub.api.fields import NON_FIELD
-from notifyhub.messages.composition import Draft, compose
+from notifyhub.messages.composition import ComposedMessage, compose
 from notifyhub.messages.references import resolve
 from notifyhub.messages.schemas import MessageRequestSchema, RecipientSchema, SharedMessageSchema
 
-MOST_WRONG = 100
-"""The wrong entries after which no other is looked at: an answer tells of no more."""
+MAX_INVALID = 100
+"""Invalid entries after which no other is looked at: a response holds the errors of no more."""
 
 Errors = dict[int, dict[str, Any]]
 
 _message, _recipient, _common = MessageRequestSchema(), RecipientSchema(), SharedMessageSchema()
 
 
-def compose_all(connection: Connection, request: Mapping[str, Any], moment: datetime) -> list[Draft]:
-    """Return the drafts of all messages of a bulk request, as `BulkSchema` has read it.
+def compose_all(
+    connection: Connection, request: Mapping[str, Any], moment: datetime
+) -> list[ComposedMessage]:
+    """Return all messages of a bulk request, as `BulkSchema` has read it.
 
-    Raises ValidationError: `{"messages": {index: {field: […]}}}`; for the other form `recipients`, and
-    `common` for what is wrong in that.
+    Raises ValidationError: `{"messages": {index: {field: […]}}}`; for the other form under `recipients`,
+    and under `common` for what they share.
     """
     if "messages" in request and not {"common", "recipients"} & set(request):
         messages, unread = _read(_message, request["messages"])
-        drafts, errors = _compose(connection, messages, moment, len(unread))
+        composed, errors = _compose(connection, messages, moment, len(unread))
         if unread or errors:
             raise ValidationError({"messages": dict(sorted({**unread, **errors}.items()))})
-        return drafts
+        return composed
     if "recipients" in request and "messages" not in request:
         return _compose_for_all(connection, request, moment)
     raise ValidationError({NON_FIELD: ["Give `messages`, or `common` and `recipients`."]})
 
 
-def _compose_for_all(connection: Connection, request: Mapping[str, Any], moment: datetime) -> list[Draft]:
-    """Return the drafts of what is common, which is read once, for each recipient."""
-    common = request["common"] if "common" in request else _without_common()
+def _compose_for_all(
+    connection: Connection, request: Mapping[str, Any], moment: datetime
+) -> list[ComposedMessage]:
+    """Return what is common, which is read once, composed for each recipient."""
+    common = request["common"] if "common" in request else _missing_common()
     recipients, unread = _read(_recipient, request["recipients"])
     messages = {index: {**common, **recipient} for index, recipient in recipients.items()}
-    drafts, errors = _compose(connection, messages, moment, len(unread))
-    shared, own = _told_apart(errors, common, recipients)
-    told = {"common": shared, "recipients": dict(sorted({**unread, **own}.items()))}
-    if shared or told["recipients"]:
-        raise ValidationError({name: wrong for name, wrong in told.items() if wrong})
-    return drafts
+    composed, errors = _compose(connection, messages, moment, len(unread))
+    shared, own = _split(errors, common, recipients)
+    found = {"common": shared, "recipients": dict(sorted({**unread, **own}.items()))}
+    if shared or found["recipients"]:
+        raise ValidationError({name: wrong for name, wrong in found.items() if wrong})
+    return composed
 
 
-def _without_common() -> dict[str, Any]:
-    """Raise the error that tells what is missing."""
+def _missing_common() -> dict[str, Any]:
+    """Raise the errors of a `common` that holds nothing."""
     try:
         common: dict[str, Any] = _common.load({})
     except ValidationError as error:
@@ -60,7 +64,7 @@ def _without_common() -> dict[str, Any]:
 
 
 def _read(schema: Schema, entries: Sequence[Any]) -> tuple[dict[int, dict[str, Any]], Errors]:
-    """Return those entries that the schema takes, and the errors of others, by index."""
+    """Return the valid entries, and the errors of the others, by index."""
     read: dict[int, dict[str, Any]] = {}
     errors: Errors = {}
     for index, entry in enumerate(entries):
@@ -68,7 +72,7 @@ def _read(schema: Schema, entries: Sequence[Any]) -> tuple[dict[int, dict[str, A
             read[index] = _loaded(schema, entry)
         except ValidationError as error:
             errors[index] = error.messages_dict
-            if len(errors) >= MOST_WRONG:
+            if len(errors) >= MAX_INVALID:
                 break
     return read, errors
 
@@ -82,28 +86,28 @@ def _loaded(schema: Schema, entry: Any) -> dict[str, Any]:
 
 
 def _compose(
-    connection: Connection, messages: Mapping[int, Mapping[str, Any]], moment: datetime, wrong: int
-) -> tuple[list[Draft], Errors]:
-    """Return the drafts of those messages that are right, and the errors of others by index.
+    connection: Connection, messages: Mapping[int, Mapping[str, Any]], moment: datetime, invalid: int
+) -> tuple[list[ComposedMessage], Errors]:
+    """Return the messages that could be composed, and the errors of the others by index.
 
-    So many are known to be `wrong` already.
+    `invalid` is how many others are known to be invalid already.
     """
-    drafts: list[Draft] = []
+    composed: list[ComposedMessage] = []
     errors: Errors = {}
-    if wrong >= MOST_WRONG:
-        return drafts, errors
-    sources = resolve(connection, messages.values())
+    if invalid >= MAX_INVALID:
+        return composed, errors
+    references = resolve(connection, messages.values())
     for index, message in messages.items():
         try:
-            drafts.append(compose(message, sources, moment))
+            composed.append(compose(message, references, moment))
         except ValidationError as error:
             errors[index] = error.messages_dict
-            if wrong + len(errors) >= MOST_WRONG:
+            if invalid + len(errors) >= MAX_INVALID:
                 break
-    return drafts, errors
+    return composed, errors
 
 
-def _told_apart(
+def _split(
     errors: Errors, common: Mapping[str, Any], recipients: Mapping[int, Mapping[str, Any]]
 ) -> tuple[dict[str, Any], Errors]:
     """Return the errors of common fields, once, and those of the recipients' own by index."""

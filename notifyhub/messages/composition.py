@@ -1,10 +1,10 @@
-"""Composing: what a client asked for becomes a message, or is refused with all that is wrong with it.
+"""Composition: a request becomes a message that may be stored, or all that is wrong with it is raised.
 
-Pure functions: what a message names has been looked up.
+Pure functions: the notifiers and patterns that a request names are resolved before.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from marshmallow import ValidationError
 
 from notifyhub.api.fields import MAX_TEXT
 from notifyhub.messages.models import Channel
-from notifyhub.messages.references import Notifier, Pattern, References
+from notifyhub.messages.references import NotifierReference, PatternReference, References
 from notifyhub.patterns.models import PatternStatus
 from notifyhub.providers.base import Attachment
 from notifyhub.text.addresses import InvalidAddress, normalize_address
@@ -35,14 +35,18 @@ _NO_DEFAULT = (
 
 
 @dataclass(frozen=True)
-class Draft:
-    """A message that may be stored; its `repr` shows no content."""
+class ComposedMessage:
+    """A message that may be stored; its `repr` shows no content.
+
+    `storage` stores each field in the column of its name, where there is one. What a request says in a field
+    of the same name is taken as it is, unless composing makes something else of it.
+    """
 
     channel: Channel
     recipient: str
-    notifier: Notifier
+    notifier: NotifierReference
     expires_at: datetime
-    pattern: Pattern | None = None
+    pattern: PatternReference | None = None
     args: list[str] | dict[str, str] | None = field(default=None, repr=False)
     subject: str | None = field(default=None, repr=False)
     text: str | None = field(default=None, repr=False)
@@ -51,30 +55,31 @@ class Draft:
     encoding: str | None = None
     segments: int | None = None
     reference: str | None = None
-    metadata: dict[str, str] = field(default_factory=dict, repr=False)
+    client_metadata: dict[str, str] = field(default_factory=dict, repr=False)
     send_at: datetime | None = None
     attachments: tuple[Attachment, ...] = ()
 
 
-def compose(message: Mapping[str, Any], sources: References, moment: datetime) -> Draft:
-    """Return the draft of a message, as its schema has read it; `moment` is now.
+_FIELDS = tuple(field.name for field in fields(ComposedMessage))
+
+
+def compose(request: Mapping[str, Any], references: References, moment: datetime) -> ComposedMessage:
+    """Return the message of a request, as its schema has read it; `moment` is now.
 
     Raises ValidationError with the errors of all its fields.
     """
-    given = {name: value for name, value in message.items() if value is not None}
+    given = {name: value for name, value in request.items() if value is not None}
     channel = Channel(given["channel"])
     errors = _foreign_fields(channel, given)
-    parts: dict[str, Any] = {}
+    composed = {name: given[name] for name in _FIELDS if name in given}
     for compose_part in (_recipient, _times, _sms if channel is Channel.SMS else _email):
         try:
-            parts |= compose_part(given, sources, moment)
+            composed |= compose_part(given, references, moment)
         except ValidationError as error:
             errors = {**error.messages_dict, **errors}
     if errors:
         raise ValidationError(errors)
-    return Draft(
-        channel=channel, reference=given.get("reference"), metadata=given.get("metadata", {}), **parts
-    )
+    return ComposedMessage(**{**composed, "channel": channel})
 
 
 def _foreign_fields(channel: Channel, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,19 +88,19 @@ def _foreign_fields(channel: Channel, given: Mapping[str, Any]) -> dict[str, Any
     return {name: [f"This field does not belong to {_NAMES[channel]}."] for name in foreign if name in given}
 
 
-def recipient(channel: str, to: str) -> str:
-    """Return a recipient as it is stored; raises ValidationError if none can be reached so."""
+def normalize_recipient(channel: str, to: str) -> str:
+    """Return a recipient as it is stored; raises ValidationError if it is no number or address."""
     try:
         return to_e164(to) if channel == Channel.SMS else normalize_address(to)
     except (InvalidNumber, InvalidAddress) as error:
         raise ValidationError({"to": [str(error)]}) from None
 
 
-def _recipient(given: Mapping[str, Any], sources: References, _moment: datetime) -> dict[str, Any]:
-    found = recipient(given["channel"], given["to"])
-    if given["channel"] == Channel.SMS and sources.sms_countries:
-        _check_country(country_of(found), sources.sms_countries)
-    return {"recipient": found}
+def _recipient(given: Mapping[str, Any], references: References, _moment: datetime) -> dict[str, Any]:
+    recipient = normalize_recipient(given["channel"], given["to"])
+    if given["channel"] == Channel.SMS and references.sms_countries:
+        _check_country(country_of(recipient), references.sms_countries)
+    return {"recipient": recipient}
 
 
 def _check_country(country: str, allowed: Sequence[str]) -> None:
@@ -104,7 +109,7 @@ def _check_country(country: str, allowed: Sequence[str]) -> None:
         raise ValidationError({"to": [words]})
 
 
-def _times(given: Mapping[str, Any], sources: References, moment: datetime) -> dict[str, Any]:
+def _times(given: Mapping[str, Any], references: References, moment: datetime) -> dict[str, Any]:
     send_at, expires_at = given.get("send_at"), given.get("expires_at")
     errors = {}
     if send_at and send_at <= moment:
@@ -118,12 +123,12 @@ def _times(given: Mapping[str, Any], sources: References, moment: datetime) -> d
         ]
     if errors:
         raise ValidationError(errors)
-    return {"send_at": send_at, "expires_at": expires_at or begins + sources.message_ttl}
+    return {"expires_at": expires_at or begins + references.message_ttl}
 
 
-def _sms(given: Mapping[str, Any], sources: References, _moment: datetime) -> dict[str, Any]:
+def _sms(given: Mapping[str, Any], references: References, _moment: datetime) -> dict[str, Any]:
     if "pattern" in given:
-        return _by_pattern(given, sources)
+        return _by_pattern(given, references)
     errors = {}
     if "args" in given:
         errors["args"] = ["Arguments fill a pattern, and none is given."]
@@ -131,7 +136,7 @@ def _sms(given: Mapping[str, Any], sources: References, _moment: datetime) -> di
         errors["text"] = ["Give a `pattern` or a `text`."]
     elif len(given["text"]) > MAX_TEXT:
         errors["text"] = [f"Ensure this field has no more than {MAX_TEXT} characters."]
-    notifier, wrong = _notifier(Channel.SMS, given, sources)
+    notifier, wrong = _notifier(Channel.SMS, given, references)
     if notifier and not notifier.sends_texts:
         wrong = ["This notifier's settings hold no number to send a text from: only patterns can be sent."]
     if wrong:
@@ -141,8 +146,8 @@ def _sms(given: Mapping[str, Any], sources: References, _moment: datetime) -> di
     return {"notifier": notifier, **_measured(given["text"])}
 
 
-def _by_pattern(given: Mapping[str, Any], sources: References) -> dict[str, Any]:
-    pattern = sources.patterns.get(given["pattern"])
+def _by_pattern(given: Mapping[str, Any], references: References) -> dict[str, Any]:
+    pattern = references.patterns.get(given["pattern"])
     if pattern is None:
         raise ValidationError({"pattern": [f'Invalid pk "{given["pattern"]}" - object does not exist.']})
     errors = {}
@@ -170,28 +175,27 @@ def _measured(text: str) -> dict[str, Any]:
     return {"text": text, "encoding": encoding, "segments": segments}
 
 
-def _email(given: Mapping[str, Any], sources: References, _moment: datetime) -> dict[str, Any]:
+def _email(given: Mapping[str, Any], references: References, _moment: datetime) -> dict[str, Any]:
     errors = {}
     if "subject" not in given:
         errors["subject"] = ["This field is required."]
     if "text" not in given and "html" not in given:
         errors["text"] = ["Give a `text`, an `html` or both."]
-    notifier, wrong = _notifier(Channel.EMAIL, given, sources)
+    notifier, wrong = _notifier(Channel.EMAIL, given, references)
     if wrong:
         errors["notifier"] = wrong
     if errors:
         raise ValidationError(errors)
     attachments = tuple(Attachment(**attachment) for attachment in given.get("attachments", ()))
-    texts = {name: given.get(name) for name in ("subject", "text", "html", "reply_to")}
-    return {"notifier": notifier, "attachments": attachments, **texts}
+    return {"notifier": notifier, "attachments": attachments}
 
 
 def _notifier(
-    channel: Channel, given: Mapping[str, Any], sources: References
-) -> tuple[Notifier | None, list[str]]:
-    """Return the notifier that is named, or the default one, and the words of what is wrong."""
+    channel: Channel, given: Mapping[str, Any], references: References
+) -> tuple[NotifierReference | None, list[str]]:
+    """Return the notifier that the request names, or the default one, and the field's errors."""
     if "notifier" in given:
-        notifier = sources.notifiers[channel].get(given["notifier"])
+        notifier = references.notifiers[channel].get(given["notifier"])
         return notifier, [] if notifier else [f'Invalid pk "{given["notifier"]}" - object does not exist.']
-    notifier = sources.defaults.get(channel)
+    notifier = references.defaults.get(channel)
     return notifier, [] if notifier else [_NO_DEFAULT.format(channel=channel)]

@@ -1,4 +1,4 @@
-"""What others can learn of messages."""
+"""The events of messages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ PUBLISHED = (
 )
 """The statuses that are published when a message reaches them."""
 
-_changed: Select[Any] = (
+_CHANGED: Select[Any] = (
     select(*COLUMNS, _messages.otp_id).where(_messages.status.in_(PUBLISHED)).order_by(_messages.id)
 )
 
@@ -42,7 +42,7 @@ class MessagesDue:
 class MessageChanged:
     """A message has become sent, delivered, undelivered, failed or expired.
 
-    `row` has serializers.COLUMNS first; `otp_id` is the one-time password that it carries, if any.
+    `row` begins with serializers.COLUMNS; `otp_id` is the one-time password that it carries, if any.
     """
 
     row: Row[Any]
@@ -52,5 +52,5 @@ class MessageChanged:
 def publish_changes(connection: Connection, ids: Sequence[int]) -> None:
     """Publish what has become of messages, which the transaction of the connection has changed."""
     if ids:
-        for row in connection.execute(_changed.where(_messages.id.in_(ids))).all():
+        for row in connection.execute(_CHANGED.where(_messages.id.in_(ids))).all():
             publish(connection, MessageChanged(row, row.otp_id))

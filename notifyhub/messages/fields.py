@@ -24,7 +24,7 @@ class Line(String):
 
 
 class Recipient(String):
-    """A recipient as the client writes it."""
+    """A recipient as clients write it."""
 
     default_error_messages: ErrorMessages = {
         "many": "Give one recipient: /api/notifications/messages/bulk takes many."
@@ -39,25 +39,26 @@ class Recipient(String):
 class Arguments(Worded, fields.Field[list[str] | dict[str, str]]):
     """A list or an object of texts, taken as they are; a number is taken as its text."""
 
-    MOST = 100
-    LONGEST = 1000
+    MAX_COUNT = 100
+    MAX_LENGTH = 1000
+    """Characters of one."""
 
     default_error_messages: ErrorMessages = {"invalid": "Expected a list or an object."}
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        text = {"type": ["string", "number"], "minLength": 1, "maxLength": self.LONGEST}
+        text = {"type": ["string", "number"], "minLength": 1, "maxLength": self.MAX_LENGTH}
         shapes = [
-            {"type": "array", "items": text, "maxItems": self.MOST},
-            {"type": "object", "additionalProperties": text, "maxProperties": self.MOST},
+            {"type": "array", "items": text, "maxItems": self.MAX_COUNT},
+            {"type": "object", "additionalProperties": text, "maxProperties": self.MAX_COUNT},
         ]
         self.metadata = {**self.metadata, "anyOf": [*shapes, {"type": "null"}]}
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[str] | dict[str, str]:
         if not isinstance(value, list | dict):
             raise self.make_error("invalid")
-        if len(value) > self.MOST:
-            raise ValidationError(f"Ensure this field has no more than {self.MOST} elements.")
+        if len(value) > self.MAX_COUNT:
+            raise ValidationError(f"Ensure this field has no more than {self.MAX_COUNT} elements.")
         items = value.items() if isinstance(value, dict) else enumerate(value)
         texts: dict[Any, Any] = {}
         errors: dict[Any, Any] = {}
@@ -74,20 +75,20 @@ class Arguments(Worded, fields.Field[list[str] | dict[str, str]]):
 class Texts(Object):
     """An object of texts."""
 
-    def __init__(self, most: int, **options: Any) -> None:
+    def __init__(self, max_count: int, **options: Any) -> None:
         super().__init__(keys=String(), values=String(), **options)
-        self.most = most
-        self.metadata = {**self.metadata, "maxProperties": most}
+        self.max_count = max_count
+        self.metadata = {**self.metadata, "maxProperties": max_count}
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> dict[str, str]:
-        if isinstance(value, dict) and len(value) > self.most:
-            raise ValidationError(f"Ensure this field has no more than {self.most} elements.")
+        if isinstance(value, dict) and len(value) > self.max_count:
+            raise ValidationError(f"Ensure this field has no more than {self.max_count} elements.")
         try:
             return super()._deserialize(value, *args, **options)
         except ValidationError as error:
             if not isinstance(error.messages, dict):
                 raise
-            # marshmallow tells a key's errors from a value's; to a client both are the entry's.
+            # marshmallow keeps a key's errors apart from its value's; to a client both are the entry's.
             raise ValidationError(
                 {key: _flat(messages) for key, messages in error.messages.items()}
             ) from None
@@ -107,7 +108,7 @@ class Base64(String):
             raise self.make_error("base64") from None
 
 
-_argument = String(trim=False, max_length=Arguments.LONGEST)
+_argument = String(trim=False, max_length=Arguments.MAX_LENGTH)
 
 
 def _flat(messages: Any) -> list[str]:

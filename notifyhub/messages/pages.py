@@ -11,7 +11,7 @@ from notifyhub.api.pagination.filters import ColumnFilter, any_of, flag, number,
 from notifyhub.api.serializers import RowSerializer
 from notifyhub.database.base import table_of
 from notifyhub.messages.models import Channel, Message, MessageStatus
-from notifyhub.messages.response_schemas import MessageSchema
+from notifyhub.messages.schemas import MessageSchema
 from notifyhub.messages.serializers import LISTED, listed
 from notifyhub.text.addresses import InvalidAddress, normalize_address
 from notifyhub.text.phones import InvalidNumber, to_e164

@@ -1,4 +1,4 @@
-"""The notifiers and patterns that messages name, looked up in few statements for any number of messages."""
+"""The notifiers and patterns that messages name, read in few statements for any number of messages."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,8 +21,11 @@ _settings, _delivery = table_of(NotificationSettings), table_of(DeliverySettings
 _DEFAULT_TTL: int = _delivery.c.message_ttl.default.arg  # type: ignore[union-attr]
 MESSAGE_TTL = func.coalesce(select(_delivery.c.message_ttl).scalar_subquery(), literal(_DEFAULT_TTL))
 """The seconds that messages live by default."""
-SETTINGS = (MESSAGE_TTL, select(_delivery.c.sms_countries).scalar_subquery())
-"""What the delivery settings say, as `Sources.take_settings` takes it."""
+SETTINGS = (
+    MESSAGE_TTL.label("message_ttl"),
+    select(_delivery.c.sms_countries).scalar_subquery().label("sms_countries"),
+)
+"""What the delivery settings say, as `References.take_settings` takes it."""
 
 _ids: BindParameter[list[int]] = bindparam("ids", expanding=True)
 _PATTERNS = (
@@ -31,8 +34,8 @@ _PATTERNS = (
         _patterns.c.name,
         _patterns.c.status,
         _patterns.c.body,
-        _sms.c.id,
-        _sms.c.name,
+        _sms.c.id.label("notifier_id"),
+        _sms.c.name.label("notifier_name"),
         *SETTINGS,
     )
     .join_from(_patterns, _sms)
@@ -45,8 +48,8 @@ _DEFAULT_SMS = _SMS.join_from(_settings, _sms, _settings.c.sms_notifier_id == _s
 _DEFAULT_EMAIL = _EMAIL.join_from(_settings, _email, _settings.c.email_notifier_id == _email.c.id)
 
 
-class Notifier(NamedTuple):
-    """A notifier, as far as messages are concerned."""
+class NotifierReference(NamedTuple):
+    """A notifier, as far as messages need to know it."""
 
     id: int
     name: str
@@ -54,28 +57,28 @@ class Notifier(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Pattern:
+class PatternReference:
     """A pattern with its notifier."""
 
     id: int
     name: str
     status: str
     template: Template = field(repr=False)
-    notifier: Notifier
+    notifier: NotifierReference
 
 
 @dataclass
 class References:
-    """What some messages name, by id, as far as it exists, and what the delivery settings say of all.
+    """The notifiers and patterns that messages name, by id, as far as they exist, and the delivery settings.
 
     Texts go to the countries of `sms_countries`; to any if it is empty, as it is where nothing was read.
     """
 
-    patterns: dict[int, Pattern] = field(default_factory=dict)
-    notifiers: dict[Channel, dict[int, Notifier]] = field(
+    patterns: dict[int, PatternReference] = field(default_factory=dict)
+    notifiers: dict[Channel, dict[int, NotifierReference]] = field(
         default_factory=lambda: {channel: {} for channel in Channel}
     )
-    defaults: dict[Channel, Notifier] = field(default_factory=dict)
+    defaults: dict[Channel, NotifierReference] = field(default_factory=dict)
     message_ttl: timedelta = timedelta(seconds=_DEFAULT_TTL)
     sms_countries: Sequence[str] = ()
 
@@ -86,8 +89,8 @@ class References:
 
 
 def resolve(connection: Connection, messages: Iterable[Mapping[str, Any]]) -> References:
-    """Return what messages, as their schema has read them, name: one statement for each kind of thing."""
-    sources = References()
+    """Return what messages, as their schema has read them, name: one statement for each kind of object."""
+    references = References()
     patterns: set[int] = set()
     notifiers: dict[Channel, set[int]] = {channel: set() for channel in Channel}
     defaults: set[Channel] = set()
@@ -100,25 +103,26 @@ def resolve(connection: Connection, messages: Iterable[Mapping[str, Any]]) -> Re
         else:
             defaults.add(channel)
     if patterns:
-        for id_, name, status, body, *notifier, ttl, countries in connection.execute(
-            _PATTERNS, {"ids": sorted(patterns)}
-        ):
-            sources.patterns[id_] = Pattern(id_, name, status, Template.parse(body), Notifier(*notifier))
-            sources.take_settings(ttl, countries)
-    for channel, named, default, notifier_of in (
+        for row in connection.execute(_PATTERNS, {"ids": sorted(patterns)}):
+            notifier = NotifierReference(row.notifier_id, row.notifier_name)
+            template = Template.parse(row.body)
+            references.patterns[row.id] = PatternReference(row.id, row.name, row.status, template, notifier)
+            references.take_settings(row.message_ttl, row.sms_countries)
+    for channel, named, default, refer in (
         (Channel.SMS, _NAMED_SMS, _DEFAULT_SMS, sms_notifier),
-        (Channel.EMAIL, _NAMED_EMAIL, _DEFAULT_EMAIL, Notifier),
+        (Channel.EMAIL, _NAMED_EMAIL, _DEFAULT_EMAIL, NotifierReference),
     ):
         if notifiers[channel]:
             for *columns, ttl, countries in connection.execute(named, {"ids": sorted(notifiers[channel])}):
-                sources.notifiers[channel][columns[0]] = notifier_of(*columns)
-                sources.take_settings(ttl, countries)
+                reference = refer(*columns)
+                references.notifiers[channel][reference.id] = reference
+                references.take_settings(ttl, countries)
         for *columns, ttl, countries in connection.execute(default) if channel in defaults else ():
-            sources.defaults[channel] = notifier_of(*columns)
-            sources.take_settings(ttl, countries)
-    return sources
+            references.defaults[channel] = refer(*columns)
+            references.take_settings(ttl, countries)
+    return references
 
 
-def sms_notifier(id: int, name: str, backend: str, settings: Mapping[str, Any]) -> Notifier:
+def sms_notifier(id: int, name: str, backend: str, settings: Mapping[str, Any]) -> NotifierReference:
     """Return an SMS notifier, given by its columns."""
-    return Notifier(id, name, can_send_texts(backend, settings))
+    return NotifierReference(id, name, can_send_texts(backend, settings))

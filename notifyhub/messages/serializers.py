@@ -1,4 +1,4 @@
-"""Messages as they go out: selected as columns, without an object for each."""
+"""Messages and attempts as responses show them: selected as columns, without an object for each."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,31 +7,32 @@ from sqlalchemy import Connection, func, select
 
 from notifyhub.database.base import table_of
 from notifyhub.messages.models import Attempt, Message
+from notifyhub.messages.schemas import MessageSchema
 from notifyhub.text.truncation import truncate
 
 _messages, _attempts = table_of(Message).c, table_of(Attempt).c
 
-COLUMNS = (
-    *(_messages.id, _messages.channel, _messages.status, _messages.recipient, _messages.notifier_id),
-    *(
-        _messages.notifier_name,
-        _messages.pattern_id,
-        _messages.pattern_name,
-        _messages.subject,
-        _messages.text,
-    ),
-    *(_messages.args, _messages.encoding, _messages.segments, _messages.reference, _messages.client_metadata),
-    *(_messages.batch_id, _messages.is_test, _messages.send_at, _messages.expires_at, _messages.created_at),
-    *(_messages.updated_at, _messages.next_attempt_at, _messages.sent_at, _messages.delivered_at),
-    *(_messages.provider_message_id, _messages.error_code, _messages.error_detail),
-)
-"""What `message` takes."""
+_PAIRS = {
+    "notifier_data": ("notifier_id", "notifier_name"),
+    "pattern_data": ("pattern_id", "pattern_name"),
+    "error": ("error_code", "error_detail"),
+}
+"""The fields that are made of two columns; any other shows one column: its `attribute`, or its namesake."""
+_FIELDS = MessageSchema().fields
+_SECONDS = tuple(second for _, second in _PAIRS.values())
+_KEYS = (*_FIELDS, *_SECONDS)
 
-MOST_LISTED = 500
-"""The characters of a text that lists show."""
+COLUMNS = (
+    *(_messages[_PAIRS.get(name, (field.attribute or name,))[0]] for name, field in _FIELDS.items()),
+    *(_messages[second] for second in _SECONDS),
+)
+"""What `message` takes: a column for each field, in their order, then the pairs' second ones."""
+
+MAX_LISTED_CHARACTERS = 500
+"""Of a text, in lists."""
 
 LISTED = tuple(
-    func.substr(column, 1, MOST_LISTED + 1, type_=column.type).label("text")
+    func.substr(column, 1, MAX_LISTED_CHARACTERS + 1, type_=column.type).label("text")
     if column is _messages.text
     else column
     for column in COLUMNS
@@ -50,61 +51,41 @@ _ATTEMPTS = select(
 
 
 def message(row: Sequence[Any]) -> dict[str, Any]:
-    """Return a row of COLUMNS as `MessageSchema` describes it, with the moments left to the encoder."""
-    id_, channel, status, to, notifier_id, notifier_name, pattern_id, pattern_name, *middle = row
-    subject, text, args, encoding, segments, reference, metadata, batch, test, *end = middle
-    send_at, expires_at, created_at, updated_at, next_attempt_at, *reached = end
-    sent_at, delivered_at, provider_message_id, *error = reached
-    return {
-        "id": id_,
-        "channel": channel,
-        "status": status,
-        "to": to,
-        "notifier_data": {"id": notifier_id, "name": notifier_name},
-        "pattern_data": None if pattern_id is None else {"id": pattern_id, "name": pattern_name},
-        "subject": subject,
-        "text": text,
-        "args": args,
-        "encoding": encoding,
-        "segments": segments,
-        "reference": reference,
-        "metadata": metadata,
-        "batch": batch,
-        "test": test,
-        "send_at": send_at,
-        "expires_at": expires_at,
-        "created_at": created_at,
-        "updated_at": updated_at,
-        "next_attempt_at": next_attempt_at,
-        "sent_at": sent_at,
-        "delivered_at": delivered_at,
-        "provider_message_id": provider_message_id,
-        "error": _error(*error),
-    }
+    """Return a row that begins with COLUMNS as `MessageSchema` describes it, its moments not encoded yet.
+
+    A pair of columns is put where its first one is: so the response keeps the order of the schema's fields.
+    """
+    response = dict(zip(_KEYS, row, strict=False))
+    response["notifier_data"] = _named(response["notifier_data"], response.pop("notifier_name"))
+    response["pattern_data"] = _named(response["pattern_data"], response.pop("pattern_name"))
+    response["error"] = _error(response["error"], response.pop("error_detail"))
+    return response
 
 
 def listed(row: Sequence[Any]) -> dict[str, Any]:
-    """Return a row of LISTED as lists show it: the same, with a long text cut."""
-    shown = message(row)
-    if shown["text"] is not None:
-        shown["text"] = truncate(shown["text"], MOST_LISTED)
-    return shown
+    """Return a row of LISTED as `message` does, with a long text cut."""
+    response = message(row)
+    if response["text"] is not None:
+        response["text"] = truncate(response["text"], MAX_LISTED_CHARACTERS)
+    return response
 
 
 def attempts(connection: Connection, message_id: int) -> list[dict[str, Any]]:
     """Return the attempts to send a message, the first one first, as `AttemptSchema` describes them."""
     return [
         {
-            "notifier_data": {"id": notifier_id, "name": notifier_name},
-            "started_at": started_at,
-            "duration_ms": duration_ms,
-            "outcome": outcome,
-            "error": _error(code, detail),
+            "notifier_data": _named(row.notifier_id, row.notifier_name),
+            "started_at": row.started_at,
+            "duration_ms": row.duration_ms,
+            "outcome": row.outcome,
+            "error": _error(row.error_code, row.error_detail),
         }
-        for notifier_id, notifier_name, started_at, duration_ms, outcome, code, detail in connection.execute(
-            _ATTEMPTS.where(_attempts.message_id == message_id)
-        )
+        for row in connection.execute(_ATTEMPTS.where(_attempts.message_id == message_id))
     ]
+
+
+def _named(id: int | None, name: str | None) -> dict[str, Any] | None:
+    return None if id is None else {"id": id, "name": name}
 
 
 def _error(code: str | None, detail: str | None) -> dict[str, str] | None:

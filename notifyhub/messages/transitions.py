@@ -1,4 +1,6 @@
-"""What a client may do to a stored message: each is one conditional UPDATE, so that of rivals one wins."""
+"""Transitions: what a client may do to a stored message. Each is one conditional UPDATE, so that one of
+several at once wins.
+"""
 
 from datetime import timedelta
 from typing import Any, NoReturn
@@ -11,25 +13,27 @@ from notifyhub.messages.models import ERASED, Message, MessageStatus
 from notifyhub.messages.references import MESSAGE_TTL
 from notifyhub.messages.serializers import COLUMNS
 
-_messages = table_of(Message)
+_messages = table_of(Message).c
 
 CANCELLABLE = (MessageStatus.SCHEDULED, MessageStatus.QUEUED)
 RETRIABLE = (MessageStatus.FAILED, MessageStatus.UNDELIVERED, MessageStatus.EXPIRED)
 
 
-_c = _messages.c
-_WAITS = or_(_c.status.in_(CANCELLABLE), and_(_c.status == MessageStatus.SENDING, _c.lease_until.is_(None)))
+_WAITING = or_(
+    _messages.status.in_(CANCELLABLE),
+    and_(_messages.status == MessageStatus.SENDING, _messages.lease_until.is_(None)),
+)
 """The condition of a message that no worker has: also between two attempts."""
-_ENDED = _c.status.in_(RETRIABLE)
+_ENDED = _messages.status.in_(RETRIABLE)
 
 
 def cancel(connection: Connection, id: int, *, test: bool) -> Row[Any]:
-    """Cancel a message that no worker has; return its row, as `representation` takes it.
+    """Cancel a message that no worker has; return its row, as `serializers.message` takes it.
 
     With `test` one of a test token. Raises NotFound, or Conflict if it is in another state.
     """
     values = {"status": MessageStatus.CANCELLED, "next_attempt_at": None}
-    row = _change(connection, id, values, _WAITS, *_theirs(test=test))
+    row = _change(connection, id, values, _WAITING, *_visible(test=test))
     return row or _refuse(connection, id, "cancelled", (*CANCELLABLE, "waiting"), test=test)
 
 
@@ -41,7 +45,7 @@ def retry(connection: Connection, id: int, *, test: bool) -> Row[Any]:
     """
     moment = now()
     renewed = moment + timedelta(seconds=connection.execute(select(MESSAGE_TTL)).scalar_one())
-    expires_at = _messages.c.expires_at
+    expires_at = _messages.expires_at
     values = {
         "status": MessageStatus.QUEUED,
         "rounds": 0,
@@ -52,35 +56,33 @@ def retry(connection: Connection, id: int, *, test: bool) -> Row[Any]:
         "reports_asked": 0,
         **dict.fromkeys(("sent_at", "delivered_at", "provider_message_id", "error_code", "error_detail")),
     }
-    row = _change(connection, id, values, _ENDED, _c.otp_id.is_(None), *_theirs(test=test))
+    row = _change(connection, id, values, _ENDED, _messages.otp_id.is_(None), *_visible(test=test))
     return row or _refuse(connection, id, "sent anew", RETRIABLE, test=test)
 
 
-def _theirs(*, test: bool) -> list[ColumnElement[bool]]:
+def _visible(*, test: bool) -> list[ColumnElement[bool]]:
     """Return the conditions of messages that a token may change: a test token those of test tokens."""
-    return [_c.is_test.is_(True)] if test else []
+    return [_messages.is_test.is_(True)] if test else []
 
 
 def _change(
     connection: Connection, id: int, values: dict[str, Any], *conditions: ColumnElement[bool]
 ) -> Row[Any] | None:
-    """Change a message on conditions; return its row, None if it is not so."""
-    change = update(_messages).where(_c.id == id, _c.recipient != ERASED, *conditions)
+    """Change a message that meets the conditions; return its row, None if it doesn't."""
+    change = update(table_of(Message)).where(_messages.id == id, _messages.recipient != ERASED, *conditions)
     return connection.execute(change.values(values).returning(*COLUMNS)).first()
 
 
 def _refuse(connection: Connection, id: int, done: str, states: tuple[str, ...], *, test: bool) -> NoReturn:
-    found = select(_c.status, _c.recipient, _c.otp_id).where(_c.id == id, *_theirs(test=test))
-    row = connection.execute(found).first()
+    stored = select(_messages.status, _messages.recipient, _messages.otp_id)
+    row = connection.execute(stored.where(_messages.id == id, *_visible(test=test))).first()
     if row is None:
         raise NotFound
-    status, recipient, otp_id = row
-    if recipient == ERASED:
+    if row.recipient == ERASED:
         raise Conflict("This message is older than messages are kept: its recipient and content are erased.")
-    if otp_id is not None and status in states:
+    if row.otp_id is not None and row.status in states:
         raise Conflict(
             "This message carries a one-time password: it is sent anew when that is asked for again."
         )
-    raise Conflict(
-        f"This message is {status}: only one that is {', '.join(states[:-1])} or {states[-1]} can be {done}."
-    )
+    allowed = f"{', '.join(states[:-1])} or {states[-1]}"
+    raise Conflict(f"This message is {row.status}: only one that is {allowed} can be {done}.")

@@ -19,14 +19,16 @@ from notifyhub.messages.events import MessagesDue
 from notifyhub.messages.models import Message
 from notifyhub.messages.pages import listing
 from notifyhub.messages.references import resolve
-from notifyhub.messages.response_schemas import (
+from notifyhub.messages.schemas import (
+    MAX_BODY_BYTES,
     AcceptedBatchSchema,
     BatchSchema,
+    BulkSchema,
     MessageDetailSchema,
+    MessageRequestSchema,
     MessageSchema,
     PreviewSchema,
 )
-from notifyhub.messages.schemas import MAX_BODY, BulkSchema, MessageRequestSchema
 from notifyhub.messages.serializers import COLUMNS, attempts, message
 from notifyhub.messages.storage import batch, store, store_batch
 
@@ -63,18 +65,18 @@ _id = table_of(Message).c.id
         TAG,
         body=_message,
         responses={201: MessageSchema()},
-        max_body=MAX_BODY,
+        max_body=MAX_BODY_BYTES,
         idempotent=True,
-        atomic=lambda asked: "attachments" in asked,  # else it is one insertion
+        atomic=lambda request: "attachments" in request,  # else it is one insertion
         examples=EXAMPLES,
     )
 )
-def send(connection: Connection, asked: dict[str, Any]) -> Result:
+def send(connection: Connection, request: dict[str, Any]) -> Result:
     """Store a message, to be sent."""
     moment = now()
-    draft = compose(asked, resolve(connection, [asked]), moment)
-    stored = message(store(connection, draft, moment, test=g.caller.test))
-    if draft.send_at is None:
+    composed = compose(request, resolve(connection, [request]), moment)
+    stored = message(store(connection, composed, moment, test=g.caller.test))
+    if composed.send_at is None:
         publish(connection, MessagesDue([stored["id"]]))
     return Result(stored)
 
@@ -87,18 +89,18 @@ def send(connection: Connection, asked: dict[str, Any]) -> Result:
         TAG,
         body=_bulk,
         responses={201: AcceptedBatchSchema()},
-        max_body=MAX_BODY,
+        max_body=MAX_BODY_BYTES,
         idempotent=True,
     )
 )
-def send_many(connection: Connection, asked: dict[str, Any]) -> Result:
+def send_many(connection: Connection, request: dict[str, Any]) -> Result:
     """Store messages as a batch: all of them or none."""
     moment = now()
-    drafts = compose_all(connection, asked, moment)
-    stored, due = store_batch(connection, drafts, moment, test=g.caller.test)
+    composed = compose_all(connection, request, moment)
+    stored, due = store_batch(connection, composed, moment, test=g.caller.test)
     if due:
         publish(connection, MessagesDue(due))
-    return Result({"batch": stored, "count": len(drafts)})
+    return Result({"batch": stored, "count": len(composed)})
 
 
 @blueprint.post("/preview")
@@ -109,19 +111,19 @@ def send_many(connection: Connection, asked: dict[str, Any]) -> Result:
         TAG,
         body=_message,
         responses={200: PreviewSchema()},
-        max_body=MAX_BODY,
+        max_body=MAX_BODY_BYTES,
     )
 )
 def preview() -> dict[str, Any]:
     """Compose a message; nothing is stored or sent."""
-    asked = body(_message)
-    draft = compose(asked, resolve(autocommit(), [asked]), now())
+    request = body(_message)
+    composed = compose(request, resolve(autocommit(), [request]), now())
     return {
-        "text": draft.text,
-        "encoding": draft.encoding,
-        "segments": draft.segments,
-        "notifier_data": {"id": draft.notifier.id, "name": draft.notifier.name},
-        "to": draft.recipient,
+        "text": composed.text,
+        "encoding": composed.encoding,
+        "segments": composed.segments,
+        "notifier_data": {"id": composed.notifier.id, "name": composed.notifier.name},
+        "to": composed.recipient,
     }
 
 
@@ -163,7 +165,7 @@ def retry(id: int) -> dict[str, Any]:
 
 
 def _detailed(row: Any) -> dict[str, Any]:
-    return {**message(row), "attempts": attempts(autocommit(), row[0])}
+    return {**message(row), "attempts": attempts(autocommit(), row.id)}
 
 
 @batches_blueprint.get("/<id:id>")

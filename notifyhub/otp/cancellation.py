@@ -1,4 +1,4 @@
-"""Cancelling: a pending code is taken back; a message of it that waits finds that out when it is sent."""
+"""Cancellation of a pending code. Its message, if it waits still, fails when it comes to be sent."""
 
 from typing import Any
 
@@ -14,11 +14,14 @@ _CANCEL = update(table_of(OTP)).where(_otps.status == OTPStatus.PENDING).values(
 
 
 def cancel(connection: Connection, id: int, *, test: bool) -> dict[str, Any]:
-    """Cancel a pending one-time password; return it as it is shown. Raises NotFound, or Conflict."""
-    this = (_otps.id == id, _otps.is_test == test, _otps.expires_at > now())
-    cancelled = connection.execute(_CANCEL.where(*this)).rowcount
-    shown = read(connection, id, test=test)
+    """Cancel a pending one-time password; return it as `OTPSchema` describes it.
+
+    Raises NotFound, or Conflict if it is not pending.
+    """
+    conditions = (_otps.id == id, _otps.is_test == test, _otps.expires_at > now())
+    cancelled = connection.execute(_CANCEL.where(*conditions)).rowcount
+    response = read(connection, id, test=test)
     if not cancelled:
-        words = f"This one-time password is {shown['status']}: only one that is pending can be cancelled."
+        words = f"This one-time password is {response['status']}: only one that is pending can be cancelled."
         raise Conflict(words)
-    return shown
+    return response

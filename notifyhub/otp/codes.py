@@ -1,4 +1,4 @@
-"""The codes: made anew from a row whenever one is sent or guessed, stored nowhere.
+"""The codes: computed from a row whenever one is sent or guessed, stored nowhere.
 
 A code is HMAC-SHA256 (RFC 2104) of the row's id and nonce, under a key that is made of the service's secret
 key for this alone, modulo 10 to the power of the code's length. Of 256 bits the remainder of that division
@@ -9,10 +9,10 @@ import hmac
 from typing import Protocol
 
 from flask import current_app
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from notifyhub.database.base import now, table_of
-from notifyhub.database.connections import autocommit
+from notifyhub.delivery.events import CodeNeeded
 from notifyhub.otp.models import OTP, OTPStatus
 from notifyhub.text.digits import ascii_digits
 from notifyhub.text.invisible import visible
@@ -25,7 +25,7 @@ _LIVE = select(_otps.c.id, _otps.c.nonce, _otps.c.code_len).where(_otps.c.status
 
 
 class Row(Protocol):
-    """What a code is made of."""
+    """What a code is computed from."""
 
     @property
     def id(self) -> int: ...
@@ -49,8 +49,8 @@ def is_right(row: Row, guess: str) -> bool:
     return hmac.compare_digest(code_of(row).encode(), ascii_digits(visible(guess)).encode())
 
 
-def code_to_send(id: int) -> str | None:
-    """Return the code of a one-time password that may still be used; None if it may not."""
-    connection = autocommit()
-    row = connection.execute(_LIVE.where(_otps.c.id == id, _otps.c.expires_at > now())).first()
-    return None if row is None else code_of(row)
+def on_code_needed(connection: Connection, event: CodeNeeded) -> None:
+    """Give the delivery the code of a one-time password that may still be used."""
+    usable = _LIVE.where(_otps.c.id == event.otp_id, _otps.c.expires_at > now())
+    row = connection.execute(usable).first()
+    event.code = None if row is None else code_of(row)

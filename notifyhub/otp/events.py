@@ -1,4 +1,4 @@
-"""What others can learn of one-time passwords."""
+"""The events of one-time passwords."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class OTPVerified:
-    """A one-time password was verified: its row, as it is shown; `test` if a test token asked for it."""
+    """A one-time password was verified: as `OTPSchema` describes it; `test` if it is a test token's."""
 
     row: Mapping[str, Any]
     test: bool

@@ -1,4 +1,4 @@
-"""The fallback: when a code's message has failed for good, the code goes out by the other channel."""
+"""The fallback: when a code's message has failed for good, the code is sent by the other channel."""
 
 import logging
 from datetime import datetime
@@ -12,10 +12,10 @@ from notifyhub.messages.events import MessageChanged, MessagesDue
 from notifyhub.messages.models import Channel, MessageStatus
 from notifyhub.messages.serializers import message
 from notifyhub.messages.storage import store_with_code
-from notifyhub.otp import rules
-from notifyhub.otp.composition import Wanted, compose_all
+from notifyhub.otp import rate_limits, rules
+from notifyhub.otp.composition import CodeMessage, compose_all
 from notifyhub.otp.models import OTP, OTPStatus
-from notifyhub.otp.rules import CROWDED, Rules
+from notifyhub.otp.rules import Rules
 from notifyhub.otp.serializers import MESSAGE, OTPRow
 
 log = logging.getLogger(__name__)
@@ -35,31 +35,31 @@ def on_changed(connection: Connection, event: MessageChanged) -> None:
     if event.otp_id is None or changed["status"] not in _FAILED:
         return
     moment = now()
-    this = (_otps.id == event.otp_id, _otps.expires_at > moment, *_unused)
-    otp = connection.execute(select(*_otps, MESSAGE).where(*this)).first()
-    if otp is None or otp.message != changed["id"]:  # one that was sent later may still arrive
+    usable = (_otps.id == event.otp_id, _otps.expires_at > moment, *_unused)
+    otp = connection.execute(select(*_otps, MESSAGE).where(*usable)).first()
+    if otp is None or otp.message_id != changed["id"]:  # one that was sent later may still arrive
         return
     policy = rules.lock(connection, otp.fallback_to, test=otp.is_test)
     same_term = _otps.expires_at == otp.expires_at  # it may just have been asked for again
-    used = update(table_of(OTP)).where(*this, same_term).values(fallback_used=True)
+    used = update(table_of(OTP)).where(*usable, same_term).values(fallback_used=True)
     if not connection.execute(used).rowcount:
         return
-    stored = _store(connection, otp, policy, moment)
-    if stored is not None:
-        publish(connection, MessagesDue([stored], urgent=True))
+    message_id = _store(connection, otp, policy, moment)
+    if message_id is not None:
+        publish(connection, MessagesDue([message_id], urgent=True))
 
 
 def _store(connection: Connection, otp: OTPRow, policy: Rules, moment: datetime) -> int | None:
     """Store the message and return its id; None, with a line in the log, if it can't be sent."""
-    crowd = rules.crowd(policy, otp.fallback_to, moment, test=otp.is_test)
-    if connection.execute(CROWDED, crowd).first():
+    parameters = rate_limits.parameters(policy, otp.fallback_to, moment, test=otp.is_test)
+    if connection.execute(rate_limits.RECIPIENT_LIMIT, parameters).first():
         log.warning("The fallback of one-time password %s is over the hourly limit", otp.id)
         return None
     channel = Channel(otp.fallback_channel)
-    wanted = Wanted(channel, otp.fallback_to, otp.code_len, otp.expires_at, otp.origin)
+    request = CodeMessage(channel, otp.fallback_to, otp.code_len, otp.expires_at, otp.origin)
     try:
-        (draft,) = compose_all([wanted], policy, moment)
+        (composed,) = compose_all([request], policy, moment)
     except ValidationError as error:
         log.warning("The fallback of one-time password %s can't be sent: %s", otp.id, error.messages)
         return None
-    return store_with_code(connection, draft, moment, test=otp.is_test, otp_id=otp.id)
+    return store_with_code(connection, composed, moment, test=otp.is_test, otp_id=otp.id)

@@ -1,4 +1,11 @@
-"""Issuing: a code is made and sent, or the pending one is sent again, all in one transaction."""
+"""Issuing: a code is made and sent, or the pending one is sent again, all in one transaction.
+
+1. Lock the recipient, and the client: requests for the same one are served one after the other.
+2. Read the latest one-time password for the purpose, and where the rate limits stand.
+3. Compose the message. What is wrong with it (400) is raised before a rate limit that is reached (429).
+4. Renew the pending one-time password, or store a new one.
+5. Store the message.
+"""
 
 import secrets
 from collections.abc import Mapping
@@ -11,124 +18,113 @@ from sqlalchemy import Connection, and_, bindparam, func, insert, null, select, 
 from notifyhub.api.http.errors import throttled
 from notifyhub.database.base import now, table_of
 from notifyhub.messages.models import Channel, Message, MessageStatus
-from notifyhub.messages.storage import insertion_with_code, store_with_code, values_with_code
-from notifyhub.otp import rules
+from notifyhub.messages.storage import store_with_code
+from notifyhub.otp import rate_limits, rules
 from notifyhub.otp.codes import Row, code_of
-from notifyhub.otp.composition import Wanted, compose_all
+from notifyhub.otp.composition import CodeMessage, compose_all
 from notifyhub.otp.models import OTP, OTPStatus
-from notifyhub.otp.rules import CLIENT_CROWDED, CROWDED, HOUR, Rules
-from notifyhub.otp.serializers import COLUMNS, OTPRow, shown, status_of
+from notifyhub.otp.rules import Rules
+from notifyhub.otp.serializers import COLUMNS, OTPRow, serialize, status_of
 
 NONCE_BYTES = 16
 
 _otps, _messages = table_of(OTP), table_of(Message)
 
-_none = select(null().label("blank")).subquery()
 _newest = (
     select(*(_otps.c[name] for name in ("id", "status", "code_len", "expires_at", "resend_at", "created_at")))
     .where(
-        _otps.c.recipient == bindparam("to"),
-        _otps.c.purpose == bindparam("for_purpose"),
+        _otps.c.recipient == bindparam("recipient"),
+        _otps.c.purpose == bindparam("purpose"),
         _otps.c.is_test == bindparam("test"),
     )
     .order_by(_otps.c.id.desc())
     .limit(1)
     .subquery()
 )
-_carries_it = and_(
+_carries_newest = and_(
     _messages.c.otp_id == _newest.c.id,
-    _messages.c.recipient == bindparam("to"),
+    _messages.c.recipient == bindparam("recipient"),
     _messages.c.created_at >= _newest.c.created_at,
     _messages.c.status == MessageStatus.QUEUED,
 )
+_one_row = select(null().label("blank")).subquery()
 _LATEST = select(
     *_newest.c,
-    select(func.max(_messages.c.id)).where(_carries_it).scalar_subquery().label("waiting"),
-    CROWDED.scalar_subquery().label("crowded"),
-).select_from(_none.outerjoin(_newest, true()))
+    select(func.max(_messages.c.id)).where(_carries_newest).scalar_subquery().label("queued_message_id"),
+    rate_limits.RECIPIENT_LIMIT.scalar_subquery().label("recipient_limit"),
+).select_from(_one_row.outerjoin(_newest, true()))
 """The latest one-time password of a recipient for a purpose, or nulls where there is none.
 
-`waiting` is a message of it that no worker has taken up, `crowded` as in `rules`.
+`queued_message_id` is a message of it that no worker has claimed. Each part is found by an index: the
+one-time password by ix_otps_latest, the messages by ix_messages_codes.
 """
-_LATEST_OF_CLIENT = _LATEST.add_columns(CLIENT_CROWDED.scalar_subquery().label("client_crowded"))
+_LATEST_OF_CLIENT = _LATEST.add_columns(rate_limits.CLIENT_LIMIT.scalar_subquery().label("client_limit"))
 
-_CODE = select(_otps.c.id, _otps.c.nonce, _otps.c.code_len).where(_otps.c.id == bindparam("this"))
+_CODE = select(_otps.c.id, _otps.c.nonce, _otps.c.code_len).where(_otps.c.id == bindparam("otp_id"))
 _INSERT = insert(_otps).returning(*COLUMNS)
-_given: dict[str, Any] = {name: bindparam(f"otp_{name}") for name in _otps.c.keys() if name != "id"}  # noqa: SIM118 - no dict
-_made = insert(_otps).values(_given).returning(*COLUMNS).cte("made")
-_stored = insertion_with_code(_made)
-_INSERT_BOTH = select(_made, _stored.c.id.label("message")).select_from(_made.join(_stored, true()))
-"""The one-time password and its message in one statement, where the database can: it saves a round trip."""
+_pending = and_(_otps.c.id == bindparam("otp_id"), _otps.c.status == OTPStatus.PENDING)
 _RENEW = (
     update(_otps)
-    .where(
-        _otps.c.id == bindparam("this"),
-        _otps.c.status == OTPStatus.PENDING,
-        _otps.c.expires_at > bindparam("at", type_=_otps.c.expires_at.type),
-    )
+    .where(_pending, _otps.c.expires_at > bindparam("now", type_=_otps.c.expires_at.type))
     .returning(*COLUMNS)
 )
-_EXPIRE = (
-    update(_otps)
-    .where(_otps.c.id == bindparam("this"), _otps.c.status == OTPStatus.PENDING)
-    .values(status=OTPStatus.EXPIRED)
-)
+_EXPIRE = update(_otps).where(_pending).values(status=OTPStatus.EXPIRED)
 
-# A worker that takes it up in this moment is not waited for: then both go out.
-_still_waiting = (
+# A worker that claims it in this moment is not waited for: then both messages go out.
+_still_queued = (
     select(_messages.c.id)
-    .where(_messages.c.id == bindparam("message"), _messages.c.status == MessageStatus.QUEUED)
+    .where(_messages.c.id == bindparam("message_id"), _messages.c.status == MessageStatus.QUEUED)
     .with_for_update(skip_locked=True)
 )
-_CANCEL = (
+_CANCEL_MESSAGE = (
     update(_messages)
-    .where(_messages.c.id.in_(_still_waiting))
+    .where(_messages.c.id.in_(_still_queued))
     .values(status=MessageStatus.CANCELLED, next_attempt_at=None)
 )
 
 
 class Issued(NamedTuple):
-    """A one-time password as the client is shown it, the code that test tokens are told, and how it is sent.
+    """A one-time password as `OTPSchema` describes it, the code that test tokens get, and its message.
 
-    `message` is the id of the message that is due; `is_new` tells a new code from one that is sent again.
+    `is_new` is false where the pending code is sent again.
     """
 
-    shown: dict[str, Any]
+    response: dict[str, Any]
     code: dict[str, str]
-    message: int
+    message_id: int
     is_new: bool
 
 
 @dataclass(frozen=True)
-class Request:
-    """A request; `reached` holds the recipient and the fallback, if there is one, each with its channel."""
+class OTPRequest:
+    """A request; `recipients` are the recipient and the fallback, if there is one, each with its channel."""
 
-    reached: list[tuple[Channel, str]]
+    recipients: list[tuple[Channel, str]]
     purpose: str
     client: str | None
     origin: str | None
     test: bool
 
     @property
-    def to(self) -> str:
-        return self.reached[0][1]
+    def recipient(self) -> str:
+        return self.recipients[0][1]
 
 
-def issue(connection: Connection, asked: Mapping[str, Any], *, test: bool) -> Issued:
-    """Store a code and its message, in a transaction; `asked` is a body as its schema has read it.
+def issue(connection: Connection, values: Mapping[str, Any], *, test: bool) -> Issued:
+    """Store a code and its message, in a transaction; `values` are a body as `OTPRequestSchema` has read it.
 
     Raises ValidationError before anything is stored, TooManyRequests if the recipient or client has to wait.
     """
-    request = Request(asked["reached"], asked["purpose"], asked["client"], asked["origin"], test)
-    row, message, is_new = _issue(connection, request)
-    return Issued(shown(row, message, now()), _code(row) if test else {}, message, is_new)
+    request = OTPRequest(values["recipients"], values["purpose"], values["client"], values["origin"], test)
+    row, message_id, is_new = _issue(connection, request)
+    return Issued(serialize(row, message_id, now()), _code(row) if test else {}, message_id, is_new)
 
 
-def code_to_show(connection: Connection, answer: Mapping[str, Any], *, test: bool) -> dict[str, str]:
-    """Return what an answer holds beside what is stored of it: the code, which test tokens are shown."""
+def code_to_show(connection: Connection, response: Mapping[str, Any], *, test: bool) -> dict[str, str]:
+    """Return what a response holds beside what is stored of it: the code, which test tokens get."""
     if not test:
         return {}
-    row = connection.execute(_CODE, {"this": answer["id"]}).first()
+    row = connection.execute(_CODE, {"otp_id": response["id"]}).first()
     return _code(row) if row else {}
 
 
@@ -136,42 +132,40 @@ def _code(row: Row) -> dict[str, str]:
     return {"code": code_of(row)}
 
 
-def _issue(connection: Connection, request: Request) -> tuple[OTPRow, int, bool]:
-    """Make or renew the one-time password, and store its message; tell whether it is a new one."""
-    policy = rules.lock(connection, request.to, test=request.test, client=request.client)
+def _issue(connection: Connection, request: OTPRequest) -> tuple[OTPRow, int, bool]:
+    """Return the one-time password, its message's id, and whether it is a new one."""
+    policy = rules.lock(connection, request.recipient, test=request.test, client=request.client)
     moment = now()
-    crowd = rules.crowd(policy, request.to, moment, test=request.test, client=request.client)
-    statement = _LATEST if request.client is None else _LATEST_OF_CLIENT
-    latest = connection.execute(statement, {"for_purpose": request.purpose, **crowd}).one()
-    pending = latest.id is not None and status_of(latest, moment) == OTPStatus.PENDING
-    values = _values(request, policy, moment, latest.code_len if pending else policy.code_len)
-    wanted = [
-        Wanted(*one, values["code_len"], values["expires_at"], request.origin) for one in request.reached
-    ]
-    draft, *_ = compose_all(wanted, policy, moment)
-    _hold_back(latest, moment)
-
-    def store(otp_id: int) -> int:
-        test, client = request.test, request.client
-        return store_with_code(connection, draft, moment, test=test, otp_id=otp_id, client=client)
-
-    if pending and (row := _renew(connection, latest, values, moment)):
-        return row, store(row.id), False
-    if latest.status == OTPStatus.PENDING:
-        connection.execute(_EXPIRE, {"this": latest.id})
-    values |= _new(request, policy, moment)
-    if connection.dialect.name == "postgresql":
-        both = {f"otp_{name}": value for name, value in values.items()}
-        both |= values_with_code(draft, moment, test=request.test, client=request.client)
-        row = connection.execute(_INSERT_BOTH, both).one()
-        return row, row.message, True
-    row = connection.execute(_INSERT, values).one()
-    return row, store(row.id), True
+    latest = _latest(connection, request, policy, moment)
+    is_pending = latest.id is not None and status_of(latest, moment) == OTPStatus.PENDING
+    term = _term(request, policy, moment, latest.code_len if is_pending else policy.code_len)
+    message, *_ = compose_all(
+        [
+            CodeMessage(channel, to, term["code_len"], term["expires_at"], request.origin)
+            for channel, to in request.recipients
+        ],
+        policy,
+        moment,
+    )
+    _check_rate_limits(latest, moment)
+    renewed = _renew(connection, latest, term, moment) if is_pending else None
+    row = renewed or _insert(connection, request, policy, latest, term, moment)
+    message_id = store_with_code(
+        connection, message, moment, test=request.test, otp_id=row.id, client=request.client
+    )
+    return row, message_id, renewed is None
 
 
-def _values(request: Request, policy: Rules, moment: datetime, code_len: int) -> dict[str, Any]:
+def _latest(connection: Connection, request: OTPRequest, policy: Rules, moment: datetime) -> OTPRow:
+    to, test, client = request.recipient, request.test, request.client
+    parameters = rate_limits.parameters(policy, to, moment, test=test, client=client)
+    statement = _LATEST if client is None else _LATEST_OF_CLIENT
+    return connection.execute(statement, {**parameters, "purpose": request.purpose}).one()
+
+
+def _term(request: OTPRequest, policy: Rules, moment: datetime, code_len: int) -> dict[str, Any]:
     """Return what each request sets, whether its one-time password is a new one or not."""
-    (channel, _), *others = request.reached
+    (channel, _), *others = request.recipients
     fallback_channel, fallback_to = others[0] if others else (None, None)
     return {
         "channel": channel,
@@ -186,25 +180,35 @@ def _values(request: Request, policy: Rules, moment: datetime, code_len: int) ->
     }
 
 
-def _hold_back(latest: OTPRow, moment: datetime) -> None:
-    """Raise TooManyRequests if a recipient has to wait, for a purpose or for all, or a client."""
-    crowded = (latest.crowded, getattr(latest, "client_crowded", None))
-    until = [latest.resend_at or moment, *(sent + HOUR for sent in crowded if sent)]
+def _check_rate_limits(latest: OTPRow, moment: datetime) -> None:
+    """Raise TooManyRequests while a code may not be sent again, or a rate limit is reached."""
+    limits = (latest.recipient_limit, getattr(latest, "client_limit", None))
+    until = [latest.resend_at or moment, *(reached + rate_limits.WINDOW for reached in limits if reached)]
     if max(until) > moment:
         raise throttled((max(until) - moment).total_seconds())
 
 
-def _renew(connection: Connection, latest: OTPRow, values: dict[str, Any], moment: datetime) -> OTPRow | None:
+def _renew(connection: Connection, latest: OTPRow, term: dict[str, Any], moment: datetime) -> OTPRow | None:
     """Give the pending one-time password a new term; None if it is pending no more."""
-    if latest.waiting is not None:
-        connection.execute(_CANCEL, {"message": latest.waiting})
-    return connection.execute(_RENEW.values(values), {"this": latest.id, "at": moment}).first()
+    if latest.queued_message_id is not None:
+        connection.execute(_CANCEL_MESSAGE, {"message_id": latest.queued_message_id})
+    return connection.execute(_RENEW.values(term), {"otp_id": latest.id, "now": moment}).first()
 
 
-def _new(request: Request, policy: Rules, moment: datetime) -> dict[str, Any]:
-    """Return what only a new one-time password is given."""
-    return {
-        "recipient": request.to,
+def _insert(
+    connection: Connection,
+    request: OTPRequest,
+    policy: Rules,
+    latest: OTPRow,
+    term: dict[str, Any],
+    moment: datetime,
+) -> OTPRow:
+    """Store a new one-time password; the latest is stored as expired if it is over and does not say so."""
+    if latest.status == OTPStatus.PENDING:
+        connection.execute(_EXPIRE, {"otp_id": latest.id})
+    values = {
+        **term,
+        "recipient": request.recipient,
         "purpose": request.purpose,
         "is_test": request.test,
         "status": OTPStatus.PENDING,
@@ -212,3 +216,4 @@ def _new(request: Request, policy: Rules, moment: datetime) -> dict[str, Any]:
         "attempts_left": policy.max_attempts,
         "created_at": moment,
     }
+    return connection.execute(_INSERT, values).one()

@@ -12,7 +12,16 @@ from notifyhub.database.columns import UTC_TIME
 
 
 class OTPStatus(StrEnum):
-    """How far a one-time password has come; all but the first are final."""
+    """How far a one-time password has come; all but the first are final.
+
+    ::
+
+        request ──► pending ──► verified    by the right code
+                     │   ▲ ├──► blocked     by the last wrong guess
+                     └───┘ ├──► cancelled   by POST …/cancel
+                 requested └──► expired     when its term is over
+                     again
+    """
 
     PENDING = "pending"
     VERIFIED = "verified"

@@ -1,4 +1,4 @@
-"""Recipients of one-time passwords: each has one spelling, and is shown masked."""
+"""Recipients of one-time passwords: each has one spelling, and responses hold it masked."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from unicodedata import normalize
 
 from marshmallow import ValidationError
 
-from notifyhub.messages.composition import recipient
+from notifyhub.messages.composition import normalize_recipient
 from notifyhub.messages.models import Channel
 from notifyhub.text.code_masks import MASK
 
@@ -19,30 +19,32 @@ def canonical(channel: str, to: str) -> str:
     Mail servers tell local parts apart by case, as a rule on paper only, and by how an accent is composed
     not even there (RFC 6532, 3.1): a code counts for all of them.
     """
-    one = recipient(channel, to)
+    normalized = normalize_recipient(channel, to)
     if channel == Channel.SMS:
-        return one
-    local, _, domain = one.rpartition("@")
+        return normalized
+    local, _, domain = normalized.rpartition("@")
     if local.isascii():
         return f"{local.lower()}@{domain}"
-    return recipient(channel, f"{normalize('NFC', local.lower())}@{domain}")  # which may be too long now
+    return normalize_recipient(
+        channel, f"{normalize('NFC', local.lower())}@{domain}"
+    )  # which may be too long now
 
 
-def reached(asked: Mapping[str, Any]) -> list[tuple[Channel, str]]:
+def read_recipients(request: Mapping[str, Any]) -> list[tuple[Channel, str]]:
     """Return the recipient of a request and the fallback, if there is one, each with its channel.
 
     Raises ValidationError.
     """
-    channel, fallback = Channel(asked["channel"]), asked["fallback"]
-    reached = [(channel, canonical(channel, asked["to"]))]
+    channel, fallback = Channel(request["channel"]), request["fallback"]
+    recipients = [(channel, canonical(channel, request["to"]))]
     if fallback is None:
-        return reached
+        return recipients
     other = Channel(fallback["channel"])
     if other is channel:
         words = "Choose another channel than that of the first message."
         raise ValidationError({"fallback": {"channel": [words]}})
     try:
-        return [*reached, (other, canonical(other, fallback["to"]))]
+        return [*recipients, (other, canonical(other, fallback["to"]))]
     except ValidationError as error:
         raise ValidationError({"fallback": error.messages_dict}) from None
 
@@ -53,6 +55,6 @@ def channel_of(to: str) -> Channel:
 
 
 def masked(recipient: str) -> str:
-    """Return what is shown of a recipient: +98912•••4567, a•••@example.com."""
+    """Return a recipient as responses hold it: +98912•••4567, a•••@example.com."""
     local, at, domain = recipient.rpartition("@")
     return f"{local[0]}{_HIDDEN}@{domain}" if at else f"{recipient[:-7]}{_HIDDEN}{recipient[-4:]}"

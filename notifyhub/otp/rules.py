@@ -1,17 +1,13 @@
-"""What the settings say about one-time passwords, and the limits that they set for each recipient."""
+"""What the settings say about one-time passwords, read with the locks of those who ask for them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    Integer,
-    Select,
-    and_,
     bindparam,
     func,
     literal,
@@ -21,21 +17,26 @@ from sqlalchemy import (
 )
 
 from notifyhub.database.base import ONLY_ID, table_of
-from notifyhub.messages.models import Channel, Message
-from notifyhub.messages.references import SETTINGS, Notifier, Pattern, References, sms_notifier
+from notifyhub.database.locks import locked
+from notifyhub.messages.models import Channel
+from notifyhub.messages.references import (
+    SETTINGS,
+    NotifierReference,
+    PatternReference,
+    References,
+    sms_notifier,
+)
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.settings.models import NotificationSettings, OTPSettings
 from notifyhub.text.placeholders import Template
 
-HOUR = timedelta(hours=1)
-
-_general, _own, _messages = table_of(NotificationSettings), table_of(OTPSettings), table_of(Message).c
+_general, _own = table_of(NotificationSettings), table_of(OTPSettings)
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The settings, those of the code itself included; `sources` are what the messages with codes need."""
+    """The settings of one-time passwords. `references` holds what their messages name."""
 
     code_len: int
     ttl: timedelta
@@ -47,132 +48,92 @@ class Rules:
     cooldown: timedelta
     max_per_hour: int
     max_per_client_hour: int
-    sources: References = field(repr=False)
+    references: References = field(repr=False)
 
 
-def _or_default(column: Column[int] | Column[str]) -> ColumnElement[Any]:
+def _or_default(column: Column[Any]) -> ColumnElement[Any]:
     """Return a column of settings that nobody has read or changed yet."""
-    return func.coalesce(column, literal(column.default.arg))  # type: ignore[union-attr]
+    return func.coalesce(column, literal(column.default.arg)).label(column.name)  # type: ignore[union-attr]
 
 
 _sms, _email, _pattern = table_of(SMSNotifier), table_of(EmailNotifier), table_of(SMSPattern)
-_patterns_notifier = _sms.alias("patterns_notifier")
-_none = select(null().label("blank")).subquery()
-_RULES = select(
-    _or_default(_general.c.otp_code_len),
-    _or_default(_general.c.otp_ttl),
-    _own.c.sms_pattern_id,
-    *map(_or_default, (_own.c.sms_text, _own.c.email_subject, _own.c.email_text)),
-    *map(_or_default, (_own.c.max_attempts, _own.c.resend_cooldown, _own.c.max_per_hour)),
-    _or_default(_own.c.max_per_client_hour),
-    *(_sms.c[name] for name in ("id", "name", "backend", "settings")),
-    *(_email.c[name] for name in ("id", "name")),
-    *(_pattern.c[name] for name in ("id", "name", "status", "body")),
-    *(_patterns_notifier.c[name] for name in ("id", "name")),
-    *SETTINGS,
-).select_from(
-    # By their ids, so that the planner knows of one row each.
-    _none.outerjoin(_general, _general.c.id == literal_column(str(ONLY_ID)))
-    .outerjoin(_own, _own.c.id == literal_column(str(ONLY_ID)))
-    .outerjoin(_sms, _sms.c.id == _general.c.sms_notifier_id)
-    .outerjoin(_email, _email.c.id == _general.c.email_notifier_id)
-    .outerjoin(_pattern, _pattern.c.id == _own.c.sms_pattern_id)
-    .outerjoin(_patterns_notifier, _patterns_notifier.c.id == _pattern.c.notifier_id)
+_pattern_notifier = _sms.alias("pattern_notifier")
+_one_row = select(null().label("blank")).subquery()
+_RULES = (
+    select(
+        *map(_or_default, (_general.c.otp_code_len, _general.c.otp_ttl)),
+        *map(_or_default, (_own.c.sms_text, _own.c.email_subject, _own.c.email_text)),
+        *map(_or_default, (_own.c.max_attempts, _own.c.resend_cooldown)),
+        *map(_or_default, (_own.c.max_per_hour, _own.c.max_per_client_hour)),
+        *(_sms.c[name].label(f"sms_{name}") for name in ("id", "name", "backend")),
+        _sms.c.settings,  # encrypted: only the column itself is decrypted, not a label
+        *(_email.c[name].label(f"email_{name}") for name in ("id", "name")),
+        *(_pattern.c[name].label(f"pattern_{name}") for name in ("id", "name", "status", "body")),
+        *(_pattern_notifier.c[name].label(f"pattern_notifier_{name}") for name in ("id", "name")),
+        *SETTINGS,
+    )
+    # The settings by their ids, so that the planner expects one row of each.
+    .select_from(
+        _one_row.outerjoin(_general, _general.c.id == literal_column(str(ONLY_ID)))
+        .outerjoin(_own, _own.c.id == literal_column(str(ONLY_ID)))
+        .outerjoin(_sms, _sms.c.id == _general.c.sms_notifier_id)
+        .outerjoin(_email, _email.c.id == _general.c.email_notifier_id)
+        .outerjoin(_pattern, _pattern.c.id == _own.c.sms_pattern_id)
+        .outerjoin(_pattern_notifier, _pattern_notifier.c.id == _pattern.c.notifier_id)
+    )
 )
+"""One row: the settings, the default notifiers, and the pattern of codes with its notifier.
 
-
-def _lock_by(name: str) -> ColumnElement[Any]:
-    return func.pg_advisory_xact_lock(func.hashtextextended(bindparam(name), 0))
-
-
-_LOCKED = _RULES.add_columns(_lock_by("recipient"))
+PostgreSQL plans it as a chain of look-ups by primary key, of one row each, so that it costs one round trip
+and no scan.
+"""
+_LOCKED = _RULES.add_columns(locked(bindparam("recipient_lock")))
 # Whoever locks a client has locked one recipient before, and locks nothing after: nobody waits in a circle.
-_LOCKED_WITH_CLIENT = _LOCKED.add_columns(_lock_by("client"))
+_LOCKED_WITH_CLIENT = _LOCKED.add_columns(locked(bindparam("client_lock")))
 
 
 def lock(connection: Connection, recipient: str, *, test: bool, client: str | None = None) -> Rules:
-    """Lock a recipient, and a client, for the rest of the transaction; return the rules.
+    """Lock a recipient, and a client, until the transaction ends; return the rules.
 
-    On SQLite no two transactions write at a time anyway.
+    Of two requests for the same recipient the second waits here, and then sees what the first one has stored.
+    The locks are columns of the statement that reads the rules: this saves a round trip.
     """
-    statement, names = _RULES, {}
-    if connection.dialect.name == "postgresql":
-        statement = _LOCKED if client is None else _LOCKED_WITH_CLIENT
-        names["recipient"] = f"one-time passwords {test} {recipient}"
-        if client is not None:
-            names["client"] = f"clients of one-time passwords {test} {client}"
-    row = connection.execute(statement, names).one()
-    code_len, ttl, pattern, sms_text, subject, email_text, attempts, cooldown, per_hour, *needed = row
-    per_client_hour, *needed = needed
+    locks = {
+        "recipient_lock": f"one-time passwords {test} {recipient}",
+        "client_lock": f"clients of one-time passwords {test} {client}",
+    }
+    row = connection.execute(_LOCKED if client is None else _LOCKED_WITH_CLIENT, locks).one()
     return Rules(
-        code_len=code_len,
-        ttl=timedelta(seconds=ttl),
-        sms_pattern=pattern,
-        sms_text=sms_text,
-        email_subject=subject,
-        email_text=email_text,
-        max_attempts=attempts,
-        cooldown=timedelta(seconds=cooldown),
-        max_per_hour=per_hour,
-        max_per_client_hour=per_client_hour,
-        sources=_sources(needed[:4], needed[4:6], needed[6:10], needed[10:12], needed[12:14]),
+        code_len=row.otp_code_len,
+        ttl=timedelta(seconds=row.otp_ttl),
+        sms_pattern=row.pattern_id,
+        sms_text=row.sms_text,
+        email_subject=row.email_subject,
+        email_text=row.email_text,
+        max_attempts=row.max_attempts,
+        cooldown=timedelta(seconds=row.resend_cooldown),
+        max_per_hour=row.max_per_hour,
+        max_per_client_hour=row.max_per_client_hour,
+        references=_references(row),
     )
 
 
-def _sources(
-    sms: Sequence[Any],
-    email: Sequence[Any],
-    pattern: Sequence[Any],
-    patterns_notifier: Sequence[Any],
-    settings: Sequence[Any],
-) -> References:
+def _references(row: Any) -> References:
     """Return the default notifiers and the pattern of codes, as far as the settings name them."""
-    sources = References()
-    sources.take_settings(*settings)
-    if sms[0] is not None:
-        sources.defaults[Channel.SMS] = sms_notifier(*sms)
-    if email[0] is not None:
-        sources.defaults[Channel.EMAIL] = Notifier(*email)
-    if pattern[0] is not None:
-        id_, name, status, body = pattern
-        notifier = Notifier(*patterns_notifier)
-        sources.patterns[id_] = Pattern(id_, name, status, Template.parse(body), notifier)
-    return sources
-
-
-def _crowded(whose: ColumnElement[bool], others: str) -> Select[tuple[datetime]]:
-    return (
-        select(_messages.created_at)
-        .where(
-            whose,
-            _messages.is_test == bindparam("test"),
-            _messages.created_at > bindparam("hour_ago", type_=_messages.created_at.type),
+    references = References()
+    references.take_settings(row.message_ttl, row.sms_countries)
+    if row.sms_id is not None:
+        references.defaults[Channel.SMS] = sms_notifier(
+            row.sms_id, row.sms_name, row.sms_backend, row.settings
         )
-        .order_by(_messages.created_at.desc())
-        .offset(bindparam(others, type_=Integer))
-        .limit(1)
-    )
-
-
-CROWDED = _crowded(
-    and_(_messages.otp_id.is_not(None), _messages.recipient == bindparam("to")), others="others"
-)
-"""When that code was sent which has to become an hour old before its recipient may get a further one.
-
-Where there is none, the limit is not reached. It takes the values of `crowd`.
-"""
-CLIENT_CROWDED = _crowded(_messages.otp_client == bindparam("client"), others="others_of_client")
-"""The same, of a client's codes."""
-
-
-def crowd(
-    rules: Rules, recipient: str, moment: datetime, *, test: bool, client: str | None = None
-) -> dict[str, Any]:
-    """Return what CROWDED and CLIENT_CROWDED ask for.
-
-    Codes of all purposes count, and those that were sent again.
-    """
-    asked = {"to": recipient, "test": test, "hour_ago": moment - HOUR, "others": rules.max_per_hour - 1}
-    if client is None:
-        return asked
-    return {**asked, "client": client, "others_of_client": rules.max_per_client_hour - 1}
+    if row.email_id is not None:
+        references.defaults[Channel.EMAIL] = NotifierReference(row.email_id, row.email_name)
+    if row.pattern_id is not None:
+        references.patterns[row.pattern_id] = PatternReference(
+            row.pattern_id,
+            row.pattern_name,
+            row.pattern_status,
+            Template.parse(row.pattern_body),
+            NotifierReference(row.pattern_notifier_id, row.pattern_notifier_name),
+        )
+    return references

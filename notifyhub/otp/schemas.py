@@ -1,4 +1,4 @@
-"""What goes in and out for one-time passwords."""
+"""Requests and responses of one-time passwords."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from notifyhub.messages.fields import Recipient
 from notifyhub.messages.models import Channel
 from notifyhub.otp.fields import Origin
 from notifyhub.otp.models import DEFAULT_PURPOSE, OTPStatus
-from notifyhub.otp.recipients import reached
+from notifyhub.otp.recipients import read_recipients
 from notifyhub.otp.verification import Reason
 
 _ID = {"format": "int64"}
@@ -103,8 +103,8 @@ class OTPRequestSchema(StrictSchema):
 
     @post_load
     def _read_recipients(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Add `reached`: the recipient and the fallback, if there is one, each with its channel."""
-        return {**data, "reached": reached(data)}
+        """Add `recipients`: the recipient and the fallback, if there is one, each with its channel."""
+        return {**data, "recipients": read_recipients(data)}
 
 
 class VerificationRequestSchema(StrictSchema):

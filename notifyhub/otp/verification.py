@@ -1,4 +1,4 @@
-"""Verifying: a guess is counted and checked by one conditional UPDATE, however many come at once."""
+"""Verification: a guess is checked and counted by one conditional UPDATE, however many come at once."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,17 +6,16 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, select, update
+from sqlalchemy import Select, bindparam, case, select, update
 
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit, transaction
-from notifyhub.delivery import listeners
 from notifyhub.events import publish
 from notifyhub.otp.codes import is_right
 from notifyhub.otp.events import OTPVerified
 from notifyhub.otp.models import DEFAULT_PURPOSE, OTP, OTPStatus
 from notifyhub.otp.recipients import canonical, channel_of
-from notifyhub.otp.serializers import OTPRow, read, status_of
+from notifyhub.otp.serializers import COLUMNS, MESSAGE, OTPRow, serialize, status_of
 
 _otps = table_of(OTP).c
 
@@ -39,92 +38,80 @@ _OVER = {
     OTPStatus.BLOCKED: Reason.TOO_MANY_ATTEMPTS,
 }
 
-_FOUND = (_otps.id, _otps.status, _otps.expires_at, _otps.attempts_left)
-_GUESS = (
-    update(table_of(OTP))
-    .where(
-        _otps.id == bindparam("this"),
-        _otps.status == OTPStatus.PENDING,
-        _otps.attempts_left > 0,
-        _otps.expires_at > bindparam("at", type_=_otps.expires_at.type),
-    )
-    .returning(_otps.attempts_left)
+_STATE = (_otps.id, _otps.status, _otps.expires_at, _otps.attempts_left)
+_GUESS = update(table_of(OTP)).where(
+    _otps.id == bindparam("otp_id"),
+    _otps.status == OTPStatus.PENDING,
+    _otps.attempts_left > 0,
+    _otps.expires_at > bindparam("now", type_=_otps.expires_at.type),
 )
-_ACCEPT = _GUESS.values(status=OTPStatus.VERIFIED)
+_ACCEPT = _GUESS.values(status=OTPStatus.VERIFIED).returning(*COLUMNS, MESSAGE)
 _REFUSE = _GUESS.values(
     attempts_left=_otps.attempts_left - 1,
     status=case((_otps.attempts_left == 1, OTPStatus.BLOCKED), else_=OTPStatus.PENDING),
-)
+).returning(_otps.attempts_left)
 
 
-def verify(asked: Mapping[str, Any], *, test: bool) -> dict[str, Any]:
+def verify(request: Mapping[str, Any], *, test: bool) -> dict[str, Any]:
     """Return what a guess, read by its schema, comes to, as `VerificationSchema` describes it."""
-    row = _find(asked, test=test)
+    row = _find(request, test=test)
     if row is None:
-        return _answer(Reason.NOT_FOUND, 0)
+        return _response(Reason.NOT_FOUND, 0)
     moment = now()
-    if over := _OVER.get(status_of(row, moment)):
-        return _answer(over, row.attempts_left)
-    this = {"this": row.id, "at": moment}
-    if not is_right(row, asked["code"]):
-        left, reason = autocommit().scalar(_REFUSE, this), Reason.WRONG_CODE
-    elif row.heard:
-        left, reason = _accept_aloud(this, test=test), None
+    if reason := _OVER.get(status_of(row, moment)):
+        return _response(reason, row.attempts_left)
+    guess = {"otp_id": row.id, "now": moment}
+    if is_right(row, request["code"]):
+        attempts_left, reason = _accept(guess, test=test), None
     else:
-        left, reason = autocommit().scalar(_ACCEPT, this), None
-    return _beaten(row.id, moment) if left is None else _answer(reason, left)
+        attempts_left, reason = autocommit().scalar(_REFUSE, guess), Reason.WRONG_CODE
+    return _ended_before(row.id, moment) if attempts_left is None else _response(reason, attempts_left)
 
 
-def _find(asked: Mapping[str, Any], *, test: bool) -> OTPRow | None:
+def _find(request: Mapping[str, Any], *, test: bool) -> OTPRow | None:
     """Return the one-time password that a guess is about: the latest, where it names no id.
 
     What is given beside an id must be its own.
     """
-    by_id, by_recipient = "id" in asked, "to" in asked
-    by_purpose = "purpose" in asked or not by_id
-    values = {"test": test, "this": asked.get("id"), "for_purpose": asked.get("purpose", DEFAULT_PURPOSE)}
+    by_id, by_recipient = "id" in request, "to" in request
+    by_purpose = "purpose" in request or not by_id
+    values = {"test": test, "otp_id": request.get("id"), "purpose": request.get("purpose", DEFAULT_PURPOSE)}
     if by_recipient:
-        values["recipient"] = canonical(channel_of(asked["to"]), asked["to"])
-    statement = _finding(listeners.listening, by_id=by_id, by_recipient=by_recipient, by_purpose=by_purpose)
+        values["recipient"] = canonical(channel_of(request["to"]), request["to"])
+    statement = _selection(by_id=by_id, by_recipient=by_recipient, by_purpose=by_purpose)
     return autocommit().execute(statement, values).first()
 
 
 @cache
-def _finding(
-    listening: ColumnElement[bool], *, by_id: bool, by_recipient: bool, by_purpose: bool
-) -> Select[*tuple[Any, ...]]:
-    """Return the statement that finds a one-time password: put together once, as guesses are many.
-
-    `heard` tells whether somebody wants to be told of it.
-    """
-    columns = (*_FOUND, _otps.nonce, _otps.code_len, listening.label("heard"))
-    found = select(*columns).where(_otps.is_test == bindparam("test"))
+def _selection(*, by_id: bool, by_recipient: bool, by_purpose: bool) -> Select[*tuple[Any, ...]]:
+    """Return the statement that finds a one-time password: built once, as guesses are many."""
+    found = select(*_STATE, _otps.nonce, _otps.code_len).where(_otps.is_test == bindparam("test"))
     if by_recipient:
         found = found.where(_otps.recipient == bindparam("recipient"))
     if by_purpose:
-        found = found.where(_otps.purpose == bindparam("for_purpose"))
+        found = found.where(_otps.purpose == bindparam("purpose"))
     if by_id:
-        return found.where(_otps.id == bindparam("this"))
+        return found.where(_otps.id == bindparam("otp_id"))
     return found.order_by(_otps.id.desc()).limit(1)
 
 
-def _accept_aloud(this: dict[str, Any], *, test: bool) -> int | None:
-    """Take the right code, and tell those who listen in the same transaction."""
+def _accept(guess: dict[str, Any], *, test: bool) -> int | None:
+    """Take the right code, and publish that; return the guesses left, None if the code is over by now."""
     with transaction() as connection:
-        left: int | None = connection.scalar(_ACCEPT, this)
-        if left is None:
+        row = connection.execute(_ACCEPT, guess).first()
+        if row is None:
             return None
-        publish(connection, OTPVerified(read(connection, this["this"], test=test), test))
-    return left
+        publish(connection, OTPVerified(serialize(row, row.message_id, guess["now"]), test))
+    return int(row.attempts_left)
 
 
-def _beaten(id: int, moment: datetime) -> dict[str, Any]:
-    """Return what a guess comes to that others were faster than."""
-    found = autocommit().execute(select(*_FOUND).where(_otps.id == id)).first()
-    if found is None:
-        return _answer(Reason.NOT_FOUND, 0)
-    return _answer(_OVER.get(status_of(found, moment), Reason.EXPIRED), found.attempts_left)
+def _ended_before(id: int, moment: datetime) -> dict[str, Any]:
+    """Return what a guess comes to if another one at the same time ended the one-time password first."""
+    row = autocommit().execute(select(*_STATE).where(_otps.id == id)).first()
+    if row is None:
+        return _response(Reason.NOT_FOUND, 0)
+    return _response(_OVER.get(status_of(row, moment), Reason.EXPIRED), row.attempts_left)
 
 
-def _answer(reason: Reason | None, attempts_left: int) -> dict[str, Any]:
+def _response(reason: Reason | None, attempts_left: int) -> dict[str, Any]:
     return {"verified": reason is None, "reason": reason, "attempts_left": attempts_left}

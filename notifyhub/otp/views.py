@@ -1,4 +1,4 @@
-"""The URLs of one-time passwords, and what they have the delivery do."""
+"""The URLs of one-time passwords, and the events that they take part in."""
 
 from typing import Any
 
@@ -9,11 +9,10 @@ from notifyhub.api.endpoint import Endpoint, Permission, endpoint
 from notifyhub.api.http.parsing import body
 from notifyhub.api.idempotency import Result
 from notifyhub.database.connections import autocommit
-from notifyhub.delivery import one_time_codes
+from notifyhub.delivery.events import CodeNeeded
 from notifyhub.events import publish, subscribe
 from notifyhub.messages.events import MessageChanged, MessagesDue
-from notifyhub.otp import cancellation, fallback, tasks  # noqa: F401 - the tasks are there with the views
-from notifyhub.otp.codes import code_to_send
+from notifyhub.otp import cancellation, codes, fallback, tasks  # noqa: F401 - the tasks are there with the views
 from notifyhub.otp.issuance import code_to_show, issue
 from notifyhub.otp.schemas import (
     IssuedOTPSchema,
@@ -35,12 +34,12 @@ VERIFY = Permission(7823, NAME, "Verify one-time passwords")
 CANCEL = Permission(7824, NAME, "Cancel one-time passwords")
 
 _request, _guess, _issued = OTPRequestSchema(), VerificationRequestSchema(), IssuedOTPSchema()
-_shown = {200: OTPSchema()}
+_responses = {200: OTPSchema()}
 
 
-def init_app(app: Flask) -> None:
-    """Have the delivery ask here for codes, and tell when one could not be sent."""
-    one_time_codes.register(app, code_to_send)
+def init_app(_app: Flask) -> None:
+    """Subscribe to what the delivery needs a code for, and to messages that could not be sent."""
+    subscribe(CodeNeeded, codes.on_code_needed)
     subscribe(MessageChanged, fallback.on_changed)
 
 
@@ -53,15 +52,15 @@ def init_app(app: Flask) -> None:
         body=_request,
         responses={200: _issued, 201: _issued},
         idempotent=True,
-        restore=lambda connection, answer: code_to_show(connection, answer, test=g.caller.test),
+        restore=lambda connection, response: code_to_show(connection, response, test=g.caller.test),
     )
 )
-def send(connection: Connection, asked: dict[str, Any]) -> Result:
+def send(connection: Connection, values: dict[str, Any]) -> Result:
     """Send a new code (201), or the pending one again (200)."""
-    issued = issue(connection, asked, test=g.caller.test)
+    issued = issue(connection, values, test=g.caller.test)
     status = 201 if issued.is_new else 200
-    publish(connection, MessagesDue([issued.message], urgent=True))
-    return Result(issued.shown, status, issued.code)
+    publish(connection, MessagesDue([issued.message_id], urgent=True))
+    return Result(issued.response, status, issued.code)
 
 
 @blueprint.post("/verify")
@@ -74,14 +73,14 @@ def check() -> dict[str, Any]:
 
 
 @blueprint.get("/<id:id>")
-@endpoint(Endpoint(VIEW, "Read a one-time password", TAG, responses=_shown, errors=(404,)))
+@endpoint(Endpoint(VIEW, "Read a one-time password", TAG, responses=_responses, errors=(404,)))
 def show(id: int) -> dict[str, Any]:
     """Give a one-time password, without its code."""
     return read(autocommit(), id, test=g.caller.test)
 
 
 @blueprint.post("/<id:id>/cancel")
-@endpoint(Endpoint(CANCEL, "Cancel a one-time password", TAG, responses=_shown, errors=(404, 409)))
+@endpoint(Endpoint(CANCEL, "Cancel a one-time password", TAG, responses=_responses, errors=(404, 409)))
 def cancel(id: int) -> dict[str, Any]:
     """Take a pending code back."""
     return cancellation.cancel(autocommit(), id, test=g.caller.test)

@@ -1,4 +1,4 @@
-"""Composing, without a database: what is right becomes a draft, what is wrong is told field by field."""
+"""Composing, without a database: what is right is composed, what is wrong has errors field by field."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,23 +8,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from notifyhub.messages.composition import Draft, compose
+from notifyhub.messages.composition import ComposedMessage, compose
 from notifyhub.messages.models import Channel
-from notifyhub.messages.references import Notifier, Pattern, References
+from notifyhub.messages.references import NotifierReference, PatternReference, References
 from notifyhub.messages.schemas import MessageRequestSchema
 from notifyhub.text.placeholders import Template
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
-SMS = Notifier(1, "ippanel")
-PATTERNS_ONLY = Notifier(2, "melipayamak", sends_texts=False)
-MAIL = Notifier(1, "mail")
+SMS = NotifierReference(1, "ippanel")
+PATTERNS_ONLY = NotifierReference(2, "melipayamak", sends_texts=False)
+MAIL = NotifierReference(1, "mail")
 
 
-def pattern(id: int, body: str, status: str = "approved", notifier: Notifier = PATTERNS_ONLY) -> Pattern:
-    return Pattern(id, f"pattern-{id}", status, Template.parse(body), notifier)
+def pattern(
+    id: int, body: str, status: str = "approved", notifier: NotifierReference = PATTERNS_ONLY
+) -> PatternReference:
+    return PatternReference(id, f"pattern-{id}", status, Template.parse(body), notifier)
 
 
-SOURCES = References(
+REFERENCES = References(
     patterns={
         found.id: found
         for found in (
@@ -45,21 +47,25 @@ TEXT = {"channel": "sms", "to": "09121234567", "text": "Hello"}
 EMAIL = {"channel": "email", "to": "a@example.com", "subject": "Hello", "text": "World"}
 
 
-def composed(message: dict[str, Any], sources: References = SOURCES) -> Draft:
-    return compose(MessageRequestSchema().load(message), sources, NOW)
+def composed(message: dict[str, Any], references: References = REFERENCES) -> ComposedMessage:
+    return compose(MessageRequestSchema().load(message), references, NOW)
 
 
-def refused(message: dict[str, Any], sources: References = SOURCES) -> dict[str, Any]:
+def refused(message: dict[str, Any], references: References = REFERENCES) -> dict[str, Any]:
     with pytest.raises(ValidationError) as error:
-        composed(message, sources)
+        composed(message, references)
     return error.value.messages_dict
 
 
 def test_a_pattern_is_sent_through_its_own_notifier_with_its_text_as_rendered() -> None:
-    draft = composed(BY_PATTERN)
-    assert (draft.recipient, draft.text, draft.args) == ("+989121234567", "Your code is 12345", ["12345"])
-    assert (draft.notifier, draft.encoding, draft.segments) == (PATTERNS_ONLY, "gsm7", 1)
-    assert draft.expires_at == NOW + timedelta(hours=1)
+    message = composed(BY_PATTERN)
+    assert (message.recipient, message.text, message.args) == (
+        "+989121234567",
+        "Your code is 12345",
+        ["12345"],
+    )
+    assert (message.notifier, message.encoding, message.segments) == (PATTERNS_ONLY, "gsm7", 1)
+    assert message.expires_at == NOW + timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
@@ -76,8 +82,8 @@ def test_a_pattern_is_sent_through_its_own_notifier_with_its_text_as_rendered() 
     ],
 )
 def test_arguments_fill_the_pattern(id: int, args: Any, text: str, kept: Any) -> None:
-    draft = composed({**BY_PATTERN, "pattern": id, "args": args})
-    assert (draft.text, draft.args) == (text, kept)
+    message = composed({**BY_PATTERN, "pattern": id, "args": args})
+    assert (message.text, message.args) == (text, kept)
 
 
 def test_a_pattern_without_placeholders_needs_no_arguments() -> None:
@@ -157,16 +163,16 @@ def test_without_a_notifier_anywhere_nothing_is_sent(message: dict[str, Any]) ->
     ],
 )
 def test_an_sms_is_measured(text: str, encoding: str, segments: int) -> None:
-    draft = composed({**TEXT, "text": text})
-    assert (draft.encoding, draft.segments) == (encoding, segments)
+    message = composed({**TEXT, "text": text})
+    assert (message.encoding, message.segments) == (encoding, segments)
 
 
 def test_an_email_keeps_all_its_parts() -> None:
     file = {"filename": "صورتحساب.pdf", "content_type": "application/pdf", "content": "aGVsbG8="}
-    draft = composed({**EMAIL, "html": "<p>", "reply_to": "Shop <s@example.com>", "attachments": [file]})
-    assert (draft.subject, draft.text, draft.html) == ("Hello", "World", "<p>")
-    assert (draft.reply_to, draft.encoding, draft.segments) == ("Shop <s@example.com>", None, None)
-    assert [(a.filename, a.content_type, a.content) for a in draft.attachments] == [
+    message = composed({**EMAIL, "html": "<p>", "reply_to": "Shop <s@example.com>", "attachments": [file]})
+    assert (message.subject, message.text, message.html) == ("Hello", "World", "<p>")
+    assert (message.reply_to, message.encoding, message.segments) == ("Shop <s@example.com>", None, None)
+    assert [(a.filename, a.content_type, a.content) for a in message.attachments] == [
         ("صورتحساب.pdf", "application/pdf", b"hello")
     ]
 
@@ -212,8 +218,8 @@ def test_line_ends_around_an_address_never_become_part_of_it(name: str, place: s
     if break_.strip():
         assert set(refused(body)) == {name}
     else:
-        draft = composed(body)
-        assert {"to": draft.recipient, "reply_to": draft.reply_to}[name] == "x@example.com"
+        message = composed(body)
+        assert {"to": message.recipient, "reply_to": message.reply_to}[name] == "x@example.com"
 
 
 @pytest.mark.parametrize("break_", BREAKS)
@@ -285,8 +291,8 @@ def test_moments_out_of_their_range_are_refused(times: dict[str, Any], fields: s
     ],
 )
 def test_a_moment_has_a_zone_or_is_in_utc(written: str, moment: datetime) -> None:
-    draft = composed({**TEXT, "send_at": written})
-    assert (draft.send_at, draft.expires_at) == (moment, moment + timedelta(hours=1))
+    message = composed({**TEXT, "send_at": written})
+    assert (message.send_at, message.expires_at) == (moment, moment + timedelta(hours=1))
 
 
 def test_a_message_may_expire_when_the_client_says() -> None:
@@ -309,7 +315,7 @@ def test_a_message_may_expire_when_the_client_says() -> None:
 )
 def test_metadata_is_an_object_of_short_texts(metadata: Any, words: Any) -> None:
     assert refused({**TEXT, "metadata": metadata}) == {"metadata": words}
-    assert composed({**TEXT, "metadata": {"a": 1, "b": " c "}}).metadata == {"a": "1", "b": "c"}
+    assert composed({**TEXT, "metadata": {"a": 1, "b": " c "}}).client_metadata == {"a": "1", "b": "c"}
 
 
 @pytest.mark.parametrize(
@@ -322,11 +328,11 @@ def test_arguments_are_texts_or_numbers(args: Any) -> None:
 SECRET = "53c237"
 
 
-def test_a_draft_shows_no_content() -> None:
-    draft = composed({**BY_PATTERN, "args": [SECRET], "metadata": {"a": SECRET}})
+def test_a_message_shows_no_content() -> None:
+    message = composed({**BY_PATTERN, "args": [SECRET], "metadata": {"a": SECRET}})
     file = {"filename": "a", "content_type": "text/plain", "content": "NTNjMjM3"}
     email = composed({**EMAIL, "subject": SECRET, "text": SECRET, "html": SECRET, "attachments": [file]})
-    assert SECRET not in repr((draft, email))
+    assert SECRET not in repr((message, email))
 
 
 @given(
@@ -335,6 +341,6 @@ def test_a_draft_shows_no_content() -> None:
     )
 )
 def test_any_argument_goes_out_as_it_is(value: str) -> None:
-    draft = composed({**BY_PATTERN, "args": [value]})
-    assert draft.text == f"Your code is {value}"
-    assert draft.args == [value]
+    message = composed({**BY_PATTERN, "args": [value]})
+    assert message.text == f"Your code is {value}"
+    assert message.args == [value]
