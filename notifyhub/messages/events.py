@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Select, select
 
 from notifyhub.database.base import table_of
 from notifyhub.events import publish
@@ -42,10 +42,10 @@ class MessagesDue:
 class MessageChanged:
     """A message has become sent, delivered, undelivered, failed or expired.
 
-    `row` has serializers.COLUMNS first; `otp_id` is the one-time password that it carries, if any.
+    `row` has serializers.COLUMNS; `otp_id` is the one-time password that it carries, if any.
     """
 
-    row: Row[Any]
+    row: Sequence[Any]
     otp_id: int | None
 
 
@@ -53,4 +53,4 @@ def publish_changes(connection: Connection, ids: Sequence[int]) -> None:
     """Publish what has become of messages, which the transaction of the connection has changed."""
     if ids:
         for row in connection.execute(_changed.where(_messages.id.in_(ids))).all():
-            publish(connection, MessageChanged(row, row.otp_id))
+            publish(connection, MessageChanged(row[: len(COLUMNS)], row.otp_id))
