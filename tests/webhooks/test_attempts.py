@@ -414,7 +414,7 @@ def test_a_webhook_that_is_disabled_is_one_line_of_the_log(
     ]
 
 
-@pytest.mark.parametrize("broken", ["post", "ending"])
+@pytest.mark.parametrize("broken", ["post", "decide"])
 def test_an_error_of_our_own_ends_the_attempt_and_the_delivery_goes_on(
     hook: Webhook, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, clock: Any, broken: str
 ) -> None:

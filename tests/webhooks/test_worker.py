@@ -106,10 +106,10 @@ def test_a_receiver_is_told_of_a_message_in_order(
 @pytest.mark.parametrize(
     ("module", "name", "arrivals"),
     [
-        ("sending", "_attempt", [0, 1]),  # the delivery is claimed
+        ("attempts", "_attempt", [0, 1]),  # the delivery is claimed
         ("outcomes", "judge", [0, 0, 1]),  # the receiver has answered
         ("outcomes", "finish", [0, 0, 1]),  # the webhook is judged
-        ("sending", "wake", [0, 1]),  # the outcome is written
+        ("attempts", "wake", [0, 1]),  # the outcome is written
     ],
     ids=["claimed", "answered", "judged", "finished"],
 )
