@@ -11,21 +11,20 @@ from notifyhub.database.base import table_of
 from notifyhub.webhooks.models import TEST, DeliveryStatus, Event, WebhookDelivery
 from notifyhub.webhooks.schemas import WebhookDeliverySchema
 
-_table = table_of(WebhookDelivery)
-_column = _table.c
+_deliveries = table_of(WebhookDelivery)
 
 COLUMNS = (
-    _column.id,
-    _column.event,
-    _column.uid,
-    _column.status,
-    _column.attempts,
-    _column.response_status,
-    _column.response_body,
-    _column.error,
-    _column.duration_ms,
-    _column.next_attempt_at,
-    _column.created_at,
+    _deliveries.c.id,
+    _deliveries.c.event,
+    _deliveries.c.uid,
+    _deliveries.c.status,
+    _deliveries.c.attempts,
+    _deliveries.c.response_status,
+    _deliveries.c.response_body,
+    _deliveries.c.error,
+    _deliveries.c.duration_ms,
+    _deliveries.c.next_attempt_at,
+    _deliveries.c.created_at,
 )
 """What `delivery` takes."""
 
@@ -38,18 +37,18 @@ def delivery(row: Sequence[Any]) -> dict[str, Any]:
 
 
 _listing = CursorListing(
-    _table,
+    _deliveries,
     COLUMNS,
     delivery,
     WebhookDeliverySchema(),
     keys={
-        "webhook": Key(Number("Only those to this webhook."), _column.webhook_id),
+        "webhook": Key(Number("Only those to this webhook."), _deliveries.c.webhook_id),
         "status": Key(
             SomeOf("Only those in one of these states, comma-separated.", DeliveryStatus),
-            _column.status,
+            _deliveries.c.status,
             tuple(DeliveryStatus),
         ),
-        "event": Key(OneOf("Only those of this event.", [*Event, TEST]), _column.event),
+        "event": Key(OneOf("Only those of this event.", [*Event, TEST]), _deliveries.c.event),
     },
     indexes=(("webhook", "status"),),
 )

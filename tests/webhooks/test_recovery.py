@@ -1,4 +1,4 @@
-"""The sweep and the retention of deliveries."""
+"""The recovery and the retention of deliveries."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from notifyhub.database.base import now
 from notifyhub.jobs import dispatcher, queues
 from notifyhub.webhooks import retention
 from notifyhub.webhooks.models import DeliveryStatus
-from notifyhub.webhooks.sweep import sweep
+from notifyhub.webhooks.recovery import sweep
 from tests.support.factories import WebhookDeliveryFactory, WebhookFactory
 from tests.support.rows import change_settings
 from tests.webhooks.rows import deliveries, delivery
