@@ -40,8 +40,8 @@ def init_app(_app: object) -> None:
         subscribe(kind, _record)
 
 
-def _message(changed: MessageChanged) -> Shown:
-    shown = message(changed.row)
+def _message(event: MessageChanged) -> Shown:
+    shown = message(event.row)
     data = {name: value for name, value in shown.items() if name not in _WITHHELD}
     return MESSAGE_EVENTS[shown["status"]], data
 

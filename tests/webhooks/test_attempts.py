@@ -228,6 +228,9 @@ def test_what_waits_for_another_is_not_looked_at_before_that_is_due(
     deliver(second)
     assert delivery(second).next_attempt_at == delivery(first).next_attempt_at
     assert delivery(second).attempts == 0
+    clock.move_to(delivery(first).next_attempt_at)
+    deliver(first)
+    assert delivery(second).next_attempt_at == now()
 
 
 def test_events_of_an_object_to_different_webhooks_don_t_wait_for_each_other(

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 import notifyhub.jobs.queues
 from notifyhub.auth.models import Role
 from notifyhub.database.base import now
-from notifyhub.database.connections import orm_session
+from notifyhub.database.connections import orm_session, transaction
 from notifyhub.delivery import recovery
 from notifyhub.delivery.reports import fetch
 from notifyhub.delivery.rounds import deliver
@@ -24,7 +24,7 @@ from notifyhub.providers.base import Report
 from notifyhub.webhooks import subscribers
 from notifyhub.webhooks.models import DeliveryStatus, Event, Webhook, WebhookDelivery
 from notifyhub.webhooks.recorder import record
-from tests.conftest import Api
+from tests.conftest import Api, Queries
 from tests.messages.accounts import make_accounts
 from tests.otp.codes import Codes
 from tests.support.factories import MessageFactory, SMSPatternFactory, WebhookFactory
@@ -133,6 +133,22 @@ def test_every_webhook_that_asks_gets_the_same_event(scripted: type[Scripted], e
     assert first.uid == second.uid
     assert second.sequence == first.id
     assert {first.status, second.status} == {DeliveryStatus.PENDING}
+
+
+@pytest.mark.usefixtures("_context")
+@pytest.mark.parametrize(("webhooks", "statements"), [(0, 1), (1, 2), (2, 3), (7, 3)])
+def test_an_event_takes_few_statements_however_many_webhooks_ask(
+    queries: Queries, webhooks: int, statements: int
+) -> None:
+    asking = [WebhookFactory().id for _ in range(webhooks)]
+    db.session.remove()
+    with transaction() as connection, queries as sent:
+        ids = record(connection, Event.MESSAGE_SENT, 1, {"id": 1})
+    assert len(sent) == statements, sent
+    rows = deliveries()
+    assert sorted(ids) == [row.id for row in rows]
+    assert sorted(row.webhook_id for row in rows) == asking
+    assert {row.sequence or row.id for row in rows} == set(ids[:1])
 
 
 @pytest.mark.usefixtures("_context")
