@@ -7,28 +7,26 @@ they write belongs to the same transaction, and what is to follow it they hand t
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from blinker import Signal
 from sqlalchemy import Connection
 
 E = TypeVar("E")
 
-_signals: dict[type[Any], Signal] = {}
+_subscribers: dict[type[Any], list[Callable[[Connection, Any], None]]] = {}
 
 
 def subscribe(kind: type[E], subscriber: Callable[[Connection, E], None]) -> None:
     """Have `subscriber` called, with the connection, for each event of a class; twice is as once."""
-    _signal(kind).connect(subscriber, weak=False)
+    subscribers = _subscribers.setdefault(kind, [])
+    if subscriber not in subscribers:
+        subscribers.append(subscriber)
 
 
 def unsubscribe(kind: type[E], subscriber: Callable[[Connection, E], None]) -> None:
     """Have `subscriber` not called any more."""
-    _signal(kind).disconnect(subscriber)
+    _subscribers[kind].remove(subscriber)
 
 
 def publish(connection: Connection, event: object) -> None:
     """Call the subscribers of an event. An error of theirs is the caller's: the transaction fails with it."""
-    _signal(type(event)).send(connection, event=event)
-
-
-def _signal(kind: type[Any]) -> Signal:
-    return _signals.setdefault(kind, Signal())
+    for subscriber in _subscribers.get(type(event), ()):
+        subscriber(connection, event)

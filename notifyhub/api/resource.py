@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, TypeVar
 from flask import Blueprint
 from marshmallow import ValidationError
 from sqlalchemy import Column, Select, and_, bindparam, delete, insert, select
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 
 from notifyhub.api.endpoint import Endpoint, Permission, declare_method
@@ -151,9 +152,13 @@ class Resource:
         """Change what the body names of an object, which nobody else changes meanwhile."""
         with orm_session() as session:
             stored = or_404(session.scalar(self._lock, path))
-            for name, value in self.schema.validate_object(body(self.patched), stored).items():
-                setattr(stored, name, value)
+            self.perform_update(session, stored, self.schema.validate_object(body(self.patched), stored))
         return self.schema.dump(stored)
+
+    def perform_update(self, _session: Session, stored: Stamped, values: dict[str, Any]) -> None:
+        """Write what a request changes of an object: a resource that does more has its own."""
+        for name, value in values.items():
+            setattr(stored, name, value)
 
     def delete(self, **path: int) -> tuple[str, int]:
         """Delete an object, and what belongs to it."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Select, select
 
 from notifyhub.database.base import table_of
 from notifyhub.events import publish
@@ -45,7 +45,7 @@ class MessageChanged:
     `row` begins with serializers.COLUMNS; `otp_id` is the one-time password that it carries, if any.
     """
 
-    row: Row[Any]
+    row: Sequence[Any]
     otp_id: int | None
 
 

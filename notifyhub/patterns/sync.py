@@ -20,9 +20,9 @@ from notifyhub.providers.base import ProviderPattern, SMSProvider
 from notifyhub.providers.boundary import ask
 from notifyhub.providers.errors import NotifierTrouble, NotServedHere
 
-MOST = 10_000
-SECONDS = 30.0
-LIMIT = 16 * 1024 * 1024
+MAX_PATTERNS = 10_000
+READ_SECONDS = 30.0
+MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 """How many patterns, in what time and of how many bytes in all, a provider may show."""
 
 _schema = SMSPatternSchema()
@@ -55,10 +55,10 @@ def read(backend: SMSProvider) -> list[ProviderPattern]:
 
     Raises TooManyRequests if too many such calls are under way.
     """
-    with provider_call(SECONDS, LIMIT):
-        trimmed = ask(lambda: [_trimmed(pattern) for pattern in islice(backend.patterns(), MOST + 1)])
-    if len(trimmed) > MOST:
-        raise NotifierTrouble("too_many", f"The provider shows more than {MOST} patterns.")
+    with provider_call(READ_SECONDS, MAX_RESPONSE_BYTES):
+        trimmed = ask(lambda: [_trimmed(pattern) for pattern in islice(backend.patterns(), MAX_PATTERNS + 1)])
+    if len(trimmed) > MAX_PATTERNS:
+        raise NotifierTrouble("too_many", f"The provider shows more than {MAX_PATTERNS} patterns.")
     by_code = {pattern.code: pattern for pattern in trimmed}
     return [by_code[code] for code in sorted(by_code)]
 
@@ -90,18 +90,18 @@ def sync(session: Session, notifier_id: int, provided: Iterable[ProviderPattern]
                 else:
                     pattern.status = theirs.status
                     counts.updated += 1
-        elif create and (made := _made(theirs, names)):
-            made.notifier_id = notifier_id
-            session.add(made)
+        elif create and (created := _new(theirs, names)):
+            created.notifier_id = notifier_id
+            session.add(created)
             counts.created += 1
         else:
             counts.unknown += 1
     return counts
 
 
-def _made(theirs: ProviderPattern, names: set[str]) -> SMSPattern | None:
+def _new(theirs: ProviderPattern, names: set[str]) -> SMSPattern | None:
     """Return a new pattern, its name added to `names`; None if the rules for patterns don't allow it."""
-    name = _free(theirs.name, names)
+    name = _free_name(theirs.name, names)
     given = {"name": name, "code": theirs.code, "body": theirs.body, "status": theirs.status}
     try:
         values = _schema.load(given)
@@ -111,7 +111,7 @@ def _made(theirs: ProviderPattern, names: set[str]) -> SMSPattern | None:
     return SMSPattern(**values)
 
 
-def _free(name: str, names: set[str]) -> str:
+def _free_name(name: str, names: set[str]) -> str:
     """Return the name, cut to what is kept, with the least number from 2 on behind it if it is taken."""
     ends = chain([""], (f" ({number})" for number in count(2)))
     candidates = (f"{name[: MAX_LENGTH - len(end)].rstrip()}{end}" for end in ends)

@@ -1,10 +1,14 @@
 """The URLs of patterns."""
 
-from flask import Blueprint
+from typing import Any
+
+from flask import Blueprint, g
+from sqlalchemy.orm import Session
 
 from notifyhub.api.pagination.filters import filled, one_of
 from notifyhub.api.resource import Names, Resource
-from notifyhub.database.base import table_of
+from notifyhub.database.base import Stamped, table_of
+from notifyhub.patterns.events import mark_test
 from notifyhub.patterns.models import PatternStatus, SMSPattern
 from notifyhub.patterns.schemas import SMSPatternSchema
 
@@ -14,7 +18,18 @@ blueprint = Blueprint(
 
 _patterns = table_of(SMSPattern).c
 
-sms_patterns = Resource(
+
+class SMSPatternResource(Resource):
+    """SMS patterns, whose changes by a test token are published as such."""
+
+    def perform_update(self, session: Session, stored: Stamped, values: dict[str, Any]) -> None:
+        """Write what a request changes of a pattern."""
+        if g.caller.test:
+            mark_test(session)
+        super().perform_update(session, stored, values)
+
+
+sms_patterns = SMSPatternResource(
     Names("SMS pattern", "SMSPatternPermission", 2821),
     SMSPattern,
     SMSPatternSchema,

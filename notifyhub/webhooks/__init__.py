@@ -1,1 +1,1 @@
-"""Webhooks: what happens is told to URLs of the clients' own, signed, in order, until they have taken it."""
+"""Webhooks: what happens is sent to URLs of the clients' own, signed, in order, until they have taken it."""

@@ -1,4 +1,4 @@
-"""Sending: one attempt of one delivery, from the claim to its end."""
+"""Attempts: one of one delivery, from the claim to its end."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -15,9 +15,9 @@ from notifyhub.jobs.queues import Job
 from notifyhub.text.hosts import AllowedHosts
 from notifyhub.webhooks import claims, outcomes, signatures
 from notifyhub.webhooks.claims import ClaimedDelivery
-from notifyhub.webhooks.client import Answer, post
+from notifyhub.webhooks.client import WebhookResponse, post
 from notifyhub.webhooks.models import DeliveryStatus
-from notifyhub.webhooks.retry_policy import ATTEMPTS, AttemptDecision, decide
+from notifyhub.webhooks.retry_policy import MAX_ATTEMPTS, AttemptDecision, decide
 from notifyhub.webhooks.slots import slot
 
 T = TypeVar("T")
@@ -25,90 +25,92 @@ T = TypeVar("T")
 DELIVER = "notifyhub.deliver_webhook"
 
 CLAIM_SECONDS = 5.0
-"""How long a claim is tried while the database can't be reached; the sweep brings the delivery back."""
+"""How long a claim is tried while the database can't be reached; the dispatcher brings the delivery back."""
 
 INACTIVE = "The webhook is not active."
 WORKER_LOST = "The worker stopped before the outcome was known."
 
 
-def wake(ids: Iterable[int]) -> bool:
-    """Wake workers for deliveries; False if the broker does not take part, and the sweep has to."""
-    calls = [Job(DELIVER, [one]) for one in ids]
-    return not calls or queues.publisher().publish(calls, queues.WEBHOOKS)
+def enqueue(ids: Iterable[int]) -> bool:
+    """Enqueue deliveries; False if the broker does not take part, and the dispatcher has to."""
+    jobs = [Job(DELIVER, [one]) for one in ids]
+    return not jobs or queues.publisher().publish(jobs, queues.WEBHOOKS)
 
 
 def deliver(delivery_id: int) -> None:
-    """Claim a delivery and attempt it; nothing is done if it is not its turn or somebody has it.
+    """Claim a delivery and attempt it; nothing is done if it may not be claimed.
 
     While the receiver is talked to, no connection to the database is held.
     """
-    claim = persist(lambda: claims.claim(delivery_id), CLAIM_SECONDS)
-    if claim is None:
+    delivery = persist(lambda: claims.claim(delivery_id), CLAIM_SECONDS)
+    if delivery is None:
         return
-    if not claim.is_active:
-        _end(claim, lambda: outcomes.give_up(claim, INACTIVE))
-    elif claim.attempts > ATTEMPTS:
+    if not delivery.is_active:
+        _finish(delivery, lambda: outcomes.give_up(delivery, INACTIVE))
+    elif delivery.attempts > MAX_ATTEMPTS:
         current_app.logger.warning(
-            "Webhook %s: delivery %s is given up: %s", claim.webhook_id, claim.id, WORKER_LOST
+            "Webhook %s: delivery %s is given up: %s", delivery.webhook_id, delivery.id, WORKER_LOST
         )
-        _end(claim, lambda: outcomes.give_up(claim, WORKER_LOST))
+        _finish(delivery, lambda: outcomes.give_up(delivery, WORKER_LOST))
     else:
-        with slot(claim.webhook_id, failing=claim.failing_since is not None) as free:
+        with slot(delivery.webhook_id, failing=delivery.failing_since is not None) as free:
             if free:
-                _attempt(claim)
+                _attempt(delivery)
             else:
-                _persist(lambda: outcomes.put_back(claim))
+                _persist(lambda: outcomes.put_back(delivery))
 
 
-def body(claim: ClaimedDelivery) -> str:
+def body(delivery: ClaimedDelivery) -> str:
     """Return what is sent and signed: the same at every attempt."""
-    head = f'{{"type":"{claim.event}","timestamp":"{timestamp(claim.happened_at)}"'
-    return f'{head},"sequence":{claim.sequence},"data":{claim.data}}}'
+    head = f'{{"type":"{delivery.event}","timestamp":"{timestamp(delivery.happened_at)}"'
+    return f'{head},"sequence":{delivery.sequence},"data":{delivery.data}}}'
 
 
-def _attempt(claim: ClaimedDelivery) -> None:
+def _attempt(delivery: ClaimedDelivery) -> None:
     started = time.monotonic()
-    answer, end = _decided(claim)
-    ms = round((time.monotonic() - started) * 1000)
-    disabled = _persist(lambda: outcomes.judge(claim, answer, end))
-    _end(claim, lambda: outcomes.finish(claim, answer, end, ms))
-    if end.status != DeliveryStatus.DELIVERED:
+    response, decision = _decide(delivery)
+    duration_ms = round((time.monotonic() - started) * 1000)
+    disabled = _persist(lambda: outcomes.update_webhook(delivery, response, decision))
+    _finish(delivery, lambda: outcomes.finish(delivery, response, decision, duration_ms))
+    if decision.status != DeliveryStatus.DELIVERED:
         current_app.logger.warning(
             "Webhook %s: attempt %s of delivery %s failed: %s",
-            *(claim.webhook_id, claim.attempts, claim.id, end.error),
+            *(delivery.webhook_id, delivery.attempts, delivery.id, decision.error),
         )
     if disabled:
-        current_app.logger.error("Webhook %s is disabled: %s", claim.webhook_id, disabled)
+        current_app.logger.error("Webhook %s is disabled: %s", delivery.webhook_id, disabled)
 
 
-def _decided(claim: ClaimedDelivery) -> tuple[Answer, AttemptDecision]:
-    """Return what came of an attempt, and what that makes of the delivery.
+def _decide(delivery: ClaimedDelivery) -> tuple[WebhookResponse, AttemptDecision]:
+    """Return what the receiver answered, and what that makes of the delivery.
 
-    An error of our own is an ending too: it is told as a failure, and the delivery goes on by its schedule.
+    An error of our own counts as a failed attempt, and the delivery goes on by its schedule.
     """
     try:
-        answer = _answer(claim)
-        return answer, decide(answer, claim.attempts, now())
+        response = _send(delivery)
+        return response, decide(response, delivery.attempts, now())
     except Exception as error:
-        current_app.logger.exception("Webhook %s: delivery %s raised an error", claim.webhook_id, claim.id)
-        answer = Answer(None, error=f"The service itself failed: {type(error).__name__}.")
-        return answer, decide(answer, claim.attempts, now())
+        current_app.logger.exception(
+            "Webhook %s: delivery %s raised an error", delivery.webhook_id, delivery.id
+        )
+        response = WebhookResponse(None, error=f"The service itself failed: {type(error).__name__}.")
+        return response, decide(response, delivery.attempts, now())
 
 
-def _answer(claim: ClaimedDelivery) -> Answer:
-    content = body(claim)
+def _send(delivery: ClaimedDelivery) -> WebhookResponse:
+    content = body(delivery)
     release()
-    headers = signatures.headers(claim.secret, claim.uid, now(), content)
-    return post(claim.url, content, headers, _allowed(tuple(current_app.config["WEBHOOK_ALLOW"])))
+    headers = signatures.headers(delivery.secret, delivery.uid, now(), content)
+    return post(delivery.url, content, headers, _allowed(tuple(current_app.config["WEBHOOK_ALLOW"])))
 
 
-def _end(claim: ClaimedDelivery, write: Callable[[], list[int] | None]) -> None:
-    """Write a delivery's end, and wake workers for what it was in the way of."""
+def _finish(delivery: ClaimedDelivery, write: Callable[[], list[int] | None]) -> None:
+    """Write an attempt's end, and enqueue the delivery that waited for it."""
     following = _persist(write)
     if following is None:
-        current_app.logger.warning("The lease of delivery %s was over when it ended", claim.id)
+        current_app.logger.warning("The lease of delivery %s was over when it ended", delivery.id)
     else:
-        wake(following)
+        enqueue(following)
 
 
 def _persist(work: Callable[[], T]) -> T:

@@ -1,22 +1,19 @@
 """Claims: which worker has a delivery. The events of an object go to a webhook one after the other."""
 
-import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import ColumnElement, FromClause, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, exists, func, select, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.database.connections import autocommit, transaction
+from notifyhub.database.connections import autocommit
+from notifyhub.jobs import leases
 from notifyhub.webhooks.models import Webhook, WebhookDelivery
 
-_w, _d = table_of(Webhook), table_of(WebhookDelivery)
-_earlier = _d.alias("earlier")
-
-BLOCKED_PAUSE = timedelta(seconds=5)
-"""The least time for which a delivery that has to wait for another is not looked at; it is woken after it."""
+webhooks, deliveries = table_of(Webhook), table_of(WebhookDelivery)
+earlier = deliveries.alias("earlier")
 
 
 @dataclass(frozen=True)
@@ -38,89 +35,46 @@ class ClaimedDelivery:
     failing_since: datetime | None
 
 
-def order(deliveries: FromClause) -> ColumnElement[int]:
+def sequence(rows: FromClause) -> ColumnElement[int]:
     """Return the sequence number of deliveries."""
-    return func.coalesce(deliveries.c.sequence, deliveries.c.id)
+    return func.coalesce(rows.c.sequence, rows.c.id)
 
 
 def of_same_object(some: FromClause, other: FromClause) -> ColumnElement[bool]:
-    """Return the condition that two deliveries tell a webhook of the same object."""
-    return and_(
-        *(some.c[name] == other.c[name] for name in ("webhook_id", "kind", "object_id")),
-    )
+    """Return the condition that two deliveries take events of the same object to the same webhook."""
+    return and_(*(some.c[name] == other.c[name] for name in ("webhook_id", "kind", "object_id")))
 
 
-_before = and_(
-    of_same_object(_earlier, _d), _earlier.c.next_attempt_at.is_not(None), order(_earlier) < order(_d)
+unblocked = ~exists().where(
+    of_same_object(earlier, deliveries),
+    earlier.c.next_attempt_at.is_not(None),
+    sequence(earlier) < sequence(deliveries),
 )
-_at = bindparam("at", type_=_d.c.created_at.type)
-_this = _d.c.id == bindparam("of_delivery")
+"""The condition of deliveries that wait for no earlier event of their object."""
+
 _claim = (
-    update(_d)
-    .where(
-        _this,
-        _d.c.next_attempt_at <= _at,
-        or_(_d.c.lease_until.is_(None), _d.c.lease_until <= _at),
-        ~exists().where(_before),
-    )
-    .values(
-        attempts=_d.c.attempts + 1,
-        lease_token=bindparam("by"),
-        lease_until=bindparam("until"),
-        # From then on it is due again: the sweep finds those whose worker has died.
-        next_attempt_at=bindparam("until"),
-        updated_at=_at,
-    )
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("delivery_id"), leases.free(deliveries), unblocked)
+    .values(**leases.taken(), attempts=deliveries.c.attempts + 1, updated_at=leases.NOW)
     .returning(
-        _d.c.id,
-        _d.c.webhook_id,
-        _d.c.event,
-        _d.c.uid,
-        order(_d).label("sequence"),
-        _d.c.data,
-        _d.c.happened_at,
-        _d.c.attempts,
-        _d.c.lease_token,
+        *(deliveries.c[name] for name in ("id", "webhook_id", "event", "uid")),
+        sequence(deliveries).label("sequence"),
+        *(deliveries.c[name] for name in ("data", "happened_at", "attempts", "lease_token")),
     )
 )
-_webhook = select(_w.c.url, _w.c.secret, _w.c.is_active, _w.c.failing_since).where(
-    _w.c.id == bindparam("of_webhook")
-)
-
-# Locked, so that its end, which wakes the delivery that waits for it, comes before this or after.
-_blocking = (
-    select(_earlier.c.next_attempt_at)
-    .join(_d, _before)
-    .where(_this)
-    .order_by(order(_earlier))
-    .limit(1)
-    .with_for_update(of=_earlier)
-)
-_postpone = (
-    update(_d)
-    .where(_this, _d.c.lease_until.is_(None), _d.c.next_attempt_at <= _at)
-    .values(next_attempt_at=bindparam("until"), updated_at=_d.c.updated_at)
+_webhook = select(webhooks.c.url, webhooks.c.secret, webhooks.c.is_active, webhooks.c.failing_since).where(
+    webhooks.c.id == bindparam("webhook_id")
 )
 
 
 def claim(delivery_id: int) -> ClaimedDelivery | None:
-    """Claim a delivery; None if it is not due, somebody has it, or an earlier one goes first."""
-    at = now()
-    until = at + timedelta(seconds=current_app.config["LEASE_SECONDS"])
-    values = {"of_delivery": delivery_id, "at": at, "by": secrets.token_hex(16), "until": until}
+    """Claim a delivery; None if it is not due, somebody has it, or an earlier event of its object waits."""
+    moment = now()
+    until = moment + timedelta(seconds=current_app.config["LEASE_SECONDS"])
+    values = {"delivery_id": delivery_id, "now": moment, "until": until, "token": leases.new_token()}
     connection = autocommit()
-    row = connection.execute(_claim, values).mappings().first()
-    webhook = row and connection.execute(_webhook, {"of_webhook": row["webhook_id"]}).mappings().first()
-    if row is None:
-        _wait(delivery_id, at)
+    delivery = connection.execute(_claim, values).mappings().first()
+    if delivery is None:
         return None
-    return ClaimedDelivery(**row, **webhook) if webhook else None
-
-
-def _wait(delivery_id: int, at: datetime) -> None:
-    """Put a delivery that is due off until the one that goes first will be."""
-    with transaction() as connection:
-        due = connection.scalar(_blocking, {"of_delivery": delivery_id})
-        if due is not None:
-            values = {"of_delivery": delivery_id, "at": at, "until": max(due, at + BLOCKED_PAUSE)}
-            connection.execute(_postpone, values)
+    webhook = connection.execute(_webhook, {"webhook_id": delivery["webhook_id"]}).mappings().first()
+    return ClaimedDelivery(**delivery, **webhook) if webhook else None

@@ -21,15 +21,15 @@ from notifyhub.providers.transport import (
 from notifyhub.text.hosts import Address, AllowedHosts
 from notifyhub.webhooks.targets import InvalidTarget, check_address, check_url, split
 
-SHOWN = 1024
-READ = 64 * 1024
-"""Bytes of an answer's body that are kept, and that are read at most."""
+MAX_BODY_BYTES_KEPT = 1024
+MAX_BODY_BYTES_READ = 64 * 1024
+"""Bytes of a response's body that are kept, and that are read."""
 
 _HEADERS = {"Content-Type": "application/json", "User-Agent": "NotifyHub"}
 
 
 @dataclass(frozen=True)
-class Answer:
+class WebhookResponse:
     """What came back: a status with the beginning of the body, or none, and why, in `error`."""
 
     status: int | None
@@ -40,18 +40,18 @@ class Answer:
 
 def post(
     url: str, body: str, headers: Mapping[str, str], allowed: AllowedHosts, timeouts: Timeouts = TIMEOUTS
-) -> Answer:
-    """Send a body to a URL; whatever goes wrong is told in the answer."""
+) -> WebhookResponse:
+    """Send a body to a URL; whatever goes wrong is the response's `error`."""
     try:
         check_url(url, allowed)  # the operator may allow less than when it was stored
     except InvalidTarget as refusal:
-        return Answer(None, error=str(refusal))
-    came = _request(split(url), body.encode(), {**_HEADERS, **headers}, allowed, timeouts)
-    if isinstance(came, Lost):
-        return Answer(None, error=_words(came.error))
+        return WebhookResponse(None, error=str(refusal))
+    received = _request(split(url), body.encode(), {**_HEADERS, **headers}, allowed, timeouts)
+    if isinstance(received, Lost):
+        return WebhookResponse(None, error=_words(received.error))
     # The status has said it all: what is wrong with the body changes nothing.
-    shown = came.body[:SHOWN].decode(errors="replace").replace("\0", "\ufffd")
-    return Answer(came.status, shown, None, came.headers.get("Retry-After"))
+    kept = received.body[:MAX_BODY_BYTES_KEPT].decode(errors="replace").replace("\0", "\ufffd")
+    return WebhookResponse(received.status, kept, None, received.headers.get("Retry-After"))
 
 
 def _request(
@@ -62,7 +62,9 @@ def _request(
 
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")
     with closing(checked_pool(url.scheme, url.hostname or "", url.port, permit)) as pool:
-        return request(pool, "POST", path, body, headers, limit=READ - 1, timeouts=timeouts, decode=False)
+        return request(
+            pool, "POST", path, body, headers, limit=MAX_BODY_BYTES_READ - 1, timeouts=timeouts, decode=False
+        )
 
 
 def _words(error: Exception) -> str:

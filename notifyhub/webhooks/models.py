@@ -15,7 +15,7 @@ from notifyhub.jobs.leases import Leased
 
 
 class Event(StrEnum):
-    """What a webhook can be told of. The word before the point is the kind of object."""
+    """What a webhook can ask for. The word before the point is the kind of object."""
 
     MESSAGE_SENT = "message.sent"
     MESSAGE_DELIVERED = "message.delivered"
@@ -40,7 +40,7 @@ class DeliveryStatus(StrEnum):
 class Webhook(Confidential):
     """A URL that events are sent to.
 
-    `secret` holds the secret that signs, and those that sign along since it was rotated; see `signing`.
+    `secret` holds the secret that signs, and those that sign along since it was rotated; see `signatures`.
     `failing_since` is when the first delivery failed after the last one that succeeded.
     """
 

@@ -8,120 +8,137 @@ from typing import Any
 from sqlalchemy import bindparam, false, select, true, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.database.connections import autocommit, transaction
-from notifyhub.webhooks.claims import ClaimedDelivery, of_same_object, order
-from notifyhub.webhooks.client import Answer
+from notifyhub.database.columns import UTC_TIME
+from notifyhub.database.connections import autocommit
+from notifyhub.jobs import leases
+from notifyhub.webhooks.claims import ClaimedDelivery, of_same_object, sequence
+from notifyhub.webhooks.client import WebhookResponse
 from notifyhub.webhooks.models import DeliveryStatus, Webhook, WebhookDelivery
-from notifyhub.webhooks.retry_policy import FAILED_TOO_LONG, GONE, PATIENCE, AttemptDecision
-
-_w, _d = table_of(Webhook), table_of(WebhookDelivery)
-_next = _d.alias("next")
-
-PAUSE = timedelta(seconds=5)
-"""The least time until a delivery that was put back is claimed again."""
-
-_this_webhook = _w.c.id == bindparam("of_webhook")
-_well = (
-    update(_w)
-    .where(_this_webhook, _w.c.failing_since.is_not(None))
-    .values(failing_since=None, updated_at=_w.c.updated_at)
+from notifyhub.webhooks.retry_policy import (
+    DISABLED_AFTER,
+    FAILED_TOO_LONG,
+    GONE,
+    AttemptDecision,
 )
-_failing = (
-    update(_w)
-    .where(_this_webhook, _w.c.failing_since.is_(None))
-    .values(failing_since=bindparam("at"), updated_at=_w.c.updated_at)
+
+webhooks, deliveries = table_of(Webhook), table_of(WebhookDelivery)
+later = deliveries.alias("later")
+
+NO_SLOT_DELAY = timedelta(seconds=5)
+"""The least time until a delivery that found no free slot is claimed again."""
+
+_this_webhook = webhooks.c.id == bindparam("webhook_id")
+_recover = (
+    update(webhooks)
+    .where(_this_webhook, webhooks.c.failing_since.is_not(None))
+    .values(failing_since=None, updated_at=webhooks.c.updated_at)
+)
+_fail = (
+    update(webhooks)
+    .where(_this_webhook, webhooks.c.failing_since.is_(None))
+    .values(failing_since=leases.NOW, updated_at=webhooks.c.updated_at)
 )
 _disable = (
-    update(_w)
-    .where(_this_webhook, _w.c.is_active == true())
-    .values(is_active=false(), disabled_reason=bindparam("reason"), updated_at=bindparam("at"))
+    update(webhooks)
+    .where(_this_webhook, webhooks.c.is_active == true())
+    .values(is_active=false(), disabled_reason=bindparam("reason"), updated_at=leases.NOW)
 )
-_disable_if_failing = _disable.where(_w.c.failing_since <= bindparam("since"))
+_disable_if_failing = _disable.where(webhooks.c.failing_since <= bindparam("failing_until", type_=UTC_TIME))
 
+_this_delivery = deliveries.c.id == bindparam("delivery_id")
 _release = (
-    update(_d)
-    .where(_d.c.id == bindparam("of_delivery"), _d.c.lease_token == bindparam("by"))
-    .values(lease_token=None, lease_until=None)
-    .returning(_d.c.id)
+    update(deliveries)
+    .where(_this_delivery, leases.held(deliveries))
+    .values(**leases.RELEASED)
+    .returning(deliveries.c.id)
 )
 _following = (
-    select(_next.c.id)
-    .join(_d, of_same_object(_next, _d))
-    .where(_d.c.id == bindparam("of_delivery"), _next.c.next_attempt_at.is_not(None))
-    .order_by(order(_next))
+    select(later.c.id)
+    .join(deliveries, of_same_object(later, deliveries))
+    .where(_this_delivery, later.c.next_attempt_at.is_not(None), sequence(later) > sequence(deliveries))
+    .order_by(sequence(later))
     .limit(1)
     .scalar_subquery()
 )
-_wake = (
-    update(_d)
-    .where(_d.c.id == _following, _d.c.attempts == 0)
-    .values(next_attempt_at=bindparam("at"), updated_at=_d.c.updated_at)
-    .returning(_d.c.id)
+_follow = (
+    update(deliveries)
+    .where(deliveries.c.id == _following, deliveries.c.attempts == 0)
+    .values(next_attempt_at=bindparam("moment", type_=UTC_TIME), updated_at=deliveries.c.updated_at)
+    .returning(deliveries.c.id)
 )
 
 
-def judge(claim: ClaimedDelivery, answer: Answer, ending: AttemptDecision) -> str | None:
-    """Write what an answer says of the webhook: it is well, or fails; return why, if this disables it.
+def update_webhook(
+    delivery: ClaimedDelivery, response: WebhookResponse, decision: AttemptDecision
+) -> str | None:
+    """Write what a response says of the webhook: it works, or fails; return why, if this disables it.
 
-    One that fails too long is disabled.
+    One that fails for too long is disabled.
     """
-    at = now()
-    values = {"of_webhook": claim.webhook_id, "at": at}
+    moment = now()
+    values = {"webhook_id": delivery.webhook_id, "now": moment}
     connection = autocommit()
-    if ending.status == DeliveryStatus.DELIVERED:
-        connection.execute(_well, values)
+    if decision.status == DeliveryStatus.DELIVERED:
+        connection.execute(_recover, values)
         return None
-    if answer.status == HTTPStatus.GONE:
+    if response.status == HTTPStatus.GONE:
         reason = GONE
         disabled = connection.execute(_disable, {**values, "reason": reason})
     else:
-        connection.execute(_failing, values)
-        reason = FAILED_TOO_LONG.format(error=ending.error)
-        disabled = connection.execute(
-            _disable_if_failing, {**values, "since": at - PATIENCE, "reason": reason}
-        )
+        connection.execute(_fail, values)
+        reason = FAILED_TOO_LONG.format(error=decision.error)
+        since = {"failing_until": moment - DISABLED_AFTER}
+        disabled = connection.execute(_disable_if_failing, {**values, **since, "reason": reason})
     return reason if disabled.rowcount else None
 
 
 def finish(
-    claim: ClaimedDelivery, answer: Answer, ending: AttemptDecision, duration_ms: int
+    delivery: ClaimedDelivery, response: WebhookResponse, decision: AttemptDecision, duration_ms: int
 ) -> list[int] | None:
     """Write how an attempt ended; return the delivery that may go next, None if the lease was lost."""
     answered = {
-        "response_status": answer.status,
-        "response_body": answer.body,
+        "response_status": response.status,
+        "response_body": response.body,
         "duration_ms": duration_ms,
     }
-    return _end(claim, ending, answered)
+    return _end(delivery, decision, answered)
 
 
-def give_up(claim: ClaimedDelivery, error: str) -> list[int] | None:
+def give_up(delivery: ClaimedDelivery, error: str) -> list[int] | None:
     """Write that a delivery is not attempted any more; return as `finish` does."""
-    return _end(claim, AttemptDecision(DeliveryStatus.FAILED, error=error), {"attempts": claim.attempts - 1})
+    decision = AttemptDecision(DeliveryStatus.FAILED, error=error)
+    return _end(delivery, decision, {"attempts": delivery.attempts - 1})
 
 
-def put_back(claim: ClaimedDelivery) -> None:
+def put_back(delivery: ClaimedDelivery) -> None:
     """Give a delivery back that could not be attempted, to be claimed again in some seconds."""
-    next_attempt_at = now() + PAUSE * (1 + random.random())  # noqa: S311 - no secret
+    next_attempt_at = now() + NO_SLOT_DELAY * (1 + random.random())  # noqa: S311 - no secret
     back = _release.values(
-        attempts=claim.attempts - 1, next_attempt_at=next_attempt_at, updated_at=_d.c.updated_at
+        attempts=delivery.attempts - 1,
+        next_attempt_at=next_attempt_at,
+        updated_at=deliveries.c.updated_at,
     )
-    connection = autocommit()
-    connection.execute(back, {"of_delivery": claim.id, "by": claim.lease_token})
+    autocommit().execute(back, {"delivery_id": delivery.id, "token": delivery.lease_token})
 
 
-def _end(claim: ClaimedDelivery, ending: AttemptDecision, more: dict[str, Any]) -> list[int] | None:
-    at = now()
+def _end(delivery: ClaimedDelivery, decision: AttemptDecision, more: dict[str, Any]) -> list[int] | None:
+    """Write an attempt's end, then when the next event of the object is due: with this one, or now.
+
+    Due before this one it would be looked at in vain, again and again. These are two transactions: after the
+    first one's commit, whoever records or claims the next one sees that nothing is in its way, and what was
+    recorded before is seen here.
+    """
+    moment = now()
     ended = _release.values(
-        status=ending.status,
-        next_attempt_at=ending.next_attempt_at,
-        error=ending.error,
-        updated_at=at,
+        status=decision.status,
+        next_attempt_at=decision.next_attempt_at,
+        error=decision.error,
+        updated_at=moment,
         **more,
     )
-    with transaction() as connection:
-        if connection.execute(ended, {"of_delivery": claim.id, "by": claim.lease_token}).first() is None:
-            return None
-        if ending.status == DeliveryStatus.PENDING:
-            return []
-        return list(connection.scalars(_wake, {"of_delivery": claim.id, "at": at}))
+    connection = autocommit()
+    this = {"delivery_id": delivery.id}
+    if connection.execute(ended, {**this, "token": delivery.lease_token}).first() is None:
+        return None
+    following = connection.scalars(_follow, {**this, "moment": decision.next_attempt_at or moment}).all()
+    return [] if decision.status == DeliveryStatus.PENDING else list(following)

@@ -1,4 +1,4 @@
-"""Recording: what happens becomes deliveries, in the transaction in which it happens."""
+"""Recording: an event becomes deliveries, in the transaction in which it happens."""
 
 import secrets
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ from notifyhub.api.http.json import encode
 from notifyhub.database.base import now, table_of
 from notifyhub.webhooks.models import Event, Webhook, WebhookDelivery
 
-_w, _d = table_of(Webhook), table_of(WebhookDelivery)
+webhooks, deliveries = table_of(Webhook), table_of(WebhookDelivery)
 
 # Locked against deletion, which would make the whole transaction fail; one that is being deleted is left out.
 _active = (
-    select(_w.c.id, _w.c.events)
-    .where(_w.c.is_active == true())
-    .order_by(_w.c.id)
+    select(webhooks.c.id, webhooks.c.events)
+    .where(webhooks.c.is_active == true())
+    .order_by(webhooks.c.id)
     .with_for_update(read=True, key_share=True, skip_locked=True)
 )
-_insert = insert(_d).returning(_d.c.id)
+_insert = insert(deliveries).returning(deliveries.c.id)
 
 
 def record(connection: Connection, event: Event, object_id: int, data: Mapping[str, Any]) -> list[int]:
@@ -29,20 +29,19 @@ def record(connection: Connection, event: Event, object_id: int, data: Mapping[s
     The event has the same id and sequence number wherever it goes. Who changes an object holds its row, so
     that the numbers of its events rise as they happen.
     """
-    webhooks = [id_ for id_, events in connection.execute(_active) if event in events]
+    asking = [row.id for row in connection.execute(_active) if event in row.events]
+    if not asking:
+        return []
     values = describe(event, object_id, data, now())
-    ids: list[int] = []
-    for webhook_id in webhooks:
-        sequence = ids[0] if ids else None
-        ids.append(
-            connection.execute(
-                _insert, {**values, "webhook_id": webhook_id, "sequence": sequence}
-            ).scalar_one()
-        )
-    return ids
+    first, *others = [{**values, "webhook_id": id_} for id_ in asking]
+    sequence = connection.execute(_insert, first).scalar_one()
+    if not others:
+        return [sequence]
+    repeated = [{**other, "sequence": sequence} for other in others]
+    return [sequence, *connection.scalars(_insert, repeated)]
 
 
-def describe(event: str, object_id: int | None, data: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+def describe(event: str, object_id: int | None, data: Mapping[str, Any], moment: datetime) -> dict[str, Any]:
     """Return the columns of an event's first delivery."""
     return {
         "event": event,
@@ -50,6 +49,6 @@ def describe(event: str, object_id: int | None, data: Mapping[str, Any], at: dat
         "object_id": object_id,
         "uid": f"msg_{secrets.token_hex(16)}",
         "data": encode(data).decode(),
-        "happened_at": at,
-        "next_attempt_at": at,
+        "happened_at": moment,
+        "next_attempt_at": moment,
     }

@@ -8,13 +8,13 @@ from notifyhub.database.base import now, table_of
 from notifyhub.delivery import policies, retention
 from notifyhub.webhooks.models import WebhookDelivery
 
-_d = table_of(WebhookDelivery)
+deliveries = table_of(WebhookDelivery)
 
-DAYS = 30
+RETENTION_DAYS = 30
 
 
 def purge() -> int:
     """Delete old deliveries; return how many."""
-    before = now() - timedelta(days=min(DAYS, policies.in_force().retention_days))
-    over = and_(_d.c.created_at < before, _d.c.next_attempt_at.is_(None))
-    return retention.purge(_d, over, _d.c.created_at)
+    before = now() - timedelta(days=min(RETENTION_DAYS, policies.in_force().retention_days))
+    over = and_(deliveries.c.created_at < before, deliveries.c.next_attempt_at.is_(None))
+    return retention.purge(deliveries, over, deliveries.c.created_at)

@@ -1,4 +1,4 @@
-"""What an answer means: for the delivery, and for the webhook. Pure functions."""
+"""What a response means: for the delivery, and for the webhook. Pure functions."""
 
 import random
 import re
@@ -8,23 +8,23 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from notifyhub.delivery.retry_policy import JITTER
-from notifyhub.webhooks.client import Answer
+from notifyhub.webhooks.client import WebhookResponse
 from notifyhub.webhooks.models import DeliveryStatus
 
-DELAYS = tuple(
+RETRY_DELAYS = tuple(
     timedelta(seconds=seconds) for seconds in (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 24 * 3600)
 )
 """How long it waits after each attempt that failed; after one more it is given up."""
-ATTEMPTS = len(DELAYS) + 1
+MAX_ATTEMPTS = len(RETRY_DELAYS) + 1
 
-LONGEST_WAIT = timedelta(hours=24)
+MAX_RETRY_AFTER = timedelta(hours=24)
 """The most that a receiver can ask for by Retry-After."""
 
-PATIENCE = timedelta(days=5)
-"""How long a webhook may fail before it is disabled."""
+DISABLED_AFTER = timedelta(days=5)
+"""How long a webhook fails until it is disabled."""
 
 GONE = "The receiver answered 410: it wants no more."
-FAILED_TOO_LONG = f"No delivery has succeeded for {PATIENCE.days} days. The last error: {{error}}"
+FAILED_TOO_LONG = f"No delivery has succeeded for {DISABLED_AFTER.days} days. The last error: {{error}}"
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class AttemptDecision:
     error: str | None = None
 
 
-def decide(answer: Answer, attempts: int, at: datetime) -> AttemptDecision:
-    """Return what an answer makes of a delivery that was attempted so often."""
-    if answer.status is not None and 200 <= answer.status < 300:
+def decide(response: WebhookResponse, attempts: int, at: datetime) -> AttemptDecision:
+    """Return what a response makes of a delivery that was attempted so often."""
+    if response.status is not None and 200 <= response.status < 300:
         return AttemptDecision(DeliveryStatus.DELIVERED)
-    error = answer.error or f"The receiver answered {answer.status}."
-    if answer.status == HTTPStatus.GONE or attempts >= ATTEMPTS:
+    error = response.error or f"The receiver answered {response.status}."
+    if response.status == HTTPStatus.GONE or attempts >= MAX_ATTEMPTS:
         return AttemptDecision(DeliveryStatus.FAILED, error=error)
-    wait = max(DELAYS[attempts - 1], _asked(answer.retry_after, at))
+    wait = max(RETRY_DELAYS[attempts - 1], _asked(response.retry_after, at))
     jitter = 1 + JITTER * random.random()  # noqa: S311 - no secret
     return AttemptDecision(DeliveryStatus.PENDING, at + wait * jitter, error)
 
@@ -52,9 +52,9 @@ def _asked(retry_after: str | None, at: datetime) -> timedelta:
     """Return how long a receiver asks to be left alone (RFC 9110, 10.2.3); nothing else is understood."""
     text = (retry_after or "").strip()
     if re.fullmatch(r"[0-9]+", text):
-        return timedelta(seconds=min(int(text[:9]), LONGEST_WAIT.total_seconds()))
+        return timedelta(seconds=min(int(text[:9]), MAX_RETRY_AFTER.total_seconds()))
     try:
         moment = parsedate_to_datetime(text)
-        return min(moment.replace(tzinfo=moment.tzinfo or UTC) - at, LONGEST_WAIT)
+        return min(moment.replace(tzinfo=moment.tzinfo or UTC) - at, MAX_RETRY_AFTER)
     except (ArithmeticError, LookupError, TypeError, ValueError):  # all of which that parser knows
         return timedelta()

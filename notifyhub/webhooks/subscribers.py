@@ -1,6 +1,9 @@
-"""What webhooks are told of: the events of the packages below, each recorded for those that ask for it."""
+"""What webhooks are sent: each event of the packages below is recorded for those that ask for it.
 
-from collections.abc import Mapping
+A new event needs its class in RECORDED, with its name and what is shown of it.
+"""
+
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection
@@ -12,11 +15,11 @@ from notifyhub.messages.models import MessageStatus
 from notifyhub.messages.serializers import message
 from notifyhub.otp.events import OTPVerified
 from notifyhub.patterns.events import PatternStatusChanged
-from notifyhub.webhooks.attempts import wake
+from notifyhub.webhooks.attempts import enqueue
 from notifyhub.webhooks.models import Event
 from notifyhub.webhooks.recorder import record
 
-EVENTS = {
+MESSAGE_EVENTS = {
     MessageStatus.SENT: Event.MESSAGE_SENT,
     MessageStatus.DELIVERED: Event.MESSAGE_DELIVERED,
     MessageStatus.UNDELIVERED: Event.MESSAGE_UNDELIVERED,
@@ -25,35 +28,37 @@ EVENTS = {
 }
 """The events of messages, by the status that they have reached."""
 
-_UNTOLD = {"subject", "text", "args"}
+_WITHHELD = {"subject", "text", "args"}
+
+Shown = tuple[Event, Mapping[str, Any]]
+"""An event's name and its data, whose `id` is the object's."""
 
 
 def init_app(_app: object) -> None:
-    """Have what happens recorded."""
-    subscribe(MessageChanged, _on_message)
-    subscribe(PatternStatusChanged, _on_pattern)
-    subscribe(OTPVerified, _on_otp)
+    """Have events recorded."""
+    for kind in RECORDED:
+        subscribe(kind, _record)
 
 
-def _on_message(connection: Connection, event: MessageChanged) -> None:
+def _message(event: MessageChanged) -> Shown:
     shown = message(event.row)
-    data = {name: value for name, value in shown.items() if name not in _UNTOLD}
-    _record(connection, EVENTS[shown["status"]], data)
+    data = {name: value for name, value in shown.items() if name not in _WITHHELD}
+    return MESSAGE_EVENTS[shown["status"]], data
 
 
-def _on_pattern(connection: Connection, event: PatternStatusChanged) -> None:
-    _record(connection, Event.PATTERN_STATUS_CHANGED, _marked(event.row, test=event.test))
+def _marked(event: PatternStatusChanged | OTPVerified) -> Mapping[str, Any]:
+    """Return an event's row; where a test token is behind it, marked so."""
+    return {**event.row, "test": True} if event.test else event.row
 
 
-def _on_otp(connection: Connection, event: OTPVerified) -> None:
-    _record(connection, Event.OTP_VERIFIED, _marked(event.row, test=event.test))
+RECORDED: dict[type[Any], Callable[[Any], Shown]] = {
+    MessageChanged: _message,
+    PatternStatusChanged: lambda event: (Event.PATTERN_STATUS_CHANGED, _marked(event)),
+    OTPVerified: lambda event: (Event.OTP_VERIFIED, _marked(event)),
+}
 
 
-def _record(connection: Connection, event: Event, data: Mapping[str, Any]) -> None:
-    if ids := record(connection, event, data["id"], data):
-        after_commit(lambda: wake(ids))
-
-
-def _marked(row: Mapping[str, Any], *, test: bool) -> Mapping[str, Any]:
-    """Return an object as it is told of: where a test token is behind it, marked so."""
-    return {**row, "test": True} if test else row
+def _record(connection: Connection, event: object) -> None:
+    name, data = RECORDED[type(event)](event)
+    if ids := record(connection, name, data["id"], data):
+        after_commit(lambda: enqueue(ids))

@@ -3,7 +3,7 @@
 from flask import current_app
 
 from notifyhub.jobs.tasks import task
-from notifyhub.webhooks import attempts, retention, sweep
+from notifyhub.webhooks import attempts, recovery, retention
 
 
 @task(attempts.DELIVER)
@@ -13,9 +13,9 @@ def deliver(delivery_id: int) -> None:
 
 
 @task("notifyhub.sweep_webhooks", every=1.0)
-def run_sweep() -> None:
-    """Look after the deliveries that nobody else does."""
-    sweep.sweep()
+def sweep() -> None:
+    """Enqueue deliveries that are due and that nobody works on."""
+    recovery.sweep()
 
 
 @task("notifyhub.purge_webhook_deliveries", every=600.0)

@@ -12,7 +12,7 @@ from notifyhub.api.resource import Names, Resource, or_404
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit, orm_session
 from notifyhub.webhooks import pages, signatures
-from notifyhub.webhooks.attempts import wake
+from notifyhub.webhooks.attempts import enqueue
 from notifyhub.webhooks.models import TEST, Event, Webhook, WebhookDelivery
 from notifyhub.webhooks.recorder import describe
 from notifyhub.webhooks.schemas import (
@@ -24,7 +24,7 @@ from notifyhub.webhooks.schemas import (
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/api/notifications/webhooks")
 
-_w, _d = table_of(Webhook), table_of(WebhookDelivery)
+_webhooks, _deliveries = table_of(Webhook), table_of(WebhookDelivery)
 
 
 def _of_event(column: Column[Any]) -> Filter:
@@ -42,18 +42,18 @@ webhooks = Resource(
     create_response=NewWebhookSchema,
     search=("id", "url"),
     ordering=("id", "url", "is_active", "created_at", "updated_at"),
-    filters={"is_active": flag(_w.c.is_active), "event": _of_event(_w.c.events)},
+    filters={"is_active": flag(_webhooks.c.is_active), "event": _of_event(_webhooks.c.events)},
 )
 webhooks.register(blueprint)
 
-_exists = select(_w.c.id).where(_w.c.id == bindparam("id"))
+_exists = select(_webhooks.c.id).where(_webhooks.c.id == bindparam("id"))
 _lock = select(Webhook).where(Webhook.id == bindparam("id")).with_for_update(key_share=True)
-_insert = insert(_d).returning(*pages.serializer.columns)
+_insert = insert(_deliveries).returning(*pages.serializer.columns)
 _repeated = [
-    _d.c[name]
+    _deliveries.c[name]
     for name in ("webhook_id", "event", "kind", "object_id", "uid", "sequence", "data", "happened_at")
 ]
-_made: dict[str, Any] = {"responses": {201: WebhookDeliverySchema()}, "errors": (404,)}
+_created: dict[str, Any] = {"responses": {201: WebhookDeliverySchema()}, "errors": (404,)}
 
 
 @blueprint.post("/<id:id>/rotate-secret")
@@ -87,23 +87,23 @@ def list_deliveries(id: int) -> dict[str, Any]:
 
 
 @blueprint.post("/<id:id>/deliveries/<id:delivery_id>/redeliver")
-@endpoint(webhooks.declare("change", "Send an event to a webhook again", **_made))
+@endpoint(webhooks.declare("change", "Send an event to a webhook again", **_created))
 def redeliver(id: int, delivery_id: int) -> tuple[dict[str, Any], int]:
     """Make another delivery of the same event."""
-    original = select(*_repeated).where(_d.c.id == delivery_id, _d.c.webhook_id == id)
+    original = select(*_repeated).where(_deliveries.c.id == delivery_id, _deliveries.c.webhook_id == id)
     row = or_404(autocommit().execute(original).mappings().first())
     return _send({**row, "sequence": row["sequence"] or delivery_id})
 
 
 @blueprint.post("/<id:id>/test")
-@endpoint(webhooks.declare("change", "Send a test event to a webhook", **_made))
+@endpoint(webhooks.declare("change", "Send a test event to a webhook", **_created))
 def send_test(id: int) -> tuple[dict[str, Any], int]:
-    """Make a delivery of an event that tells nothing."""
+    """Make a delivery of an event that says nothing."""
     data = {"id": id, "test": g.caller.test}
     return _send({**describe(TEST, None, data, now()), "webhook_id": id})
 
 
 def _send(values: dict[str, Any]) -> tuple[dict[str, Any], int]:
     row = autocommit().execute(_insert, {**values, "next_attempt_at": now()}).one()
-    wake([row.id])
+    enqueue([row.id])
     return pages.serializer.dump([row])[0], 201

@@ -374,8 +374,8 @@ def test_a_sync_ends_in_time_and_size_whatever_the_provider_shows(
     api: Api, notifier: int, edge: IPPanelSimulator, monkeypatch: pytest.MonkeyPatch, latency: float
 ) -> None:
     """Each page comes in time and is small enough: there always is another one."""
-    assert (sync.SECONDS, sync.LIMIT) == (30, 16 * 1024 * 1024)
-    monkeypatch.setattr(sync, "SECONDS" if latency else "LIMIT", 0.5 if latency else 50_000)
+    assert (sync.READ_SECONDS, sync.MAX_RESPONSE_BYTES) == (30, 16 * 1024 * 1024)
+    monkeypatch.setattr(sync, "READ_SECONDS" if latency else "MAX_RESPONSE_BYTES", 0.5 if latency else 50_000)
     asked: list[Request] = []
 
     def endless(request: Request) -> Reply:
@@ -400,7 +400,7 @@ names = st.text(st.sampled_from("a ()2"), min_size=1, max_size=6).map(lambda tex
 def test_free_names_are_new_trimmed_and_not_too_long(asked: list[str], length: int) -> None:
     taken: set[str] = set()
     for name in [*asked, "b" * length, "b" * length, "c " * length, "c " * length]:
-        free = sync._free(name, taken)
+        free = sync._free_name(name, taken)
         assert free not in taken
         assert 0 < len(free) <= 255
         assert free == free.strip()

@@ -17,7 +17,7 @@ from notifyhub.jobs import queues
 from notifyhub.webhooks import attempts, claims, signatures
 from notifyhub.webhooks.attempts import deliver
 from notifyhub.webhooks.models import DeliveryStatus, Webhook
-from notifyhub.webhooks.retry_policy import DELAYS
+from notifyhub.webhooks.retry_policy import RETRY_DELAYS
 from notifyhub.webhooks.targets import ONLY_HTTPS
 from tests.conftest import engines, stored_text
 from tests.simulators.server import Reply
@@ -41,10 +41,10 @@ def hook(_context: None, receiver: Receiver) -> Webhook:
 
 
 @pytest.fixture
-def woken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The deliveries that workers have been woken for."""
+def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The deliveries that have been enqueued."""
     ids: list[int] = []
-    monkeypatch.setattr(attempts, "wake", lambda some: ids.extend(some) or True)
+    monkeypatch.setattr(attempts, "enqueue", lambda some: ids.extend(some) or True)
     return ids
 
 
@@ -103,7 +103,7 @@ def test_a_failure_is_tried_again_by_the_schedule_with_the_same_body(
             waits.append(found.next_attempt_at - before)
             clock.move_to(found.next_attempt_at)
     assert len(waits) == 7
-    assert all(least <= wait <= 1.1 * least for least, wait in zip(DELAYS, waits, strict=True))
+    assert all(least <= wait <= 1.1 * least for least, wait in zip(RETRY_DELAYS, waits, strict=True))
     assert (delivery(id_).status, delivery(id_).attempts) == (DeliveryStatus.FAILED, 8)
     clock.shift(DAY)
     deliver(id_)
@@ -138,14 +138,14 @@ def test_retry_after_is_heeded(hook: Webhook, receiver: Receiver, clock: Any) ->
     assert timedelta(hours=1) <= next_attempt_at - now() <= timedelta(hours=1.1)
 
 
-def test_410_disables_the_webhook_at_once(hook: Webhook, receiver: Receiver, woken: list[int]) -> None:
+def test_410_disables_the_webhook_at_once(hook: Webhook, receiver: Receiver, enqueued: list[int]) -> None:
     first, second = stored(hook, object_id=5), stored(hook, object_id=5)
     receiver.reply(410)
     deliver(first)
     found = webhook(hook.id)
     assert (found.is_active, found.disabled_reason) == (False, "The receiver answered 410: it wants no more.")
     assert (delivery(first).status, delivery(first).attempts) == (DeliveryStatus.FAILED, 1)
-    assert woken == [second]
+    assert enqueued == [second]
     deliver(second)
     done = delivery(second)
     assert (done.status, done.attempts, done.error) == (
@@ -199,7 +199,7 @@ def test_a_target_that_is_allowed_no_more_is_an_error_of_the_delivery(
 
 
 def test_events_of_an_object_go_one_after_the_other(
-    hook: Webhook, receiver: Receiver, woken: list[int], clock: Any
+    hook: Webhook, receiver: Receiver, enqueued: list[int], clock: Any
 ) -> None:
     first, second, third = (stored(hook, object_id=5) for _ in range(3))
     other = stored(hook, object_id=6)
@@ -209,10 +209,10 @@ def test_events_of_an_object_go_one_after_the_other(
     assert [body["sequence"] for body in receiver.bodies()] == [first, other]
     clock.move_to(delivery(first).next_attempt_at)
     deliver(first)
-    assert woken == [second]
+    assert enqueued == [second]
     deliver(third)
     deliver(second)
-    assert woken == [second, third]
+    assert enqueued == [second, third]
     deliver(third)
     assert [body["sequence"] for body in receiver.bodies()] == [first, other, first, second, third]
 
@@ -228,6 +228,9 @@ def test_what_waits_for_another_is_not_looked_at_before_that_is_due(
     deliver(second)
     assert delivery(second).next_attempt_at == delivery(first).next_attempt_at
     assert delivery(second).attempts == 0
+    clock.move_to(delivery(first).next_attempt_at)
+    deliver(first)
+    assert delivery(second).next_attempt_at == now()
 
 
 def test_events_of_an_object_to_different_webhooks_don_t_wait_for_each_other(
@@ -278,8 +281,7 @@ def test_a_delivery_whose_worker_died_is_due_when_its_lease_is_over(
     app: Flask, hook: Webhook, receiver: Receiver, clock: Any
 ) -> None:
     id_ = stored(hook)
-    claim = claims.claim(id_)
-    assert claim
+    assert claims.claim(id_)
     deliver(id_)
     clock.shift(timedelta(seconds=app.config["LEASE_SECONDS"]))
     deliver(id_)
@@ -351,9 +353,9 @@ def test_what_is_gone_is_not_delivered(hook: Webhook, receiver: Receiver) -> Non
     assert receiver.requests == []
 
 
-def test_workers_are_woken_by_the_webhooks_own_queue(hook: Webhook) -> None:
+def test_deliveries_are_enqueued_in_their_own_queue(hook: Webhook) -> None:
     before = [queues.publisher().depth(name) or 0 for name in queues.QUEUES]
-    assert attempts.wake([1, 2])
+    assert attempts.enqueue([1, 2])
     after = [queues.publisher().depth(name) or 0 for name in queues.QUEUES]
     assert [more - less for more, less in zip(after, before, strict=True)] == [0, 0, 2, 0]
 
@@ -414,7 +416,7 @@ def test_a_webhook_that_is_disabled_is_one_line_of_the_log(
     ]
 
 
-@pytest.mark.parametrize("broken", ["post", "ending"])
+@pytest.mark.parametrize("broken", ["post", "decide"])
 def test_an_error_of_our_own_ends_the_attempt_and_the_delivery_goes_on(
     hook: Webhook, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, clock: Any, broken: str
 ) -> None:

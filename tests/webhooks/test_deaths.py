@@ -60,13 +60,13 @@ def happen(over: threading.Event, workers: Workers) -> None:
         workers.replace_oldest()
 
 
-def tell_of(objects: int) -> None:
-    """Record the events of objects, one kind after the other, and wake workers for each."""
+def record_events(objects: int) -> None:
+    """Record the events of objects, one kind after the other, and enqueue each."""
     for event in EVENTS:
         for number in range(1, objects + 1):
             with db.engine.begin() as connection:
                 ids = record(connection, event, number, {"id": number})
-            attempts.wake(ids)
+            attempts.enqueue(ids)
             time.sleep(0.02)
 
 
@@ -97,7 +97,7 @@ def test_every_event_arrives_in_order_while_workers_are_killed(
             workers.start()
         killer.start()
         try:
-            tell_of(OBJECTS)
+            record_events(OBJECTS)
             wait_until_all_have_arrived(OBJECTS * len(EVENTS), 180)
         finally:
             over.set()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyhub.webhooks.client import Answer
+from notifyhub.webhooks.client import WebhookResponse
 from notifyhub.webhooks.models import DeliveryStatus
 from notifyhub.webhooks.retry_policy import decide
 
@@ -17,13 +17,17 @@ WAITS = [5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 24 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
 def test_2xx_is_success(status: int) -> None:
-    end = decide(Answer(status), 1, AT)
+    end = decide(WebhookResponse(status), 1, AT)
     assert (end.status, end.next_attempt_at, end.error) == (DeliveryStatus.DELIVERED, None, None)
 
 
-@pytest.mark.parametrize("answer", [Answer(s) for s in (103, 199, 301, 307, 400, 401, 404, 429, 500, 503)])
+@pytest.mark.parametrize(
+    "answer", [WebhookResponse(s) for s in (103, 199, 301, 307, 400, 401, 404, 429, 500, 503)]
+)
 @pytest.mark.parametrize(("attempts", "wait"), list(enumerate(WAITS, start=1)))
-def test_all_else_is_tried_again_by_the_schedule(answer: Answer, attempts: int, wait: timedelta) -> None:
+def test_all_else_is_tried_again_by_the_schedule(
+    answer: WebhookResponse, attempts: int, wait: timedelta
+) -> None:
     end = decide(answer, attempts, AT)
     assert end.status == DeliveryStatus.PENDING
     assert end.error == f"The receiver answered {answer.status}."
@@ -32,18 +36,20 @@ def test_all_else_is_tried_again_by_the_schedule(answer: Answer, attempts: int, 
 
 
 def test_the_waits_vary_so_that_not_all_come_back_at_once() -> None:
-    assert len({decide(Answer(500), 3, AT).next_attempt_at for _ in range(20)}) > 10
+    assert len({decide(WebhookResponse(500), 3, AT).next_attempt_at for _ in range(20)}) > 10
 
 
-@pytest.mark.parametrize("answer", [Answer(500), Answer(None, error="The receiver did not answer in time.")])
-def test_after_the_eighth_attempt_it_is_given_up(answer: Answer) -> None:
+@pytest.mark.parametrize(
+    "answer", [WebhookResponse(500), WebhookResponse(None, error="The receiver did not answer in time.")]
+)
+def test_after_the_eighth_attempt_it_is_given_up(answer: WebhookResponse) -> None:
     end = decide(answer, 8, AT)
     assert (end.status, end.next_attempt_at) == (DeliveryStatus.FAILED, None)
     assert end.error == (answer.error or "The receiver answered 500.")
 
 
 def test_410_is_the_end() -> None:
-    end = decide(Answer(410), 1, AT)
+    end = decide(WebhookResponse(410), 1, AT)
     assert (end.status, end.next_attempt_at) == (DeliveryStatus.FAILED, None)
 
 
@@ -71,7 +77,7 @@ def test_410_is_the_end() -> None:
     ],
 )
 def test_retry_after_is_heeded_within_a_day(asked: str | None, wait: timedelta) -> None:
-    end = decide(Answer(503, retry_after=asked), 1, AT)
+    end = decide(WebhookResponse(503, retry_after=asked), 1, AT)
     assert end.next_attempt_at
     assert wait <= end.next_attempt_at - AT <= 1.1 * wait
 
@@ -115,6 +121,6 @@ words = st.sampled_from(
 
 @given(st.text(max_size=60) | st.lists(words | st.text(max_size=3), max_size=12).map("".join))
 def test_whatever_a_receiver_asks_it_is_tried_again_within_a_day_and_a_bit(asked: str) -> None:
-    end = decide(Answer(503, retry_after=asked), 1, AT)
+    end = decide(WebhookResponse(503, retry_after=asked), 1, AT)
     assert end.next_attempt_at
     assert WAITS[0] <= end.next_attempt_at - AT <= 1.1 * 24 * HOUR

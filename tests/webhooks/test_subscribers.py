@@ -7,11 +7,11 @@ import orjson
 import pytest
 from flask import Flask
 from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
 
 import notifyhub.jobs.queues
 from notifyhub.auth.models import Role
 from notifyhub.database.base import now
+from notifyhub.database.connections import orm_session, transaction
 from notifyhub.delivery import recovery
 from notifyhub.delivery.reports import fetch
 from notifyhub.delivery.rounds import deliver
@@ -19,11 +19,12 @@ from notifyhub.extensions import db
 from notifyhub.messages.models import Message, MessageStatus
 from notifyhub.otp.codes import code_of
 from notifyhub.otp.models import OTP
+from notifyhub.patterns.models import SMSPattern
 from notifyhub.providers.base import Report
 from notifyhub.webhooks import subscribers
 from notifyhub.webhooks.models import DeliveryStatus, Event, Webhook, WebhookDelivery
 from notifyhub.webhooks.recorder import record
-from tests.conftest import Api
+from tests.conftest import Api, Queries
 from tests.messages.accounts import make_accounts
 from tests.otp.codes import Codes
 from tests.support.factories import MessageFactory, SMSPatternFactory, WebhookFactory
@@ -36,22 +37,22 @@ PATTERNS = "/api/notifications/notifiers/sms/{}/patterns"
 
 
 @pytest.fixture
-def woken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The deliveries that workers have been woken for: each has been committed before."""
+def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The deliveries that have been enqueued: each has been committed before."""
     ids: list[int] = []
 
-    def wake(some: list[int]) -> bool:
+    def enqueue(some: list[int]) -> bool:
         with db.engine.connect() as other:
             assert set(other.scalars(select(WebhookDelivery.id))) >= set(some)
         ids.extend(some)
         return True
 
-    monkeypatch.setattr(subscribers, "wake", wake)
+    monkeypatch.setattr(subscribers, "enqueue", enqueue)
     return ids
 
 
-def told(*rows: WebhookDelivery) -> list[tuple[str, Any]]:
-    """Return the events of deliveries with what they tell."""
+def recorded(*rows: WebhookDelivery) -> list[tuple[str, Any]]:
+    """Return the events of deliveries with their data."""
     return [(row.event, orjson.loads(row.data)) for row in rows or deliveries()]
 
 
@@ -64,27 +65,27 @@ def told(*rows: WebhookDelivery) -> list[tuple[str, Any]]:
         (["trouble"], "failed", Event.MESSAGE_FAILED),
     ],
 )
-def test_the_end_of_a_message_s_round_is_told(
-    scripted: type[Scripted], woken: list[int], script: list[str], status: str, event: str
+def test_the_end_of_a_message_s_round_is_recorded(
+    scripted: type[Scripted], enqueued: list[int], script: list[str], status: str, event: str
 ) -> None:
     change_settings(max_attempts=1)
     WebhookFactory(events=[event])
     WebhookFactory(events=[Event.PATTERN_STATUS_CHANGED])
     message = MessageFactory(notifier=scripted_notifier("main", *script), reference="order-1")
     deliver(message.id)
-    ((kind, data),) = told()
+    ((kind, data),) = recorded()
     assert (kind, data["id"], data["status"], data["reference"]) == (event, message.id, status, "order-1")
     assert data["test"] is False
     assert data.keys() & {"text", "subject", "args", "attempts"} == set()
-    assert woken == [each.id for each in deliveries()]
+    assert enqueued == [each.id for each in deliveries()]
 
 
 @pytest.mark.usefixtures("_context")
-def test_what_is_told_is_what_get_shows(scripted: type[Scripted], api: Api, woken: list[int]) -> None:
+def test_what_is_recorded_is_what_get_shows(scripted: type[Scripted], api: Api, enqueued: list[int]) -> None:
     WebhookFactory()
     message = MessageFactory(notifier=scripted_notifier("main"))
     deliver(message.id)
-    ((_, data),) = told()
+    ((_, data),) = recorded()
     shown = api.get(f"{MESSAGES}/{message.id}").json
     assert data == {
         name: value for name, value in shown.items() if name not in {"text", "subject", "args", "attempts"}
@@ -96,8 +97,8 @@ def test_what_is_told_is_what_get_shows(scripted: type[Scripted], api: Api, woke
     ("state", "event"),
     [("delivered", Event.MESSAGE_DELIVERED), ("undelivered", Event.MESSAGE_UNDELIVERED)],
 )
-def test_delivery_reports_are_told_after_the_sending(
-    scripted: type[Scripted], woken: list[int], state: Any, event: str
+def test_delivery_reports_are_recorded_after_the_sending(
+    scripted: type[Scripted], enqueued: list[int], state: Any, event: str
 ) -> None:
     WebhookFactory()
     message = MessageFactory(notifier=scripted_notifier("main"))
@@ -106,25 +107,23 @@ def test_delivery_reports_are_told_after_the_sending(
     fetch([message.id])
     fetch([message.id])
     first, second = deliveries()
-    assert [kind for kind, _ in told(first, second)] == [Event.MESSAGE_SENT, event]
+    assert [kind for kind, _ in recorded(first, second)] == [Event.MESSAGE_SENT, event]
     assert (first.object_id, second.object_id) == (message.id, message.id)
     assert first.id < second.id
-    assert woken == [first.id, second.id]
+    assert enqueued == [first.id, second.id]
 
 
 @pytest.mark.usefixtures("_context")
-def test_a_message_that_expires_has_failed(woken: list[int]) -> None:
+def test_a_message_that_expires_has_failed(enqueued: list[int]) -> None:
     WebhookFactory()
     MessageFactory(expires_at=now())
     recovery.sweep()
-    ((kind, data),) = told()
+    ((kind, data),) = recorded()
     assert (kind, data["status"]) == (Event.MESSAGE_FAILED, "expired")
 
 
 @pytest.mark.usefixtures("_context")
-def test_every_webhook_that_asks_is_told_of_the_same_event(
-    scripted: type[Scripted], woken: list[int]
-) -> None:
+def test_every_webhook_that_asks_gets_the_same_event(scripted: type[Scripted], enqueued: list[int]) -> None:
     asking = [WebhookFactory().id, WebhookFactory(events=[Event.MESSAGE_SENT]).id]
     WebhookFactory(events=[Event.MESSAGE_FAILED])
     WebhookFactory(is_active=False)
@@ -137,16 +136,32 @@ def test_every_webhook_that_asks_is_told_of_the_same_event(
 
 
 @pytest.mark.usefixtures("_context")
-def test_without_an_active_webhook_nothing_is_recorded(scripted: type[Scripted], woken: list[int]) -> None:
+@pytest.mark.parametrize(("webhooks", "statements"), [(0, 1), (1, 2), (2, 3), (7, 3)])
+def test_an_event_takes_few_statements_however_many_webhooks_ask(
+    queries: Queries, webhooks: int, statements: int
+) -> None:
+    asking = [WebhookFactory().id for _ in range(webhooks)]
+    db.session.remove()
+    with transaction() as connection, queries as sent:
+        ids = record(connection, Event.MESSAGE_SENT, 1, {"id": 1})
+    assert len(sent) == statements, sent
+    rows = deliveries()
+    assert sorted(ids) == [row.id for row in rows]
+    assert sorted(row.webhook_id for row in rows) == asking
+    assert {row.sequence or row.id for row in rows} == set(ids[:1])
+
+
+@pytest.mark.usefixtures("_context")
+def test_without_an_active_webhook_nothing_is_recorded(scripted: type[Scripted], enqueued: list[int]) -> None:
     WebhookFactory(is_active=False)
     deliver(MessageFactory(notifier=scripted_notifier("main")).id)
     assert deliveries() == []
-    assert woken == []
+    assert enqueued == []
 
 
 @pytest.mark.usefixtures("_context")
 def test_event_and_message_are_stored_together_or_not_at_all(
-    scripted: type[Scripted], woken: list[int], monkeypatch: pytest.MonkeyPatch
+    scripted: type[Scripted], enqueued: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     WebhookFactory()
     message = MessageFactory(notifier=scripted_notifier("main"))
@@ -160,7 +175,7 @@ def test_event_and_message_are_stored_together_or_not_at_all(
     assert deliveries() == []
     stored = db.session.get_one(Message, message.id)
     assert (stored.status, stored.error_code) == (MessageStatus.SENDING, "internal_error")
-    assert woken == []
+    assert enqueued == []
 
 
 @pytest.mark.usefixtures("_context")
@@ -168,14 +183,14 @@ def test_a_webhook_that_is_being_deleted_is_in_nobody_s_way() -> None:
     if db.engine.name == "sqlite":
         pytest.skip("SQLite writes one after the other")
     doomed, other = WebhookFactory().id, WebhookFactory().id
-    with db.engine.begin() as deleting, db.engine.begin() as telling_of:
+    with db.engine.begin() as deleting, db.engine.begin() as recording:
         deleting.execute(delete(Webhook).where(Webhook.id == doomed))
-        assert len(record(telling_of, Event.MESSAGE_SENT, 1, {"id": 1})) == 1
+        assert len(record(recording, Event.MESSAGE_SENT, 1, {"id": 1})) == 1
     assert [each.webhook_id for each in deliveries()] == [other]
 
 
-def test_a_test_token_s_messages_are_told_as_such(
-    app: Flask, token: Callable[..., str], scripted: type[Scripted], woken: list[int]
+def test_a_test_token_s_messages_are_marked_as_such(
+    app: Flask, token: Callable[..., str], scripted: type[Scripted], enqueued: list[int]
 ) -> None:
     with app.app_context():
         WebhookFactory()
@@ -185,11 +200,11 @@ def test_a_test_token_s_messages_are_told_as_such(
     id_ = tester.post(MESSAGES, body).json["id"]
     with app.app_context():
         deliver(id_)
-        ((_, data),) = told()
+        ((_, data),) = recorded()
     assert data["test"] is True
 
 
-def test_a_pattern_s_status_is_told_when_it_changes(app: Flask, api: Api, woken: list[int]) -> None:
+def test_a_pattern_s_status_is_recorded_when_it_changes(app: Flask, api: Api, enqueued: list[int]) -> None:
     with app.app_context():
         WebhookFactory()
         pattern = SMSPatternFactory()
@@ -198,12 +213,12 @@ def test_a_pattern_s_status_is_told_when_it_changes(app: Flask, api: Api, woken:
     shown = api.patch(url, {"status": "approved"}).json
     api.patch(url, {"status": "approved"})
     with app.app_context():
-        assert told() == [(Event.PATTERN_STATUS_CHANGED, shown)]
-        assert woken == [each.id for each in deliveries()]
+        assert recorded() == [(Event.PATTERN_STATUS_CHANGED, shown)]
+        assert enqueued == [each.id for each in deliveries()]
 
 
-def test_a_pattern_that_a_test_token_changes_is_told_as_such(
-    app: Flask, token: Callable[..., str], woken: list[int]
+def test_a_pattern_that_a_test_token_changes_is_marked_as_such(
+    app: Flask, token: Callable[..., str], enqueued: list[int]
 ) -> None:
     with app.app_context():
         WebhookFactory()
@@ -211,24 +226,30 @@ def test_a_pattern_that_a_test_token_changes_is_told_as_such(
         url = f"{PATTERNS.format(pattern.notifier_id)}/{pattern.id}"
     shown = Api(app.test_client(), token(Role.ADMIN, test=True)).patch(url, {"status": "rejected"}).json
     with app.app_context():
-        assert told() == [(Event.PATTERN_STATUS_CHANGED, {**shown, "test": True})]
+        assert recorded() == [(Event.PATTERN_STATUS_CHANGED, {**shown, "test": True})]
 
 
-def test_a_change_of_a_pattern_that_is_undone_is_not_told(app: Flask, woken: list[int]) -> None:
+def test_a_change_of_a_pattern_that_is_undone_is_not_recorded(app: Flask, enqueued: list[int]) -> None:
     with app.app_context():
         WebhookFactory()
-        pattern = SMSPatternFactory()
-        session: Session = db.session()
-        pattern.status = "approved"
-        session.flush()
-        session.rollback()
+        id_ = SMSPatternFactory().id
+
+        def undo() -> None:
+            with orm_session() as session:
+                session.get_one(SMSPattern, id_).status = "approved"
+                session.flush()
+                assert session.scalar(select(WebhookDelivery.event)) == Event.PATTERN_STATUS_CHANGED
+                raise RuntimeError("undone")
+
+        with pytest.raises(RuntimeError, match="undone"):
+            undo()
         assert deliveries() == []
-        assert woken == []
+        assert enqueued == []
 
 
 @pytest.mark.parametrize("test", [False, True])
-def test_a_one_time_password_that_is_verified_is_told_of_once_without_its_code(
-    app: Flask, token: Callable[..., str], woken: list[int], test: bool
+def test_a_one_time_password_that_is_verified_is_recorded_once_without_its_code(
+    app: Flask, token: Callable[..., str], enqueued: list[int], test: bool
 ) -> None:
     with app.app_context():
         WebhookFactory(events=[Event.OTP_VERIFIED])
@@ -241,8 +262,8 @@ def test_a_one_time_password_that_is_verified_is_told_of_once_without_its_code(
     shown = codes.show(id_)
     shown.pop("code", None)
     with app.app_context():
-        assert told() == [(Event.OTP_VERIFIED, {**shown, "test": True} if test else shown)]
-        assert woken == [each.id for each in deliveries()]
+        assert recorded() == [(Event.OTP_VERIFIED, {**shown, "test": True} if test else shown)]
+        assert enqueued == [each.id for each in deliveries()]
 
 
 def test_a_broker_that_is_away_leaves_events_to_the_sweep(

@@ -38,10 +38,10 @@ def id_(app: Flask) -> int:
 
 
 @pytest.fixture
-def woken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The deliveries that workers have been woken for."""
+def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The deliveries that have been enqueued."""
     ids: list[int] = []
-    monkeypatch.setattr(views, "wake", lambda some: ids.extend(some) or True)
+    monkeypatch.setattr(views, "enqueue", lambda some: ids.extend(some) or True)
     return ids
 
 
@@ -203,14 +203,14 @@ def test_a_secret_is_rotated(app: Flask, api: Api) -> None:
 
 @pytest.mark.usefixtures("_allowed")
 def test_a_test_event_is_made_and_delivered(
-    app: Flask, api: Api, receiver: Receiver, woken: list[int]
+    app: Flask, api: Api, receiver: Receiver, enqueued: list[int]
 ) -> None:
     made = api.post(URL, {**BODY, "url": receiver.url}).json
     answer = api.post(f"{URL}/{made['id']}/test")
     assert answer.status == 201
     assert list(answer.json) == DELIVERY_FIELDS
     assert (answer.json["event"], answer.json["status"]) == ("webhook.test", "pending")
-    assert woken == [answer.json["id"]]
+    assert enqueued == [answer.json["id"]]
     with context(app):
         attempts.deliver(answer.json["id"])
     (body,) = receiver.verified(made["secret"])
@@ -222,20 +222,22 @@ def test_a_test_event_is_made_and_delivered(
 
 
 @pytest.mark.usefixtures("_allowed")
-def test_a_test_event_waits_for_no_other(app: Flask, api: Api, receiver: Receiver, woken: list[int]) -> None:
+def test_a_test_event_waits_for_no_other(
+    app: Flask, api: Api, receiver: Receiver, enqueued: list[int]
+) -> None:
     id_ = api.post(URL, {**BODY, "url": receiver.url}).json["id"]
     receiver.reply(500)
     for _ in range(2):
         api.post(f"{URL}/{id_}/test")
         with context(app):
-            attempts.deliver(woken[-1])
+            attempts.deliver(enqueued[-1])
     with app.app_context():
         assert [each.status for each in deliveries()] == [DeliveryStatus.PENDING, DeliveryStatus.DELIVERED]
 
 
 @pytest.mark.usefixtures("_allowed")
 def test_a_redelivery_is_the_same_event_again(
-    app: Flask, api: Api, receiver: Receiver, woken: list[int]
+    app: Flask, api: Api, receiver: Receiver, enqueued: list[int]
 ) -> None:
     made = api.post(URL, {**BODY, "url": receiver.url}).json
     receiver.reply(410)
@@ -254,7 +256,7 @@ def test_a_redelivery_is_the_same_event_again(
     once_more = api.post(f"{url}/{again.json['id']}/redeliver").json
     with context(app):
         attempts.deliver(once_more["id"])
-    assert woken[-1] == once_more["id"]
+    assert enqueued[-1] == once_more["id"]
     assert len(receiver.requests) == 4
     assert len({request.raw for request in receiver.requests}) == 1
     assert len(set(receiver.ids())) == 1

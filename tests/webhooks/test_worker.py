@@ -24,7 +24,7 @@ MESSAGES = "/api/notifications/messages"
 WORKER = "from notifyhub.cli import main; main()"
 DYING = """
 import os, signal
-from notifyhub.webhooks import {module}, sweep  # whose own calls go out
+from notifyhub.webhooks import {module}, recovery  # whose own jobs go out
 {module}.{name} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -75,7 +75,7 @@ def wait_until_over(app: Flask, count: int, seconds: float = 20) -> None:
             statuses = list(db.session.scalars(db.select(WebhookDelivery.status)))
 
 
-def test_a_receiver_is_told_of_a_message_in_order(
+def test_a_receiver_gets_a_message_s_events_in_order(
     app: Flask,
     other_app: Callable[..., Flask],
     token: Callable[..., str],
@@ -95,9 +95,9 @@ def test_a_receiver_is_told_of_a_message_in_order(
         sent = [api.post(MESSAGES, body).json["id"] for _ in range(3)]
         receiver.wait_for(6)
         wait_until_over(app, 6)
-    told = receiver.verified(hook["secret"])
+    sent_events = receiver.verified(hook["secret"])
     for id_ in sent:
-        events = [event for event in told if event["data"]["id"] == id_]
+        events = [event for event in sent_events if event["data"]["id"] == id_]
         assert [event["type"] for event in events] == [Event.MESSAGE_SENT, Event.MESSAGE_DELIVERED]
         assert events[0]["sequence"] < events[1]["sequence"]
 
@@ -106,12 +106,12 @@ def test_a_receiver_is_told_of_a_message_in_order(
 @pytest.mark.parametrize(
     ("module", "name", "arrivals"),
     [
-        ("sending", "_attempt", [0, 1]),  # the delivery is claimed
-        ("outcomes", "judge", [0, 0, 1]),  # the receiver has answered
-        ("outcomes", "finish", [0, 0, 1]),  # the webhook is judged
-        ("sending", "wake", [0, 1]),  # the outcome is written
+        ("attempts", "_attempt", [0, 1]),  # the delivery is claimed
+        ("outcomes", "update_webhook", [0, 0, 1]),  # the receiver has answered
+        ("outcomes", "finish", [0, 0, 1]),  # the webhook is updated
+        ("attempts", "enqueue", [0, 1]),  # the outcome is written
     ],
-    ids=["claimed", "answered", "judged", "finished"],
+    ids=["claimed", "answered", "updated", "finished"],
 )
 def test_a_worker_s_death_at_any_step_loses_no_event_and_no_order(
     app: Flask, start: Start, receiver: Receiver, module: str, name: str, arrivals: list[int]

@@ -1,4 +1,4 @@
-"""The sweep and the retention of deliveries."""
+"""The recovery and the retention of deliveries."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from notifyhub.database.base import now
 from notifyhub.jobs import dispatcher, queues
 from notifyhub.webhooks import retention
 from notifyhub.webhooks.models import DeliveryStatus
-from notifyhub.webhooks.sweep import sweep
+from notifyhub.webhooks.recovery import sweep
 from tests.support.factories import WebhookDeliveryFactory, WebhookFactory
 from tests.support.rows import change_settings
 from tests.webhooks.rows import deliveries, delivery
@@ -49,6 +49,24 @@ def test_what_is_due_and_not_looked_after_is_enqueued_once(values: dict[str, Any
     assert (sweep(), sweep()) == (enqueued, 0)
     assert queues.publisher().depth(queues.WEBHOOKS) == before + enqueued
     assert delivery(id_).updated_at == changed
+
+
+@pytest.mark.parametrize(("first", "second"), [(5, 5), (5, 6)])
+def test_what_waits_for_an_earlier_event_of_its_object_is_not_enqueued(first: int, second: int) -> None:
+    webhook = WebhookFactory().id
+    stored(webhook_id=webhook, object_id=first, attempts=1, next_attempt_at=MINUTE)
+    later = stored(webhook_id=webhook, object_id=second, next_attempt_at=-MINUTE)
+    assert sweep() == (0 if first == second else 1)
+    assert (delivery(later).enqueued_at is None) is (first == second)
+
+
+def test_what_is_over_is_in_nothing_s_way() -> None:
+    webhook = WebhookFactory().id
+    over = {"next_attempt_at": None, "status": DeliveryStatus.FAILED}
+    stored(webhook_id=webhook, object_id=5, **over)
+    stored(webhook_id=webhook, object_id=5, next_attempt_at=-MINUTE)
+    stored(webhook_id=webhook, object_id=5, next_attempt_at=-MINUTE)
+    assert sweep() == 1
 
 
 def test_the_queue_is_not_filled_beyond_what_workers_can_soon_take_up(
