@@ -19,25 +19,25 @@ _one = and_(_b.c.channel == bindparam("of_channel"), _b.c.notifier_id == bindpar
 
 close = (
     update(_b)
-    .where(_one, or_(_b.c.failures > 0, _b.c.rests_until.is_not(None)))
-    .values(failures=0, rests_until=None)
+    .where(_one, or_(_b.c.failures > 0, _b.c.open_until.is_not(None)))
+    .values(failures=0, open_until=None)
 )
 """Forgets the failures of a notifier that has answered properly; takes `of_channel` and `of_notifier`."""
 
 _probe = (
     update(_b)
-    .where(_one, _b.c.rests_until <= bindparam("at"))
-    .values(rests_until=bindparam("until"))
+    .where(_one, _b.c.open_until <= bindparam("at"))
+    .values(open_until=bindparam("until"))
     .returning(_b.c.notifier_id)
 )
-_rest = select(_b.c.rests_until).where(_one)
+_rest = select(_b.c.open_until).where(_one)
 _insert: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
 class Admission(NamedTuple):
     """Until when a notifier rests, None if the caller may try it, and whether that is to probe it."""
 
-    rests_until: datetime | None = None
+    open_until: datetime | None = None
     is_probe: bool = False
 
 
@@ -74,17 +74,17 @@ def record_failure(connection: Connection, channel: str, id: int) -> Opening | N
     moment = now()
     until = moment + timedelta(seconds=current_app.config["BREAKER_REST"])
     most = current_app.config["BREAKER_FAILURES"]
-    awake = or_(_b.c.rests_until.is_(None), _b.c.rests_until <= moment)
+    awake = or_(_b.c.open_until.is_(None), _b.c.open_until <= moment)
     statement = _insert[connection.dialect.name](_b).values(
-        channel=channel, notifier_id=id, failures=1, rests_until=until if most == 1 else None
+        channel=channel, notifier_id=id, failures=1, open_until=until if most == 1 else None
     )
     counted = connection.execute(
         statement.on_conflict_do_update(
             index_elements=[_b.c.channel, _b.c.notifier_id],
             set_={
                 "failures": _b.c.failures + 1,
-                "rests_until": case((and_(_b.c.failures + 1 >= most, awake), until), else_=_b.c.rests_until),
+                "open_until": case((and_(_b.c.failures + 1 >= most, awake), until), else_=_b.c.open_until),
             },
-        ).returning(_b.c.rests_until, _b.c.failures)
+        ).returning(_b.c.open_until, _b.c.failures)
     ).one()
-    return Opening(until, counted.failures) if counted.rests_until == until else None
+    return Opening(until, counted.failures) if counted.open_until == until else None

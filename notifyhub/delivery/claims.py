@@ -89,10 +89,12 @@ class ClaimedMessage:
     attempts: int
     heard: bool
     attempt: int | None
-    lease: str
+    lease_token: str
 
 
-_FACTS = tuple(fact.name for fact in fields(ClaimedMessage) if fact.name not in {"id", "attempt", "lease"})
+_FACTS = tuple(
+    fact.name for fact in fields(ClaimedMessage) if fact.name not in {"id", "attempt", "lease_token"}
+)
 
 
 def due(at: ColumnElement[datetime]) -> ColumnElement[bool]:
@@ -116,7 +118,7 @@ _claim = (
     )
     .values(
         status=MessageStatus.SENDING,
-        lease=bindparam("by"),
+        lease_token=bindparam("by"),
         lease_until=_leased,
         # From then on it is due again: the sweep finds those whose worker has died.
         next_attempt_at=_leased,
@@ -139,7 +141,7 @@ def _loading(message: FromClause) -> Select[Any]:
         (func.coalesce(latest.scalar_subquery(), 0) + 1).label("round"),
         count.scalar_subquery().label("attempts"),
         or_(c.otp_id.is_not(None), listening).label("heard"),
-        and_(_b.c.rests_until.is_not(None), c.is_test == false()).label("rests"),
+        and_(_b.c.open_until.is_not(None), c.is_test == false()).label("rests"),
     ).select_from(
         message.outerjoin(_sms, and_(c.channel == Channel.SMS, _sms.c.id == c.home_notifier_id))
         .outerjoin(_email, and_(c.channel == Channel.EMAIL, _email.c.id == c.home_notifier_id))
@@ -178,7 +180,7 @@ _running = select(_a.c.id).where(
 )
 _renew = (
     update(_m)
-    .where(_m.c.id == bindparam("of_message"), _m.c.lease == bindparam("by"))
+    .where(_m.c.id == bindparam("of_message"), _m.c.lease_token == bindparam("by"))
     .values(lease_until=_leased, next_attempt_at=_leased, updated_at=_m.c.updated_at)
     .returning(_m.c.id)
 )
@@ -215,7 +217,7 @@ def start_attempt(claim: ClaimedMessage, notifier_id: int, notifier_name: str) -
     Asked twice it starts one attempt: the first answer may have been lost on its way.
     """
     at = now()
-    values = {"of_message": claim.id, "by": claim.lease, **_until(at)}
+    values = {"of_message": claim.id, "by": claim.lease_token, **_until(at)}
     started = {"message_id": claim.id, "round": claim.round, "started_at": at}
     started |= {"notifier_id": notifier_id, "notifier_name": notifier_name}
     with transaction() as connection:

@@ -37,7 +37,7 @@ _close = (
 
 _end = (
     update(_m)
-    .where(and_(_m.c.id == bindparam("of_message"), _m.c.lease == bindparam("by")))
+    .where(and_(_m.c.id == bindparam("of_message"), _m.c.lease_token == bindparam("by")))
     .values(
         status=bindparam("new_status"),
         rounds=bindparam("new_rounds"),
@@ -45,7 +45,7 @@ _end = (
         error_code=bindparam("new_error_code"),
         error_detail=bindparam("new_error_detail"),
         sent_at=func.coalesce(bindparam("new_sent_at", type_=_m.c.sent_at.type), _m.c.sent_at),
-        lease=None,
+        lease_token=None,
         lease_until=None,
         updated_at=bindparam("at"),
     )
@@ -162,7 +162,7 @@ def _message_values(claim: ClaimedMessage, ending: RoundDecision) -> dict[str, A
     at = now()
     return {
         "of_message": claim.id,
-        "by": claim.lease,
+        "by": claim.lease_token,
         "at": at,
         "new_status": ending.status,
         "new_rounds": ending.rounds,

@@ -131,7 +131,7 @@ def _recover(connection: Connection, rows: Rows, at: datetime) -> list[int]:
         connection.execute(
             update(_m)
             .where(_m.c.id == row.id)
-            .values(**released, lease=None, lease_until=None, updated_at=at)
+            .values(**released, lease_token=None, lease_until=None, updated_at=at)
         )
     return failed
 

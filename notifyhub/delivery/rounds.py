@@ -74,8 +74,8 @@ class _Round:
                 last = self.failures[-1] if self.failures else None
                 return self._finish(RoundDecision(MessageStatus.EXPIRED, claim.rounds, last))
             state = circuit_breaker.Admission() if self.attempt else self._admit(route.carrier)
-            if state.rests_until:
-                self.rests.append(RestingNotifier(route.carrier.name, state.rests_until))
+            if state.open_until:
+                self.rests.append(RestingNotifier(route.carrier.name, state.open_until))
                 continue
             self.attempt = self.attempt or self._start(route.carrier)
             if self.attempt is None:

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from notifyhub.database import columns
 from notifyhub.database.base import NEVER_AGAIN, Identified, Stamped, now
 from notifyhub.database.columns import UTC_TIME
+from notifyhub.jobs.leases import Leased
 
 
 class Channel(StrEnum):
@@ -72,16 +73,14 @@ class Batch(Identified):
     created_at: Mapped[datetime] = mapped_column(UTC_TIME, default=now)
 
 
-class Message(Stamped):
+class Message(Leased, Stamped):
     """A message to one recipient. The row is the truth about it; the queue only wakes a worker.
 
     Notifiers and patterns are kept with their names, so that the message stays readable without them.
     `home_notifier_id` is the notifier that each round begins with, `notifier_id` the one that took the
-    message (until then the same). `next_attempt_at` is when a worker may claim it, null when nothing is to be
-    done; while `lease_until` lies ahead, the worker whose `lease` it is has it. `report_due_at` is when the
-    provider is asked next for a delivery report. `enqueued_at` is when the
-    sweep last woke a worker for it. `otp_id` is the one-time password that it carries: in `text`, `subject`
-    and `args` stands a mask for each of its digits. `otp_client` is who asked for it.
+    message (until then the same). `report_due_at` is when the provider is asked next for a delivery report.
+    `otp_id` is the one-time password that it carries: in `text`, `subject` and `args` stands a mask for each
+    of its digits. `otp_client` is who asked for it.
     """
 
     __tablename__ = "messages"
@@ -136,10 +135,6 @@ class Message(Stamped):
     error_detail: Mapped[str | None] = mapped_column(columns.text())
 
     rounds: Mapped[int] = mapped_column(Integer, default=0)
-    next_attempt_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
-    enqueued_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
-    lease: Mapped[str | None] = mapped_column(String(32))
-    lease_until: Mapped[datetime | None] = mapped_column(UTC_TIME)
     report_due_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
     reports_asked: Mapped[int] = mapped_column(Integer, default=0)
     otp_id: Mapped[int | None] = mapped_column(BigInteger, sort_order=2)

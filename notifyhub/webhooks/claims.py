@@ -31,7 +31,7 @@ class ClaimedDelivery:
     data: str = field(repr=False)
     happened_at: datetime
     attempts: int
-    lease: str
+    lease_token: str
     url: str = field(repr=False)
     secret: dict[str, Any] = field(repr=False)
     is_active: bool
@@ -65,7 +65,7 @@ _claim = (
     )
     .values(
         attempts=_d.c.attempts + 1,
-        lease=bindparam("by"),
+        lease_token=bindparam("by"),
         lease_until=bindparam("until"),
         # From then on it is due again: the sweep finds those whose worker has died.
         next_attempt_at=bindparam("until"),
@@ -80,7 +80,7 @@ _claim = (
         _d.c.data,
         _d.c.happened_at,
         _d.c.attempts,
-        _d.c.lease,
+        _d.c.lease_token,
     )
 )
 _webhook = select(_w.c.url, _w.c.secret, _w.c.is_active, _w.c.failing_since).where(

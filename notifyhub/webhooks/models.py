@@ -11,6 +11,7 @@ from notifyhub.database import columns
 from notifyhub.database.base import NEVER_AGAIN, Stamped
 from notifyhub.database.columns import UTC_TIME, EncryptedObject
 from notifyhub.database.confidential import Confidential
+from notifyhub.jobs.leases import Leased
 
 
 class Event(StrEnum):
@@ -57,13 +58,12 @@ class Webhook(Confidential):
 _PENDING = text("next_attempt_at IS NOT NULL")
 
 
-class WebhookDelivery(Stamped):
+class WebhookDelivery(Leased, Stamped):
     """An event that is sent to a webhook until its receiver has taken it. The row is the truth.
 
     `uid` is the event's id for receivers, the same in all of its deliveries. `sequence` orders the events of
-    an object; null, where it is the delivery's own id. `data` is the event's as it is sent, JSON. While it is
-    pending, and only then, `next_attempt_at` says when a worker may claim it; `lease`, `lease_until` and
-    `enqueued_at` are as those of messages. `object_id` is null where no order has to be kept.
+    an object; null, where it is the delivery's own id. `data` is the event's as it is sent, JSON.
+    `next_attempt_at` is null unless it is pending; `object_id` is null where no order has to be kept.
     """
 
     __tablename__ = "webhook_deliveries"
@@ -96,10 +96,6 @@ class WebhookDelivery(Stamped):
     happened_at: Mapped[datetime] = mapped_column(UTC_TIME)
     status: Mapped[str] = mapped_column(String(16), default=DeliveryStatus.PENDING)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
-    next_attempt_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
-    enqueued_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
-    lease: Mapped[str | None] = mapped_column(String(32))
-    lease_until: Mapped[datetime | None] = mapped_column(UTC_TIME)
     response_status: Mapped[int | None] = mapped_column(Integer)
     response_body: Mapped[str | None] = mapped_column(columns.text())
     error: Mapped[str | None] = mapped_column(columns.text())

@@ -40,8 +40,8 @@ _disable_if_failing = _disable.where(_w.c.failing_since <= bindparam("since"))
 
 _release = (
     update(_d)
-    .where(_d.c.id == bindparam("of_delivery"), _d.c.lease == bindparam("by"))
-    .values(lease=None, lease_until=None)
+    .where(_d.c.id == bindparam("of_delivery"), _d.c.lease_token == bindparam("by"))
+    .values(lease_token=None, lease_until=None)
     .returning(_d.c.id)
 )
 _following = (
@@ -107,7 +107,7 @@ def put_back(claim: ClaimedDelivery) -> None:
         attempts=claim.attempts - 1, next_attempt_at=next_attempt_at, updated_at=_d.c.updated_at
     )
     connection = autocommit()
-    connection.execute(back, {"of_delivery": claim.id, "by": claim.lease})
+    connection.execute(back, {"of_delivery": claim.id, "by": claim.lease_token})
 
 
 def _end(claim: ClaimedDelivery, ending: AttemptDecision, more: dict[str, Any]) -> list[int] | None:
@@ -120,7 +120,7 @@ def _end(claim: ClaimedDelivery, ending: AttemptDecision, more: dict[str, Any]) 
         **more,
     )
     with transaction() as connection:
-        if connection.execute(ended, {"of_delivery": claim.id, "by": claim.lease}).first() is None:
+        if connection.execute(ended, {"of_delivery": claim.id, "by": claim.lease_token}).first() is None:
             return None
         if ending.status == DeliveryStatus.PENDING:
             return []

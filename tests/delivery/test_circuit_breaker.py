@@ -108,7 +108,7 @@ def test_where_all_rest_the_round_does_not_count_and_waits_for_the_first_to_wake
         for notifier, seconds in ((home, 20), (backup, 12)):
             until = START + timedelta(seconds=seconds)
             db.session.add(
-                CircuitBreaker(channel=Channel.SMS, notifier_id=notifier.id, failures=5, rests_until=until)
+                CircuitBreaker(channel=Channel.SMS, notifier_id=notifier.id, failures=5, open_until=until)
             )
         message: Message = MessageFactory(notifier=home)
         deliver(message.id)
@@ -124,14 +124,14 @@ def test_one_caller_probes_and_the_others_wait_for_another_rest(app: Flask) -> N
         connection = autocommit()
         for _ in range(5):
             circuit_breaker.record_failure(connection, Channel.SMS, 1)
-        assert circuit_breaker.try_acquire(Channel.SMS, 1).rests_until == START + timedelta(seconds=30)
+        assert circuit_breaker.try_acquire(Channel.SMS, 1).open_until == START + timedelta(seconds=30)
         clock.shift(30)
         assert circuit_breaker.try_acquire(Channel.SMS, 1) == (None, True)
-        assert [circuit_breaker.try_acquire(Channel.SMS, 1).rests_until for _ in range(3)] == [
+        assert [circuit_breaker.try_acquire(Channel.SMS, 1).open_until for _ in range(3)] == [
             START + timedelta(seconds=60)
         ] * 3
         clock.shift(31)  # the one that probed was never heard of again
-        assert circuit_breaker.try_acquire(Channel.SMS, 1).rests_until is None
+        assert circuit_breaker.try_acquire(Channel.SMS, 1).open_until is None
 
 
 def test_notifiers_of_the_two_channels_are_told_apart(app: Flask) -> None:
@@ -139,9 +139,9 @@ def test_notifiers_of_the_two_channels_are_told_apart(app: Flask) -> None:
         connection = autocommit()
         for _ in range(5):
             circuit_breaker.record_failure(connection, Channel.SMS, 1)
-        assert circuit_breaker.try_acquire(Channel.SMS, 1).rests_until
-        assert circuit_breaker.try_acquire(Channel.EMAIL, 1).rests_until is None
-        assert circuit_breaker.try_acquire(Channel.SMS, 2).rests_until is None
+        assert circuit_breaker.try_acquire(Channel.SMS, 1).open_until
+        assert circuit_breaker.try_acquire(Channel.EMAIL, 1).open_until is None
+        assert circuit_breaker.try_acquire(Channel.SMS, 2).open_until is None
 
 
 def test_one_failure_may_be_enough(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,4 +149,4 @@ def test_one_failure_may_be_enough(app: Flask, monkeypatch: pytest.MonkeyPatch) 
     with app.app_context():
         connection = autocommit()
         circuit_breaker.record_failure(connection, Channel.SMS, 1)
-        assert circuit_breaker.try_acquire(Channel.SMS, 1).rests_until
+        assert circuit_breaker.try_acquire(Channel.SMS, 1).open_until

@@ -131,7 +131,7 @@ def test_a_claim_lasts_for_the_lease_and_starts_the_attempt_with_it(app: Flask) 
         message = db.session.get_one(Message, message_id)
         [attempt] = message.attempts
         db.session.commit()
-    assert (message.status, message.lease) == (MessageStatus.SENDING, claim.lease)
+    assert (message.status, message.lease_token) == (MessageStatus.SENDING, claim.lease_token)
     assert message.lease_until
     assert before + timedelta(seconds=60) <= message.lease_until <= now() + timedelta(seconds=60)
     assert (attempt.id, attempt.outcome, attempt.round) == (claim.attempt, None, 1)

@@ -266,7 +266,7 @@ def test_others_are_told_of_what_the_sweep_ends() -> None:
     over = carrying(expires_at=now() - timedelta(seconds=1))
     lost = carrying(
         status=MessageStatus.SENDING,
-        lease="x",
+        lease_token="x",
         lease_until=now() - timedelta(seconds=1),
         next_attempt_at=now() - timedelta(seconds=1),
         expires_at=now() + timedelta(seconds=2),
@@ -286,4 +286,4 @@ def test_what_others_can_not_write_is_not_changed_either() -> None:
         deliver(sent)
     assert (error(sent), written()) == ((MessageStatus.SENDING, "internal_error"), [])
     assert attempts(sent) == [(1, "a", "uncertain")]
-    assert message(sent).lease is None
+    assert message(sent).lease_token is None

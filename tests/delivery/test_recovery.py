@@ -119,7 +119,7 @@ def test_an_attempt_whose_worker_died_is_uncertain_and_the_message_waits_for_its
     read(message)
     [attempt] = message.attempts
     assert (attempt.outcome, attempt.error_code) == (Outcome.UNCERTAIN, "worker_lost")
-    assert (message.status, message.rounds, message.lease) == (MessageStatus.SENDING, 1, None)
+    assert (message.status, message.rounds, message.lease_token) == (MessageStatus.SENDING, 1, None)
     assert message.lease_until is None
     assert message.next_attempt_at
     assert message.next_attempt_at > now() + timedelta(seconds=4)
@@ -147,7 +147,7 @@ def test_a_worker_that_died_between_two_attempts_leaves_no_doubt() -> None:
     db.session.commit()
     swept = sweep()
     assert (swept.recovered, swept.enqueued) == (1, 1)
-    assert (read(message).rounds, message.lease) == (0, None)
+    assert (read(message).rounds, message.lease_token) == (0, None)
     assert claims.claim(message.id)
 
 
@@ -156,7 +156,7 @@ def test_a_message_in_good_hands_is_left_alone() -> None:
     message = stored()
     assert claims.claim(message.id)
     assert sweep() == Swept(0, 0, 0)
-    assert read(message).lease
+    assert read(message).lease_token
 
 
 @pytest.mark.usefixtures("context")

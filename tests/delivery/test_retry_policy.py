@@ -32,7 +32,7 @@ MOST, REST = 5, 30  # NOTIFYHUB_BREAKER_FAILURES, NOTIFYHUB_BREAKER_REST
 @dataclass
 class Breaker:
     failures: int = 0
-    rests_until: datetime | None = None
+    open_until: datetime | None = None
 
 
 @dataclass
@@ -67,11 +67,11 @@ class Model:
         """Play one round and advance the clock to the next; the final status, if there is one."""
         made, wakes = [], []
         for notifier, breaker in enumerate(self.breakers):
-            if breaker.rests_until and breaker.rests_until > self.at:
-                wakes.append(breaker.rests_until)
+            if breaker.open_until and breaker.open_until > self.at:
+                wakes.append(breaker.open_until)
                 continue
-            if breaker.rests_until:  # this message probes it
-                breaker.rests_until = self.at + timedelta(seconds=REST)
+            if breaker.open_until:  # this message probes it
+                breaker.open_until = self.at + timedelta(seconds=REST)
             outcome = self.scripts[notifier].pop(0) if self.scripts[notifier] else "accepted"
             self.attempts.append((number, notifier, OUTCOMES.get(outcome, "accepted")))
             made.append(outcome)
@@ -95,11 +95,11 @@ class Model:
     def judge(self, breaker: Breaker, outcome: str) -> None:
         if outcome == "trouble":
             breaker.failures += 1
-            awake = breaker.rests_until is None or breaker.rests_until <= self.at
+            awake = breaker.open_until is None or breaker.open_until <= self.at
             if breaker.failures >= MOST and awake:
-                breaker.rests_until = self.at + timedelta(seconds=REST)
+                breaker.open_until = self.at + timedelta(seconds=REST)
         elif outcome != "uncertain":
-            breaker.failures, breaker.rests_until = 0, None
+            breaker.failures, breaker.open_until = 0, None
 
 
 words = st.sampled_from([*FAILURES, "trouble", "trouble", "trouble", "accepted"])
@@ -160,7 +160,7 @@ def test_rounds_go_as_the_model_says(
         renumbered = [(rounds.index(number) + 1, who, what) for number, who, what in model.attempts]
         assert attempts == renumbered
         assert (message.status, message.rounds) == (expected, model.rounds)
-        assert message.lease is None
+        assert message.lease_token is None
         db.session.rollback()
 
 

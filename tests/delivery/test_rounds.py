@@ -101,7 +101,7 @@ def test_an_accepted_message_is_sent_and_says_by_whom(post: Post) -> None:
     assert (message.status, message.provider_message_id, message.rounds) == (MessageStatus.SENT, "a-1", 1)
     assert message.sent_at
     assert before <= message.sent_at <= now()
-    assert message.next_attempt_at is message.lease is message.lease_until is message.error_code is None
+    assert message.next_attempt_at is message.lease_token is message.lease_until is message.error_code is None
     assert message.report_due_at == message.sent_at + timedelta(seconds=10)
     [attempt] = message.attempts
     assert (attempt.outcome, attempt.round, attempt.notifier_name) == (Outcome.ACCEPTED, 1, "a")
@@ -262,8 +262,8 @@ def test_an_uncertain_message_fails_where_repeating_it_is_not_wished(post: Post)
         {"status": MessageStatus.CANCELLED},
         {"status": MessageStatus.SENT},
         {"next_attempt_at": None},
-        {"lease": "x", "lease_until": now() + timedelta(days=1)},
-        {"lease": "x", "lease_until": now() - timedelta(days=1)},
+        {"lease_token": "x", "lease_until": now() + timedelta(days=1)},
+        {"lease_token": "x", "lease_until": now() - timedelta(days=1)},
         {"expires_at": now() - timedelta(seconds=1)},
         {"status": MessageStatus.SCHEDULED, "next_attempt_at": now() + timedelta(days=1)},
     ],
@@ -273,7 +273,11 @@ def test_what_is_not_due_or_in_other_hands_or_over_is_left_alone(post: Post, cha
     before = post.read(message_id)
     after = post.deliver(message_id)
     assert after.attempts == []
-    assert (after.status, after.lease, after.updated_at) == (before.status, before.lease, before.updated_at)
+    assert (after.status, after.lease_token, after.updated_at) == (
+        before.status,
+        before.lease_token,
+        before.updated_at,
+    )
 
 
 def test_no_backup_is_asked_once_the_message_has_expired(post: Post) -> None:
@@ -322,11 +326,11 @@ def test_an_outcome_is_not_written_once_the_lease_is_lost(post: Post) -> None:
     def lose() -> None:
         with db.engine.begin() as connection:
             table = Message.__table__
-            connection.execute(table.update().values(lease="another's"))  # type: ignore[attr-defined]
+            connection.execute(table.update().values(lease_token="another's"))  # type: ignore[attr-defined]
 
     Scripted.during = lose
     message = post.deliver(message_id)
-    assert (message.status, message.lease) == (MessageStatus.SENDING, "another's")
+    assert (message.status, message.lease_token) == (MessageStatus.SENDING, "another's")
 
 
 def test_no_further_attempt_begins_once_the_lease_is_lost(post: Post) -> None:
@@ -337,7 +341,7 @@ def test_no_further_attempt_begins_once_the_lease_is_lost(post: Post) -> None:
     def lose() -> None:
         with db.engine.begin() as connection:
             table = Message.__table__
-            connection.execute(table.update().values(lease="another's"))  # type: ignore[attr-defined]
+            connection.execute(table.update().values(lease_token="another's"))  # type: ignore[attr-defined]
 
     Scripted.during = lose
     message = post.deliver(message_id)

@@ -91,7 +91,7 @@ def test_an_error_of_the_service_itself_ends_the_round_at_once(
     monkeypatch.setattr(f"notifyhub.delivery.{place}", fail_once)
     message_id = send(home)
     row = message(message_id)
-    assert (row.status, row.error_code, row.lease) == (MessageStatus.SENDING, "internal_error", None)
+    assert (row.status, row.error_code, row.lease_token) == (MessageStatus.SENDING, "internal_error", None)
     assert attempts(message_id) == [(1, "a", "temporary")]
 
 

@@ -39,7 +39,7 @@ def read(app: Flask, message_id: int) -> Message:
 def test_only_some_states_can_be_left(
     api: Api, app: Flask, status: MessageStatus, action: str, from_: tuple[MessageStatus, ...]
 ) -> None:
-    claimed = {"lease": "x", "lease_until": now()} if status is MessageStatus.SENDING else {}
+    claimed = {"lease_token": "x", "lease_until": now()} if status is MessageStatus.SENDING else {}
     message_id = make(app, status=status, **claimed)
     before = read(app, message_id).updated_at
     answer = api.post(f"{MESSAGES}/{message_id}/{action}")

@@ -75,7 +75,7 @@ def test_an_event_is_delivered_signed(hook: Webhook, receiver: Receiver) -> None
     assert (done.status, done.attempts, done.response_status) == (DeliveryStatus.DELIVERED, 1, 200)
     assert (done.response_body, done.error, done.next_attempt_at) == ("ok", None, None)
     assert done.duration_ms is not None
-    assert (done.lease, done.lease_until) == (None, None)
+    assert (done.lease_token, done.lease_until) == (None, None)
 
 
 def test_an_old_secret_signs_along(hook: Webhook, receiver: Receiver) -> None:
@@ -338,7 +338,7 @@ def test_a_receiver_that_fails_does_not_keep_all_threads_from_others(
     assert sorted(each.attempts for each in found) == [0] * (6 - at_once) + [1] * at_once
     assert len(receiver.requests) == at_once
     for each in found:
-        assert (each.status, each.lease) == (DeliveryStatus.PENDING, None)
+        assert (each.status, each.lease_token) == (DeliveryStatus.PENDING, None)
         assert each.next_attempt_at
         assert each.next_attempt_at > now() + timedelta(seconds=3)
 
@@ -431,7 +431,7 @@ def test_an_error_of_our_own_ends_the_attempt_and_the_delivery_goes_on(
     id_ = stored(hook)
     deliver(id_)
     found = delivery(id_)
-    assert (found.status, found.attempts, found.lease) == (DeliveryStatus.PENDING, 1, None)
+    assert (found.status, found.attempts, found.lease_token) == (DeliveryStatus.PENDING, 1, None)
     assert found.error == "The service itself failed: OverflowError."
     assert webhook(hook.id).failing_since == now()
     assert found.next_attempt_at

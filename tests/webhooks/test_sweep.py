@@ -38,8 +38,8 @@ def stored(**values: Any) -> int:
         ({"next_attempt_at": -2 * MINUTE, "enqueued_at": -MINUTE}, 1),
         ({"next_attempt_at": -SECOND, "attempts": 1, "enqueued_at": -5 * SECOND}, 1),
         # Its worker has died; or works.
-        ({"next_attempt_at": -SECOND, "lease_until": -SECOND, "attempts": 1, "lease": "a"}, 1),
-        ({"next_attempt_at": MINUTE, "lease_until": MINUTE, "attempts": 1, "lease": "a"}, 0),
+        ({"next_attempt_at": -SECOND, "lease_until": -SECOND, "attempts": 1, "lease_token": "a"}, 1),
+        ({"next_attempt_at": MINUTE, "lease_until": MINUTE, "attempts": 1, "lease_token": "a"}, 0),
         ({"next_attempt_at": None, "status": DeliveryStatus.FAILED}, 0),
     ],
 )
