@@ -50,11 +50,11 @@ _ATTEMPTS = select(
 
 
 def message(row: Sequence[Any]) -> dict[str, Any]:
-    """Return a row of COLUMNS as `MessageSchema` describes it, with the moments left to the encoder."""
+    """Return a row that begins with COLUMNS as `MessageSchema` describes it, with the moments left to the encoder."""
     id_, channel, status, to, notifier_id, notifier_name, pattern_id, pattern_name, *middle = row
     subject, text, args, encoding, segments, reference, metadata, batch, test, *end = middle
     send_at, expires_at, created_at, updated_at, next_attempt_at, *reached = end
-    sent_at, delivered_at, provider_message_id, *error = reached
+    sent_at, delivered_at, provider_message_id, error_code, error_detail, *_ = reached
     return {
         "id": id_,
         "channel": channel,
@@ -79,7 +79,7 @@ def message(row: Sequence[Any]) -> dict[str, Any]:
         "sent_at": sent_at,
         "delivered_at": delivered_at,
         "provider_message_id": provider_message_id,
-        "error": _error(*error),
+        "error": _error(error_code, error_detail),
     }
 
 
