@@ -12,13 +12,13 @@ from sqlalchemy import ColumnElement, Select, Table, Update, and_, bindparam, no
 from notifyhub.database.base import now
 from notifyhub.database.columns import UTC_TIME
 from notifyhub.database.connections import autocommit, transaction
-from notifyhub.jobs import queues
+from notifyhub.jobs import leases, queues
 
 BATCH = 500
 MOST_WAITING = 5000
 """Of calls in the queue; beyond it the workers have enough to do, and the rest waits in its rows."""
 
-AT = bindparam("at", type_=UTC_TIME)
+AT = leases.NOW
 """The present moment, in conditions."""
 
 
@@ -82,7 +82,7 @@ class Dispatcher:
         return select(c.id).where(self.due, not_(left_alone), uncalled).order_by(c.next_attempt_at)
 
     def _moments(self, at: datetime) -> dict[str, datetime]:
-        return {"at": at, "fresh": at - self.fresh, "patient": at - self.patience}
+        return {"now": at, "fresh": at - self.fresh, "patient": at - self.patience}
 
     def _marking(self, ids: Sequence[int], at: datetime | None) -> Update:
         c = self.table.c

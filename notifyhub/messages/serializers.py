@@ -50,7 +50,7 @@ _ATTEMPTS = select(
 
 
 def message(row: Sequence[Any]) -> dict[str, Any]:
-    """Return a row that begins with COLUMNS as `MessageSchema` describes it, with the moments left to the encoder."""
+    """Return a row of COLUMNS as `MessageSchema` describes it, with the moments left to the encoder."""
     id_, channel, status, to, notifier_id, notifier_name, pattern_id, pattern_name, *middle = row
     subject, text, args, encoding, segments, reference, metadata, batch, test, *end = middle
     send_at, expires_at, created_at, updated_at, next_attempt_at, *reached = end

@@ -6,11 +6,10 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, select, update
+from sqlalchemy import Select, bindparam, case, select, update
 
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit, transaction
-from notifyhub.delivery import listeners
 from notifyhub.events import publish
 from notifyhub.otp.codes import is_right
 from notifyhub.otp.events import OTPVerified
@@ -68,10 +67,8 @@ def verify(asked: Mapping[str, Any], *, test: bool) -> dict[str, Any]:
     this = {"this": row.id, "at": moment}
     if not is_right(row, asked["code"]):
         left, reason = autocommit().scalar(_REFUSE, this), Reason.WRONG_CODE
-    elif row.heard:
-        left, reason = _accept_aloud(this, test=test), None
     else:
-        left, reason = autocommit().scalar(_ACCEPT, this), None
+        left, reason = _accept(this, test=test), None
     return _beaten(row.id, moment) if left is None else _answer(reason, left)
 
 
@@ -85,19 +82,14 @@ def _find(asked: Mapping[str, Any], *, test: bool) -> OTPRow | None:
     values = {"test": test, "this": asked.get("id"), "for_purpose": asked.get("purpose", DEFAULT_PURPOSE)}
     if by_recipient:
         values["recipient"] = canonical(channel_of(asked["to"]), asked["to"])
-    statement = _finding(listeners.listening, by_id=by_id, by_recipient=by_recipient, by_purpose=by_purpose)
+    statement = _finding(by_id=by_id, by_recipient=by_recipient, by_purpose=by_purpose)
     return autocommit().execute(statement, values).first()
 
 
 @cache
-def _finding(
-    listening: ColumnElement[bool], *, by_id: bool, by_recipient: bool, by_purpose: bool
-) -> Select[*tuple[Any, ...]]:
-    """Return the statement that finds a one-time password: put together once, as guesses are many.
-
-    `heard` tells whether somebody wants to be told of it.
-    """
-    columns = (*_FOUND, _otps.nonce, _otps.code_len, listening.label("heard"))
+def _finding(*, by_id: bool, by_recipient: bool, by_purpose: bool) -> Select[*tuple[Any, ...]]:
+    """Return the statement that finds a one-time password: put together once, as guesses are many."""
+    columns = (*_FOUND, _otps.nonce, _otps.code_len)
     found = select(*columns).where(_otps.is_test == bindparam("test"))
     if by_recipient:
         found = found.where(_otps.recipient == bindparam("recipient"))
@@ -108,8 +100,8 @@ def _finding(
     return found.order_by(_otps.id.desc()).limit(1)
 
 
-def _accept_aloud(this: dict[str, Any], *, test: bool) -> int | None:
-    """Take the right code, and tell those who listen in the same transaction."""
+def _accept(this: dict[str, Any], *, test: bool) -> int | None:
+    """Take the right code, and publish that in the same transaction."""
     with transaction() as connection:
         left: int | None = connection.scalar(_ACCEPT, this)
         if left is None:

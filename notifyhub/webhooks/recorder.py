@@ -30,6 +30,8 @@ def record(connection: Connection, event: Event, object_id: int, data: Mapping[s
     that the numbers of its events rise as they happen.
     """
     webhooks = [id_ for id_, events in connection.execute(_active) if event in events]
+    if not webhooks:
+        return []
     values = describe(event, object_id, data, now())
     ids: list[int] = []
     for webhook_id in webhooks:
