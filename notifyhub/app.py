@@ -24,6 +24,7 @@ from notifyhub.notifiers import views as notifiers
 from notifyhub.otp import views as otp
 from notifyhub.patterns import sync_views
 from notifyhub.patterns import views as patterns
+from notifyhub.providers import registry
 from notifyhub.seeding import commands as seeding
 from notifyhub.settings import views as settings
 from notifyhub.webhooks import subscribers
@@ -65,7 +66,7 @@ def create_app(environment: Mapping[str, str] | None = None) -> Flask:
     """
     app = Flask(__name__, static_folder=None)
     app.json = json.ORJSONProvider(app)
-    config.configure(app, environment)
+    config.configure(app, environment, registry.URL_VARIABLES.values())
     connections.init_app(app)
     migrate.init_app(app, db, directory=str(MIGRATIONS))
     logs.init_app(app)

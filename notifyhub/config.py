@@ -24,7 +24,7 @@ from notifyhub.text import origins
 DEFAULT_BODY_BYTES = 1024 * 1024
 
 
-def _commas(text: str) -> list[str]:
+def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
@@ -61,14 +61,14 @@ def _broker_url(text: str) -> None:
 
 
 def _base_url(text: str) -> None:
-    """Check an address to which paths are appended: it ends with a path, and holds no log-in."""
+    """Check a base URL, to which paths are appended: without a user name, a query or a fragment."""
     if not _names_host(text, "http", "https") or not re.fullmatch(r"[!-~]+", text) or set("?#@") & set(text):
         raise ValidationError("must be an http:// or https:// URL without a log-in, a query or a fragment")
 
 
 def _encryption_keys(text: str) -> None:
     try:
-        keys = [Fernet(key) for key in _commas(text)]
+        keys = [Fernet(key) for key in _split(text)]
     except ValueError:
         keys = []
     if not keys:
@@ -88,7 +88,7 @@ def _rate_limit(text: str) -> None:
 
 def _hosts(text: str) -> list[str]:
     """Return host names, addresses and networks, which are checked and left as texts."""
-    entries = _commas(text)
+    entries = _split(text)
     for entry in entries:
         try:
             ipaddress.ip_network(entry, strict=False)
@@ -134,9 +134,9 @@ class _Environment(Schema):
     MAX_BODY_BYTES = fields.Function(deserialize=_whole_number(1), load_default=DEFAULT_BODY_BYTES)
     TRUSTED_PROXIES = fields.Function(deserialize=_whole_number(0), load_default=0)
     ALLOWED_HOSTS = fields.Function(
-        deserialize=lambda text: origins.names(_commas(text)), load_default=frozenset
+        deserialize=lambda text: origins.names(_split(text)), load_default=frozenset
     )
-    CORS_ORIGINS = fields.Function(deserialize=lambda text: origins.origins(_commas(text)), load_default=list)
+    CORS_ORIGINS = fields.Function(deserialize=lambda text: origins.origins(_split(text)), load_default=list)
     BROKER_URL = fields.String(validate=_broker_url, load_default="filesystem://")
     QUEUE_PREFIX = fields.String(
         validate=validate.Regexp(
@@ -148,8 +148,6 @@ class _Environment(Schema):
     REPORT_DELAY = fields.Function(deserialize=_whole_number(1), load_default=10)
     BREAKER_FAILURES = fields.Function(deserialize=_whole_number(1), load_default=5)
     BREAKER_REST = fields.Function(deserialize=_whole_number(1), load_default=30)
-    IPPANEL_URL = fields.String(validate=_base_url, load_default=None)
-    MELIPAYAMAK_URL = fields.String(validate=_base_url, load_default=None)
     SMTP_VERIFY = _Flag(load_default=True)
     MAIL_HOSTS = fields.Function(deserialize=_hosts, load_default=list)
     WEBHOOK_ALLOW = fields.Function(deserialize=_hosts, load_default=list)
@@ -169,16 +167,17 @@ class _Environment(Schema):
 
 _DRIVERS = {"postgresql": "postgresql+psycopg", "sqlite": "sqlite"}
 
-_KEPT: Mapping[str, Callable[[], str]] = {
+_GENERATED_SECRETS: Mapping[str, Callable[[], str]] = {
     "SECRET_KEY": secrets.token_hex,
     "ENCRYPTION_KEYS": lambda: Fernet.generate_key().decode(),
 }
-"""The secrets that the instance folder keeps where no variable gives them, and what makes them."""
+"""What generates the secrets that no variable gives; the instance folder keeps them."""
 
 
-def read(environment: Mapping[str, str]) -> dict[str, Any]:
+def read(environment: Mapping[str, str], url_variables: Iterable[str] = ()) -> dict[str, Any]:
     """Return the settings that `environment` gives, checked, under their names without the prefix.
 
+    `url_variables` are further ones, which hold the base of an HTTP API's URLs and are None by default.
     Raises InvalidSetting for the first variable that is wrong, or that nothing reads: it may be a known one,
     misspelt.
     """
@@ -187,7 +186,9 @@ def read(environment: Mapping[str, str]) -> dict[str, Any]:
         for name, value in environment.items()
         if name.startswith(PREFIX)
     }
-    known = _Environment()
+    known = _Environment.from_dict(
+        {name: fields.String(validate=_base_url, load_default=None) for name in url_variables}
+    )()
     for name in sorted(given.keys() - known.fields.keys()):
         raise InvalidSetting(_unknown(name, known.fields))
     try:
@@ -203,19 +204,22 @@ def _unknown(name: str, known: Iterable[str]) -> str:
     return f"{shown} is not a variable that is read{f': is {PREFIX}{meant[0]} meant?' if meant else '.'}"
 
 
-def configure(app: Flask, environment: Mapping[str, str] | None = None) -> None:
+def configure(
+    app: Flask, environment: Mapping[str, str] | None = None, url_variables: Iterable[str] = ()
+) -> None:
     """Fill `app.config` from the environment, and from the instance folder what it leaves open.
 
+    `url_variables` are those of the providers, which declare them themselves.
     The instance folder holds the embedded default: the SQLite database, the queue and the keys, which are
     made on the first start, readable by their owner alone. It is not touched where the variables leave
     nothing open. A PostgreSQL server is there for several machines, which need the same keys: there they are
     made only in a folder that was named for it.
     """
-    values = read(os.environ if environment is None else environment)
+    values = read(os.environ if environment is None else environment, url_variables)
     named = "INSTANCE" in values
     folder = Path(values.pop("INSTANCE", app.instance_path)).absolute()
     app.instance_path = str(folder)
-    missing = tuple(name for name in _KEPT if name not in values)
+    missing = tuple(name for name in _GENERATED_SECRETS if name not in values)
     url = values.pop("DATABASE_URL", "sqlite:///notifyhub.db")
     if make_url(url).get_backend_name() == "sqlite":
         url = instance.sqlite_file(folder, url, missing)
@@ -225,18 +229,18 @@ def configure(app: Flask, environment: Mapping[str, str] | None = None) -> None:
             f"(Or {PREFIX}INSTANCE must name a folder that keeps it.)"
         )
     for name in missing:
-        values[name] = _kept(folder, name)
+        values[name] = _read_or_create(folder, name)
     app.config.update(
         values,
-        ENCRYPTION_KEYS=_commas(values["ENCRYPTION_KEYS"]),
+        ENCRYPTION_KEYS=_split(values["ENCRYPTION_KEYS"]),
         SQLALCHEMY_DATABASE_URI=url,
         MAX_CONTENT_LENGTH=values["MAX_BODY_BYTES"],
         RATELIMIT_ENABLED=values["RATE_LIMIT"] != "0",
     )
 
 
-def _kept(folder: Path, name: str) -> str:
-    file, text = instance.kept(folder, name, _KEPT[name])
+def _read_or_create(folder: Path, name: str) -> str:
+    file, text = instance.read_or_create(folder, name, _GENERATED_SECRETS[name])
     try:
         return str(_Environment().fields[name].deserialize(text))
     except ValidationError as error:

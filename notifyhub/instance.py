@@ -20,12 +20,12 @@ class InvalidSetting(Exception):
 
 
 def make_folder(instance: Path, name: str) -> Path:
-    """Return a folder in the instance folder, made for its owner alone if it is not there.
+    """Return a folder in the instance folder; create it, for its owner alone, if it is not there.
 
     Raises InvalidSetting if it can't be made, or not be written to.
     """
     folder = instance / name
-    with _blaming("INSTANCE"):
+    with _blame("INSTANCE"):
         instance.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
         _check_writable(folder)
@@ -33,53 +33,53 @@ def make_folder(instance: Path, name: str) -> Path:
 
 
 def sqlite_file(instance: Path, url: str, keys: tuple[str, ...]) -> str:
-    """Return a SQLite database's URL with its full path, which may be relative to the instance folder.
+    """Create a SQLite database's file if it is not there; return its URL with the full path.
 
-    The file is made, empty, if it is not there: SQLite would let everybody read it. It is made before the
-    keys are, so that what an interrupted first start leaves is taken up by the next one. `keys` names those
-    that the folder keeps.
+    The path may be relative to the instance folder. SQLite would create the file readable by everybody. It is
+    created before the keys, so that the next start takes up what an interrupted first one has left. `keys`
+    names those that the folder keeps.
 
-    Raises InvalidSetting if the database is gone that the keys belong to, or a key that belongs to it.
+    Raises InvalidSetting if the keys are there and their database is not, or the other way round.
     """
     parsed = make_url(url)
     file = instance / str(parsed.database)
     inside = file.is_relative_to(instance)
     variable = "INSTANCE" if inside else "DATABASE_URL"
-    with _blaming(variable):
+    with _blame(variable):
         if inside:
             instance.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Before the database is looked for: another process that starts makes it before the keys.
-        left = _left_of(file, [instance / key.lower() for key in keys] if inside else [])
+        left = _remains(file, [instance / key.lower() for key in keys] if inside else [])
         if not file.exists():
             if left:
-                raise InvalidSetting(_lost_database(variable, file, left))
+                raise InvalidSetting(_missing_database(variable, file, left))
             file.touch(mode=0o600)
         for place in (file, file.parent):
             _check_writable(place)
         if file.stat().st_size:
             for key in keys:
                 if not (instance / key.lower()).exists():
-                    raise InvalidSetting(_lost_key(key, instance / key.lower(), file))
+                    raise InvalidSetting(_missing_key(key, instance / key.lower(), file))
     return parsed.set(database=str(file)).render_as_string(hide_password=False)
 
 
-def _left_of(file: Path, keys: list[Path]) -> list[Path]:
-    """Return what tells that there was a database, if it is gone: a first start makes all keys, not some."""
+def _remains(file: Path, keys: list[Path]) -> list[Path]:
+    """Return the files that prove that there was a database: all its keys, or the file of its lock."""
     left = [key for key in keys if key.exists()]
-    turns = file.with_name(f"{file.name}.turn")
-    if turns.exists():
-        return [*left, turns]
+    lock = file.with_name(f"{file.name}.turn")  # see database/writer_lock.py
+    if lock.exists():
+        return [*left, lock]
     return left if left == keys else []
 
 
-def kept(instance: Path, name: str, make: Callable[[], str]) -> tuple[Path, str]:
-    """Return the secret that the instance folder keeps in a file, and the file; make it if it is not there.
+def read_or_create(instance: Path, name: str, make: Callable[[], str]) -> tuple[Path, str]:
+    """Return the file of a secret in the instance folder, and the secret; generate it if it is not there.
 
     A finished file is linked into place, so that of two processes that start together one wins and both read
     the same.
     """
     file = instance / name.lower()
-    with _blaming("INSTANCE"):
+    with _blame("INSTANCE"):
         if not file.exists():
             instance.mkdir(mode=0o700, parents=True, exist_ok=True)
             draft = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
@@ -94,7 +94,7 @@ def kept(instance: Path, name: str, make: Callable[[], str]) -> tuple[Path, str]
         return file, file.read_bytes().decode(errors="replace").strip()
 
 
-def _lost_database(variable: str, file: Path, left: list[Path]) -> str:
+def _missing_database(variable: str, file: Path, left: list[Path]) -> str:
     names = ", ".join(str(path) for path in left)
     return (
         f"{PREFIX}{variable} must name the place of a whole installation: {file} is missing, to which "
@@ -102,7 +102,7 @@ def _lost_database(variable: str, file: Path, left: list[Path]) -> str:
     )
 
 
-def _lost_key(key: str, path: Path, file: Path) -> str:
+def _missing_key(key: str, path: Path, file: Path) -> str:
     return (
         f"{PREFIX}{key} must be given, or {path} restored from a backup: {file} is there, and its secrets "
         "can't be read under another key."
@@ -125,8 +125,8 @@ def _check_writable(path: Path) -> None:
 
 
 @contextmanager
-def _blaming(name: str) -> Iterator[None]:
-    """Name the variable that a file's or folder's place comes from, where the place can't be used."""
+def _blame(name: str) -> Iterator[None]:
+    """Raise InvalidSetting, which names the variable, where a place that it gives can't be used."""
     try:
         yield
     except OSError as error:

@@ -20,20 +20,20 @@ from flask import Flask, g, has_request_context
 from flask.logging import wsgi_errors_stream
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-_SHARED = (
+_SHARED_PROCESSORS = (
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
-_HANDLER = "notifyhub"
+_HANDLER_NAME = "notifyhub"
 ACCESS = "notifyhub.access"
 """The name of the log of requests."""
 
-_ACCESS_SECONDS = 0.1
-"""How long its lines wait for others to be written with."""
+_ACCESS_DELAY_SECONDS = 0.1
+"""How long a line waits for others to be written together with it."""
 
-_PLAIN = re.compile(r"[\w.@+-]+")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_PLAIN_NAME = re.compile(r"[\w.@+-]+")
+_CONTROL_CHARACTER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def init_app(app: Flask) -> None:
@@ -42,10 +42,10 @@ def init_app(app: Flask) -> None:
     Requests' bodies and headers are never logged.
     """
     handler: logging.Handler = logging.StreamHandler(cast("TextIO", wsgi_errors_stream))
-    handler.name = _HANDLER
+    handler.name = _HANDLER_NAME
     handler.setFormatter(_formatter(app.config["LOG_FORMAT"]))
     root = logging.getLogger()
-    root.handlers[:] = [other for other in root.handlers if other.name != _HANDLER] + [handler]
+    root.handlers[:] = [other for other in root.handlers if other.name != _HANDLER_NAME] + [handler]
     logging.getLogger("notifyhub").setLevel(logging.INFO)
     app.extensions["access_log"] = AccessLog(app.config["LOG_FORMAT"])
 
@@ -63,13 +63,13 @@ def _formatter(style: str) -> logging.Formatter:
             ),
         ]
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[*_SHARED, _add_request_id],
+        foreign_pre_chain=[*_SHARED_PROCESSORS, _add_request_id],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
     )
 
 
-class Answered(NamedTuple):
-    """A request that was answered: what the log says of it. `code` is that of the permission it needs."""
+class AnsweredRequest(NamedTuple):
+    """What the access log says of a request: `ms` is its duration, `code` the permission that it needs."""
 
     method: str
     path: str
@@ -81,50 +81,50 @@ class Answered(NamedTuple):
 
 
 class AccessLog(logging.Handler):
-    """The lines of requests, which are many: put together without structlog, and written some at a time.
+    """The access log: lines that are made without structlog, for speed, and written some at a time.
 
-    A handler of logging, so that logging writes at its end what is left.
+    It is a handler of logging, whose shutdown then flushes it.
     """
 
     def __init__(self, style: str) -> None:
         super().__init__()
         self._line = _access_json if style == "json" else _access_console
         self._lines: deque[str] = deque()
-        self._some = threading.Event()
-        self._writes = False
-        os.register_at_fork(after_in_child=self._start_anew)
+        self._has_lines = threading.Event()
+        self._is_writing = False
+        os.register_at_fork(after_in_child=self._reset)
 
-    def add(self, answered: Answered) -> None:
-        """Have a request's line written soon."""
+    def add(self, answered: AnsweredRequest) -> None:
+        """Queue a request's line, which is written soon."""
         moment = datetime.now(UTC).isoformat(timespec="microseconds")[:26] + "Z"
         self._lines.append(self._line(moment, answered))
-        if not self._some.is_set():
-            self._some.set()
-            if not self._writes:
-                self._writes = True
+        if not self._has_lines.is_set():
+            self._has_lines.set()
+            if not self._is_writing:
+                self._is_writing = True
                 threading.Thread(target=self._write, name="access log", daemon=True).start()
 
     def flush(self) -> None:
-        """Write what there is."""
+        """Write what is queued."""
         lines = [self._lines.popleft() for _ in range(len(self._lines))]
         if lines:
             sys.stderr.write("".join(lines))
             sys.stderr.flush()
 
     def _write(self) -> None:
-        while self._some.wait():
-            time.sleep(_ACCESS_SECONDS)
-            self._some.clear()
+        while self._has_lines.wait():
+            time.sleep(_ACCESS_DELAY_SECONDS)
+            self._has_lines.clear()
             with suppress(OSError, ValueError):  # standard error is closed: nobody can be told
                 self.flush()
 
-    def _start_anew(self) -> None:
+    def _reset(self) -> None:
         self._lines.clear()
-        self._some = threading.Event()
-        self._writes = False
+        self._has_lines = threading.Event()
+        self._is_writing = False
 
 
-def _access_json(moment: str, answered: Answered) -> str:
+def _access_json(moment: str, answered: AnsweredRequest) -> str:
     method, path, status, ms, request_id, user, code = answered
     event = {
         "event": f"{method} {path} {status}",
@@ -142,7 +142,7 @@ def _access_json(moment: str, answered: Answered) -> str:
     return orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE).decode()
 
 
-def _access_console(moment: str, answered: Answered) -> str:
+def _access_console(moment: str, answered: AnsweredRequest) -> str:
     method, path, status, ms, request_id, user, code = answered
     event = f"{method} {path} {status} {ms:.1f} ms"
     by = "" if user is None else f" user={_quoted(user)}"
@@ -151,13 +151,17 @@ def _access_console(moment: str, answered: Answered) -> str:
 
 
 def _quoted(name: str) -> str:
-    """Return a name that can't look like another field or another line."""
-    return name if _PLAIN.fullmatch(name) else _CONTROL.sub(lambda found: repr(found[0])[1:-1], repr(name))
+    """Return a name, quoted where it could pass for another field or line."""
+    return (
+        name
+        if _PLAIN_NAME.fullmatch(name)
+        else _CONTROL_CHARACTER.sub(lambda found: repr(found[0])[1:-1], repr(name))
+    )
 
 
 def _escape_control_characters(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Keep what a client sent, such as a path, from looking like another line of the log."""
-    event["event"] = _CONTROL.sub(lambda found: repr(found[0])[1:-1], str(event["event"]))
+    """Escape control characters: what a client sent, such as a path, must not pass for another line."""
+    event["event"] = _CONTROL_CHARACTER.sub(lambda found: repr(found[0])[1:-1], str(event["event"]))
     return event
 
 
@@ -167,32 +171,32 @@ def _add_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> E
     return event
 
 
-FRAMES = 8
+MAX_OUTLINED_FRAMES = 8
 
 
 def outline(error: BaseException) -> str:
-    """Return in one line what was raised and where, without the error's words, which may hold secrets."""
-    frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
+    """Return an error's type and where it was raised, in one line; its words may hold secrets."""
+    frames = traceback.extract_tb(error.__traceback__)[-MAX_OUTLINED_FRAMES:]
     places = " > ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
     cause = error.__cause__ or error.__context__
     after = f" after {outline(cause)}" if cause else ""
     return f"{type(error).__name__} at {places}{after}"
 
 
-class Seldom:
-    """Tells whether a line is due that many events would write: for each key once in so many seconds."""
+class LogThrottle:
+    """Limits lines that many events would write alike: for each key one in so many seconds."""
 
-    MOST = 1000
+    MAX_KEYS = 1000
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._written: dict[Hashable, float] = {}
 
-    def due(self, key: Hashable) -> bool:
+    def allows(self, key: Hashable) -> bool:
         moment = time.monotonic()
         if moment < self._written.get(key, 0.0):
             return False
-        if len(self._written) >= self.MOST:
+        if len(self._written) >= self.MAX_KEYS:
             self._written.clear()
         self._written[key] = moment + self._seconds
         return True

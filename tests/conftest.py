@@ -29,7 +29,7 @@ from notifyhub.app import create_app
 from notifyhub.auth.accounts import issue_token
 from notifyhub.auth.models import Role
 from notifyhub.extensions import db
-from notifyhub.logs import AccessLog, Answered
+from notifyhub.logs import AccessLog, AnsweredRequest
 from tests.support.factories import UserFactory, install_backends
 from tests.support.scripted import NAME as SCRIPTED
 from tests.support.scripted import Scripted
@@ -52,7 +52,7 @@ def requests_are_logged_at_once() -> Iterator[None]:
     """Have no line of a request written while the next test reads what it has written itself."""
     add = AccessLog.add
 
-    def add_and_write(self: AccessLog, answered: Answered) -> None:
+    def add_and_write(self: AccessLog, answered: AnsweredRequest) -> None:
         add(self, answered)
         self.flush()
 

@@ -1,7 +1,9 @@
 """The rules that the code itself keeps: style, types, direction of imports, names and sizes of modules."""
 
+import re
 import subprocess
 import sysconfig
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from tests.conftest import ROOT
 
 MODULES = sorted((ROOT / "notifyhub").rglob("*.py"))
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 VAGUE = {"common", "helper", "helpers", "manager", "managers", "misc", "shared", "util", "utils"}
 
 
@@ -42,3 +45,23 @@ def test_create_app_only_wires() -> None:
     lines = (ROOT / "notifyhub" / "app.py").read_text().splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("def create_app("))
     assert len([line for line in lines[start:] if line.strip()]) < 40
+
+
+def test_the_drawing_of_the_layers_shows_those_that_the_imports_are_held_to() -> None:
+    """A layer in parentheses is one that import-linter does not miss."""
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    held = setup["importlinter:contract:layers"]["layers"].split("\n")
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    drawn = re.findall(r"^│ (.+?) +│", text, re.MULTILINE)
+    assert drawn == [layer.strip("()") for layer in held if layer]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_what_a_document_names_is_there(document: Path) -> None:
+    """Of the service's own files: `delivery/claims.py`, `notifyhub/otp`, `tests/support/factories.py`."""
+    named = re.findall(
+        r"`((?:notifyhub|tests|docs|migrations)/[\w/.]*|[a-z_]+/[a-z_/]+\.py)`", document.read_text()
+    )
+    places = {name: (ROOT / name, ROOT / "notifyhub" / name) for name in named}
+    assert [name for name, paths in places.items() if not any(path.exists() for path in paths)] == []

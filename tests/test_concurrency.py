@@ -16,8 +16,8 @@ from marshmallow import ValidationError
 from sqlalchemy import delete, func, select
 
 from notifyhub.extensions import db
-from notifyhub.notifiers.backend_settings import check
 from notifyhub.notifiers.models import SMSNotifier
+from notifyhub.notifiers.provider_settings import check
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.settings.models import NotificationSettings
 from tests.conftest import Server, start_gunicorn, stop

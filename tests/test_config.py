@@ -14,6 +14,7 @@ from notifyhub import config
 from notifyhub.app import create_app
 from notifyhub.config import InvalidSetting
 from notifyhub.extensions import db
+from notifyhub.providers.registry import URL_VARIABLES
 from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, dispose
 
 GIVEN = {
@@ -31,7 +32,7 @@ def instance(tmp_path: Path) -> Path:
 def configured(instance: Path, **variables: str) -> dict[str, Any]:
     app = Flask("notifyhub")
     given = {f"NOTIFYHUB_{name}": value for name, value in variables.items()}
-    config.configure(app, {"NOTIFYHUB_INSTANCE": str(instance), **given})
+    config.configure(app, {"NOTIFYHUB_INSTANCE": str(instance), **given}, URL_VARIABLES.values())
     return dict(app.config)
 
 
@@ -217,7 +218,8 @@ def test_the_name_of_a_variable_is_told_in_one_short_line(instance: Path) -> Non
 
 def test_variables_of_others_are_not_read(instance: Path) -> None:
     app = Flask("notifyhub")
-    config.configure(app, {"NOTIFYHUB_INSTANCE": str(instance), "SOMETHING": "1", "NOTIFYHUBX": "1"})
+    environment = {"NOTIFYHUB_INSTANCE": str(instance), "SOMETHING": "1", "NOTIFYHUBX": "1"}
+    config.configure(app, environment, URL_VARIABLES.values())
     assert dict(app.config) == configured(instance)
 
 

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial, update_wrapper
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import Flask
 from marshmallow import Schema
 
-View = TypeVar("View", bound=Callable[..., Any])
+from notifyhub.api.idempotency import NeedsTransaction, Restore, idempotent
+
+View = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,9 @@ class Endpoint:
     statuses of the errors that are its own, beside those that come with authentication, a query or a body.
     What is not for clients of the API, such as a web page, is not `documented`.
     `max_body` is the greatest length of its body in bytes, where the configured one is too small for it.
-    One that is `idempotent` takes an Idempotency-Key. `examples` are bodies that can be sent as they are.
+    `examples` are bodies that can be sent as they are.
+    One that is `idempotent` takes an Idempotency-Key, which the kit keeps: the view gets the connection and
+    the body's values, and returns a Result; `atomic` and `restore` as `idempotency.idempotent` has them.
     `operation_id` is what generated clients call it by; None: by the names of its blueprint and view.
     """
 
@@ -53,6 +57,8 @@ class Endpoint:
     documented: bool = True
     max_body: int | None = None
     idempotent: bool = False
+    atomic: NeedsTransaction | None = None
+    restore: Restore | None = None
     examples: Mapping[str, Any] = field(default_factory=dict)
     operation_id: str | None = None
 
@@ -62,9 +68,12 @@ class UndeclaredView(Exception):
 
 
 def endpoint(declaration: Endpoint) -> Callable[[View], View]:
-    """Return the decorator that declares a view."""
+    """Return the decorator that declares a view, and has one that is idempotent keep that."""
 
     def declare(view: View) -> View:
+        if declaration.idempotent:
+            atomic, restore = declaration.atomic, declaration.restore
+            view = idempotent(view, declaration.body, atomic=atomic, restore=restore)
         view.declared = declaration  # type: ignore[attr-defined]
         return view
 
@@ -90,5 +99,6 @@ def declarations(app: Flask) -> dict[str, Endpoint]:
 
 def permissions(app: Flask) -> Iterator[Permission]:
     """Give every permission that a view asks for, by rising code."""
-    found = {d.access for d in declarations(app).values() if isinstance(d.access, Permission)}
-    yield from sorted(found, key=lambda permission: permission.code)
+    accesses = {declaration.access for declaration in declarations(app).values()}
+    named = [access for access in accesses if isinstance(access, Permission)]
+    yield from sorted(named, key=lambda permission: permission.code)

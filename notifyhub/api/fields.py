@@ -1,7 +1,11 @@
-"""Fields of schemas: what Django REST framework's serializer fields take and refuse, in its words."""
+"""Fields of schemas: what Django REST framework's serializer fields take and refuse, in its words.
+
+Bodies and queries share them. A `strict` one is for queries: it takes one spelling of each value alone, as a
+parameter is text anyway.
+"""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from reprlib import Repr
 from typing import Any
@@ -9,20 +13,22 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 from marshmallow.exceptions import ValidationError
 from marshmallow.types import ErrorMessages
-from sqlalchemy import select
 
 from notifyhub.api.http.json import timestamp
-from notifyhub.database.base import Identified
-from notifyhub.extensions import db
 from notifyhub.text.moments import in_utc, parse
 
 MAX_LENGTH = 255
+"""Characters of a line, if its field says no other number."""
 MAX_TEXT = 10_000
+"""Characters of a longer text."""
+MAX_INTEGER = 2**63 - 1
+"""The greatest number that a database column holds; the least is one below its negative."""
 
 NON_FIELD = "non_field_errors"
 
 _INTEGER = re.compile(r"\s*([+-]?[0-9]+)(?:\.0*)?\s*")
-_LONGEST_NUMBER = 1000  # characters, blanks included
+_STRICT_INTEGER = re.compile(r"([+-]?)0*([0-9]+)")
+_MAX_NUMBER_LENGTH = 1000  # characters, blanks included
 _briefly = Repr()
 
 
@@ -56,59 +62,104 @@ def at_most_long(most: int) -> validate.Length:
 
 
 class String(Worded, fields.String):
-    """A text; a JSON number is taken as its text. It is trimmed, and blanks only are blank."""
+    """A text; a JSON number is taken as its text. It is trimmed, and blanks only are blank.
+
+    A strict one is any text as it is, without null characters, which JSON's reader refuses in bodies.
+    """
 
     default_error_messages: ErrorMessages = {
         "invalid": "Not a valid string.",
         "blank": "This field may not be blank.",
+        "null_characters": "Null characters are not allowed.",
     }
 
     def __init__(
-        self, *, max_length: int = MAX_LENGTH, blank: bool = False, trim: bool = True, **options: Any
+        self,
+        *,
+        max_length: int = MAX_LENGTH,
+        blank: bool = False,
+        trim: bool = True,
+        strict: bool = False,
+        **options: Any,
     ) -> None:
-        self.at_most_long = at_most_long(max_length)  # among the validators, for the documentation
-        super().__init__(validate=[self.at_most_long, *options.pop("validate", ())], **options)
+        self.at_most_long = at_most_long(max_length)
+        # Among the validators, too, for the documentation.
+        checks = [] if strict else [self.at_most_long]
+        super().__init__(validate=[*checks, *options.pop("validate", ())], **options)
         self.blank = blank
         self.trim = trim
-        if not blank:
+        self.strict = strict
+        if not blank and not strict:
             self.metadata = {**self.metadata, "minLength": 1}
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        if self.strict:
+            if "\0" in value:
+                raise self.make_error("null_characters")
+            return str(value)
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise self.make_error("invalid")
         text = str(value)
         trimmed = text.strip()
         if not trimmed and not self.blank:
             raise self.make_error("blank")
-        taken = trimmed if self.trim else text
-        self.at_most_long(taken)  # a text that is too long is not looked into
-        return taken
+        result = trimmed if self.trim else text
+        self.at_most_long(result)  # a text that is too long is not looked into
+        return result
 
 
 class Integer(Worded, fields.Integer):
-    """A whole number; its text is taken too, as is a float without a fraction."""
+    """A whole number; its text is taken too, as is a float without a fraction.
+
+    A strict one is ASCII digits with an optional sign; a number beyond 64 bits becomes the nearest within.
+    """
 
     default_error_messages: ErrorMessages = {"invalid": "A valid integer is required."}
 
-    def __init__(self, least: int | None = None, most: int | None = None, **options: Any) -> None:
+    def __init__(
+        self, least: int | None = None, most: int | None = None, *, strict: bool = False, **options: Any
+    ) -> None:
         checks = [at_least(least)] if least is not None else []
         checks += [at_most(most)] if most is not None else []
         super().__init__(validate=checks, **options)
+        self.strict = strict
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
+        if self.strict:
+            return self._clamped(value)
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise self.make_error("invalid")
         text = str(value)
-        match = _INTEGER.fullmatch(text) if len(text) <= _LONGEST_NUMBER else None
+        match = _INTEGER.fullmatch(text) if len(text) <= _MAX_NUMBER_LENGTH else None
         if not match:
             raise self.make_error("invalid")
         return int(match[1])
 
+    def _clamped(self, text: str) -> int:
+        match = _STRICT_INTEGER.fullmatch(text)
+        if not match:
+            raise self.make_error("invalid")
+        # Long numbers are not converted: that takes time that grows with the square of their length.
+        number = min(int(match[2]), MAX_INTEGER) if len(match[2]) < 20 else MAX_INTEGER
+        return -number if match[1] == "-" else number
+
 
 class Boolean(Worded, fields.Boolean):
-    """True or false, or what a form would send for them."""
+    """True or false, or what a form would send for them; a strict one is true, false, 1 or 0, in any case."""
 
     default_error_messages: ErrorMessages = {"invalid": "Must be a valid boolean."}
+
+    def __init__(self, *, strict: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.strict = strict
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> bool:
+        if not self.strict:
+            return bool(super()._deserialize(value, *args, **options))
+        word = value.lower()
+        if word not in {"true", "false", "1", "0"}:
+            raise self.make_error("invalid")
+        return word in {"true", "1"}
 
 
 class Choice(Worded, fields.Field[str]):
@@ -210,45 +261,6 @@ class Id(Worded, fields.Integer):
         if not match:
             raise self.make_error("incorrect_type", kind=type(value).__name__)
         number = int(value) if len(match[0]) < 20 else 0
-        if not 0 < number < 2**63:
+        if not 0 < number <= MAX_INTEGER:
             raise self.make_error("does_not_exist", pk=match[0][:40])
         return number
-
-
-class Reference(Id):
-    """The id of another object, which must exist."""
-
-    def __init__(self, model: type, **options: Any) -> None:
-        super().__init__(**options)
-        self.model = model
-
-    def _deserialize(self, value: Any, *args: Any, **options: Any) -> int:
-        number = super()._deserialize(value, *args, **options)
-        if db.session.get(self.model, number) is None:
-            raise self.make_error("does_not_exist", pk=number)
-        return number
-
-
-class References(List):
-    """Ids of other objects in an order, each of them once; the objects must exist."""
-
-    default_error_messages: ErrorMessages = {"duplicate": "{pk} stands in this list already."}
-
-    def __init__(
-        self, model: type[Identified], *, most: int, metadata: Mapping[str, Any], **options: Any
-    ) -> None:
-        super().__init__(Id(), most=most, metadata={**metadata, "uniqueItems": True}, **options)
-        self.model = model
-
-    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
-        numbers: list[int] = super()._deserialize(value, *args, **options)
-        there = set(db.session.scalars(select(self.model.id).where(self.model.id.in_(numbers))))
-        errors: dict[int, Any] = {}
-        for place, number in enumerate(numbers):
-            if number not in there:
-                errors[place] = self.inner.make_error("does_not_exist", pk=str(value[place])[:40]).messages
-            elif number in numbers[:place]:
-                errors[place] = self.make_error("duplicate", pk=number).messages
-        if errors:
-            raise ValidationError(errors)
-        return numbers

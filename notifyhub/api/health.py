@@ -20,15 +20,13 @@ from notifyhub.database.troubles import Trouble, in_one_line
 
 blueprint = Blueprint("health", __name__)
 
-PATIENCE = 1.5
-"""Seconds within which a service that others look after has to answer."""
+PROBE_TIMEOUT_SECONDS = 1.5
+"""How long `/readyz` waits for the broker."""
 
-FRESH = 1.0
-"""Seconds for which its answer is given again: whoever asks often is no load for it."""
+PROBE_VALID_SECONDS = 1.0
+"""How long its answer is used again: frequent checks are no load for it."""
 
-
-DATABASE = ("ok", "no answer", "not migrated", "keys do not fit")
-"""How a database may be."""
+DATABASE_STATES = ("ok", "no answer", "not migrated", "keys do not fit")
 
 
 class LivenessSchema(Schema):
@@ -41,7 +39,7 @@ class ReadinessSchema(Schema):
     """Whether requests can be served, and what fails."""
 
     status = fields.String(required=True, validate=validate.OneOf(("ok", "unavailable")))
-    database = fields.String(required=True, validate=validate.OneOf(DATABASE))
+    database = fields.String(required=True, validate=validate.OneOf(DATABASE_STATES))
     broker = fields.String(required=True, validate=validate.OneOf(("ok", "no answer")))
 
 
@@ -49,7 +47,7 @@ _READINESS = ReadinessSchema()
 
 
 class Probe:
-    """Asks whether a service answers, once for all who want to know at a time; nobody waits for long."""
+    """Asks whether a service answers: once for all requests of a moment, which wait for a short time."""
 
     def __init__(self, app: Flask, ask: Callable[[], bool]) -> None:
         self._app = app
@@ -59,30 +57,30 @@ class Probe:
         self._fresh_until = 0.0
 
     def answers(self) -> bool:
-        """Tell whether the service answers, as of now or a moment ago."""
+        """Return whether the service answers now, or did PROBE_VALID_SECONDS ago."""
         with self._lock:
             if self._asked is None or (self._asked.done() and time.monotonic() > self._fresh_until):
                 self._asked = Future()
                 threading.Thread(target=self._find_out, args=(self._asked,), daemon=True).start()
             asked = self._asked
         try:
-            return asked.result(PATIENCE)
+            return asked.result(PROBE_TIMEOUT_SECONDS)
         except TimeoutError:
             return False
 
     def _find_out(self, asked: Future[bool]) -> None:
-        found = False
+        answers = False
         try:
             with self._app.app_context():
-                found = self._ask()
+                answers = self._ask()
         except Exception:
             self._app.logger.exception("A check of what the service needs failed")
-        self._fresh_until = time.monotonic() + FRESH
-        asked.set_result(found)
+        self._fresh_until = time.monotonic() + PROBE_VALID_SECONDS
+        asked.set_result(answers)
 
 
 def watch_broker(app: Flask, ask: Callable[[], bool]) -> None:
-    """Have `/readyz` tell whether the broker answers, which `ask` finds out, however long it takes."""
+    """Have `/readyz` say whether the broker answers; `ask` finds out, and may take long."""
     app.extensions["broker_probe"] = Probe(app, ask)
 
 

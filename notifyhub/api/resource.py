@@ -10,9 +10,10 @@ from werkzeug.exceptions import NotFound
 from notifyhub.api.endpoint import Endpoint, Permission, declare_method
 from notifyhub.api.http.parsing import body
 from notifyhub.api.pagination.filters import Filters
+from notifyhub.api.pagination.listing import Listing
 from notifyhub.api.pagination.offset import OffsetListing
-from notifyhub.api.rows import Rows
 from notifyhub.api.schemas import ResourceSchema
+from notifyhub.api.serializers import TableSerializer
 from notifyhub.database import confidential
 from notifyhub.database.base import Stamped, table_of
 from notifyhub.database.confidential import Confidential
@@ -20,6 +21,27 @@ from notifyhub.database.connections import autocommit, orm_session
 
 Found = TypeVar("Found")
 VERBS = ("create", "view", "change", "delete")
+"""What permissions allow."""
+
+
+class Route(NamedTuple):
+    """Where an operation is found, the verb of its permission, the word of its summary, its method here."""
+
+    url: str
+    methods: list[str]
+    verb: str
+    summary: str
+    view: str
+
+
+ROUTES = {
+    "create": Route("", ["POST"], "create", "Create", "create"),
+    "list": Route("", ["GET"], "view", "List", "page"),
+    "read": Route("/<id:id>", ["GET"], "view", "Read", "show"),
+    "update": Route("/<id:id>", ["PATCH", "POST"], "change", "Change", "update"),
+    "delete": Route("/<id:id>", ["DELETE"], "delete", "Delete", "delete"),
+}
+OPERATIONS = tuple(ROUTES)
 
 
 class Names(NamedTuple):
@@ -34,12 +56,13 @@ class Names(NamedTuple):
 
 
 class Resource:
-    """The five operations on one kind of object.
+    """The operations on one kind of object: all of OPERATIONS, or those that are named.
 
-    A resource within another names in `parent` its column that refers to the outer object. The parameter of
+    A resource within another names in `parent` its column that refers to the parent object. The parameter of
     the path has the same name: `<id:notifier_id>`. An object of a resource that is `protected` is not
-    deleted while it is in use. The answer to a creation is as `create_response` has it, if that is more than
-    `schema`.
+    deleted while it is in use. The response to a creation is as `create_response` has it, if that is more
+    than `schema`. `pagination` is how the list is cut into pages, and takes `filters` and what `listing`
+    names: `search` and `ordering` of an OffsetListing, `indexes` of a CursorListing.
     """
 
     def __init__(
@@ -48,77 +71,81 @@ class Resource:
         model: type[Stamped],
         schema: type[ResourceSchema],
         *,
-        search: tuple[str, ...],
-        ordering: tuple[str, ...],
+        operations: tuple[str, ...] = OPERATIONS,
+        pagination: type[Listing] = OffsetListing,
         filters: Filters,
         create_response: type[ResourceSchema] | None = None,
         parent: str | None = None,
         protected: bool = False,
+        **listing: Any,
     ) -> None:
         self.names = names
+        self.operations = operations
         self.protected = protected
         self.model = model
         self.schema = schema()
         self.patched = schema(partial=True)
         table = table_of(model)
         self.create_response = create_response() if create_response else self.schema
-        self.rows = Rows(table, self.schema)
-        self._made_rows = Rows(table, self.create_response)
+        self.serializer = TableSerializer(table, self.schema)
+        self._create_serializer = TableSerializer(table, self.create_response)
+        self.listing = pagination(table, self.serializer, parent=parent, filters=filters, **listing)
+        self._select_parent = None if parent is None else _select_referred(table.c[parent])
         scope = [] if parent is None else [table.c[parent] == bindparam(parent)]
-        self.listing = OffsetListing(
-            table, self.rows, scope=scope, search=search, ordering=ordering, filters=filters
-        )
-        self._outer = None if parent is None else _exists(table.c[parent])
-        self._this = and_(table.c.id == bindparam("id"), *scope)
-        self._insert = insert(table).returning(*self._made_rows.columns)
-        self._select = select(*self.rows.columns).where(self._this)
-        self._lock = select(model).where(self._this).with_for_update(key_share=True)
-        self._delete = delete(table).where(self._this)
+        this = and_(table.c.id == bindparam("id"), *scope)
+        self._insert = insert(table).returning(*self._create_serializer.columns)
+        self._select = select(*self.serializer.columns).where(this)
+        self._lock = select(model).where(this).with_for_update(key_share=True)
+        self._delete = delete(table).where(this)
 
     def register(self, blueprint: Blueprint) -> None:
         """Add the operations to `blueprint`, whose prefix is the collection's URL."""
-        say, shown, listing = self._declare, {200: self.schema}, self.listing
-        inside = () if self._outer is None else (404,)
-        create = say("create", body=self.schema, responses={201: self.create_response}, errors=inside)
-        page = say("list", query=listing.query, responses={200: listing.answer}, errors=inside)
-        show = say("read", responses=shown, errors=(404,))
-        update = say("change", body=self.patched, responses=shown, errors=(404,))
-        delete = say("delete", responses={204: None}, errors=(404, 409) if self.protected else (404,))
-        for url, methods, view, declaration in (
-            ("", ["POST"], self.create, create),
-            ("", ["GET"], self.page, page),
-            ("/<id:id>", ["GET"], self.show, show),
-            ("/<id:id>", ["PATCH", "POST"], self.update, update),
-            ("/<id:id>", ["DELETE"], self.delete, delete),
-        ):
-            blueprint.add_url_rule(url, view.__name__, declare_method(declaration, view), methods=methods)
+        one, listing = {200: self.schema}, self.listing
+        parent_errors = () if self._select_parent is None else (404,)
+        declared: dict[str, dict[str, Any]] = {
+            "create": {
+                "body": self.schema,
+                "responses": {201: self.create_response},
+                "errors": parent_errors,
+            },
+            "list": {"query": listing.query, "responses": {200: listing.response}, "errors": parent_errors},
+            "read": {"responses": one, "errors": (404,)},
+            "update": {"body": self.patched, "responses": one, "errors": (404,)},
+            "delete": {"responses": {204: None}, "errors": (404, 409) if self.protected else (404,)},
+        }
+        for operation in self.operations:
+            route = ROUTES[operation]
+            noun = f"{self.names.noun}s" if operation == "list" else self.names.noun
+            declaration = self.declare(route.verb, f"{route.summary} {noun}", **declared[operation])
+            view = declare_method(declaration, getattr(self, route.view))
+            blueprint.add_url_rule(route.url, route.view, view, methods=route.methods)
 
     def create(self, **path: int) -> tuple[dict[str, Any], int]:
         """Make an object: one statement, which is its own transaction. One with secrets has its id before."""
-        self._find_outer(path)
+        self._check_parent(path)
         values = self.schema.validate_object(body(self.schema), None)
         if issubclass(self.model, Confidential):
             values = confidential.with_id(autocommit(), self.model, values)
         row = autocommit().execute(self._insert, {**values, **path}).one()
-        return self._made_rows.dump([row])[0], 201
+        return self._create_serializer.dump([row])[0], 201
 
     def page(self, **path: int) -> dict[str, Any]:
         """Give a page of the list.
 
-        What is wrong with a parameter must not hide that the outer object isn't there; rows prove that it is.
+        What is wrong with a parameter must not hide that the parent isn't there; rows prove that it is.
         """
         try:
-            page = self.listing.page(path)
+            page = self.listing.page(**path)
         except ValidationError:
-            self._find_outer(path)
+            self._check_parent(path)
             raise
-        if not page["count"]:
-            self._find_outer(path)
+        if not page.get("count"):
+            self._check_parent(path)
         return page
 
     def show(self, **path: int) -> dict[str, Any]:
         """Give one object."""
-        return self.rows.dump([or_404(autocommit().execute(self._select, path).first())])[0]
+        return self.serializer.dump([or_404(autocommit().execute(self._select, path).first())])[0]
 
     def update(self, **path: int) -> Any:
         """Change what the body names of an object, which nobody else changes meanwhile."""
@@ -134,9 +161,10 @@ class Resource:
             or_404(session.connection().execute(self._delete, path).rowcount or None)
         return "", 204
 
-    def _find_outer(self, path: dict[str, int]) -> None:
-        if self._outer is not None:
-            or_404(autocommit().execute(self._outer, path).first())
+    def _check_parent(self, path: dict[str, int]) -> None:
+        """Raise NotFound if the parent that the path names isn't there."""
+        if self._select_parent is not None:
+            or_404(autocommit().execute(self._select_parent, path).first())
 
     def declare(self, allowed: str, summary: str, **details: Any) -> Endpoint:
         """Return the declaration of an operation for those who may `create`, `view`, `change` or `delete`."""
@@ -148,14 +176,9 @@ class Resource:
             **details,
         )
 
-    def _declare(self, verb: str, **details: Any) -> Endpoint:
-        allowed = "view" if verb in {"list", "read"} else verb
-        noun = f"{self.names.noun}{'s' if verb == 'list' else ''}"
-        return self.declare(allowed, f"{verb.capitalize()} {noun}", **details)
 
-
-def _exists(reference: Column[int]) -> Select[Any]:
-    """Return the statement that finds what a foreign key refers to, its id given under the key's name."""
+def _select_referred(reference: Column[int]) -> Select[Any]:
+    """Return the statement that selects what a foreign key refers to, its id given under the key's name."""
     (key,) = reference.foreign_keys
     return select(key.column).where(key.column == bindparam(reference.name))
 

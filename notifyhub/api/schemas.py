@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any, ClassVar
 
-from marshmallow import EXCLUDE, RAISE, Schema, pre_load
+from marshmallow import EXCLUDE, RAISE, Schema, fields, pre_load
 
 from notifyhub.api.fields import Integer, Timestamp, described
 
-MOST_UNKNOWN = 100
+MAX_UNKNOWN_KEYS = 100
 
 
 class StrictSchema(Schema):
-    """What comes in for the resources that are ours: a key that nobody knows is refused, as a mistake.
+    """A body or query whose unknown keys are refused, as mistakes.
 
-    Read-only keys, which an object's answer shows, are ignored: the schema's own and those of `read_only`.
+    Read-only keys, which an object's response has, are ignored: the schema's own and those of `read_only`.
     """
 
     class Meta:
@@ -23,7 +23,7 @@ class StrictSchema(Schema):
     error_messages: dict[str, str] = {"unknown": "Unknown field."}
 
     read_only: ClassVar[frozenset[str]] = frozenset()
-    """The keys of the answer; those that can be set are so nevertheless."""
+    """The keys of the response; those of them that are fields of the schema can be set nevertheless."""
 
     @pre_load
     def _drop_read_only(self, data: Any, **_: Any) -> Any:
@@ -31,15 +31,22 @@ class StrictSchema(Schema):
         if not isinstance(data, Mapping) or data.keys() <= self.load_fields.keys():
             return data
         others = (key for key in data if key not in self.load_fields and not self._is_read_only(key))
-        kept = {*self.load_fields, *islice(others, MOST_UNKNOWN)}
-        return {key: value for key, value in data.items() if key in kept}
+        loaded = {*self.load_fields, *islice(others, MAX_UNKNOWN_KEYS)}
+        return {key: value for key, value in data.items() if key in loaded}
 
     def _is_read_only(self, key: str) -> bool:
         return key in self.dump_fields or (key in self.read_only and key not in self.declared_fields)
 
 
+class NamedSchema(Schema):
+    """Another object, briefly, in an answer."""
+
+    id = fields.Integer(required=True, metadata=described("Its id.", 3, format="int64"))
+    name = fields.String(required=True, metadata=described("Its name.", "otp-code"))
+
+
 class ResourceSchema(Schema):
-    """What goes in and out for one kind of object.
+    """The bodies of one kind of object, in requests and responses.
 
     `Meta.fields` names, in order, all that goes out. Unknown and read-only keys that come in are ignored.
     """
@@ -48,14 +55,14 @@ class ResourceSchema(Schema):
         unknown = EXCLUDE
 
     computed: ClassVar[tuple[str, ...]] = ()
-    """The fields that don't show just what is stored."""
+    """The fields whose `_serialize` changes what is stored, such as masked secrets."""
 
     id = Integer(dump_only=True, metadata=described("Unique id.", 3, format="int64"))
     created_at = Timestamp(metadata=described("When it was created.", "2025-12-28T16:42:35.264559Z"))
     updated_at = Timestamp(metadata=described("When it last changed.", "2025-12-28T16:51:01.399924Z"))
 
     def validate_object(self, values: dict[str, Any], stored: Any) -> dict[str, Any]:  # noqa: ARG002 - for subclasses
-        """Return the values to keep: for rules that need several fields, or what is stored already.
+        """Return the values to store: for rules that need several fields, or what is stored already.
 
         `stored` is the object that is changed, None for a new one. Raises ValidationError.
         """
@@ -63,7 +70,7 @@ class ResourceSchema(Schema):
 
 
 class StrictResourceSchema(StrictSchema, ResourceSchema):
-    """The same for a kind of object that is ours."""
+    """The same where unknown keys are refused."""
 
     class Meta(StrictSchema.Meta):
         pass

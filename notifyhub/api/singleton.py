@@ -1,4 +1,4 @@
-"""A resource of which there is one: it is read and changed over HTTP, never made or deleted."""
+"""A resource of which there is one: it is read and changed over HTTP, never created or deleted."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ class Permissions(NamedTuple):
 class Singleton(Generic[Model]):
     """The only row of a table, which is there from the first request on, with the defaults of its columns.
 
-    `selected` selects what `dump` makes the answer of, which has the shape of `response`. `request` reads a
-    body into attributes of the model; what a body leaves out stays as it is.
+    `dump` makes the response, of the shape `response`, from the row of `selected`. `request` reads a body
+    into attributes of the model; what a body leaves out stays as it is.
     """
 
     model: type[Model]
@@ -40,17 +40,17 @@ class Singleton(Generic[Model]):
 
     def register(self, blueprint: Blueprint, url: str, noun: str, permissions: Permissions) -> None:
         """Add the two operations to `blueprint`; `noun` is what the object is called in sentences."""
-        answers = {200: self.response}
-        read = Endpoint(permissions.view, f"Read the {noun}", "Settings", responses=answers)
+        responses = {200: self.response}
+        read = Endpoint(permissions.view, f"Read the {noun}", "Settings", responses=responses)
         change = Endpoint(
-            permissions.change, f"Change the {noun}", "Settings", body=self.request, responses=answers
+            permissions.change, f"Change the {noun}", "Settings", body=self.request, responses=responses
         )
         for method, view, declaration in (("GET", self.show, read), ("PATCH", self.change, change)):
             name = f"{view.__name__}_{noun.replace(' ', '_')}"
             blueprint.add_url_rule(url, name, declare_method(declaration, view), methods=[method])
 
     def show(self) -> dict[str, Any]:
-        """Give the object as it is shown."""
+        """Give the object."""
         row = autocommit().execute(self.selected).first()
         if row is None:
             insert_unless_there(autocommit(), table_of(self.model), id=ONLY_ID)

@@ -6,7 +6,8 @@ from enum import StrEnum
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from notifyhub.database.base import NEVER_AGAIN, Base, Identified, Stamped, now
+from notifyhub.api.idempotency import IdempotencyKey
+from notifyhub.database.base import NEVER_AGAIN, Base, Identified, Stamped, now, table_of
 from notifyhub.database.columns import UTC_TIME, text
 
 
@@ -64,3 +65,8 @@ class Token(Identified):
     last_used_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
 
     user: Mapped[User] = relationship(back_populates="tokens")
+
+
+# The kit, which keeps the keys, knows no users: what is theirs goes with them.
+_keys_user = table_of(IdempotencyKey).c.user_id
+_keys_user.append_foreign_key(ForeignKey(table_of(User).c.id, ondelete="CASCADE"))

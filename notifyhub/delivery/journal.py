@@ -12,7 +12,7 @@ from notifyhub.delivery.claims import ClaimedMessage
 from notifyhub.delivery.notifier_clients import NotifierClient
 from notifyhub.delivery.retry_policy import RestingNotifier
 from notifyhub.delivery.routing import PassedOver, Route
-from notifyhub.logs import Seldom, outline
+from notifyhub.logs import LogThrottle, outline
 from notifyhub.providers.errors import Broken, Failure, NotifierTrouble, Uncertain, quote
 
 log = logging.getLogger("notifyhub.delivery")
@@ -20,7 +20,7 @@ log = logging.getLogger("notifyhub.delivery")
 _OWN_WORDS = {"unreachable", "bad_settings", "unknown_backend", "backend_error", "internal_error"}
 """The codes whose details are ours, and tell the operator more than the code does."""
 
-_repeated = Seldom(30.0)
+_repeated = LogThrottle(30.0)
 
 
 def attempt_failed(message: ClaimedMessage, client: NotifierClient, failure: Failure, ms: int) -> None:
@@ -60,7 +60,7 @@ def failed_over(
     if (
         failures
         or passed
-        or _repeated.due(("took over", message.channel, message.home_notifier_id, client.id))
+        or _repeated.allows(("took over", message.channel, message.home_notifier_id, client.id))
     ):
         reasons = [failure.code for failure in failures]
         reasons += [f"{rest.notifier} rests" for rest in resting]
@@ -77,7 +77,7 @@ def failed_over(
 
 def passed_over(message: ClaimedMessage, route: Route) -> None:
     """Tell why a backup is not asked, once in a while."""
-    if _repeated.due((route.client.channel, route.client.id, route.content)):
+    if _repeated.allows((route.client.channel, route.client.id, route.content)):
         log.warning(
             "Message %s and others can't go by the backup %s: %s",
             message.id,

@@ -12,7 +12,7 @@ from notifyhub.database.base import table_of
 from notifyhub.database.connections import autocommit
 from notifyhub.database.versioned_cache import load_versioned
 from notifyhub.messages.models import Channel
-from notifyhub.notifiers.clients import sms_backend_of, smtp_of
+from notifyhub.notifiers.clients import email_client, sms_client
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.providers.sandbox import Sandbox
 
@@ -35,8 +35,8 @@ class NotifierClient:
     def backend(self) -> Any:
         """The backend of its provider; raises a failure if its settings can't be used."""
         if self.channel == Channel.EMAIL:
-            return smtp_of(self.row)
-        return sms_backend_of(self.row["backend"], self.row["settings"])
+            return email_client(self.row)
+        return sms_client(self.row["backend"], self.row["settings"])
 
 
 def missing_client(channel: str, id: int) -> NotifierClient:

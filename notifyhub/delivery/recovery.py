@@ -42,8 +42,8 @@ _codes = Dispatcher(
     _new,
     queues.CODES,
     lambda ids: enqueue(ids, queues.CODES),
-    fresh=timedelta(seconds=2),
-    patience=timedelta(seconds=5),
+    published_within=timedelta(seconds=2),
+    lost_after=timedelta(seconds=5),
 )
 _others = Dispatcher(
     messages,
@@ -66,7 +66,7 @@ class Swept:
 def sweep() -> Swept:
     """Recover, expire and enqueue what is due, batch after batch."""
     recovered, expired = _in_batches(_lapsed, _recover), _in_batches(_over, _expire)
-    return Swept(recovered, expired, _codes.call() + _others.call())
+    return Swept(recovered, expired, _codes.enqueue_due() + _others.enqueue_due())
 
 
 def _in_batches(

@@ -15,7 +15,7 @@ from notifyhub.delivery.notifier_clients import backend_for, load_clients
 from notifyhub.jobs import leases
 from notifyhub.messages.events import CHANGED, publish_changes
 from notifyhub.messages.models import Message, MessageStatus
-from notifyhub.providers.base import Backend, Report
+from notifyhub.providers.base import Provider, Report
 from notifyhub.providers.boundary import ask, code_of, detail_of
 from notifyhub.providers.errors import Failure
 from notifyhub.providers.sandbox import Sandbox
@@ -115,7 +115,7 @@ def fetch(ids: Sequence[int]) -> None:
             journal.unreported(channel, notifier_id, failure)
 
 
-def _ask(backend: Backend, rows: Sequence[Any]) -> None:
+def _ask(backend: Provider[Any], rows: Sequence[Any]) -> None:
     size: int = getattr(backend, "report_batch", 0)
     for start in range(0, len(rows) if size else 0, size or 1):
         batch = rows[start : start + size]
@@ -129,7 +129,7 @@ def _ask(backend: Backend, rows: Sequence[Any]) -> None:
             _write(reported)
 
 
-def _reports(backend: Backend, ids: Sequence[str]) -> dict[str, Report]:
+def _reports(backend: Provider[Any], ids: Sequence[str]) -> dict[str, Report]:
     """Return the reports that a backend gives; what is no report is left out."""
 
     def read() -> dict[str, Report]:

@@ -5,12 +5,12 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Table, delete, select, text, update
 
+from notifyhub.api.idempotency import KEY_LIFETIME, IdempotencyKey
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import transaction
 from notifyhub.delivery import policies
 from notifyhub.delivery.claims import LIVE
-from notifyhub.messages.idempotency import KEPT
-from notifyhub.messages.models import ERASED, Attempt, IdempotencyKey, Message, MessageAttachment
+from notifyhub.messages.models import ERASED, Attempt, Message, MessageAttachment
 
 messages, attempts = table_of(Message), table_of(Attempt)
 attachments, keys = table_of(MessageAttachment), table_of(IdempotencyKey)
@@ -59,7 +59,7 @@ def erase() -> int:
 
 def purge_keys() -> int:
     """Forget the idempotency keys that are older than their 24 hours; return how many."""
-    return purge(keys, keys.c.created_at < now() - KEPT, keys.c.created_at)
+    return purge(keys, keys.c.created_at < now() - KEY_LIFETIME, keys.c.created_at)
 
 
 def purge(table: Table, condition: ColumnElement[bool], order: Column[Any]) -> int:

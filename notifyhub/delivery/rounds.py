@@ -29,7 +29,7 @@ from notifyhub.delivery.routing import PassedOver, Route
 from notifyhub.messages.models import Channel, MessageStatus
 from notifyhub.providers.base import SMS, Accepted, Email
 from notifyhub.providers.boundary import hand_over
-from notifyhub.providers.errors import DETAIL_LENGTH, Broken, Failure, NotServedHere, Uncertain
+from notifyhub.providers.errors import MAX_DETAIL_LENGTH, Broken, Failure, NotServedHere, Uncertain
 
 T = TypeVar("T")
 
@@ -257,7 +257,7 @@ def _explain(error: Failure, passed_over: list[Route]) -> Failure:
     words = [
         f"The backup {route.client.name} was passed over: {journal.reason(route)}." for route in passed_over
     ]
-    return Failure(error.code, " ".join(filter(None, [error.detail, *words]))[:DETAIL_LENGTH])
+    return Failure(error.code, " ".join(filter(None, [error.detail, *words]))[:MAX_DETAIL_LENGTH])
 
 
 def _persist(work: Callable[[], T]) -> T:

@@ -1,7 +1,4 @@
-"""Rows that wait for a worker to be called: found, marked as called for, and called for by their queue.
-
-The tables have the columns `next_attempt_at`, `enqueued_at` and `updated_at`.
-"""
+"""The dispatcher: finds the rows that are due and for which no job is on its way, and enqueues them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,23 +9,23 @@ from sqlalchemy import ColumnElement, Select, Table, Update, and_, bindparam, no
 from notifyhub.database.base import now
 from notifyhub.database.columns import UTC_TIME
 from notifyhub.database.connections import autocommit, transaction
-from notifyhub.jobs import leases, queues
+from notifyhub.jobs import queues
 
 BATCH = 500
-MOST_WAITING = 5000
-"""Of calls in the queue; beyond it the workers have enough to do, and the rest waits in its rows."""
+"""Rows that are enqueued together."""
 
-AT = leases.NOW
-"""The present moment, in conditions."""
+MAX_QUEUE_DEPTH = 5000
+"""Jobs in a queue, beyond which the workers have enough to do, and the rest waits in its rows."""
 
 
 @dataclass(frozen=True)
 class Dispatcher:
-    """What waits in a table, and is called for by `enqueue`, which returns False where the broker is away.
+    """Enqueues the due rows of a table, whose model is `Leased`.
 
-    `due` is the condition of what may be called for at `AT`, `new` of what has just been stored: for the
-    time `fresh` it is left to the call that went out with it. After the time `patience` a call is taken for
-    lost.
+    `due` is the condition of rows that may be enqueued at `leases.NOW`. `new` is that of rows that have just
+    been stored: for the time `published_within` they are left to the job that was published with them. After
+    the time `lost_after` a job is taken for lost. `enqueue` publishes jobs for ids, and returns False where
+    the broker does not answer.
     """
 
     table: Table
@@ -36,15 +33,15 @@ class Dispatcher:
     new: ColumnElement[bool]
     queue: str
     enqueue: Callable[[Sequence[int]], bool]
-    fresh: timedelta = timedelta(seconds=10)
-    patience: timedelta = timedelta(seconds=30)
+    published_within: timedelta = timedelta(seconds=10)
+    lost_after: timedelta = timedelta(seconds=30)
 
-    def call(self) -> int:
-        """Wake workers for what waits, but no more than they can soon take up; return for how many."""
+    def enqueue_due(self) -> int:
+        """Enqueue what is due, but no more than workers can soon take up; return how many rows."""
         count = 0
         while self._any():
             depth = queues.publisher().depth(self.queue)
-            room = 0 if depth is None else min(BATCH, MOST_WAITING - depth)
+            room = 0 if depth is None else min(BATCH, MAX_QUEUE_DEPTH - depth)
             ids = self._mark(room) if room > 0 else []
             if not ids:
                 break
@@ -56,34 +53,37 @@ class Dispatcher:
 
     def _any(self) -> bool:
         """Tell whether there are any, without the lock that SQLite's transactions begin with."""
-        connection = autocommit()
-        return connection.execute(self._found().limit(1), self._moments(now())).first() is not None
+        return autocommit().execute(self._unqueued().limit(1), self._values(now())).first() is not None
 
-    def _mark(self, most: int) -> list[int]:
+    def _mark(self, limit: int) -> list[int]:
         at = now()
-        found = self._found().limit(most).with_for_update(skip_locked=True)
+        locked = self._unqueued().limit(limit).with_for_update(skip_locked=True)
         with transaction() as connection:
-            ids = list(connection.scalars(found, self._moments(at)))
-            connection.execute(self._marking(ids, at))
+            ids = list(connection.scalars(locked, self._values(at)))
+            connection.execute(self._marked(ids, at))
         return ids
 
     def _unmark(self, ids: Sequence[int]) -> None:
-        connection = autocommit()
-        connection.execute(self._marking(ids, None))
+        autocommit().execute(self._marked(ids, None))
 
-    def _found(self) -> Select[int]:
+    def _unqueued(self) -> Select[int]:
+        """Return the query for due rows without a job that is on its way, the longest due first."""
         c = self.table.c
-        uncalled = or_(
+        without_job = or_(
             c.enqueued_at.is_(None),
             c.enqueued_at < c.next_attempt_at,
-            c.enqueued_at <= bindparam("patient", type_=UTC_TIME),
+            c.enqueued_at <= bindparam("lost_since", type_=UTC_TIME),
         )
-        left_alone = and_(self.new, c.next_attempt_at > bindparam("fresh", type_=UTC_TIME))
-        return select(c.id).where(self.due, not_(left_alone), uncalled).order_by(c.next_attempt_at)
+        published = and_(self.new, c.next_attempt_at > bindparam("published_since", type_=UTC_TIME))
+        return select(c.id).where(self.due, not_(published), without_job).order_by(c.next_attempt_at)
 
-    def _moments(self, at: datetime) -> dict[str, datetime]:
-        return {"now": at, "fresh": at - self.fresh, "patient": at - self.patience}
+    def _values(self, at: datetime) -> dict[str, datetime]:
+        return {
+            "now": at,
+            "published_since": at - self.published_within,
+            "lost_since": at - self.lost_after,
+        }
 
-    def _marking(self, ids: Sequence[int], at: datetime | None) -> Update:
+    def _marked(self, ids: Sequence[int], at: datetime | None) -> Update:
         c = self.table.c
         return update(self.table).where(c.id.in_(ids)).values(enqueued_at=at, updated_at=c.updated_at)

@@ -1,4 +1,4 @@
-"""The worker's threads: those of one queue never wait for the calls of another."""
+"""The worker's threads: those of one queue never wait for the jobs of another."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,15 +9,18 @@ from celery.concurrency.thread import ApplyResult, TaskPool
 
 
 class QueuePool(TaskPool):  # type: ignore[misc]
-    """Celery's pool of threads, with some for each queue of `lanes`; the rest have the other calls."""
+    """Celery's pool of threads, with threads of its own for each queue of `queue_threads`.
 
-    queue_pool: Mapping[str, int] = {}
+    The jobs of all other queues share the threads that the worker's concurrency counts.
+    """
+
+    queue_threads: Mapping[str, int] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._lanes: dict[str, ThreadPoolExecutor] = {
-            name: ThreadPoolExecutor(threads, thread_name_prefix=name)
-            for name, threads in self.queue_pool.items()
+        self._executors: dict[str, ThreadPoolExecutor] = {
+            queue: ThreadPoolExecutor(threads, thread_name_prefix=queue)
+            for queue, threads in self.queue_threads.items()
         }
 
     def on_apply(
@@ -29,20 +32,20 @@ class QueuePool(TaskPool):  # type: ignore[misc]
         accept_callback: Callable[..., Any] | None = None,
         **_: Any,
     ) -> ApplyResult:
-        """Run a call in a thread of the queue that it came by."""
+        """Run a job in a thread of the queue that it came by."""
         request: Mapping[str, Any] = args[2]
-        lane = self._lanes.get(request["delivery_info"]["routing_key"]) or self.executor
-        return ApplyResult(lane.submit(apply_target, target, args, kwargs, callback, accept_callback))
+        executor = self._executors.get(request["delivery_info"]["routing_key"]) or self.executor
+        return ApplyResult(executor.submit(apply_target, target, args, kwargs, callback, accept_callback))
 
     def on_stop(self) -> None:
-        """Let the calls under way end, and forget the others: the sweep finds what they were about."""
-        for lane in self._lanes.values():
-            lane.shutdown(wait=False, cancel_futures=True)
+        """Let the running jobs end, and drop the others: the recovery finds their rows."""
+        for executor in self._executors.values():
+            executor.shutdown(wait=False, cancel_futures=True)
         super().on_stop()
-        for lane in self._lanes.values():
-            lane.shutdown()
+        for executor in self._executors.values():
+            executor.shutdown()
 
 
-def lanes(threads: Mapping[str, int]) -> type[QueuePool]:
+def queue_pool(queue_threads: Mapping[str, int]) -> type[QueuePool]:
     """Return a pool with so many threads for each of some queues, by name."""
-    return type("Lanes", (QueuePool,), {"lanes": threads})
+    return type("ConfiguredQueuePool", (QueuePool,), {"queue_threads": queue_threads})

@@ -1,11 +1,9 @@
-"""The queue: calls that wake workers. The row is the truth; a call that is lost costs a sweep's delay.
+"""The queues and their jobs. The row is the truth; a job that is lost costs the delay until the recovery.
 
-Calls are Celery's messages, published straight through kombu: a request must not wait for a broker that is
-down, and workers of any fork or thread share nothing but a lock.
+Jobs are Celery's messages, published by kombu's producer: a request must not wait for a broker that is down.
 """
 
 import os
-import select
 import threading
 import time
 import uuid
@@ -25,7 +23,7 @@ from notifyhub.database.troubles import REPEATED_AFTER
 from notifyhub.extensions import celery
 from notifyhub.instance import make_folder
 from notifyhub.jobs import filesystem_broker
-from notifyhub.logs import Seldom
+from notifyhub.logs import LogThrottle
 
 T = TypeVar("T")
 
@@ -37,9 +35,9 @@ UPKEEP = "upkeep"
 """The queue of periodic work, which must not wait behind a million messages."""
 QUEUES = (MESSAGES, CODES, WEBHOOKS, UPKEEP)
 
-TIMEOUT = 2
-PAUSE = 5.0
-"""Seconds for which a broker that failed is left alone, so that not every request waits for it."""
+BROKER_TIMEOUT_SECONDS = 2
+BROKER_PAUSE_SECONDS = 5.0
+"""For which a broker that failed is left alone, so that not every request waits for it."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Job:
 
 
 class Publisher:
-    """Publishes calls over one connection per process, which is made when it is needed."""
+    """Publishes jobs over one connection for each process, which is made when it is needed."""
 
     def __init__(self, url: str, options: dict[str, Any], prefix: str) -> None:
         self._url = url
@@ -63,22 +61,22 @@ class Publisher:
         self._producer: Producer | None = None
         self._process = 0
         self._resumes = 0.0
-        self._repeated = Seldom(REPEATED_AFTER)
+        self._repeated = LogThrottle(REPEATED_AFTER)
 
-    def publish(self, calls: Sequence[Job], queue: str) -> bool:
-        """Publish calls; False, after a few seconds at most, if the broker does not take them."""
-        if not self._lock.acquire(timeout=TIMEOUT):
+    def publish(self, jobs: Sequence[Job], queue: str) -> bool:
+        """Publish jobs; False, after a few seconds at most, if the broker does not take them."""
+        if not self._lock.acquire(timeout=BROKER_TIMEOUT_SECONDS):
             return False
         try:
             if time.monotonic() < self._resumes:
                 return False
-            return self._publish(calls, named_queue(self._prefix, queue))
+            return self._publish(jobs, named_queue(self._prefix, queue))
         finally:
             self._lock.release()
 
     def depth(self, queue: str) -> int | None:
-        """Return how many calls wait in a queue; None if the broker does not say."""
-        if not self._lock.acquire(timeout=TIMEOUT):
+        """Return how many jobs wait in a queue; None if the broker does not say."""
+        if not self._lock.acquire(timeout=BROKER_TIMEOUT_SECONDS):
             return None
         try:
             if time.monotonic() < self._resumes:
@@ -89,12 +87,12 @@ class Publisher:
             self._lock.release()
 
     def close(self) -> None:
-        """Close the connection; the next call opens another."""
+        """Close the connection; the next job opens another."""
         with self._lock:
             self._drop()
 
-    def _publish(self, calls: Sequence[Job], queue: Queue) -> bool:
-        left = list(calls)
+    def _publish(self, jobs: Sequence[Job], queue: Queue) -> bool:
+        left = list(jobs)
 
         def publish(producer: Producer) -> bool:
             while left:
@@ -105,42 +103,32 @@ class Publisher:
         return self._attempt(publish) or False
 
     def _attempt(self, work: Callable[[Producer], T]) -> T | None:
-        """Return what `work` does with a producer; None if the broker does not take part.
+        """Return what `work` does with a producer; None if the broker does not answer.
 
-        An idle connection may have died: only a fresh one that fails tells that the broker is away.
+        A connection that was open before may have died: only a new one that fails means that the broker is
+        down.
         """
         if self._process != os.getpid():  # a connection is never shared with a parent process
             self._connection, self._producer, self._process = None, None, os.getpid()
-        if self._is_stale():
-            self._drop()
         while True:
-            fresh = self._producer is None
+            is_new = self._producer is None
             try:
                 if self._producer is None:
                     self._producer = self._connect()
                 return work(self._producer)
             except self._errors() as error:
                 self._drop()
-                if fresh:
-                    self._resumes = time.monotonic() + PAUSE
+                if is_new:
+                    self._resumes = time.monotonic() + BROKER_PAUSE_SECONDS
                     why = _why(error)
-                    if self._repeated.due(why):
+                    if self._repeated.allows(why):
                         current_app.logger.warning("The broker can't be reached: %s", why)
                     return None
 
-    def _is_stale(self) -> bool:
-        """Tell whether RabbitMQ has said something: to one that only publishes, that can but be the end.
-
-        A call would seem to go out on a connection that has been closed, and be lost.
-        """
-        if self._connection is None or not self._url.startswith("amqp"):
-            return False
-        poll = select.poll()
-        poll.register(self._connection.connection.sock, select.POLLIN)
-        return bool(poll.poll(0))
-
     def _connect(self) -> Producer:
-        self._connection = Connection(self._url, connect_timeout=TIMEOUT, transport_options=self._options)
+        self._connection = Connection(
+            self._url, connect_timeout=BROKER_TIMEOUT_SECONDS, transport_options=self._options
+        )
         self._connection.ensure_connection(max_retries=0, reraise_as_library_errors=False)
         return Producer(self._connection.channel(), auto_declare=False)
 
@@ -160,9 +148,9 @@ def named_queue(prefix: str, queue: str) -> Queue:
 
 
 def init_app(app: Flask) -> None:
-    """Give the application its publisher, and have its health tell of the broker."""
+    """Give the application its publisher, and let its health say whether the broker answers."""
     url, options = broker(app)
-    app.extensions["publisher"] = Publisher(url, _impatient(url, options), app.config["QUEUE_PREFIX"])
+    app.extensions["publisher"] = Publisher(url, _with_timeouts(url, options), app.config["QUEUE_PREFIX"])
     health.watch_broker(app, lambda: publisher().depth(MESSAGES) is not None)
 
 
@@ -188,13 +176,13 @@ def publisher() -> Publisher:
     return current_app.extensions["publisher"]  # type: ignore[no-any-return]
 
 
-def _send(producer: Producer, call: Job, queue: Queue) -> None:
+def _send(producer: Producer, job: Job, queue: Queue) -> None:
     message = celery.amqp.as_task_v2(
         str(uuid.uuid4()),
-        call.task,
-        call.args,
+        job.task,
+        job.args,
         {},
-        expires=call.expires,
+        expires=job.expires,
         argsrepr="",
         kwargsrepr="",
         ignore_result=True,
@@ -207,13 +195,13 @@ def _send(producer: Producer, call: Job, queue: Queue) -> None:
         headers=message.headers,
         declare=[queue],
         retry=False,
-        delivery_mode="transient",  # what a broker forgets when it restarts, the sweep does not
+        delivery_mode="transient",  # what a broker forgets when it restarts, the recovery finds
         **message.properties,
     )
 
 
 def _why(error: BaseException) -> str:
-    """Return why the broker does not take part; its own words may hold what is in the URL."""
+    """Return why the broker does not answer; its own words may hold what is in the URL."""
     if isinstance(error, AccessRefused | AuthenticationError):
         return "it refuses the user name or the password of NOTIFYHUB_BROKER_URL"
     cause: BaseException | None = error
@@ -229,9 +217,9 @@ def _depth(producer: Producer, queue: Queue) -> int:
     return int(queue(producer.channel).queue_declare().message_count)
 
 
-def _impatient(url: str, options: dict[str, Any]) -> dict[str, Any]:
+def _with_timeouts(url: str, options: dict[str, Any]) -> dict[str, Any]:
     if url.startswith("amqp"):
-        return {"read_timeout": TIMEOUT, "write_timeout": TIMEOUT}
+        return {"read_timeout": BROKER_TIMEOUT_SECONDS, "write_timeout": BROKER_TIMEOUT_SECONDS}
     if url.startswith("redis"):
-        return {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
+        return {"socket_timeout": BROKER_TIMEOUT_SECONDS, "socket_connect_timeout": BROKER_TIMEOUT_SECONDS}
     return options

@@ -2,9 +2,11 @@
 
 import inspect
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any, TypeVar
 
+from celery import Task
 from flask import current_app
 
 from notifyhub.database.watching import told
@@ -15,43 +17,63 @@ log = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., None])
 
-PERIODS: dict[str, float] = {}
-"""Seconds between two runs of each periodic task."""
+
+class FlaskTask(Task):  # type: ignore[misc]
+    """A task that runs in the context of the worker's application; a periodic one `every` so many seconds.
+
+    Its arguments, which come from the broker, are ids and names of queues, as the function's annotations
+    say: a call with others is refused.
+    """
+
+    every: float | None = None
+
+    def __call__(self, *args: Any, **named: Any) -> None:
+        if named or not self._fits(args):
+            log.warning("Refused a call of %s: its arguments are not what we publish", self.name)
+            return
+        with self.app.flask_app.app_context():
+            try:
+                self.run(*args)
+            except Exception as error:
+                # Once a minute, not with each job. The recovery comes back to the rows.
+                if not told(current_app.extensions["database_trouble"], error):
+                    raise
+
+    def _fits(self, args: tuple[Any, ...]) -> bool:
+        return len(args) == len(self._kinds) and all(map(_is_of_kind, args, self._kinds))
+
+    @cached_property
+    def _kinds(self) -> list[Any]:
+        return [parameter.annotation for parameter in inspect.signature(self.run).parameters.values()]
 
 
 def task(name: str, *, every: float | None = None) -> Callable[[F], F]:
-    """Return the decorator of a task, which runs in the context of the worker's application.
+    """Return the decorator of a task, which is Celery's with `FlaskTask` as its base.
 
-    A periodic one is called `every` so many seconds. The arguments, which come from the broker, are ids and
-    names of queues, as the function's annotations say; a call with others is refused.
+    The function stays as it is: others may call it in a context of their own.
     """
 
     def register(function: F) -> F:
-        signature = inspect.signature(function)
-
-        def run(*args: Any, **named: Any) -> None:
-            if not _is_call(signature, args, named):
-                log.warning("Refused a call of %s: its arguments are not what we publish", name)
-                return
-            with celery.flask_app.app_context():
-                try:
-                    function(*args)
-                except Exception as error:
-                    # Once a minute, not with each call. The sweep comes back to the rows.
-                    if not told(current_app.extensions["database_trouble"], error):
-                        raise
-
-        celery.task(run, name=name)
-        if every is not None:
-            PERIODS[name] = every
+        celery.task(function, name=name, base=FlaskTask, every=every)
         return function
 
     return register
 
 
-def _is_call(signature: inspect.Signature, args: Sequence[Any], named: Mapping[str, Any]) -> bool:
-    kinds = [parameter.annotation for parameter in signature.parameters.values()]
-    return not named and len(args) == len(kinds) and all(map(_is_of_kind, args, kinds))
+def beat_schedule() -> dict[str, dict[str, Any]]:
+    """Return the periodic tasks, as Celery's `beat_schedule` has them.
+
+    A job that waits in its queue until the next one is due is dropped.
+    """
+    return {
+        name: {
+            "task": name,
+            "schedule": periodic.every,
+            "options": {"queue": queues.UPKEEP, "expires": periodic.every},
+        }
+        for name, periodic in celery.tasks.items()
+        if getattr(periodic, "every", None) is not None
+    }
 
 
 def _is_of_kind(value: Any, kind: Any) -> bool:

@@ -19,23 +19,23 @@ from notifyhub.database.base import Base
 from notifyhub.database.troubles import Trouble, in_one_line, named
 from notifyhub.extensions import celery, db
 from notifyhub.jobs import queues, tasks
-from notifyhub.jobs.pool import lanes
+from notifyhub.jobs.pool import queue_pool
 from notifyhub.jobs.queues import Job
 
 log = logging.getLogger(__name__)
 
 CONCURRENCY = 32
-THREADS = {queues.CODES: 16, queues.WEBHOOKS: 16, queues.UPKEEP: 4}
+QUEUE_THREADS = {queues.CODES: 16, queues.WEBHOOKS: 16, queues.UPKEEP: 4}
 """Threads for the queues beside the messages', which has as many as the worker is started with."""
-PREFETCHED = 4
-"""Calls that a worker holds for each of its threads, so that none of them waits for the broker."""
+PREFETCH_MULTIPLIER = 4
+"""Jobs that a worker holds for each of its threads, so that none of them waits for the broker."""
 
 
 def run(app: Flask, concurrency: int = CONCURRENCY, *, beat: bool = False) -> int:
     """Deliver until SIGTERM or Ctrl-C, which let the attempts under way end; return the exit status.
 
-    With `beat` this worker also keeps the time for all: at least one has to. A broker or database that is not
-    there yet is waited for.
+    With `beat` it also schedules the periodic tasks for all workers: at least one has to. A broker or
+    database that is not there yet is waited for.
     """
     configure(app)
     wait_for_database(app)
@@ -43,12 +43,15 @@ def run(app: Flask, concurrency: int = CONCURRENCY, *, beat: bool = False) -> in
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     if beat:
-        threading.Thread(target=_keep_time, name="beat", daemon=True).start()
+        threading.Thread(target=_beat, name="beat", daemon=True).start()
     worker = celery_worker(
         celery,
         concurrency,
-        pool=lanes(
-            {queues.named_queue(app.config["QUEUE_PREFIX"], name).name: n for name, n in THREADS.items()}
+        pool=queue_pool(
+            {
+                queues.named_queue(app.config["QUEUE_PREFIX"], name).name: n
+                for name, n in QUEUE_THREADS.items()
+            }
         ),
         ready_callback=lambda _consumer: log.info("The worker is ready"),
     )
@@ -63,9 +66,7 @@ def configure(app: Flask) -> None:
     celery.flask_app = app
     celery.set_default()  # for the threads of the pool
     celery.conf.update(celery_options(*queues.broker(app), declared))
-    celery.conf.beat_schedule = {
-        task: {"task": task, "schedule": seconds} for task, seconds in tasks.PERIODS.items()
-    }
+    celery.conf.beat_schedule = tasks.beat_schedule()
 
 
 def celery_options(url: str, transport: dict[str, Any], queues: list[Queue]) -> dict[str, Any]:
@@ -82,7 +83,7 @@ def celery_options(url: str, transport: dict[str, Any], queues: list[Queue]) -> 
         "task_ignore_result": True,
         "task_serializer": "json",
         "accept_content": ["json"],
-        "worker_prefetch_multiplier": PREFETCHED,
+        "worker_prefetch_multiplier": PREFETCH_MULTIPLIER,
         "worker_disable_rate_limits": True,
         "worker_enable_remote_control": False,
         "worker_detect_quorum_queues": False,
@@ -124,33 +125,33 @@ def wait_for_database(app: Flask) -> None:
 
 
 def wait_for_broker(app: Flask) -> None:
-    """Return as soon as the broker takes calls; the log says why it does not."""
+    """Return as soon as the broker takes jobs; the log says why it does not."""
     with app.app_context():
         while queues.publisher().depth(queues.MESSAGES) is None:
             time.sleep(1)
 
 
 class PeriodicScheduler(Scheduler):  # type: ignore[misc]
-    """Celery's scheduler, whose calls go out as all others do: a broker that is down stops nothing.
+    """Celery's scheduler, which publishes as all others do: a broker that is down stops nothing.
 
-    Nothing is written to files. Two clocks do no harm, as periodic tasks take turns at the rows.
+    It keeps no file. Two schedulers do no harm, as periodic tasks skip the rows that another one has locked.
     """
 
     producer = None
 
     def apply_entry(self, entry: ScheduleEntry, **_: Any) -> None:
-        """Have a task run; a call that waits until the next one is due is dropped."""
+        """Publish the job of a task that is due."""
         with celery.flask_app.app_context():
-            call = Job(entry.task, expires=tasks.PERIODS[entry.task])
-            queues.publisher().publish([call], queues.UPKEEP)
+            job = Job(entry.task, expires=entry.options["expires"])
+            queues.publisher().publish([job], entry.options["queue"])
 
 
-def _keep_time() -> None:
-    """Call periodic tasks when they are due, for ever; without a clock the worker stops."""
+def _beat() -> None:
+    """Publish periodic tasks when they are due, for ever; without its scheduler the worker stops."""
     try:
         Service(celery, max_interval=1, scheduler_cls=PeriodicScheduler, remote_control=False).start()
     except Exception:
-        log.exception("The clock has stopped")
+        log.exception("The scheduler has stopped")
         state.should_stop = EX_FAILURE
 
 

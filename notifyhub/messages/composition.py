@@ -14,6 +14,7 @@ from notifyhub.api.fields import MAX_TEXT
 from notifyhub.messages.models import Channel
 from notifyhub.messages.references import Notifier, Pattern, References
 from notifyhub.patterns.models import PatternStatus
+from notifyhub.providers.base import Attachment
 from notifyhub.text.addresses import InvalidAddress, normalize_address
 from notifyhub.text.phones import InvalidNumber, country_of, to_e164
 from notifyhub.text.placeholders import InvalidArguments
@@ -31,15 +32,6 @@ _NO_DEFAULT = (
     "None is given, and there is no default one: `notifications_{channel}_notifier` at "
     "/api/settings/notifications names it."
 )
-
-
-@dataclass(frozen=True)
-class Attachment:
-    """A file that goes with a mail."""
-
-    filename: str
-    content_type: str
-    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)

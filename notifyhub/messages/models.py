@@ -1,4 +1,4 @@
-"""Messages, their attachments, the attempts to send them, batches, and remembered answers."""
+"""Messages, their attachments, the attempts to send them, and batches."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +12,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     String,
-    UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -177,17 +176,3 @@ class Attempt(Identified):
     outcome: Mapped[str | None] = mapped_column(String(16))
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_detail: Mapped[str | None] = mapped_column(columns.text())
-
-
-class IdempotencyKey(Identified):
-    """A request that a client may repeat: by whom and with what body it was sent, what it was answered."""
-
-    __tablename__ = "idempotency_keys"
-    __table_args__ = (UniqueConstraint("user_id", "key"), NEVER_AGAIN)
-
-    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"))
-    key: Mapped[str] = mapped_column(columns.text(255))
-    digest: Mapped[str] = mapped_column(String(64))
-    status: Mapped[int] = mapped_column(Integer)
-    answer: Mapped[str] = mapped_column(columns.text())
-    created_at: Mapped[datetime] = mapped_column(UTC_TIME, default=now, index=True)

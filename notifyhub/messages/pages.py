@@ -5,9 +5,10 @@ from typing import Any
 
 from marshmallow import ValidationError
 
+from notifyhub.api.fields import String, described
 from notifyhub.api.pagination.cursor import CursorListing
-from notifyhub.api.pagination.parameters import Flag, Number, OneOf, SomeOf, Text
-from notifyhub.api.pagination.ranges import Key
+from notifyhub.api.pagination.filters import ColumnFilter, any_of, flag, number, one_of, text
+from notifyhub.api.serializers import RowSerializer
 from notifyhub.database.base import table_of
 from notifyhub.messages.models import Channel, Message, MessageStatus
 from notifyhub.messages.response_schemas import MessageSchema
@@ -15,27 +16,47 @@ from notifyhub.messages.serializers import LISTED, listed
 from notifyhub.text.addresses import InvalidAddress, normalize_address
 from notifyhub.text.phones import InvalidNumber, to_e164
 
-_messages = table_of(Message)
-_column = _messages.c
+_messages = table_of(Message).c
 
-_listing = CursorListing(
-    _messages,
-    LISTED,
-    listed,
-    MessageSchema(),
-    keys={
-        "status": Key(
-            SomeOf("Only those in one of these states, comma-separated.", MessageStatus),
-            _column.status,
-            tuple(MessageStatus),
+
+class _Recipient(String):
+    """A recipient in any spelling, in a query; a blank in front is the + of a number that was not encoded."""
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
+        given = super()._deserialize(value, *args, **options)
+        if given.startswith(" "):
+            with suppress(InvalidNumber):
+                return to_e164(f"+{given.strip()}")
+        try:
+            return normalize_address(given) if "@" in given else to_e164(given)
+        except (InvalidAddress, InvalidNumber):
+            return given
+
+
+class _MessageListing(CursorListing):
+    def parse(self) -> dict[str, Any]:
+        asked = super().parse()
+        if "notifier" in asked and "channel" not in asked:
+            raise ValidationError({"notifier": ["Give a `channel` with it: each has notifiers of its own."]})
+        return asked
+
+
+_to = described("Only those to this recipient; a number in any spelling.")
+
+listing = _MessageListing(
+    table_of(Message),
+    RowSerializer(MessageSchema(), LISTED, listed),
+    filters={
+        "status": any_of(
+            _messages.status, MessageStatus, "Only those in one of these states, comma-separated."
         ),
-        "channel": Key(OneOf("Only those of this channel.", Channel), _column.channel, tuple(Channel)),
-        "to": Key(Text("Only those to this recipient; a number in any spelling."), _column.recipient),
-        "reference": Key(Text("Only those with this reference of the client's."), _column.reference),
-        "batch": Key(Number("Only those of this batch."), _column.batch_id),
-        "notifier": Key(Number("Only those of this notifier of the `channel`."), _column.notifier_id),
-        "pattern": Key(Number("Only those made with this pattern."), _column.pattern_id),
-        "test": Key(Flag("Only those of test tokens, or of others."), _column.is_test, (False, True)),
+        "channel": one_of(_messages.channel, Channel, "Only those of this channel."),
+        "to": ColumnFilter(_Recipient(strict=True, metadata=_to), _messages.recipient),
+        "reference": text(_messages.reference, "Only those with this reference of the client's."),
+        "batch": number(_messages.batch_id, "Only those of this batch."),
+        "notifier": number(_messages.notifier_id, "Only those of this notifier of the `channel`."),
+        "pattern": number(_messages.pattern_id, "Only those made with this pattern."),
+        "test": flag(_messages.is_test, "Only those of test tokens, or of others."),
     },
     indexes=(
         ("batch", "status"),
@@ -46,25 +67,3 @@ _listing = CursorListing(
         ("status", "channel", "test"),
     ),
 )
-QUERY, ANSWER = _listing.query, _listing.answer
-
-
-def page() -> dict[str, Any]:
-    """Return the page that the request asks for."""
-    asked = _listing.parameters()
-    if "notifier" in asked and "channel" not in asked:
-        raise ValidationError({"notifier": ["Give a `channel` with it: each has notifiers of its own."]})
-    if "to" in asked:
-        asked["to"] = _recipient(asked["to"])
-    return _listing.page(asked)
-
-
-def _recipient(text: str) -> str:
-    """Return a recipient as it is stored; a blank in front is the + of a number that was not encoded."""
-    if text.startswith(" "):
-        with suppress(InvalidNumber):
-            return to_e164(f"+{text.strip()}")
-    try:
-        return normalize_address(text) if "@" in text else to_e164(text)
-    except (InvalidAddress, InvalidNumber):
-        return text

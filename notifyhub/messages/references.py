@@ -9,13 +9,11 @@ from sqlalchemy import BindParameter, Connection, bindparam, func, literal, sele
 
 from notifyhub.database.base import table_of
 from notifyhub.messages.models import Channel
-from notifyhub.notifiers.models import EmailNotifier, SMSNotifier, SMSProvider
+from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
+from notifyhub.providers.registry import can_send_texts
 from notifyhub.settings.models import SMS_COUNTRIES, DeliverySettings, NotificationSettings
 from notifyhub.text.placeholders import Template
-
-# The settings' key that holds the line which texts without a pattern are sent from, by backend.
-_LINES: dict[str, str] = {SMSProvider.MELIPAYAMAK: "number", SMSProvider.IPPANEL: "from_number"}
 
 _sms, _email, _patterns = table_of(SMSNotifier), table_of(EmailNotifier), table_of(SMSPattern)
 _settings, _delivery = table_of(NotificationSettings), table_of(DeliverySettings)
@@ -123,5 +121,4 @@ def resolve(connection: Connection, messages: Iterable[Mapping[str, Any]]) -> Re
 
 def sms_notifier(id: int, name: str, backend: str, settings: Mapping[str, Any]) -> Notifier:
     """Return an SMS notifier, given by its columns."""
-    line = _LINES.get(backend)
-    return Notifier(id, name, line is None or bool(settings.get(line)))
+    return Notifier(id, name, can_send_texts(backend, settings))

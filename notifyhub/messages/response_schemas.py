@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from notifyhub.api.fields import Timestamp, described
+from notifyhub.api.schemas import NamedSchema
 from notifyhub.messages.models import Channel, MessageStatus, Outcome
 
 _ID = {"format": "int64"}
@@ -26,11 +27,8 @@ def _moment(words: str, *, allow_none: bool = True) -> Timestamp:
     return Timestamp(allow_none=allow_none, metadata=described(words))
 
 
-class NameSchema(Schema):
+class NameSchema(NamedSchema):
     """A notifier or a pattern, briefly: as it was called when the message went to it."""
-
-    id = _number("Its id.", 3)
-    name = _text("Its name.", "otp-code")
 
 
 class FailureSchema(Schema):

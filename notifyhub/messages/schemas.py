@@ -18,7 +18,7 @@ from notifyhub.api.schemas import StrictSchema
 from notifyhub.messages.fields import Arguments, Base64, Line, Recipient, Texts
 from notifyhub.messages.models import Channel
 from notifyhub.messages.response_schemas import AcceptedBatchSchema, MessageDetailSchema
-from notifyhub.notifiers.senders import Sender
+from notifyhub.notifiers.fields import Mailbox
 from notifyhub.text import media_types
 
 MAX_BODY = 10 * 1024 * 1024
@@ -95,7 +95,7 @@ class MessageRequestSchema(RecipientSchema):
     )
     subject = Line(allow_none=True, metadata=described(f"{_FOR_EMAIL} its subject, which is required."))
     html = String(max_length=MAX_HTML, allow_none=True, metadata=described(f"{_FOR_EMAIL} the text as HTML."))
-    reply_to = Sender(
+    reply_to = Mailbox(
         allow_none=True,
         metadata=described(f"{_FOR_EMAIL} where answers go.", "Shop <shop@example.com>"),
     )

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 
 from notifyhub.database.base import table_of
 from notifyhub.messages.models import Attempt, Message
-from notifyhub.text.cuts import cut
+from notifyhub.text.truncation import truncate
 
 _messages, _attempts = table_of(Message).c, table_of(Attempt).c
 
@@ -87,7 +87,7 @@ def listed(row: Sequence[Any]) -> dict[str, Any]:
     """Return a row of LISTED as lists show it: the same, with a long text cut."""
     shown = message(row)
     if shown["text"] is not None:
-        shown["text"] = cut(shown["text"], MOST_LISTED)
+        shown["text"] = truncate(shown["text"], MOST_LISTED)
     return shown
 
 

@@ -1,23 +1,23 @@
 """The URLs of messages and batches."""
 
-from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, g
 from sqlalchemy import Connection, select
 from werkzeug.exceptions import NotFound
 
 from notifyhub.api.endpoint import Endpoint, Permission, endpoint
 from notifyhub.api.http.parsing import body
+from notifyhub.api.idempotency import Result
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit
 from notifyhub.events import publish
-from notifyhub.messages import pages, transitions
+from notifyhub.messages import transitions
 from notifyhub.messages.bulk import compose_all
 from notifyhub.messages.composition import compose
 from notifyhub.messages.events import MessagesDue
-from notifyhub.messages.idempotency import Done, once
 from notifyhub.messages.models import Message
+from notifyhub.messages.pages import listing
 from notifyhub.messages.references import resolve
 from notifyhub.messages.response_schemas import (
     AcceptedBatchSchema,
@@ -65,22 +65,18 @@ _id = table_of(Message).c.id
         responses={201: MessageSchema()},
         max_body=MAX_BODY,
         idempotent=True,
+        atomic=lambda asked: "attachments" in asked,  # else it is one insertion
         examples=EXAMPLES,
     )
 )
-def send() -> Response:
+def send(connection: Connection, asked: dict[str, Any]) -> Result:
     """Store a message, to be sent."""
-    asked = body(_message)
-    return once(partial(_send, asked), atomic="attachments" in asked)
-
-
-def _send(asked: dict[str, Any], connection: Connection) -> Done:
     moment = now()
     draft = compose(asked, resolve(connection, [asked]), moment)
     stored = message(store(connection, draft, moment, test=g.caller.test))
     if draft.send_at is None:
         publish(connection, MessagesDue([stored["id"]]))
-    return Done(stored)
+    return Result(stored)
 
 
 @blueprint.post("/bulk")
@@ -95,18 +91,14 @@ def _send(asked: dict[str, Any], connection: Connection) -> Done:
         idempotent=True,
     )
 )
-def send_many() -> Response:
+def send_many(connection: Connection, asked: dict[str, Any]) -> Result:
     """Store messages as a batch: all of them or none."""
-    return once(partial(_send_many, body(_bulk)), atomic=True)
-
-
-def _send_many(asked: dict[str, Any], connection: Connection) -> Done:
     moment = now()
     drafts = compose_all(connection, asked, moment)
     stored, due = store_batch(connection, drafts, moment, test=g.caller.test)
     if due:
         publish(connection, MessagesDue(due))
-    return Done({"batch": stored, "count": len(drafts)})
+    return Result({"batch": stored, "count": len(drafts)})
 
 
 @blueprint.post("/preview")
@@ -135,11 +127,13 @@ def preview() -> dict[str, Any]:
 
 @blueprint.get("")
 @endpoint(
-    Endpoint(VIEW, "List messages", TAG, query=pages.QUERY, responses={200: pages.ANSWER}, errors=(404,))
+    Endpoint(
+        VIEW, "List messages", TAG, query=listing.query, responses={200: listing.response}, errors=(404,)
+    )
 )
 def list_messages() -> dict[str, Any]:
     """Give a page of the list."""
-    return pages.page()
+    return listing.page()
 
 
 @blueprint.get("/<id:id>")

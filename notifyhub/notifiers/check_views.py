@@ -1,27 +1,28 @@
 """The URLs at which notifiers are checked."""
 
+from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
 from flask import Blueprint, g
-from sqlalchemy import bindparam, select
+from sqlalchemy import Row, Select, bindparam, select
 
 from notifyhub.api.endpoint import endpoint
 from notifyhub.api.resource import or_404
 from notifyhub.database.base import table_of
 from notifyhub.database.connections import autocommit, release
 from notifyhub.notifiers.checks import check
-from notifyhub.notifiers.clients import sms_backend_of, smtp_of
+from notifyhub.notifiers.clients import email_client, sms_client
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.notifiers.schemas import NotifierCheckSchema
 from notifyhub.notifiers.views import email_notifiers, sms_notifiers
+from notifyhub.providers.base import Provider
 
 blueprint = Blueprint("checks", __name__, url_prefix="/api/notifications/notifiers")
 
 _sms, _email = table_of(SMSNotifier), table_of(EmailNotifier)
-_SMS = select(_sms.c.backend, _sms.c.settings).where(_sms.c.id == bindparam("id"))
-_EMAIL = select(_email).where(_email.c.id == bindparam("id"))
+_sms_settings = select(_sms.c.backend, _sms.c.settings).where(_sms.c.id == bindparam("id"))
+_email_settings = select(_email).where(_email.c.id == bindparam("id"))
 
 _checked = {"responses": {200: NotifierCheckSchema()}, "errors": (404,)}
 
@@ -40,9 +41,7 @@ def check_sms_notifier(id: int) -> dict[str, Any]:
 
     The database is not held meanwhile. A process makes four such calls at once; beyond them it answers 429.
     """
-    notifier = or_404(autocommit().execute(_SMS, {"id": id}).first())
-    release()
-    return asdict(check(partial(sms_backend_of, *notifier), test=g.caller.test))
+    return _check(_sms_settings, id, lambda notifier: sms_client(notifier.backend, notifier.settings))
 
 
 @blueprint.post("/email/<id:id>/check")
@@ -59,6 +58,10 @@ def check_email_notifier(id: int) -> dict[str, Any]:
 
     The database is not held meanwhile. A process makes four such calls at once; beyond them it answers 429.
     """
-    notifier = or_404(autocommit().execute(_EMAIL, {"id": id}).first())
+    return _check(_email_settings, id, lambda notifier: email_client(notifier._asdict()))
+
+
+def _check(query: Select[Any], id: int, make_client: Callable[[Row[Any]], Provider[Any]]) -> dict[str, Any]:
+    notifier = or_404(autocommit().execute(query, {"id": id}).first())
     release()
-    return asdict(check(partial(smtp_of, notifier._asdict()), test=g.caller.test))
+    return asdict(check(lambda: make_client(notifier), test=g.caller.test))

@@ -3,17 +3,18 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from notifyhub.notifiers.provider_calls import provider_call
-from notifyhub.providers.base import Backend, Credit
+from notifyhub.providers.base import Credit, Provider
 from notifyhub.providers.boundary import ask
 from notifyhub.providers.errors import Failure
-from notifyhub.providers.sandbox import Sandbox
 
-SECONDS = 10.0
+CHECK_SECONDS = 10.0
 """How long a check takes at most."""
 
-EXACT = 2**53  # up to here a float holds every whole number
+_MAX_EXACT_FLOAT = 2**53  # up to here a float holds every whole number
+_UNITS = {"rial": "rials", "sms": "messages"}
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Check:
     """What came of a check.
 
     `detail` holds the provider's own words where it refuses, `credit` what is left on the account where the
-    provider tells (IPPanel in rials, MeliPayamak in messages), `latency_ms` how long it took.
+    provider tells it (in rials or in messages, as `detail` says), `latency_ms` how long the check took.
     """
 
     ok: bool
@@ -30,44 +31,31 @@ class Check:
     latency_ms: int
 
 
-def check(make: Callable[[], Backend], *, test: bool = False) -> Check:
-    """Talk to the provider whose backend `make` returns, sending nothing.
+def check(make_client: Callable[[], Provider[Any]], *, test: bool = False) -> Check:
+    """Talk to a notifier's provider, sending nothing.
 
     For a test token the settings are looked at, but the provider is not called. Raises TooManyRequests if too
     many such calls are under way.
     """
     begun = time.monotonic()
+    ok, credit = True, None
     try:
-        backend = make()
-        credit = Sandbox().check() if test else _checked(backend)
+        client = make_client()
+        if test:
+            detail = "With a test token the provider is not called."
+        else:
+            with provider_call(CHECK_SECONDS):
+                detail, credit = ask(lambda: _describe(client.check()))
     except Failure as failure:
-        return Check(ok=False, detail=failure.detail or failure.code, credit=None, latency_ms=_since(begun))
-    detail = "With a test token the provider is not called." if test else _words(credit)
-    return Check(ok=True, detail=detail, credit=_number(credit), latency_ms=_since(begun))
+        ok, detail = False, failure.detail or failure.code
+    return Check(ok, detail, credit, latency_ms=round((time.monotonic() - begun) * 1000))
 
 
-def _checked(backend: Backend) -> Credit | None:
-    def read() -> Credit | None:
-        credit = backend.check()
-        _words(credit), _number(credit)  # which fail for what is no credit
-        return credit
-
-    with provider_call(SECONDS):
-        return ask(read)
-
-
-def _since(begun: float) -> int:
-    return round((time.monotonic() - begun) * 1000)
-
-
-def _words(credit: Credit | None) -> str:
-    units = {"rial": "rials", "sms": "messages"}
-    told = f" The credit is in {units[credit.unit]}." if credit else ""
-    return f"The provider takes the notifier's account.{told}"
-
-
-def _number(credit: Credit | None) -> int | float | None:
+def _describe(credit: Credit | None) -> tuple[str, int | float | None]:
+    """Return a successful check's words and credit; fails where a provider has returned no Credit."""
+    words = "The provider takes the notifier's account."
     if credit is None:
-        return None
+        return words, None
     amount = float(credit.amount)
-    return int(amount) if amount.is_integer() and abs(amount) < EXACT else amount
+    is_whole = amount.is_integer() and abs(amount) < _MAX_EXACT_FLOAT
+    return f"{words} The credit is in {_UNITS[credit.unit]}.", int(amount) if is_whole else amount

@@ -1,39 +1,36 @@
-"""The provider behind a notifier: its backend, made from the notifier's row and the configured addresses."""
+"""The client of a notifier's provider, made from the notifier's row and the configured addresses."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from flask import current_app
 
-from notifyhub.providers.base import SMSBackend
+from notifyhub.providers.base import SMSProvider
 from notifyhub.providers.boundary import ask
 from notifyhub.providers.errors import NotifierTrouble
-from notifyhub.providers.plugins import UnknownBackend
-from notifyhub.providers.registry import sms_backend
+from notifyhub.providers.plugins import UnknownProvider
+from notifyhub.providers.registry import URL_VARIABLES, sms_provider
 from notifyhub.providers.smtp.client import SMTP
-from notifyhub.text.hosts import Allowed
-
-# The variables that move a backend away from its provider's own address.
-_URLS = {"ippanel": "IPPANEL_URL", "melipayamak": "MELIPAYAMAK_URL"}
+from notifyhub.text.hosts import AllowedHosts
 
 
-def sms_backend_class(backend_name: str) -> type[SMSBackend]:
-    """Return the class of a backend; raises NotifierTrouble if its package is not there any more."""
+def sms_provider_class(backend: str) -> type[SMSProvider]:
+    """Return the class of a provider; raises NotifierTrouble if its package is not there any more."""
     try:
-        return sms_backend(backend_name)
-    except UnknownBackend as error:
+        return sms_provider(backend)
+    except UnknownProvider as error:
         raise NotifierTrouble("unknown_backend", str(error)) from error
 
 
-def sms_backend_of(backend_name: str, settings: Mapping[str, Any]) -> SMSBackend:
-    """Return the backend for an SMS notifier's settings; raises NotifierTrouble if they are not enough."""
-    url = current_app.config[_URLS[backend_name]] if backend_name in _URLS else None
-    made = sms_backend_class(backend_name)
-    return ask(lambda: made(settings, url))
+def sms_client(backend: str, settings: Mapping[str, Any]) -> SMSProvider:
+    """Return the client for an SMS notifier's settings; raises NotifierTrouble if they are not enough."""
+    url = current_app.config[URL_VARIABLES[backend]] if backend in URL_VARIABLES else None
+    provider = sms_provider_class(backend)
+    return ask(lambda: provider(settings, url))
 
 
-def smtp_of(notifier: Mapping[str, Any]) -> SMTP:
-    """Return the mail account of an email notifier, given as its columns; raises NotifierTrouble as above."""
+def email_client(notifier: Mapping[str, Any]) -> SMTP:
+    """Return the client for an email notifier, given as its columns; raises NotifierTrouble as above."""
     hosts = current_app.config["MAIL_HOSTS"]
     verify = current_app.config["SMTP_VERIFY"]
-    return SMTP(notifier, verify=verify, hosts=Allowed.read(hosts) if hosts else None)
+    return SMTP(notifier, verify=verify, hosts=AllowedHosts.read(hosts) if hosts else None)

@@ -7,14 +7,19 @@ else whoever may change a notifier could read it there.
 
 import re
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Any
 
 from flask import current_app
 from marshmallow import ValidationError
 
-DOTS = "••••"
+from notifyhub.text.code_masks import MASK
 
-ANEW = "Give the secret itself: its mask does not do where it would be sent elsewhere."
+DOTS = 4 * MASK
+SHOWN_CHARACTERS = 4
+"""Of a secret's end, which follow the dots."""
+
+MASK_NOT_ENOUGH = "Give the secret itself: its mask does not do where it would be sent elsewhere."
 
 _ADDRESS_KEY = re.compile(
     "url|uri|host|server|endpoint|address|domain|gateway|proxy|port|base|region", re.IGNORECASE
@@ -24,25 +29,13 @@ _SECRET_KEY = re.compile("token|password|secret|key", re.IGNORECASE)
 
 
 def masking() -> bool:
-    """Tell whether secrets are masked."""
+    """Return whether the operator wants secrets to be masked."""
     return bool(current_app.config["MASK_SECRETS"])
 
 
 def mask(secret: str) -> str:
     """Return the mask of a secret; of one that is eight characters or shorter nothing is shown."""
-    return DOTS + (secret[-4:] if len(secret) > 8 else "")
-
-
-def unmask(given: str, stored: str | None) -> str:
-    """Return the secret that a client means: the stored one, if `given` is its mask.
-
-    Raises ValidationError for the mask of another secret.
-    """
-    if stored is not None and given == mask(stored):
-        return stored
-    if given.startswith(DOTS) and len(given) <= len(DOTS) + 4:
-        raise ValidationError("This is the mask of a secret, not a secret.")
-    return given
+    return DOTS + (secret[-SHOWN_CHARACTERS:] if len(secret) > 8 else "")
 
 
 def mask_values(value: Any, *, secret: bool = False) -> Any:
@@ -57,30 +50,38 @@ def mask_values(value: Any, *, secret: bool = False) -> Any:
     return mask(str(value)) if secret and _maskable(value) else value
 
 
-def unmask_values(given: Any, stored: Any, *, secret: bool = False) -> Any:
+def unmask_values(given: Any, stored: Any, *, secret: bool = False, moved: bool = False) -> Any:
     """Return the JSON value that a client means: with the stored secrets where it gives their masks.
 
-    Raises ValidationError, by key, for a mask that masks nothing stored at its place.
+    Raises ValidationError, by key, for a mask that masks nothing stored at its place; and for any mask of a
+    stored secret if the secrets are `moved`, to be sent elsewhere than before.
     """
     if isinstance(given, Mapping):
-        return _unmask_object(given, stored if isinstance(stored, Mapping) else {}, secret)
+        return _unmask_object(given, stored if isinstance(stored, Mapping) else {}, secret, moved)
     if isinstance(given, list):
         beside = stored if isinstance(stored, list) else []
-        beside = beside + [None] * (len(given) - len(beside))
-        return [unmask_values(inner, old, secret=secret) for inner, old in zip(given, beside, strict=False)]
+        pairs = zip_longest(given, beside[: len(given)])
+        return [unmask_values(inner, old, secret=secret, moved=moved) for inner, old in pairs]
     if not secret or not isinstance(given, str):
         return given
     if _maskable(stored) and given == mask(str(stored)):
+        if moved and str(stored):
+            raise ValidationError(MASK_NOT_ENOUGH)
         return stored
-    return unmask(given, None)
+    if given.startswith(DOTS) and len(given) <= len(DOTS) + SHOWN_CHARACTERS:
+        raise ValidationError("This is the mask of a secret, not a secret.")
+    return given
 
 
-def _unmask_object(given: Mapping[str, Any], stored: Mapping[str, Any], secret: bool) -> dict[str, Any]:
+def _unmask_object(
+    given: Mapping[str, Any], stored: Mapping[str, Any], secret: bool, moved: bool
+) -> dict[str, Any]:
     meant: dict[str, Any] = {}
     errors: dict[str, Any] = {}
     for key, inner in given.items():
+        is_secret = secret or bool(_SECRET_KEY.search(key))
         try:
-            meant[key] = unmask_values(inner, stored.get(key), secret=secret or bool(_SECRET_KEY.search(key)))
+            meant[key] = unmask_values(inner, stored.get(key), secret=is_secret, moved=moved)
         except ValidationError as error:
             errors[key] = error.messages
     if errors:
@@ -89,7 +90,7 @@ def _unmask_object(given: Mapping[str, Any], stored: Mapping[str, Any], secret: 
 
 
 def destinations(settings: Any, *, named: bool = False) -> Any:
-    """Return of a JSON value what seems to say where its secrets are sent, by its keys or as it looks."""
+    """Return the addresses in a JSON value, which its secrets may be sent to: told by key or by looks."""
     if isinstance(settings, Mapping):
         inner = {
             key: destinations(value, named=named or bool(_ADDRESS_KEY.search(key)))
@@ -101,22 +102,6 @@ def destinations(settings: Any, *, named: bool = False) -> Any:
         return found if any(found) else None
     looks_so = isinstance(settings, str) and bool(_ADDRESS.search(settings))
     return str(settings) if looks_so or (named and _maskable(settings)) else None
-
-
-def masked_ones(given: Any, stored: Any, *, secret: bool = False) -> Any:
-    """Return an error for each stored secret that `given` means by its mask, by key; None without one."""
-    if isinstance(given, Mapping):
-        beside = stored if isinstance(stored, Mapping) else {}
-        errors = {
-            key: masked_ones(inner, beside.get(key), secret=secret or bool(_SECRET_KEY.search(key)))
-            for key, inner in given.items()
-        }
-        return {key: error for key, error in errors.items() if error} or None
-    if isinstance(given, list):
-        pairs = zip(given, stored if isinstance(stored, list) else [], strict=False)
-        return next(filter(None, (masked_ones(one, old, secret=secret) for one, old in pairs)), None)
-    means_stored = secret and _maskable(stored) and bool(str(stored)) and given == mask(str(stored))
-    return [ANEW] if means_stored else None
 
 
 def _maskable(value: Any) -> bool:

@@ -1,6 +1,5 @@
 """SMS and email notifiers."""
 
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Integer, String
@@ -9,14 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from notifyhub.database.base import NEVER_AGAIN
 from notifyhub.database.columns import EncryptedObject, EncryptedText, text
 from notifyhub.database.confidential import Confidential
-from notifyhub.providers import plugins
-
-
-class SMSProvider(StrEnum):
-    """The providers of SMS."""
-
-    IPPANEL = "ippanel"
-    MELIPAYAMAK = "melipayamak"
+from notifyhub.providers.plugins import MAX_NAME_LENGTH
 
 
 class SMSNotifier(Confidential):
@@ -26,7 +18,7 @@ class SMSNotifier(Confidential):
     __table_args__ = (NEVER_AGAIN,)
 
     name: Mapped[str] = mapped_column(text(255))
-    backend: Mapped[str] = mapped_column(String(plugins.MAX_LENGTH))
+    backend: Mapped[str] = mapped_column(String(MAX_NAME_LENGTH))
     settings: Mapped[dict[str, Any] | None] = mapped_column(
         EncryptedObject("sms_notifiers.settings"), default=dict
     )

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from notifyhub.api.http.errors import throttled
 from notifyhub.providers.sockets import exchange
 
-AT_ONCE = 4
+MAX_CONCURRENT_CALLS = 4
 """Calls that this process makes at once."""
 
-RETRY_AFTER = 5
+RETRY_AFTER_SECONDS = 5
 """Seconds after which it is worth trying again."""
 
-_slots = threading.BoundedSemaphore(AT_ONCE)
+_slots = threading.BoundedSemaphore(MAX_CONCURRENT_CALLS)
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def provider_call(seconds: float, limit: float = float("inf")) -> Iterator[None]
     Raises TooManyRequests at once if all slots are taken.
     """
     if not _slots.acquire(blocking=False):
-        raise throttled(RETRY_AFTER)
+        raise throttled(RETRY_AFTER_SECONDS)
     try:
         with exchange(seconds, limit):
             yield

@@ -6,38 +6,19 @@ from typing import Any
 from flask import has_request_context
 from marshmallow import Schema, ValidationError, fields, pre_load
 
-from notifyhub.api.fields import Boolean, Choice, Integer, Object, String, described
+from notifyhub.api.fields import Boolean, Choice, Integer, String, described
 from notifyhub.api.schemas import ResourceSchema
-from notifyhub.notifiers import backend_settings
-from notifyhub.notifiers.mail_hosts import is_mail_host
+from notifyhub.notifiers import provider_settings
+from notifyhub.notifiers.fields import Mailbox, Secret, SecretObject, is_mail_host
 from notifyhub.notifiers.masks import (
     destinations,
-    mask,
     mask_values,
-    masked_ones,
     masking,
     unmask_values,
 )
-from notifyhub.notifiers.models import EmailNotifier, SMSNotifier, SMSProvider
-from notifyhub.notifiers.senders import Sender
-from notifyhub.providers.plugins import UnknownBackend
-
-
-class SecretObject(Object):
-    """A JSON object that holds secrets."""
-
-    def _serialize(self, value: Any, *_: Any, **__: Any) -> Any:
-        return mask_values(value) if masking() else value
-
-
-class Secret(String):
-    """A secret text, which may be blank and is taken as it is."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(blank=True, trim=False, **options)
-
-    def _serialize(self, value: Any, *_: Any, **__: Any) -> Any:
-        return mask(value) if masking() and value is not None else value
+from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
+from notifyhub.providers.plugins import UnknownProvider
+from notifyhub.providers.registry import sms_provider_names
 
 
 class SMSNotifierSchema(ResourceSchema):
@@ -50,13 +31,13 @@ class SMSNotifierSchema(ResourceSchema):
 
     name = String(required=True, metadata=described("Name of the notifier.", "melipayamak_general"))
     backend = Choice(
-        backend_settings.backend_names(),
+        sms_provider_names(),
         required=True,
-        metadata=described("Provider of SMS.", SMSProvider.MELIPAYAMAK),
+        metadata=described("Provider of SMS.", "melipayamak"),
     )
     settings = SecretObject(
         load_default=dict,
-        shapes=backend_settings.schemas,
+        shapes=provider_settings.schemas,
         metadata=described(
             "What the provider needs: empty, or by the rules of `backend`. Further keys are kept.",
             {"token": "value1", "number": "50002710008883"},
@@ -71,13 +52,14 @@ class SMSNotifierSchema(ResourceSchema):
         backend = values.get("backend", stored.backend if stored else "")
         settings = values.get("settings", old)
         try:
-            if masking() and "settings" in values:
-                settings = unmask_values(settings, old)
-            if stored and _has_to_know_secrets():
-                moves = backend != stored.backend or destinations(settings) != destinations(old)
-                _demand_secrets(values.get("settings", mask_values(old)), old, moves=moves)
-            return {**values, "settings": backend_settings.check(backend, settings)}
-        except UnknownBackend as error:
+            if masking():
+                given = values.get("settings", mask_values(old))
+                settings = unmask_values(given, old)
+                if stored and has_request_context():  # the operator, who has no request, knows the secrets
+                    moved = backend != stored.backend or destinations(settings) != destinations(old)
+                    unmask_values(given, old, moved=moved)
+            return {**values, "settings": provider_settings.check(backend, settings)}
+        except UnknownProvider as error:
             raise ValidationError({"backend": [str(error)]}) from None
         except ValidationError as error:
             raise ValidationError({"settings": error.messages}) from None
@@ -117,7 +99,7 @@ class EmailNotifierSchema(ResourceSchema):
     password = Secret(
         required=True, metadata=described("Password at the mail server; blank if it asks for none.", "value1")
     )
-    from_email = Sender(
+    from_email = Mailbox(
         required=True,
         metadata=described("Sender: an address, or `Name <address>`.", "Example <info@example.com>"),
     )
@@ -141,29 +123,16 @@ class EmailNotifierSchema(ResourceSchema):
         if not masking():
             return values
         old = {"password": stored.password} if stored else {}
-        given = {"password": values.get("password", mask(stored.password) if stored else "")}
-        if stored and _has_to_know_secrets():
-            moves = any(values.get(name, was) != was for name, was in _way_of(stored).items())
-            _demand_secrets(given, old, moves=moves)
-        if "password" not in values:
-            return values
-        return {**values, **unmask_values(given, old)}
+        given = {"password": values["password"]} if "password" in values else mask_values(old)
+        changes = any(values.get(name, was) != was for name, was in _destination(stored).items())
+        meant = unmask_values(given, old, moved=changes and has_request_context())
+        return {**values, **{name: meant[name] for name in meant if name in values}}
 
 
-def _way_of(stored: EmailNotifier) -> dict[str, Any]:
-    """Return what says where, as whom and how openly the password is sent."""
-    return {name: getattr(stored, name) for name in ("host", "port", "username", "use_tls", "use_ssl")}
-
-
-def _has_to_know_secrets() -> bool:
-    """Tell whether the one who changes a notifier must know its secrets; the operator has them anyway."""
-    return masking() and has_request_context()
-
-
-def _demand_secrets(given: Mapping[str, Any], stored: Mapping[str, Any], *, moves: bool) -> None:
-    """Raise ValidationError, by key, if secrets that move are given as masks."""
-    if moves and (errors := masked_ones(given, stored)):
-        raise ValidationError(errors)
+def _destination(stored: EmailNotifier | None) -> dict[str, Any]:
+    """Return what says where, as whom and how openly the stored password is sent."""
+    names = ("host", "port", "username", "use_tls", "use_ssl") if stored else ()
+    return {name: getattr(stored, name) for name in names}
 
 
 class NotifierCheckSchema(Schema):

@@ -5,9 +5,9 @@ from flask import Blueprint
 from notifyhub.api.pagination.filters import filled, flag, one_of
 from notifyhub.api.resource import Names, Resource
 from notifyhub.database.base import table_of
-from notifyhub.notifiers.backend_settings import backend_names
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.notifiers.schemas import EmailNotifierSchema, SMSNotifierSchema
+from notifyhub.providers.registry import sms_provider_names
 
 sms_blueprint = Blueprint("sms_notifiers", __name__, url_prefix="/api/notifications/notifiers/sms")
 email_blueprint = Blueprint("email_notifiers", __name__, url_prefix="/api/notifications/notifiers/email")
@@ -22,7 +22,7 @@ sms_notifiers = Resource(
     ordering=("id", "name", "backend", "created_at", "updated_at"),
     protected=True,
     filters={
-        "backend": one_of(_sms.backend, backend_names()),
+        "backend": one_of(_sms.backend, sms_provider_names()),
         "has_settings": filled(_sms.settings, "Only those with settings, or without."),
     },
 )

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from marshmallow import ValidationError
 from sqlalchemy import Connection, and_, bindparam, func, insert, null, select, true, update
 
 from notifyhub.api.http.errors import throttled
@@ -17,7 +16,6 @@ from notifyhub.otp import rules
 from notifyhub.otp.codes import Row, code_of
 from notifyhub.otp.composition import Wanted, compose_all
 from notifyhub.otp.models import OTP, OTPStatus
-from notifyhub.otp.recipients import canonical
 from notifyhub.otp.rules import CLIENT_CROWDED, CROWDED, HOUR, Rules
 from notifyhub.otp.serializers import COLUMNS, OTPRow, shown, status_of
 
@@ -116,45 +114,26 @@ class Request:
         return self.reached[0][1]
 
 
-def read_request(asked: Mapping[str, Any], *, test: bool) -> Request:
-    """Return what a body asks for that its schema has read; raises ValidationError."""
-    return Request(_reached(asked), asked["purpose"], asked["client"], asked["origin"], test)
-
-
-def issue(connection: Connection, request: Request) -> Issued:
-    """Store a code and its message, in a transaction.
+def issue(connection: Connection, asked: Mapping[str, Any], *, test: bool) -> Issued:
+    """Store a code and its message, in a transaction; `asked` is a body as its schema has read it.
 
     Raises ValidationError before anything is stored, TooManyRequests if the recipient or client has to wait.
     """
+    request = Request(asked["reached"], asked["purpose"], asked["client"], asked["origin"], test)
     row, message, is_new = _issue(connection, request)
-    return Issued(shown(row, message, now()), _told(row) if request.test else {}, message, is_new)
+    return Issued(shown(row, message, now()), _code(row) if test else {}, message, is_new)
 
 
-def told_again(connection: Connection, answer: Mapping[str, Any], *, test: bool) -> dict[str, str]:
-    """Return what an answer had beside what is kept of it: the code, which is stored nowhere."""
+def code_to_show(connection: Connection, answer: Mapping[str, Any], *, test: bool) -> dict[str, str]:
+    """Return what an answer holds beside what is stored of it: the code, which test tokens are shown."""
     if not test:
         return {}
     row = connection.execute(_CODE, {"this": answer["id"]}).first()
-    return _told(row) if row else {}
+    return _code(row) if row else {}
 
 
-def _told(row: Row) -> dict[str, str]:
+def _code(row: Row) -> dict[str, str]:
     return {"code": code_of(row)}
-
-
-def _reached(asked: Mapping[str, Any]) -> list[tuple[Channel, str]]:
-    channel, fallback = Channel(asked["channel"]), asked["fallback"]
-    reached = [(channel, canonical(channel, asked["to"]))]
-    if fallback is None:
-        return reached
-    other = Channel(fallback["channel"])
-    if other is channel:
-        words = "Choose another channel than that of the first message."
-        raise ValidationError({"fallback": {"channel": [words]}})
-    try:
-        return [*reached, (other, canonical(other, fallback["to"]))]
-    except ValidationError as error:
-        raise ValidationError({"fallback": error.messages_dict}) from None
 
 
 def _issue(connection: Connection, request: Request) -> tuple[OTPRow, int, bool]:

@@ -1,6 +1,10 @@
 """Recipients of one-time passwords: each has one spelling, and is shown masked."""
 
+from collections.abc import Mapping
+from typing import Any
 from unicodedata import normalize
+
+from marshmallow import ValidationError
 
 from notifyhub.messages.composition import recipient
 from notifyhub.messages.models import Channel
@@ -22,6 +26,25 @@ def canonical(channel: str, to: str) -> str:
     if local.isascii():
         return f"{local.lower()}@{domain}"
     return recipient(channel, f"{normalize('NFC', local.lower())}@{domain}")  # which may be too long now
+
+
+def reached(asked: Mapping[str, Any]) -> list[tuple[Channel, str]]:
+    """Return the recipient of a request and the fallback, if there is one, each with its channel.
+
+    Raises ValidationError.
+    """
+    channel, fallback = Channel(asked["channel"]), asked["fallback"]
+    reached = [(channel, canonical(channel, asked["to"]))]
+    if fallback is None:
+        return reached
+    other = Channel(fallback["channel"])
+    if other is channel:
+        words = "Choose another channel than that of the first message."
+        raise ValidationError({"fallback": {"channel": [words]}})
+    try:
+        return [*reached, (other, canonical(other, fallback["to"]))]
+    except ValidationError as error:
+        raise ValidationError({"fallback": error.messages_dict}) from None
 
 
 def channel_of(to: str) -> Channel:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from notifyhub.api.fields import NON_FIELD, Choice, Integer, Nested, String, Timestamp, described
 from notifyhub.api.schemas import StrictSchema
@@ -10,6 +10,7 @@ from notifyhub.messages.fields import Recipient
 from notifyhub.messages.models import Channel
 from notifyhub.otp.fields import Origin
 from notifyhub.otp.models import DEFAULT_PURPOSE, OTPStatus
+from notifyhub.otp.recipients import reached
 from notifyhub.otp.verification import Reason
 
 _ID = {"format": "int64"}
@@ -99,6 +100,11 @@ class OTPRequestSchema(StrictSchema):
         load_default=None,
         metadata=described("Where the code goes when the message fails for good while the code is valid."),
     )
+
+    @post_load
+    def _read_recipients(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Add `reached`: the recipient and the fallback, if there is one, each with its channel."""
+        return {**data, "reached": reached(data)}
 
 
 class VerificationRequestSchema(StrictSchema):

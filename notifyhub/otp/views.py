@@ -1,21 +1,20 @@
 """The URLs of one-time passwords, and what they have the delivery do."""
 
-from functools import partial
 from typing import Any
 
-from flask import Blueprint, Flask, Response, g
+from flask import Blueprint, Flask, g
 from sqlalchemy import Connection
 
 from notifyhub.api.endpoint import Endpoint, Permission, endpoint
 from notifyhub.api.http.parsing import body
+from notifyhub.api.idempotency import Result
 from notifyhub.database.connections import autocommit
 from notifyhub.delivery import one_time_codes
 from notifyhub.events import publish, subscribe
 from notifyhub.messages.events import MessageChanged, MessagesDue
-from notifyhub.messages.idempotency import Done, once
 from notifyhub.otp import cancellation, fallback, tasks  # noqa: F401 - the tasks are there with the views
 from notifyhub.otp.codes import code_to_send
-from notifyhub.otp.issuance import Request, issue, read_request, told_again
+from notifyhub.otp.issuance import code_to_show, issue
 from notifyhub.otp.schemas import (
     IssuedOTPSchema,
     OTPRequestSchema,
@@ -54,19 +53,15 @@ def init_app(app: Flask) -> None:
         body=_request,
         responses={200: _issued, 201: _issued},
         idempotent=True,
+        restore=lambda connection, answer: code_to_show(connection, answer, test=g.caller.test),
     )
 )
-def send() -> Response:
+def send(connection: Connection, asked: dict[str, Any]) -> Result:
     """Send a new code (201), or the pending one again (200)."""
-    request = read_request(body(_request), test=g.caller.test)
-    return once(partial(_send, request), atomic=True, unkept=partial(told_again, test=request.test))
-
-
-def _send(request: Request, connection: Connection) -> Done:
-    issued = issue(connection, request)
+    issued = issue(connection, asked, test=g.caller.test)
     status = 201 if issued.is_new else 200
     publish(connection, MessagesDue([issued.message], urgent=True))
-    return Done(issued.shown, status, unkept=issued.code)
+    return Result(issued.shown, status, issued.code)
 
 
 @blueprint.post("/verify")

@@ -2,8 +2,7 @@
 
 from marshmallow import Schema, fields
 
-from notifyhub.api.fields import MAX_TEXT, Choice, String, described
-from notifyhub.api.pagination.parameters import Flag
+from notifyhub.api.fields import MAX_TEXT, Boolean, Choice, String, described
 from notifyhub.api.schemas import ResourceSchema, StrictSchema
 from notifyhub.patterns.models import PatternStatus
 
@@ -43,7 +42,11 @@ class SMSPatternSchema(ResourceSchema):
 class PatternSyncQuerySchema(StrictSchema):
     """The parameter of a synchronization."""
 
-    create = Flag("Create the patterns that the provider has and we don't.", load_default=False)
+    create = Boolean(
+        strict=True,
+        load_default=False,
+        metadata=described("Create the patterns that the provider has and we don't."),
+    )
 
 
 _COUNTED = {

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from notifyhub.api.fields import MAX_LENGTH
 from notifyhub.api.resource import or_404
-from notifyhub.notifiers.clients import sms_backend_class, sms_backend_of
+from notifyhub.notifiers.clients import sms_client, sms_provider_class
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.notifiers.provider_calls import provider_call
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.patterns.schemas import SMSPatternSchema
-from notifyhub.providers.base import ProviderPattern, SMSBackend
+from notifyhub.providers.base import ProviderPattern, SMSProvider
 from notifyhub.providers.boundary import ask
 from notifyhub.providers.errors import NotifierTrouble, NotServedHere
 
@@ -42,15 +42,15 @@ class Counts:
     unknown: int = 0
 
 
-def source(backend_name: str, settings: Mapping[str, Any]) -> SMSBackend:
+def source(backend_name: str, settings: Mapping[str, Any]) -> SMSProvider:
     """Return the backend to read patterns from; raises Failure where there is none."""
-    if not sms_backend_class(backend_name).offers_patterns:
+    if not sms_provider_class(backend_name).offers_patterns:
         words = f"The SMS backend {backend_name} shows no patterns of an account."
         raise NotServedHere("not_offered", words)
-    return sms_backend_of(backend_name, settings)
+    return sms_client(backend_name, settings)
 
 
-def read(backend: SMSBackend) -> list[ProviderPattern]:
+def read(backend: SMSProvider) -> list[ProviderPattern]:
     """Return all patterns of the provider, trimmed, one for each code, by code; raises Failure.
 
     Raises TooManyRequests if too many such calls are under way.

@@ -1,4 +1,4 @@
-"""Runs the parts of the service as processes of its own: all of them, or none."""
+"""Runs the parts of the service as child processes: all of them, or none."""
 
 import logging
 import os
@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import NoReturn, Self
 
-PATIENCE = 20
-"""Seconds that the parts have to end what is under way when the service stops."""
+STOP_SECONDS = 20
+"""How long the parts may finish what is under way when the service stops; then they are killed."""
 
-_STOPS = {signal.SIGTERM, signal.SIGINT}
-_HELD = {*_STOPS, signal.SIGCHLD, signal.SIGALRM}
+_STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
+_BLOCKED_SIGNALS = {*_STOP_SIGNALS, signal.SIGCHLD, signal.SIGALRM}
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +26,9 @@ class PartEnded(Exception):
 class Supervisor:
     """Starts parts as forks of this process, and stops them all when one ends or the service is stopped.
 
-    Use as a context manager in the main thread. From its beginning on signals are held, and taken up by
-    `wait` alone, one after the other: none can arrive at a wrong moment. They stay held, as the process has
-    nothing left to do afterwards.
+    Use as a context manager in the main thread. Inside, signals are blocked, and `wait` alone takes them, one
+    after the other: none can arrive at a wrong moment. They stay blocked afterwards, as the process has
+    nothing left to do then.
     """
 
     def __init__(self) -> None:
@@ -36,9 +36,9 @@ class Supervisor:
         self._mask: set[int] = set()
 
     def __enter__(self) -> Self:
-        # Without a handler some systems don't hold SIGCHLD; and it may be inherited as ignored.
+        # Without a handler some systems don't block SIGCHLD; and it may be inherited as ignored.
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        self._mask = set(signal.pthread_sigmask(signal.SIG_BLOCK, _HELD))
+        self._mask = set(signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED_SIGNALS))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -53,18 +53,18 @@ class Supervisor:
         if process:
             self._parts[process] = name
         else:
-            _be_part(name, run, supervisor, self._mask)
+            _run_part(name, run, supervisor, self._mask)
 
     def wait(self) -> None:
         """Return when SIGTERM or Ctrl-C has stopped all parts; raises PartEnded if one stopped the others."""
         words: list[str] = []
-        while not words and signal.sigwait({*_STOPS, signal.SIGCHLD}) == signal.SIGCHLD:
-            words = [f"The {name} {_manner(status)}" for name, status in self._reap()]
+        while not words and signal.sigwait({*_STOP_SIGNALS, signal.SIGCHLD}) == signal.SIGCHLD:
+            words = [f"The {name} {_describe_exit(status)}" for name, status in self._reap()]
         if words:
             time.sleep(
                 0.2
             )  # systemd sends SIGTERM to all processes: a part may have been faster than this one
-        by_itself = words and not signal.sigpending() & _STOPS
+        by_itself = words and not signal.sigpending() & _STOP_SIGNALS
         self._stop()
         if by_itself:
             raise PartEnded(f"{words[0]}: everything is stopped.")
@@ -74,7 +74,7 @@ class Supervisor:
             log.info("NotifyHub stops")
         for process in self._parts:
             os.kill(process, signal.SIGTERM)
-        signal.alarm(PATIENCE)
+        signal.alarm(STOP_SECONDS)
         while self._parts:
             if signal.sigwait({signal.SIGCHLD, signal.SIGALRM}) == signal.SIGALRM:
                 for process in self._parts:
@@ -84,7 +84,7 @@ class Supervisor:
         signal.alarm(0)
 
     def _reap(self) -> Iterator[tuple[str, int]]:
-        """Take leave of the processes that have ended; give the parts among them with their status."""
+        """Reap the processes that have ended; give the parts among them with their exit status."""
         while True:
             try:
                 process, status = os.waitpid(-1, os.WNOHANG)
@@ -99,14 +99,14 @@ class Supervisor:
                 yield name, os.waitstatus_to_exitcode(status)
 
 
-def _be_part(name: str, run: Callable[[], object], supervisor: int, mask: set[int]) -> NoReturn:
+def _run_part(name: str, run: Callable[[], object], supervisor: int, mask: set[int]) -> NoReturn:
     status = 1
     try:
         os.setsid()  # Ctrl-C reaches the supervisor alone
-        for number in (*_STOPS, signal.SIGCHLD):
+        for number in (*_STOP_SIGNALS, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        threading.Thread(target=_follow, args=(supervisor,), daemon=True).start()
+        threading.Thread(target=_end_with_supervisor, args=(supervisor,), daemon=True).start()
         run()
         status = 0
     except SystemExit as error:
@@ -120,16 +120,16 @@ def _be_part(name: str, run: Callable[[], object], supervisor: int, mask: set[in
         os._exit(status & 0xFF)
 
 
-def _follow(supervisor: int) -> None:
-    """End this part, if need be by force, when the supervisor is gone without having been able to."""
+def _end_with_supervisor(supervisor: int) -> None:
+    """End this part, if need be by force, once the supervisor has died without stopping it."""
     while os.getppid() == supervisor:
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(PATIENCE)
+    time.sleep(STOP_SECONDS)
     os.killpg(0, signal.SIGKILL)
 
 
-def _manner(status: int) -> str:
+def _describe_exit(status: int) -> str:
     if status < 0:
         return f"was killed by {signal.Signals(-status).name}"
     return f"ended by itself with status {status}"

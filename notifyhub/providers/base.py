@@ -1,14 +1,15 @@
-"""What the delivery asks of a provider, and what it is given back.
+"""What a provider is: the classes to inherit from, what they are asked to send, and what they answer."""
 
-A backend is made for one notifier, holds no connection of its own (they are shared within the process) and
-may be used by several threads. Making one and asking it anything raises a `failures.Failure` and nothing
-else.
-"""
-
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Generic, Literal, TypeVar
+
+from marshmallow import Schema
+
+from notifyhub.providers.errors import NotServedHere
+from notifyhub.providers.fields import TokenSettingsSchema
 
 
 @dataclass(frozen=True)
@@ -95,40 +96,62 @@ class Credit:
     unit: Literal["rial", "sms"]
 
 
-class Backend(Protocol):
-    """What both channels have.
+M = TypeVar("M", bound=SMS | Email)
 
-    `report_batch` is how many ids one call of `reports` takes; 0 where the provider reports nothing.
+
+class Provider(ABC, Generic[M]):
+    """Who sends messages, for one notifier.
+
+    An object holds no connection of its own (they are shared within the process) and may be used by several
+    threads. Making one and calling its methods raises `errors.Failure` and nothing else.
     """
 
-    report_batch: ClassVar[int]
+    report_batch: ClassVar[int] = 0
+    """How many ids one call of `reports` takes; 0 where the provider reports nothing."""
 
-    def reports(self, ids: Sequence[str], /) -> Mapping[str, Report]:
-        """Return the reports by id; an id that the provider says nothing of is left out."""
-
-    def check(self) -> Credit | None:
-        """Talk to the provider with the notifier's credentials, sending nothing; credit where it is told."""
-
-
-class SMSBackend(Backend, Protocol):
-    """A provider of text messages, made from a notifier's `settings` and the provider's address.
-
-    Without `url` it is the provider's own. `offers_patterns` says whether `patterns` can be called.
-    """
-
-    offers_patterns: ClassVar[bool]
-
-    def __init__(self, settings: Mapping[str, object], url: str | None = None) -> None: ...
-
-    def send(self, sms: SMS, /) -> Accepted:
+    @abstractmethod
+    def send(self, message: M, /) -> Accepted:
         """Hand one message to the provider."""
+
+    def reports(self, ids: Sequence[str], /) -> Mapping[str, Report]:  # noqa: ARG002 - for subclasses
+        """Return the delivery reports by id; an id that the provider says nothing of is left out."""
+        return {}
+
+    @abstractmethod
+    def check(self) -> Credit | None:
+        """Log in at the provider, sending nothing; return the credit where the provider tells it."""
+
+
+class SMSProvider(Provider[SMS]):
+    """A provider of text messages.
+
+    `settings` are the notifier's: empty, or as `settings_schema` has checked them. `url` is another address
+    than the provider's own.
+    """
+
+    name: ClassVar[str]
+    """What clients give as a notifier's `backend`; in this package alone, where it makes a class be found."""
+
+    settings_schema: ClassVar[type[Schema]] = TokenSettingsSchema
+    """What `settings` must hold if they are not empty; keys that it does not name are kept."""
+
+    line_setting: ClassVar[str | None] = None
+    """The key of `settings` that holds the number which texts are sent from, without which only patterns can
+    be sent; None where texts need none."""
+
+    url_variable: ClassVar[str | None] = None
+    """The variable that gives `url`, without its prefix NOTIFYHUB_; in this package alone."""
+
+    offers_patterns: ClassVar[bool] = False
+    """Whether `patterns` can be called."""
+
+    def __init__(self, settings: Mapping[str, object], url: str | None = None) -> None:
+        """Take the settings of a notifier; raises NotifierTrouble if they are not enough."""
 
     def patterns(self) -> Iterator[ProviderPattern]:
         """Yield every pattern of the account."""
+        raise NotServedHere("not_offered", "The provider shows no patterns of an account.")
 
 
-class EmailBackend(Backend, Protocol):
-    """A way to send mail."""
-
-    def send(self, email: Email, /) -> Accepted:
-        """Hand one mail over."""
+EmailProvider = Provider[Email]
+"""A way to send mail."""

@@ -1,4 +1,4 @@
-"""The boundary with backends, those of other packages too.
+"""The boundary with providers, those of other packages too.
 
 Whatever they raise or return, what comes back is one of our own types, fit to be stored and shown.
 """
@@ -9,8 +9,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from notifyhub.logs import Seldom, outline
-from notifyhub.providers.base import SMS, Accepted, Backend, Email
+from notifyhub.logs import LogThrottle, outline
+from notifyhub.providers.base import Accepted, M, Provider
 from notifyhub.providers.errors import (
     Broken,
     Failure,
@@ -29,37 +29,37 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-ID_LENGTH = 255
-CODE_LENGTH = 64
+MAX_ID_LENGTH = 255
+MAX_CODE_LENGTH = 64
 
-_outlined = Seldom(60.0)
+_outlined = LogThrottle(60.0)
 
 
-def hand_over(backend: Backend, content: SMS | Email) -> Accepted | Failure:
-    """Have a backend send a message; return how that ended."""
+def hand_over(provider: Provider[M], message: M) -> Accepted | Failure:
+    """Have a provider send a message; return how that ended."""
     before = writes()
     try:
-        accepted = backend.send(content)  # type: ignore[attr-defined]
+        accepted: object = provider.send(message)
     except Failure as failure:
-        return _known(failure, content.secrets)
+        return _known(failure, message.secrets)
     except BaseException as error:
         if _stops_the_process(error):
             raise
         # Others may write to sockets that we don't watch.
-        unsent = _is_ours(backend) and writes() == before
+        unsent = _is_ours(provider) and writes() == before
         return (Broken if unsent else Uncertain)("backend_error", _words(error))
     if not isinstance(accepted, Accepted):
         return Uncertain("not_understood", "The backend does not say whether the message was taken.")
     id_ = accepted.provider_message_id
-    if isinstance(id_, str) and len(id_) <= ID_LENGTH and id_.isprintable():
+    if isinstance(id_, str) and len(id_) <= MAX_ID_LENGTH and id_.isprintable():
         return accepted
-    return Accepted(quote(str(id_))[:ID_LENGTH])
+    return Accepted(quote(str(id_))[:MAX_ID_LENGTH])
 
 
-def ask(question: Callable[[], T]) -> T:
-    """Return what a backend answers; raises Failure and nothing else."""
+def ask(call: Callable[[], T]) -> T:
+    """Return what a call of a provider's method returns; raises Failure and nothing else."""
     try:
-        return question()
+        return call()
     except Failure as failure:
         raise _known(failure) from failure.__cause__
     except BaseException as error:
@@ -77,7 +77,7 @@ def detail_of(words: object, secrets: Sequence[str] = (), *, coded: bool = False
 
 def code_of(word: object, *, coded: bool = False) -> str:
     """Return the code of a failure or a report as it is stored."""
-    code = re.sub(r"[^\w.-]+", "_", str(word), flags=re.ASCII)[:CODE_LENGTH] or "unknown"
+    code = re.sub(r"[^\w.-]+", "_", str(word), flags=re.ASCII)[:MAX_CODE_LENGTH] or "unknown"
     return mask_digits(code, MASK) if coded else code
 
 
@@ -92,9 +92,9 @@ def _known(failure: Failure, secrets: Sequence[str] = ()) -> Failure:
 
 
 def _stops_the_process(error: BaseException) -> bool:
-    """Tell whether it comes from a signal, as those are raised in the main thread alone.
+    """Return whether it comes from a signal, as those are raised in the main thread alone.
 
-    In any other it is the backend's own: `asyncio.CancelledError` is no Exception, either.
+    In any other it is the provider's own: `asyncio.CancelledError` is no Exception, either.
     """
     is_main = threading.current_thread() is threading.main_thread()
     return is_main and isinstance(error, KeyboardInterrupt | SystemExit)
@@ -103,10 +103,10 @@ def _stops_the_process(error: BaseException) -> bool:
 def _words(error: BaseException) -> str:
     """Return what can be said of an unexpected error; where it was raised is in the log."""
     where = outline(error)
-    if _outlined.due(where):
-        log.error("A backend raised %s", where)
+    if _outlined.allows(where):
+        log.error("A provider raised %s", where)
     return f"The notifier's backend failed: {type(error).__name__}."
 
 
-def _is_ours(backend: object) -> bool:
-    return type(backend).__module__.startswith("notifyhub.")
+def _is_ours(provider: object) -> bool:
+    return type(provider).__module__.startswith("notifyhub.")

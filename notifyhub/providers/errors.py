@@ -1,15 +1,13 @@
-"""What a provider's refusal or silence means for the message and for the notifier.
+"""What a provider's rejection or silence means for the message, and for the notifier's circuit breaker.
 
-The six classes are the answers that the delivery has to tell apart:
-
-| class | the message | the notifier |
+| class | the message | the circuit breaker counts |
 |---|---|---|
-| `Temporary` | is tried again later | is well (a mail server's grey-listing) |
-| `NotifierTrouble` | is tried again later | is in trouble: counts for its circuit breaker |
-| `Broken` | is tried again later | is not judged: what failed is the program |
-| `NotServedHere` | can't go through this notifier; another may serve it | is well |
-| `Refused` | will be refused everywhere | is well |
-| `Uncertain` | may have been taken: trying again may send it twice | is not judged |
+| `Temporary` | is tried again later | a success (a mail server's grey-listing) |
+| `NotifierTrouble` | is tried again later | a failure |
+| `Broken` | is tried again later | nothing: what failed is the program |
+| `NotServedHere` | can't go through this notifier; another may serve it | a success |
+| `Refused` | will be rejected everywhere | a success |
+| `Uncertain` | may have been taken: trying again may send it twice | nothing |
 """
 
 import base64
@@ -18,14 +16,16 @@ from collections.abc import Iterable
 from typing import ClassVar, Literal
 from urllib.parse import quote as url_quoted
 
+from notifyhub.text.code_masks import MASK
+
 Outcome = Literal["temporary", "permanent", "uncertain"]
 
-DETAIL_LENGTH = 500
+MAX_DETAIL_LENGTH = 500
 ZWNJ = "\u200c"  # belongs to Persian spelling
 
 
 class Failure(Exception):
-    """A message was not accepted, or a question not answered.
+    """A message was not accepted, or another call failed.
 
     `code` is a short word that stays the same from release to release; `detail` is for people and holds the
     provider's own words, cut at `DETAIL_LENGTH` characters, without credentials.
@@ -49,7 +49,7 @@ class Temporary(Failure):
 
 
 class NotifierTrouble(Temporary):
-    """The notifier can't send anything at present: credentials, credit, limits, the line to the provider."""
+    """The notifier can't send anything at present: credentials, credit, limits, the connection."""
 
 
 class Broken(Temporary):
@@ -63,7 +63,7 @@ class NotServedHere(Failure):
 
 
 class Refused(Failure):
-    """The message itself is refused: its recipient or its text."""
+    """The message itself is rejected: its recipient or its text."""
 
     outcome = "permanent"
 
@@ -85,6 +85,6 @@ def quote(words: str, secrets: Iterable[str] = ()) -> str:
     """
     for secret in filter(None, secrets):
         for spelling in (secret, url_quoted(secret, "", errors="replace"), _base64(secret)):
-            words = re.sub(re.escape(spelling), "•••", words, flags=re.IGNORECASE)
+            words = re.sub(re.escape(spelling), 3 * MASK, words, flags=re.IGNORECASE)
     line = " ".join("".join(c if c.isprintable() or c == ZWNJ else " " for c in words).split())
-    return line if len(line) <= DETAIL_LENGTH else line[: DETAIL_LENGTH - 1] + "…"
+    return line if len(line) <= MAX_DETAIL_LENGTH else line[: MAX_DETAIL_LENGTH - 1] + "…"

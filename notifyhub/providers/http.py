@@ -19,8 +19,8 @@ from notifyhub.providers.transport import (
     shared_pool,
 )
 
-SEND_LIMIT = 64 * 1024
-LIST_LIMIT = 1024 * 1024
+MAX_ANSWER_BYTES = 64 * 1024
+MAX_LIST_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ class Client:
         self._timeouts = timeouts
 
     def get(
-        self, path: str, query: Mapping[str, str | int] | None = None, *, limit: int = LIST_LIMIT
+        self, path: str, query: Mapping[str, str | int] | None = None, *, limit: int = MAX_LIST_BYTES
     ) -> Answer:
         return self._call("GET", f"{path}?{urlencode(query)}" if query else path, None, limit)
 
-    def post(self, path: str, body: object, *, limit: int = SEND_LIMIT) -> Answer:
+    def post(self, path: str, body: object, *, limit: int = MAX_ANSWER_BYTES) -> Answer:
         return self._call("POST", path, json.dumps(body).encode(), limit)
 
     def quote(self, words: str, secrets: Iterable[str] = ()) -> str:

@@ -6,9 +6,11 @@ The token goes raw into the Authorization header. Every answer is an envelope `{
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
-from notifyhub.providers.base import SMS, Accepted, Credit, ProviderPattern, Report
+from marshmallow import Schema
+
+from notifyhub.providers.base import SMS, Accepted, Credit, ProviderPattern, Report, SMSProvider
 from notifyhub.providers.errors import (
     Failure,
     NotifierTrouble,
@@ -16,24 +18,31 @@ from notifyhub.providers.errors import (
     Refused,
     Uncertain,
 )
+from notifyhub.providers.fields import Line, Token
 from notifyhub.providers.http import (
-    LIST_LIMIT,
-    SEND_LIMIT,
+    MAX_ANSWER_BYTES,
     Answer,
     Client,
     required_text,
     whole_number,
 )
-from notifyhub.providers.rejection_rules import FIRST, STATUSES, WORDS, Facts, Rule, refusal
+from notifyhub.providers.rejection_rules import (
+    HTTP_STATUS_RULES,
+    OVERLOAD_RULES,
+    PERSIAN_TEXT_RULES,
+    Rejection,
+    Rule,
+    classify,
+)
 from notifyhub.providers.sockets import TIMEOUTS, Timeouts
 
 URL = "https://edge.ippanel.com/v1"
 PATTERNS_PER_PAGE = 100  # EDGE docs/pattern: the most it allows
 
 RULES = (
-    *FIRST,
+    *OVERLOAD_RULES,
     Rule(NotifierTrouble, "bad_credentials", "EDGE docs/send/pattern.md: 401, 400-1", status=(401,)),
-    *WORDS,
+    *PERSIAN_TEXT_RULES,
     Rule(
         NotServedHere, "unknown_pattern", "EDGE-fa send/pattern.md: 404, 404-1", status=(404,), result="404-1"
     ),
@@ -43,7 +52,7 @@ RULES = (
     # Our own pattern was filled as it asks: that of the provider differs from ours.
     Rule(NotServedHere, "pattern_mismatch", "[N] a refused or missing value", field=r"params(\..+)?"),
     Rule(Refused, "invalid_text", "EDGE docs/send/webservice.md: 422 of `message`", field="message"),
-    *STATUSES,
+    *HTTP_STATUS_RULES,
 )
 
 # EDGE docs/report, message_status: 0 sent to the operator, 1 taken by it, 2 delivered, 3 not, 4 blacklisted.
@@ -73,11 +82,24 @@ PATTERN_STATUSES: Mapping[str, Literal["approved", "rejected"]] = {
 }
 
 
-class IPPanel:
-    """An account at IPPanel, with its own line; `settings` holds `token` and `from_number`."""
+class IPPanelSettingsSchema(Schema):
+    """What IPPanel needs."""
 
-    offers_patterns: ClassVar[bool] = True
-    report_batch: ClassVar[int] = 1  # its reports are asked for one send at a time
+    token = Token()
+    from_number = Line(
+        r"\+98[0-9]{5,12}", error="Must be +98 and 5 to 12 digits.", example="+983000505", required=True
+    )
+
+
+class IPPanel(SMSProvider):
+    """An account at IPPanel, with its own line."""
+
+    name = "ippanel"
+    settings_schema = IPPanelSettingsSchema
+    line_setting = "from_number"
+    url_variable = "IPPANEL_URL"
+    offers_patterns = True
+    report_batch = 1  # its reports are asked for one send at a time
 
     def __init__(
         self, settings: Mapping[str, object], url: str | None = None, *, timeouts: Timeouts = TIMEOUTS
@@ -112,7 +134,7 @@ class IPPanel:
             page += 1
 
     def check(self) -> Credit | None:
-        data = self._data(self._client.get("/api/payment/credit/mine", limit=SEND_LIMIT))
+        data = self._data(self._client.get("/api/payment/credit/mine", limit=MAX_ANSWER_BYTES))
         credit = data.get("credit") if isinstance(data, dict) else None
         if isinstance(credit, int | Decimal) and not isinstance(credit, bool):
             return Credit(Decimal(credit), "rial")
@@ -143,7 +165,7 @@ class IPPanel:
         return RECIPIENT_REPORTS.get(str(entries[0].get("message_status"))) if entries else None
 
     def _send_report(self, outbox_id: str) -> Report:
-        answer = self._client.get("/api/report/by_bulk", {"messages_outbox_id": outbox_id}, limit=LIST_LIMIT)
+        answer = self._client.get("/api/report/by_bulk", {"messages_outbox_id": outbox_id})
         if _knows_nothing(answer):
             return Report("pending")
         data = self._data(answer)
@@ -161,9 +183,9 @@ class IPPanel:
                 return answer.body.get("data")
             if accepted is not False:
                 raise Uncertain("not_understood", "The answer is no envelope of IPPanel.")
-        raise self._refusal(answer, secrets)
+        raise self._failure(answer, secrets)
 
-    def _refusal(self, answer: Answer, secrets: Sequence[str]) -> Failure:
+    def _failure(self, answer: Answer, secrets: Sequence[str]) -> Failure:
         meta = _meta(answer)
         fields: dict[str, list[str]] = {}
         # Documented in meta.errors; seen in meta.message and, for the log-in, beside meta.
@@ -176,8 +198,8 @@ class IPPanel:
         texts += [f"{name}: {word}" for name, words in fields.items() for word in words]
         words = " · ".join(dict.fromkeys(texts)) or answer.problem
         result = meta.get("message_code")
-        facts = Facts(answer.status, words, str(result), tuple(fields))
-        return refusal(RULES, facts, self._client.quote(words or f"HTTP {answer.status}", secrets))
+        rejection = Rejection(answer.status, words, str(result), tuple(fields))
+        return classify(RULES, rejection, self._client.quote(words or f"HTTP {answer.status}", secrets))
 
 
 def _meta(answer: Answer) -> dict[str, Any]:

@@ -6,11 +6,12 @@ console's `status` is taken to repeat.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import ClassVar
 
-from notifyhub.providers.base import SMS, Accepted, Credit, ProviderPattern, Report
+from marshmallow import Schema
+
+from notifyhub.providers.base import SMS, Accepted, Credit, Report, SMSProvider
 from notifyhub.providers.errors import (
     Failure,
     NotifierTrouble,
@@ -18,15 +19,24 @@ from notifyhub.providers.errors import (
     Refused,
     Uncertain,
 )
+from notifyhub.providers.fields import Line, PathToken
 from notifyhub.providers.http import (
-    SEND_LIMIT,
+    MAX_ANSWER_BYTES,
     Answer,
     Client,
     path_segment,
     required_text,
     whole_number,
 )
-from notifyhub.providers.rejection_rules import FIRST, STATUSES, WORDS, Facts, Rule, refusal, squeeze
+from notifyhub.providers.rejection_rules import (
+    HTTP_STATUS_RULES,
+    OVERLOAD_RULES,
+    PERSIAN_TEXT_RULES,
+    Rejection,
+    Rule,
+    classify,
+    squeeze,
+)
 from notifyhub.providers.sockets import TIMEOUTS, Timeouts
 from notifyhub.text.digits import ascii_digits
 
@@ -75,21 +85,21 @@ RESULTS: tuple[tuple[int, str, type[Failure], str], ...] = (
 """Result code, its text, what it means: WEB."""
 
 RULES = (
-    *FIRST,
+    *OVERLOAD_RULES,
     Rule(NotifierTrouble, "bad_credentials", "recorded: HTTP 400", words=("کلید کنسول معتبر نیست",)),
     # The text decides before the number, and a longer text before a shorter one that it may contain.
     *(
         Rule(failure, code, f"WEB: text of {number}", words=(text,))
         for number, text, failure, code in sorted(RESULTS, key=lambda row: -len(row[1]))
     ),
-    *WORDS,
+    *PERSIAN_TEXT_RULES,
     # A recId of 0 only says that there is none.
     *(
         Rule(failure, code, f"WEB: {number}", status=(200,), result=str(number))
         for number, _, failure, code in RESULTS
         if number
     ),
-    *STATUSES,
+    *HTTP_STATUS_RULES,
 )
 RESULT_CODES = frozenset(number for number, *_ in RESULTS)
 
@@ -108,11 +118,21 @@ REPORTS = {
 }
 
 
-class MeliPayamak:
-    """An account at MeliPayamak; `settings` holds `token` and, for texts without a pattern, `number`."""
+class MelipayamakSettingsSchema(Schema):
+    """What MeliPayamak needs."""
 
-    offers_patterns: ClassVar[bool] = False
-    report_batch: ClassVar[int] = 100  # WEB sendsms, clients: the most that one call takes
+    token = PathToken()
+    number = Line(r"[0-9]{5,}", error="Must be a string of more than 4 digits.", example="50002710008883")
+
+
+class MeliPayamak(SMSProvider):
+    """An account at MeliPayamak."""
+
+    name = "melipayamak"
+    settings_schema = MelipayamakSettingsSchema
+    line_setting = "number"
+    url_variable = "MELIPAYAMAK_URL"
+    report_batch = 100  # WEB sendsms, clients: the most that one call takes
 
     def __init__(
         self, settings: Mapping[str, object], url: str | None = None, *, timeouts: Timeouts = TIMEOUTS
@@ -129,7 +149,7 @@ class MeliPayamak:
         # An id has up to 19 digits; a result code in its place is no success.
         if rec_id and rec_id > 0 and (rec_id not in RESULT_CODES or _status(body) == SUCCESS):
             return Accepted(str(rec_id))
-        raise self._refusal(answer, sms.secrets)
+        raise self._failure(answer, sms.secrets)
 
     def reports(self, ids: Sequence[str]) -> dict[str, Report]:
         known = [sent for sent in ids if whole_number(sent)]
@@ -138,7 +158,7 @@ class MeliPayamak:
         answer = self._client.post(f"/receive/status/{self._key}", {"recIds": [int(sent) for sent in known]})
         codes = self._body(answer).get("resultsAsCode")
         if not isinstance(codes, list):
-            raise self._refusal(answer)
+            raise self._failure(answer)
         if len(codes) != len(known):
             raise Uncertain("not_understood", "The answer does not hold one status for each message.")
         pending = Report("pending")
@@ -147,17 +167,14 @@ class MeliPayamak:
             for sent, code in zip(known, codes, strict=True)
         }
 
-    def patterns(self) -> Iterator[ProviderPattern]:
-        raise NotServedHere("not_offered", "MeliPayamak's console does not show an account's patterns.")
-
     def check(self) -> Credit | None:
-        answer = self._client.get(f"/receive/credit/{self._key}", limit=SEND_LIMIT)
+        answer = self._client.get(f"/receive/credit/{self._key}", limit=MAX_ANSWER_BYTES)
         body = self._body(answer)
         amount = body.get("amount")
         if isinstance(amount, int | Decimal) and not isinstance(amount, bool):
             self._line()
             return Credit(Decimal(amount), "sms")
-        raise self._refusal(answer)
+        raise self._failure(answer)
 
     def _send_pattern(self, sms: SMS, code: str) -> Answer:
         body_id = ascii_digits(code)
@@ -180,12 +197,12 @@ class MeliPayamak:
     def _body(self, answer: Answer, secrets: Sequence[str] = ()) -> dict[str, object]:
         """Return the object of a 200, or raise what the refusal means."""
         if answer.status != 200:
-            raise self._refusal(answer, secrets)
+            raise self._failure(answer, secrets)
         if not isinstance(answer.body, dict):
             raise Uncertain("not_understood", answer.problem or "The answer is no object.")
         return answer.body
 
-    def _refusal(self, answer: Answer, secrets: Sequence[str] = ()) -> Failure:
+    def _failure(self, answer: Answer, secrets: Sequence[str] = ()) -> Failure:
         body = answer.body if isinstance(answer.body, dict) else {}
         rec_id = whole_number(body.get("recId"))
         text = _status(body)
@@ -196,8 +213,8 @@ class MeliPayamak:
         message = body.get("Message")  # what the vendor's server says of its own errors
         words = text or (message if isinstance(message, str) else "") or answer.problem
         words = words or (f"HTTP {answer.status}" if rec_id is None else f"recId {rec_id}")
-        facts = Facts(answer.status, text, str(rec_id))
-        return refusal(RULES, facts, self._client.quote(words, secrets))
+        rejection = Rejection(answer.status, text, str(rec_id))
+        return classify(RULES, rejection, self._client.quote(words, secrets))
 
 
 def _status(body: Mapping[str, object]) -> str:

@@ -1,8 +1,8 @@
-"""Tables that map a provider's refusal to its meaning.
+"""Tables that map a provider's rejection to its meaning.
 
-A table is a tuple of rules, tried in order; the first that fits decides, and what none knows is a refusal of
-the message, never a success. `source` says where a rule comes from; rules marked [N] are a choice, where the
-vendor documents nothing.
+A table is a tuple of rules, tried in order; the first that fits decides, and what none knows is a rejection
+of the message, never a success. `source` says where a rule comes from; rules marked [N] are a choice, where
+the vendor documents nothing.
 """
 
 import re
@@ -17,11 +17,15 @@ from notifyhub.providers.errors import (
     Refused,
     Uncertain,
 )
+from notifyhub.text.letters import persian_letters
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a refusal holds; `result` is the provider's own code, `fields` names what it refused."""
+class Rejection:
+    """What a rejection says: the status of HTTP or of SMTP's reply, and the provider's words.
+
+    `result` is the provider's own code, `fields` names what it rejects.
+    """
 
     status: int
     text: str
@@ -34,7 +38,7 @@ class Rule:
     """A rule fits when all that it names fits.
 
     `status` holds statuses, `result` is a pattern for the provider's own code, `field` one for the name of a
-    refused field, `words` are phrases that all occur in the provider's text (spaces, marks and Arabic
+    rejected field, `words` are phrases that all occur in the provider's text (spaces, marks and Arabic
     letters aside).
     """
 
@@ -46,28 +50,28 @@ class Rule:
     field: str | None = None
     words: Sequence[str] = ()
 
-    def fits(self, facts: Facts) -> bool:
-        """Tell whether this rule decides about `facts`."""
-        text = squeeze(facts.text)
+    def fits(self, rejection: Rejection) -> bool:
+        """Return whether this rule decides about a rejection."""
+        text = squeeze(rejection.text)
         return bool(
-            (self.status is None or facts.status in self.status)
-            and (self.result is None or re.fullmatch(self.result, facts.result))
-            and (self.field is None or any(re.fullmatch(self.field, name) for name in facts.fields))
+            (self.status is None or rejection.status in self.status)
+            and (self.result is None or re.fullmatch(self.result, rejection.result))
+            and (self.field is None or any(re.fullmatch(self.field, name) for name in rejection.fields))
             and all(squeeze(phrase) in text for phrase in self.words)
         )
 
 
-def refusal(rules: Iterable[Rule], facts: Facts, detail: str) -> Failure:
+def classify(rules: Iterable[Rule], rejection: Rejection, detail: str) -> Failure:
     """Return the failure that the first fitting rule names."""
     for rule in rules:
-        if rule.fits(facts):
+        if rule.fits(rejection):
             return rule.failure(rule.code, detail)
     return Refused("refused", detail)
 
 
 @lru_cache(1024)
 def _letters(phrase: str) -> str:
-    text = phrase.translate({0x64A: 0x6CC, 0x643: 0x6A9, 0x623: 0x627}).casefold()
+    text = persian_letters(phrase).replace("أ", "ا").casefold()
     return "".join(character for character in text if character.isalnum())
 
 
@@ -76,13 +80,13 @@ def squeeze(text: str) -> str:
     return _letters(text[:1000])
 
 
-FIRST = (
+OVERLOAD_RULES = (
     Rule(NotifierTrouble, "rate_limited", "RFC 6585", status=(429,)),
     Rule(NotifierTrouble, "unavailable", "RFC 9110", status=range(500, 600)),
 )
 """What no text can change: the beginning of every provider's table."""
 
-STATUSES = (
+HTTP_STATUS_RULES = (
     Rule(Uncertain, "not_understood", "a success that is not the documented 200", status=range(201, 300)),
     Rule(NotifierTrouble, "redirected", "RFC 9110: not followed, nothing was taken", status=range(300, 400)),
     Rule(NotifierTrouble, "bad_credentials", "RFC 9110", status=(401, 407)),
@@ -97,7 +101,7 @@ STATUSES = (
 )
 """What an HTTP status alone says: the end of every provider's table."""
 
-WORDS = (
+PERSIAN_TEXT_RULES = (
     Rule(NotifierTrouble, "no_credit", "[N]", words=("اعتبار", "کافی")),
     Rule(Refused, "blacklisted", "[N]", words=("لیست سیاه",)),
     Rule(Refused, "blacklisted", "[N]", words=("بلک لیست",)),

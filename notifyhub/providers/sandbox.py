@@ -2,9 +2,8 @@
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar
 
-from notifyhub.providers.base import SMS, Accepted, Credit, Email, ProviderPattern, Report
+from notifyhub.providers.base import SMS, Accepted, Credit, Email, ProviderPattern, Report, SMSProvider
 from notifyhub.providers.errors import Refused, Temporary
 
 FAILS = "+989000000001"
@@ -12,18 +11,17 @@ FAILS_TWICE = "+989000000002"
 UNREPORTED = "+989000000003"
 
 
-class Sandbox:
+class Sandbox(SMSProvider):
     """A provider of SMS and mail that delivers everything but what is sent to the three fixed numbers.
 
     `FAILS` is refused for good, `FAILS_TWICE` is taken at the third attempt, `UNREPORTED` is never reported
     on.
     """
 
-    offers_patterns: ClassVar[bool] = False
-    report_batch: ClassVar[int] = 1000
+    report_batch = 1000
 
     def __init__(self, settings: Mapping[str, object] | None = None, url: str | None = None) -> None:
-        """Take what every backend takes, and heed none of it."""
+        """Take what every provider takes, and use none of it."""
 
     def send(self, message: SMS | Email) -> Accepted:
         if message.to == FAILS:

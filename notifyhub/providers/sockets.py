@@ -26,7 +26,7 @@ T = TypeVar("T")
 Permit = Callable[[Address], None]
 """Raises an exception for an address that must not be connected to."""
 
-BUFFER = 8192
+BUFFER_BYTES = 8192
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ class Wire:
         del mode, buffering  # http.client and smtplib read bytes, buffered
         # SocketIO counts the socket's users, so that the file outlives the connection's close().
         raw = _Reader(self, cast("io.RawIOBase", self.socket.makefile("rb", buffering=0)))
-        return io.BufferedReader(raw, BUFFER)
+        return io.BufferedReader(raw, BUFFER_BYTES)
 
     def _arm(self, current: Exchange | None) -> None:
         if current is None:
@@ -240,7 +240,7 @@ class Wire:
 
 
 def has_rest(file: io.BufferedReader) -> bool:
-    """Tell whether a wire's file holds bytes that nobody has read; nothing is received for it."""
+    """Return whether a wire's file holds bytes that nobody has read; nothing is received for it."""
     reader = cast("_Reader", file.raw)
     reader.is_idle = True
     try:

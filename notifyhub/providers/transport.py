@@ -30,10 +30,10 @@ from notifyhub.providers.sockets import (
     has_rest,
 )
 
-HEAD_LIMIT = 64 * 1024
+MAX_HEADER_BYTES = 64 * 1024
 """Bytes of an answer's headers, those of its interim answers included."""
-LINE_LIMIT = 64 * 1024
-FIRST = 1024
+MAX_LINE_BYTES = 64 * 1024
+FIRST_READ_BYTES = 1024
 """Bytes of a body that are kept even if the rest of it does not come."""
 
 _ERRORS = (HTTPError, HTTPException, OSError, ValueError, ArithmeticError)
@@ -90,7 +90,7 @@ def request(
             )
         except _ERRORS as error:
             return Lost(error, current.written)
-        allow(limit + HEAD_LIMIT)  # room for chunks' sizes, and for trailers
+        allow(limit + MAX_HEADER_BYTES)  # room for chunks' sizes, and for trailers
         return _received(response, limit)
 
 
@@ -108,7 +108,7 @@ def reason(error: BaseException) -> str:
 
 
 def is_timeout(error: BaseException) -> bool:
-    """Tell whether time has run out."""
+    """Return whether time has run out."""
     return any(isinstance(cause, TimeoutError | urllib3.exceptions.TimeoutError) for cause in _causes(error))
 
 
@@ -125,7 +125,7 @@ def checked_pool(scheme: str, host: str, port: int | None, permit: Permit) -> ur
 
 def _received(response: urllib3.BaseHTTPResponse, limit: int) -> Received:
     body, problem = b"", None
-    first = min(FIRST, limit)
+    first = min(FIRST_READ_BYTES, limit)
     try:
         for amount in (first, limit + 1 - first):
             body += response.read(amount)
@@ -152,7 +152,7 @@ class _Response(HTTPResponse):
         self._wire = cast("Wire", sock)
 
     def begin(self, *args: Any, **options: Any) -> None:
-        allow(HEAD_LIMIT)
+        allow(MAX_HEADER_BYTES)
         super().begin(*args, **options)
 
     def _read_status(self) -> tuple[str, int, str]:
@@ -171,8 +171,8 @@ class _Response(HTTPResponse):
 
 
 def _skip_headers(file: io.BufferedIOBase) -> None:
-    while (line := file.readline(LINE_LIMIT + 1)) not in {b"\r\n", b"\n", b""}:
-        if len(line) > LINE_LIMIT:
+    while (line := file.readline(MAX_LINE_BYTES + 1)) not in {b"\r\n", b"\n", b""}:
+        if len(line) > MAX_LINE_BYTES:
             raise LineTooLong("header line")
 
 

@@ -11,16 +11,15 @@ from notifyhub.api.fields import (
     Boolean,
     Integer,
     List,
-    Reference,
-    References,
     String,
     described,
 )
-from notifyhub.api.schemas import StrictSchema
+from notifyhub.api.references import Reference, References
+from notifyhub.api.schemas import NamedSchema, StrictSchema
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
-from notifyhub.text.cuts import MOST_QUOTED, cut
 from notifyhub.text.phones import COUNTRIES
+from notifyhub.text.truncation import MAX_QUOTED_CHARACTERS, truncate
 
 _CODE_LENGTH = described("Length of one-time passwords (at first 5).", 6)
 _LIFETIME = described("How long one-time passwords are valid, in seconds (at first 120).", 180)
@@ -48,7 +47,7 @@ class NotificationSettingsChangeSchema(Schema):
     notifications_otp_ttl = Integer(10, 86_400, attribute="otp_ttl", metadata=_LIFETIME)
 
 
-class NotifierDataSchema(Schema):
+class NotifierDataSchema(NamedSchema):
     """A notifier, briefly."""
 
     id = fields.Integer(required=True, metadata=described("Id of the notifier.", 2, format="int64"))
@@ -162,7 +161,7 @@ def _has_known_placeholders(value: str) -> None:
     unknown = [name for name in re.findall(r"\{[^{}]*\}", value) if name not in {"{code}", "{minutes}"}]
     if unknown:
         raise ValidationError(
-            f"{cut(unknown[0], MOST_QUOTED)} is not known here: use {{code}} and {{minutes}}."
+            f"{truncate(unknown[0], MAX_QUOTED_CHARACTERS)} is not known here: use {{code}} and {{minutes}}."
         )
     if _MASK in value:
         raise ValidationError(f"The character {_MASK} is not allowed: it stands for the code's digits.")

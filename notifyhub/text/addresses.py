@@ -12,11 +12,11 @@ import idna
 from notifyhub.text.invisible import is_invisible
 from notifyhub.text.lines import is_line
 
-MAX_LOCAL = 64
+MAX_LOCAL_BYTES = 64
 """The octets that a local part may have (RFC 5321, 4.5.3.1.1)."""
-MAX_DOMAIN = 253
+MAX_DOMAIN_CHARACTERS = 253
 """The characters that a domain may have, which are 255 octets in a query for it (RFC 1035, 2.3.4)."""
-MAX_GIVEN = 1000
+MAX_GIVEN_CHARACTERS = 1000
 """What is longer is not read: some spellings are longer than the address that they come to."""
 
 _INVALID = "Enter a valid email address."
@@ -68,7 +68,7 @@ def normalize_address(text: str) -> str:
     """
     _check_line(text)
     local, at, domain = text.rpartition("@")
-    if not at or len(text) > MAX_GIVEN:
+    if not at or len(text) > MAX_GIVEN_CHARACTERS:
         raise InvalidAddress(_INVALID)
     return f"{_normalize_local(local)}@{normalize_domain(domain)}"
 
@@ -90,9 +90,9 @@ def to_ascii(domain: str) -> str:
     UTS 46 would drop what can't be seen. Joiners are letters where the rules of IDNA let them stand.
     """
     lower = domain.lower()
-    if len(lower) <= MAX_DOMAIN and _DOMAIN.fullmatch(lower):
+    if len(lower) <= MAX_DOMAIN_CHARACTERS and _DOMAIN.fullmatch(lower):
         return lower
-    if len(domain) > MAX_GIVEN:
+    if len(domain) > MAX_GIVEN_CHARACTERS:
         raise InvalidAddress(_INVALID)
     if any(is_invisible(character) for character in domain if character not in _JOINERS):
         raise InvalidAddress(_INVISIBLE)
@@ -101,7 +101,7 @@ def to_ascii(domain: str) -> str:
     except (idna.IDNAError, UnicodeError):
         is_idn = not domain.isascii() or "xn--" in lower
         raise InvalidAddress(_FORBIDDEN if is_idn else _INVALID) from None
-    if len(encoded) > MAX_DOMAIN or encoded.endswith("."):
+    if len(encoded) > MAX_DOMAIN_CHARACTERS or encoded.endswith("."):
         raise InvalidAddress(_INVALID)
     return encoded
 
@@ -154,8 +154,8 @@ def _normalize_local(local: str) -> str:
         raise InvalidAddress(_INVISIBLE)
     if _ENCODED_WORD.search(local):
         raise InvalidAddress("Encoded words (`=?…?=`) are not allowed in an email address.")
-    if len(local.encode()) > MAX_LOCAL:
-        raise InvalidAddress(f"What stands before the @ may have no more than {MAX_LOCAL} bytes.")
+    if len(local.encode()) > MAX_LOCAL_BYTES:
+        raise InvalidAddress(f"What stands before the @ may have no more than {MAX_LOCAL_BYTES} bytes.")
     return local
 
 

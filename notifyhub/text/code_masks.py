@@ -1,4 +1,4 @@
-"""One-time passwords in messages: what is stored and shown instead of their digits."""
+"""Masks of one-time passwords: what messages store and show instead of the digits."""
 
 from notifyhub.text.segments import measure
 
@@ -6,7 +6,7 @@ MASK = "•"
 
 
 def masked(length: int) -> str:
-    """Return what stands for a code of so many digits."""
+    """Return the mask of a code with `length` digits."""
     return MASK * length
 
 

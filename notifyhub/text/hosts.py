@@ -20,37 +20,37 @@ _LOOPBACK = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 
 
 class HostNotAllowed(ValueError):
-    """The operator allows other hosts alone."""
+    """The operator has not allowed this host."""
 
 
 @dataclass(frozen=True)
-class Allowed:
-    """The hosts that a variable names: by their names, or by their addresses."""
+class AllowedHosts:
+    """The hosts that a variable allows: by name, by address, or by network."""
 
     names: frozenset[str]
     networks: tuple[IPv4Network | IPv6Network, ...]
 
     @classmethod
     def read(cls, entries: Iterable[str]) -> Self:
-        """Read what the configuration has checked: host names, addresses, networks."""
+        """Parse entries that the configuration has checked: host names, addresses, networks."""
         names, networks = set(), []
         for entry in entries:
             try:
                 networks.append(ip_network(entry, strict=False))
             except ValueError:
-                names.add(plain(entry))
+                names.add(normalize_host(entry))
         return cls(frozenset(names), tuple(networks))
 
     def has_name(self, host: str) -> bool:
         """Tell whether a host is allowed by its name, whatever its address."""
-        return plain(host) in self.names
+        return normalize_host(host) in self.names
 
     def has(self, address: Address) -> bool:
         """Tell whether an address is allowed."""
         return any(unwrapped(address) in network for network in self.networks)
 
     def may_have(self, host: str) -> bool:
-        """Tell whether a host may be allowed, as far as it shows that without a look-up."""
+        """Tell whether a host may turn out to be allowed, judged without a look-up in the DNS."""
         if self.has_name(host):
             return True
         try:
@@ -70,11 +70,11 @@ def unwrapped(address: Address) -> Address:
 
 
 def shown_addresses(host: str) -> tuple[Address, ...]:
-    """Return the addresses that a host shows without a look-up: a literal's, and those of `localhost`.
+    """Return the addresses that are known without a look-up: of an IP literal, and of `localhost`.
 
     Raises ValueError or OSError for what looks like an address and is none.
     """
-    name = plain(host)
+    name = normalize_host(host)
     if name == "localhost" or name.endswith(".localhost"):  # RFC 6761, 6.3
         return _LOOPBACK
     if ":" in host:
@@ -84,10 +84,10 @@ def shown_addresses(host: str) -> tuple[Address, ...]:
 
 
 def ends_with_number(name: str) -> bool:
-    """Tell whether a name is an IPv4 address to the resolver, as no name ends with a number."""
+    """Tell whether the resolver takes a name as an IPv4 address: no host name ends with a number."""
     return bool(re.fullmatch(r"[0-9]+|0x[0-9a-f]*", name.rpartition(".")[2]))
 
 
-def plain(host: str) -> str:
-    """Return the form in which names of hosts are compared."""
+def normalize_host(host: str) -> str:
+    """Return the form in which host names are compared: lower case, without the dot of the root."""
     return host.lower().removesuffix(".")

@@ -1,4 +1,4 @@
-"""Characters that leave no mark: blanks, marks of direction, joiners, controls."""
+"""Characters that can't be seen: blanks, marks of direction, joiners, controls."""
 
 import re
 import unicodedata

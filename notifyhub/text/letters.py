@@ -11,7 +11,7 @@ def persian_letters(text: str) -> str:
 
 
 def matching(text: str) -> str:
-    """Return the form in which two spellings of `text` are equal: to compare with, never to send or store.
+    """Return `text` normalized for comparing, so that two spellings are equal; never send or store it.
 
     Persian yeh and kaf, ASCII digits, no case, and one space between words.
     """

@@ -6,8 +6,9 @@ _BREAKING = {"Cc", "Cs", "Zl", "Zp"}
 
 
 def is_line(text: str) -> bool:
-    """Tell whether `text` holds neither line ends nor control characters; invisible letters are none.
+    """Tell whether `text` holds neither line ends nor control characters.
 
-    Persian words need the zero-width non-joiner, which `str.isprintable` refuses.
+    Invisible letters may be in it: Persian words need the zero-width non-joiner, which `str.isprintable`
+    refuses.
     """
     return not any(unicodedata.category(character) in _BREAKING for character in text)

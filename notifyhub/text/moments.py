@@ -1,9 +1,9 @@
-"""Moments as clients write them, in ISO 8601."""
+"""Parsing moments in ISO 8601, as clients write them."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
-_LONGEST = 255
+_MAX_CHARACTERS = 255
 _MOMENT = re.compile(
     r"(?P<date>\d{4}-\d{1,2}-\d{1,2})[T ](?P<hour>\d{1,2}):(?P<minute>\d{1,2})"
     r"(?::(?P<second>\d{1,2})(?:[.,](?P<fraction>\d+))?)?"
@@ -18,7 +18,7 @@ def parse(text: str) -> datetime:
     are usual, digits of other scripts, a comma for the point, a blank before the offset. What is finer than
     a microsecond is cut off.
     """
-    if len(text) > _LONGEST:
+    if len(text) > _MAX_CHARACTERS:
         raise ValueError
     try:
         return datetime.fromisoformat(text)

@@ -64,17 +64,6 @@ def country_of(e164: str) -> str:
     return phonenumbers.region_code_for_number(phonenumbers.parse(e164)) or ""
 
 
-def local_iranian(e164: str) -> str:
-    """Return an Iranian mobile number of E.164 as it is dialled in Iran: +98912… is 0912….
-
-    Raise `InvalidNumber` for any other number.
-    """
-    mobile = _IRANIAN_MOBILE.fullmatch(e164)
-    if mobile is None or not e164.startswith("+98"):
-        raise InvalidNumber("This is not an Iranian mobile number.")
-    return f"0{mobile[1]}"
-
-
 def _normalize(text: str) -> str:
     """Return a number's digits in ASCII, with its + in front and its dots, without what does not count."""
     number = ascii_digits("".join(filter(_counts, text.strip()))).translate(_PLUS)

@@ -13,13 +13,13 @@ from functools import cached_property
 from itertools import islice
 from typing import Self
 
-from notifyhub.text.cuts import MOST_QUOTED, cut
 from notifyhub.text.digits import ascii_digits
 from notifyhub.text.letters import persian_letters
+from notifyhub.text.truncation import MAX_QUOTED_CHARACTERS, truncate
 
 _PLACEHOLDER = re.compile(r"\{(?P<number>\d+)\}|%(?!\d+%)(?P<name>\w[\w\u200c]*)%")
 
-_MOST_NAMED = 100
+_MAX_NAMED_IN_ERROR = 100
 
 
 class InvalidArguments(ValueError):
@@ -49,13 +49,13 @@ class Placeholder:
 
 @dataclass(frozen=True)
 class Template:
-    """A body taken apart into its literal texts and placeholders, in order."""
+    """A parsed body: its literal texts and placeholders, in order."""
 
     pieces: tuple[str | Placeholder, ...]
 
     @classmethod
     def parse(cls, body: str) -> Self:
-        """Take `body` apart. Every text is a template: what is no placeholder is literal."""
+        """Parse `body`. Every text is a template: what is no placeholder is literal."""
         pieces: list[str | Placeholder] = []
         end = 0
         for match in _PLACEHOLDER.finditer(body):
@@ -134,11 +134,11 @@ class FilledTemplate:
         )
 
     def as_list(self) -> list[str]:
-        """Return the values in `list_order`, as MeliPayamak takes them."""
+        """Return the values in `list_order`, as providers of positional patterns take them."""
         return [self.values[placeholder] for placeholder in self.template.list_order]
 
     def as_mapping(self) -> dict[str, str]:
-        """Return the values by the names in the body's own spelling, as IPPanel takes them.
+        """Return the values by the names in the body's own spelling, as providers of named ones take them.
 
         A positional placeholder goes by its number in ASCII digits. A name that the body spells in two ways
         is there in both.
@@ -184,4 +184,6 @@ def _mismatch(placeholders: Sequence[Placeholder], given: int) -> str:
 
 
 def _enumerate(names: Iterable[object]) -> str:
-    return ", ".join(cut(str(name), MOST_QUOTED) for name in islice(names, _MOST_NAMED))
+    return ", ".join(
+        truncate(str(name), MAX_QUOTED_CHARACTERS) for name in islice(names, _MAX_NAMED_IN_ERROR)
+    )

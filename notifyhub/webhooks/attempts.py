@@ -12,7 +12,7 @@ from notifyhub.database.base import now
 from notifyhub.database.connections import persist, release
 from notifyhub.jobs import queues
 from notifyhub.jobs.queues import Job
-from notifyhub.text.hosts import Allowed
+from notifyhub.text.hosts import AllowedHosts
 from notifyhub.webhooks import claims, outcomes, signatures
 from notifyhub.webhooks.claims import ClaimedDelivery
 from notifyhub.webhooks.client import Answer, post
@@ -116,5 +116,5 @@ def _persist(work: Callable[[], T]) -> T:
 
 
 @lru_cache(1)
-def _allowed(entries: tuple[str, ...]) -> Allowed:
-    return Allowed.read(entries)
+def _allowed(entries: tuple[str, ...]) -> AllowedHosts:
+    return AllowedHosts.read(entries)

@@ -18,7 +18,7 @@ from notifyhub.providers.transport import (
     reason,
     request,
 )
-from notifyhub.text.hosts import Address, Allowed
+from notifyhub.text.hosts import Address, AllowedHosts
 from notifyhub.webhooks.targets import InvalidTarget, check_address, check_url, split
 
 SHOWN = 1024
@@ -39,7 +39,7 @@ class Answer:
 
 
 def post(
-    url: str, body: str, headers: Mapping[str, str], allowed: Allowed, timeouts: Timeouts = TIMEOUTS
+    url: str, body: str, headers: Mapping[str, str], allowed: AllowedHosts, timeouts: Timeouts = TIMEOUTS
 ) -> Answer:
     """Send a body to a URL; whatever goes wrong is told in the answer."""
     try:
@@ -55,7 +55,7 @@ def post(
 
 
 def _request(
-    url: SplitResult, body: bytes, headers: Mapping[str, str], allowed: Allowed, timeouts: Timeouts
+    url: SplitResult, body: bytes, headers: Mapping[str, str], allowed: AllowedHosts, timeouts: Timeouts
 ) -> Received | Lost:
     def permit(address: Address) -> None:
         check_address(address, url, allowed)

@@ -7,7 +7,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from notifyhub.api.fields import Boolean, Choice, List, String, Timestamp, described
 from notifyhub.api.schemas import StrictResourceSchema
-from notifyhub.text.hosts import Allowed
+from notifyhub.text.hosts import AllowedHosts
 from notifyhub.webhooks import signatures
 from notifyhub.webhooks.models import TEST, DeliveryStatus, Event, Webhook
 from notifyhub.webhooks.targets import InvalidTarget, check_url
@@ -19,7 +19,7 @@ class Target(String):
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
         url = super()._deserialize(value, *args, **options)
         try:
-            check_url(url, Allowed.read(current_app.config["WEBHOOK_ALLOW"]))
+            check_url(url, AllowedHosts.read(current_app.config["WEBHOOK_ALLOW"]))
         except InvalidTarget as refusal:
             raise ValidationError(str(refusal)) from None
         return url
@@ -127,6 +127,7 @@ class WebhookDeliverySchema(Schema):
         metadata=described("What has happened.", Event.MESSAGE_DELIVERED),
     )
     webhook_id = fields.String(
+        attribute="uid",
         required=True,
         metadata=described(
             "The event's id, as its header `webhook-id` has it: the same in all its deliveries.",

@@ -10,7 +10,14 @@ from collections.abc import Iterable
 from ipaddress import IPv6Address, IPv6Network, ip_network
 from urllib.parse import SplitResult, urlsplit
 
-from notifyhub.text.hosts import Address, Allowed, ends_with_number, plain, shown_addresses, unwrapped
+from notifyhub.text.hosts import (
+    Address,
+    AllowedHosts,
+    ends_with_number,
+    normalize_host,
+    shown_addresses,
+    unwrapped,
+)
 
 _UNICAST = IPv6Network("2000::/3")
 # What IANA's registries name beside what every Python 3.11 knows.
@@ -37,7 +44,7 @@ def is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast and not special
 
 
-def check_address(address: Address, url: SplitResult, allowed: Allowed) -> None:
+def check_address(address: Address, url: SplitResult, allowed: AllowedHosts) -> None:
     """Raise InvalidTarget unless a URL's host may be connected to at this address."""
     if allowed.has_name(url.hostname or "") or allowed.has(address):
         return
@@ -47,7 +54,7 @@ def check_address(address: Address, url: SplitResult, allowed: Allowed) -> None:
         raise InvalidTarget(NOT_PUBLIC)
 
 
-def check_url(text: str, allowed: Allowed) -> None:
+def check_url(text: str, allowed: AllowedHosts) -> None:
     """Raise InvalidTarget if a URL can't be used, or shows that its target is not allowed."""
     url = split(text)
     host = url.hostname or ""
@@ -76,7 +83,7 @@ def split(text: str) -> SplitResult:
     return url
 
 
-def _check_any(addresses: Iterable[Address], url: SplitResult, allowed: Allowed) -> None:
+def _check_any(addresses: Iterable[Address], url: SplitResult, allowed: AllowedHosts) -> None:
     """Raise InvalidTarget unless one of a host's addresses may be connected to."""
     refusals = []
     for address in addresses:
@@ -94,9 +101,9 @@ def _is_host(host: str) -> bool:
         return IPv6Address(host).scope_id is None  # a zone is one of this machine's own
     if not re.fullmatch(r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?", host) or len(host) > 253:
         return False
-    if ends_with_number(plain(host)):
+    if ends_with_number(normalize_host(host)):
         try:
-            socket.inet_aton(plain(host))
+            socket.inet_aton(normalize_host(host))
         except OSError:
             return False
     return True

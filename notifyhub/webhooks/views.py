@@ -6,8 +6,8 @@ from flask import Blueprint, g
 from sqlalchemy import Column, String, bindparam, cast, insert, select
 
 from notifyhub.api.endpoint import endpoint
+from notifyhub.api.fields import Choice, described
 from notifyhub.api.pagination.filters import Comparison, Filter, flag
-from notifyhub.api.pagination.parameters import OneOf
 from notifyhub.api.resource import Names, Resource, or_404
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit, orm_session
@@ -32,7 +32,7 @@ def _of_event(column: Column[Any]) -> Filter:
     names = Comparison(
         cast(column, String), lambda text, name: text.contains(name), lambda event: f'"{event}"'
     )
-    return Filter(OneOf("Only those that ask for this event.", Event), (names,))
+    return Filter(Choice(Event, metadata=described("Only those that ask for this event.")), (names,))
 
 
 webhooks = Resource(
@@ -48,7 +48,7 @@ webhooks.register(blueprint)
 
 _exists = select(_w.c.id).where(_w.c.id == bindparam("id"))
 _lock = select(Webhook).where(Webhook.id == bindparam("id")).with_for_update(key_share=True)
-_insert = insert(_d).returning(*pages.COLUMNS)
+_insert = insert(_d).returning(*pages.serializer.columns)
 _repeated = [
     _d.c[name]
     for name in ("webhook_id", "event", "kind", "object_id", "uid", "sequence", "data", "happened_at")
@@ -75,15 +75,15 @@ def rotate_secret(id: int) -> dict[str, str]:
     webhooks.declare(
         "view",
         "List the deliveries to a webhook",
-        query=pages.QUERY,
-        responses={200: pages.ANSWER},
+        query=pages.listing.query,
+        responses={200: pages.listing.response},
         errors=(404,),
     )
 )
 def list_deliveries(id: int) -> dict[str, Any]:
     """Give a page of the list."""
     or_404(autocommit().execute(_exists, {"id": id}).first())
-    return pages.page(id)
+    return pages.listing.page(webhook_id=id)
 
 
 @blueprint.post("/<id:id>/deliveries/<id:delivery_id>/redeliver")
@@ -106,4 +106,4 @@ def send_test(id: int) -> tuple[dict[str, Any], int]:
 def _send(values: dict[str, Any]) -> tuple[dict[str, Any], int]:
     row = autocommit().execute(_insert, {**values, "next_attempt_at": now()}).one()
     wake([row.id])
-    return pages.delivery(row), 201
+    return pages.serializer.dump([row])[0], 201

@@ -91,7 +91,7 @@ def test_a_folder_that_is_gone_is_no_broker(app: Flask, anonymous: Api) -> None:
     folder = Path(app.instance_path) / "queue"
     away = folder.rename(folder.with_name("away"))
     try:
-        time.sleep(health.FRESH)
+        time.sleep(health.PROBE_VALID_SECONDS)
         assert anonymous.get("/readyz").json["broker"] == "no answer"
     finally:
         away.rename(folder)

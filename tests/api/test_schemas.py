@@ -4,7 +4,7 @@ import pytest
 from marshmallow import ValidationError
 
 from notifyhub.api.fields import Nested, String
-from notifyhub.api.schemas import MOST_UNKNOWN, StrictResourceSchema, StrictSchema
+from notifyhub.api.schemas import MAX_UNKNOWN_KEYS, StrictResourceSchema, StrictSchema
 
 UNKNOWN = ["Unknown field."]
 
@@ -47,4 +47,4 @@ def test_read_only_keys_are_ignored() -> None:
 def test_no_more_unknown_keys_are_looked_at_than_are_told() -> None:
     with pytest.raises(ValidationError) as caught:
         OuterSchema().load({str(n): n for n in range(10_000)})
-    assert caught.value.messages == {str(n): UNKNOWN for n in range(MOST_UNKNOWN)}
+    assert caught.value.messages == {str(n): UNKNOWN for n in range(MAX_UNKNOWN_KEYS)}

@@ -74,7 +74,7 @@ def test_the_queue_is_not_filled_beyond_what_workers_can_soon_take_up(
 ) -> None:
     monkeypatch.setattr("notifyhub.jobs.dispatcher.BATCH", 4)
     depth = queues.publisher().depth(queues.MESSAGES) or 0
-    monkeypatch.setattr("notifyhub.jobs.dispatcher.MOST_WAITING", depth + 10)
+    monkeypatch.setattr("notifyhub.jobs.dispatcher.MAX_QUEUE_DEPTH", depth + 10)
     for _ in range(15):
         stored(status=MessageStatus.SCHEDULED, next_attempt_at=-MINUTE)
     assert sweep().enqueued == 10

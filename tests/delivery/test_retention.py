@@ -8,13 +8,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, text
 
+from notifyhub.api.idempotency import IdempotencyKey
 from notifyhub.database.base import now
 from notifyhub.delivery import retention
 from notifyhub.extensions import db
 from notifyhub.messages.models import (
     Attempt,
     Channel,
-    IdempotencyKey,
     Message,
     MessageAttachment,
     MessageStatus,

@@ -11,7 +11,7 @@ from flask import Flask
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.messages.models import MessageStatus
-from notifyhub.notifiers.models import SMSNotifier, SMSProvider
+from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.patterns.models import PatternStatus, SMSPattern
 from tests.conftest import Api
 from tests.simulators import IPPanelSimulator, MeliPayamakSimulator, ippanel, melipayamak
@@ -36,7 +36,7 @@ def first(app: Flask) -> SMSNotifier:
 @pytest.fixture
 def backup(app: Flask) -> SMSNotifier:
     settings = {"token": ippanel.TOKEN, "from_number": ippanel.LINE}
-    notifier: SMSNotifier = SMSNotifierFactory(name="backup", backend=SMSProvider.IPPANEL, settings=settings)
+    notifier: SMSNotifier = SMSNotifierFactory(name="backup", backend="ippanel", settings=settings)
     change_settings(sms_backup_notifiers=[notifier.id])
     return notifier
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from notifyhub.delivery import journal, policies
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
-from notifyhub.logs import Seldom
+from notifyhub.logs import LogThrottle
 from notifyhub.messages.models import MessageStatus
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.patterns.models import PatternStatus
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("_simulated", "_context", "_spoken")
 
 @pytest.fixture
 def _spoken(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(journal, "_repeated", Seldom(30))
+    monkeypatch.setattr(journal, "_repeated", LogThrottle(30))
     caplog.set_level(logging.INFO, "notifyhub")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from notifyhub.jobs.pool import lanes
+from notifyhub.jobs.pool import queue_pool
 
 
 def request_of(queue: str) -> dict[str, Any]:
@@ -14,7 +14,7 @@ def request_of(queue: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("busy", "free"), [("n.messages", "n.codes"), ("n.codes", "n.messages")])
 def test_the_calls_of_one_queue_do_not_wait_for_those_of_another(busy: str, free: str) -> None:
-    pool = lanes({"n.codes": 1})(limit=1)
+    pool = queue_pool({"n.codes": 1})(limit=1)
     gate, done = threading.Event(), threading.Event()
     held = [pool.on_apply(lambda *_: gate.wait(10), ("", "", request_of(busy))) for _ in range(3)]
     pool.on_apply(lambda *_: done.set(), ("", "", request_of(free)))

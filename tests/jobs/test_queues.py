@@ -173,7 +173,7 @@ def wait_for_depth(count: int) -> None:
 def test_a_lost_connection_is_replaced_at_once_and_a_broker_that_is_back_is_found(
     make: Callable[[str], Flask], kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queues, "PAUSE", 0.5)
+    monkeypatch.setattr(queues, "BROKER_PAUSE_SECONDS", 0.5)
     url = brokers.broker_url(kind)
     port = 5672 if kind == "rabbitmq" else 6379
     with Proxy(port) as proxy:
@@ -251,7 +251,7 @@ def test_a_broker_that_refuses_the_log_in_is_told_as_that(
 def test_a_broker_that_is_away_is_told_once_with_the_systems_words(
     make: Callable[[str], Flask], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, url: str
 ) -> None:
-    monkeypatch.setattr(queues, "PAUSE", 0.0)
+    monkeypatch.setattr(queues, "BROKER_PAUSE_SECONDS", 0.0)
     with make(url).app_context():
         for _ in range(3):
             assert queues.publisher().depth(queues.MESSAGES) is None

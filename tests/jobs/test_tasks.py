@@ -45,7 +45,7 @@ def published(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tupl
 
 
 def run(name: str, /, *args: Any, **named: Any) -> None:
-    celery.tasks[name].run(*args, **named)
+    celery.tasks[name](*args, **named)
 
 
 @pytest.mark.parametrize("name", queues.QUEUES)

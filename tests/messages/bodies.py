@@ -5,8 +5,9 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import func, select
 
+from notifyhub.api.idempotency import IdempotencyKey
 from notifyhub.extensions import db
-from notifyhub.messages.models import Batch, IdempotencyKey, Message, MessageAttachment
+from notifyhub.messages.models import Batch, Message, MessageAttachment
 
 FILE = {"filename": "a.txt", "content_type": "text/plain", "content": "aGVsbG8="}
 

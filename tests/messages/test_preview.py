@@ -6,9 +6,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import Connection, func, select
 
+from notifyhub.api.idempotency import IdempotencyKey
 from notifyhub.extensions import db
 from notifyhub.messages.events import MessagesDue
-from notifyhub.messages.models import IdempotencyKey, Message
+from notifyhub.messages.models import Message
 from tests.conftest import Api, Queries
 from tests.messages.accounts import DELIVERY, MESSAGES, SETTINGS, Accounts
 from tests.support.events import subscribed

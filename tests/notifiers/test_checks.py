@@ -197,8 +197,8 @@ def test_a_check_ends_in_time_whatever_the_peer_says(
     monkeypatch: pytest.MonkeyPatch,
     greeting: bytes,
 ) -> None:
-    assert checks.SECONDS == 10
-    monkeypatch.setattr(checks, "SECONDS", 0.5)
+    assert checks.CHECK_SECONDS == 10
+    monkeypatch.setattr(checks, "CHECK_SECONDS", 0.5)
     with trickling(greeting) as port:
         monkeypatch.setitem(app.config, "MELIPAYAMAK_URL", f"http://127.0.0.1:{port}/api")
         for url in (email(port=port), email(port=port, use_ssl=True), sms("melipayamak")):
@@ -211,7 +211,7 @@ def test_a_look_up_counts_for_a_checks_time(
     api: Api, email: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     over = threading.Event()
-    monkeypatch.setattr(checks, "SECONDS", 0.3)
+    monkeypatch.setattr(checks, "CHECK_SECONDS", 0.3)
     url = email(host="slow.example.com")
     with monkeypatch.context() as patched:
         patched.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(10) and [])

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from notifyhub.extensions import db
-from notifyhub.notifiers.masks import ANEW
+from notifyhub.notifiers.masks import MASK_NOT_ENOUGH
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from tests.conftest import Api, stored_bytes, stored_text
@@ -498,7 +498,7 @@ def test_a_masked_token_does_not_go_elsewhere(
     url = f"{SMS}/{sms}"
     before = api.get(url).json
     refused = api.call(method, url, change)
-    assert (refused.status, refused.json) == (400, {"settings": {"token": [ANEW]}})
+    assert (refused.status, refused.json) == (400, {"settings": {"token": [MASK_NOT_ENOUGH]}})
     assert api.get(url).json == before
     known = {
         "from_number": "+983000505",
@@ -546,7 +546,7 @@ def test_a_masked_password_does_not_go_elsewhere(
     url = f"{EMAIL}/{mail}"
     before = api.get(url).json
     refused = api.call(method, url, {**change, **password})
-    assert (refused.status, refused.json) == (400, {"password": [ANEW]})
+    assert (refused.status, refused.json) == (400, {"password": [MASK_NOT_ENOUGH]})
     assert api.get(url).json == before
     assert api.call(method, url, {**change, "password": MAIL["password"]}).status == 200
     with app.app_context():

@@ -4,8 +4,8 @@ import pytest
 import time_machine
 
 from notifyhub.delivery import retention
-from notifyhub.delivery.tasks import PERIODS
 from notifyhub.extensions import db
+from notifyhub.jobs.tasks import beat_schedule
 from notifyhub.otp import tasks
 from notifyhub.otp.models import OTP
 from tests.otp.codes import Codes
@@ -29,4 +29,4 @@ def test_what_is_over_for_a_day_is_forgotten(
 
 
 def test_it_happens_every_ten_minutes() -> None:
-    assert PERIODS["notifyhub.purge_otps"] == 600
+    assert beat_schedule()["notifyhub.purge_otps"]["schedule"] == 600

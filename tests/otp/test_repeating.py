@@ -7,9 +7,8 @@ import pytest
 import time_machine
 from flask import Flask
 
+from notifyhub.api.idempotency import HEADER, IdempotencyKey
 from notifyhub.extensions import db
-from notifyhub.messages.idempotency import HEADER
-from notifyhub.messages.models import IdempotencyKey
 from tests.conftest import Api
 from tests.otp.codes import NUMBER, URL, Codes
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from notifyhub.database.connections import AUTOCOMMIT, orm_session
 from notifyhub.extensions import db
-from notifyhub.notifiers.provider_calls import AT_ONCE
+from notifyhub.notifiers.provider_calls import MAX_CONCURRENT_CALLS
 from notifyhub.patterns import sync
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.providers.base import ProviderPattern
@@ -299,19 +299,19 @@ def test_synchronizations_that_arrive_together_create_each_pattern_once(
     app: Flask, api: Api, notifier: int, stored: Callable[[], list[dict[str, Any]]]
 ) -> None:
     found: list[dict[str, int]] = []
-    together = threading.Barrier(AT_ONCE)
+    together = threading.Barrier(MAX_CONCURRENT_CALLS)
 
     def run() -> None:
         client = Api(app.test_client(), api.token)
         together.wait()
         found.append(counts(client, notifier, "?create=true"))
 
-    threads = [threading.Thread(target=run) for _ in range(AT_ONCE)]
+    threads = [threading.Thread(target=run) for _ in range(MAX_CONCURRENT_CALLS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(found, key=str) == [{"created": 4}, *[{"unchanged": 4}] * (AT_ONCE - 1)]
+    assert sorted(found, key=str) == [{"created": 4}, *[{"unchanged": 4}] * (MAX_CONCURRENT_CALLS - 1)]
     assert len(stored()) == 4
 
 

@@ -1,4 +1,4 @@
-"""The boundary with backends: whatever a package's backend does, one of our own types comes back."""
+"""The boundary with providers: whatever a package's provider does, one of our own types comes back."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyhub.logs import Seldom
+from notifyhub.logs import LogThrottle
 from notifyhub.providers import boundary
 from notifyhub.providers.base import SMS, Accepted
 from notifyhub.providers.boundary import ask, hand_over
@@ -27,8 +27,8 @@ PLAIN = SMS("+989121234567", "The text")
 CODED = SMS("+989121234567", "The text", secrets=["12345"])
 
 
-class Backend:
-    """A package's backend, which does what a test says."""
+class Provider:
+    """A package's provider, which does what a test says."""
 
     def __init__(self, result: object) -> None:
         self.result = result
@@ -40,12 +40,12 @@ class Backend:
 
 
 def sent(result: object, sms: SMS = PLAIN) -> Accepted | Failure:
-    return hand_over(Backend(result), sms)  # type: ignore[arg-type]
+    return hand_over(Provider(result), sms)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(boundary, "_outlined", Seldom(60))
+    monkeypatch.setattr(boundary, "_outlined", LogThrottle(60))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_what_stops_the_process_does_so_in_the_main_thread_alone(error: BaseExce
 
 
 def test_one_of_ours_that_has_written_nothing_has_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Backend, "__module__", "notifyhub.providers.some")
+    monkeypatch.setattr(Provider, "__module__", "notifyhub.providers.some")
     assert isinstance(sent(KeyError()), Broken)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifyhub.providers.errors import (
-    DETAIL_LENGTH,
+    MAX_DETAIL_LENGTH,
     ZWNJ,
     Failure,
     NotifierTrouble,
@@ -42,7 +42,7 @@ def test_a_quote_is_one_short_line_without_the_secret(before: str, secret: str, 
     line = quote(f"{before}{secret}{after} {spelled}", [secret])
     assert secret not in line
     assert spelled not in line
-    assert len(line) <= DETAIL_LENGTH
+    assert len(line) <= MAX_DETAIL_LENGTH
     assert line.replace(ZWNJ, "").isprintable()
 
 
@@ -52,7 +52,7 @@ def test_any_words_and_any_secret_give_a_line_that_can_be_stored(words: str, sec
 
 
 def test_a_secret_is_not_cut_in_half() -> None:
-    assert "sesame" not in quote("x" * (DETAIL_LENGTH - 8) + "sesame-open", ["sesame-open"])
+    assert "sesame" not in quote("x" * (MAX_DETAIL_LENGTH - 8) + "sesame-open", ["sesame-open"])
 
 
 def test_a_secret_in_a_url_and_in_another_case_is_taken_out() -> None:

@@ -14,7 +14,7 @@ from urllib3.util import parse_url
 
 from notifyhub.providers import transport
 from notifyhub.providers.errors import NotifierTrouble, Uncertain
-from notifyhub.providers.http import SEND_LIMIT, Answer, Client, path_segment, required_text
+from notifyhub.providers.http import MAX_ANSWER_BYTES, Answer, Client, path_segment, required_text
 from notifyhub.providers.sockets import Timeouts
 from tests.simulators.certificate import Certificate
 from tests.simulators.server import Reply, Request, Server
@@ -120,7 +120,7 @@ def test_an_answer_that_never_ends_is_a_timeout(echo: Echo, client: Client, fate
 
 @pytest.mark.parametrize("status", [200, 500])
 @pytest.mark.parametrize(
-    ("size", "read"), [(SEND_LIMIT - 20, True), (SEND_LIMIT + 1, False), (3_000_000, False)]
+    ("size", "read"), [(MAX_ANSWER_BYTES - 20, True), (MAX_ANSWER_BYTES + 1, False), (3_000_000, False)]
 )
 def test_an_answer_is_limited_in_size(echo: Echo, client: Client, status: int, size: int, read: bool) -> None:
     echo.reply = Reply(status, {"x": "y" * size})
@@ -134,7 +134,7 @@ def test_an_answer_is_limited_in_size(echo: Echo, client: Client, status: int, s
 
 def test_a_small_answer_that_unpacks_to_a_big_one_is_limited_too(echo: Echo, client: Client) -> None:
     packed = gzip.compress(b'"' + b"x" * 50_000_000 + b'"')
-    assert len(packed) < SEND_LIMIT
+    assert len(packed) < MAX_ANSWER_BYTES
     echo.reply = Reply(200, packed, headers={"Content-Encoding": "gzip"})
     assert "too long" in client.post("/send", {}).problem
 

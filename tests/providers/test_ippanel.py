@@ -27,17 +27,17 @@ def failure_of(backend: IPPanel, sms: SMS = OTP) -> Failure:
 
 @pytest.mark.parametrize("sms", [OTP, TEXT])
 def test_a_message_is_accepted_with_the_providers_id(
-    edge: IPPanelSimulator, ippanel_backend: IPPanel, sms: SMS
+    edge: IPPanelSimulator, ippanel_client: IPPanel, sms: SMS
 ) -> None:
-    accepted = ippanel_backend.send(sms)
+    accepted = ippanel_client.send(sms)
     [received] = edge.journal.messages()
     assert accepted == Accepted(received.id)
     assert (received.recipient, received.text, received.sender) == (TO, sms.text, LINE)
 
 
-def test_a_pattern_without_placeholders_is_sent(edge: IPPanelSimulator, ippanel_backend: IPPanel) -> None:
+def test_a_pattern_without_placeholders_is_sent(edge: IPPanelSimulator, ippanel_client: IPPanel) -> None:
     edge.patterns["plain"] = Pattern("plain", "Welcome")
-    ippanel_backend.send(SMS(TO, "Welcome", "plain"))
+    ippanel_client.send(SMS(TO, "Welcome", "plain"))
     assert [m.text for m in edge.journal.messages()] == ["Welcome"]
 
 
@@ -68,20 +68,20 @@ def test_a_pattern_without_placeholders_is_sent(edge: IPPanelSimulator, ippanel_
 def test_every_trouble_is_classed_with_the_providers_words(
     *,
     edge: IPPanelSimulator,
-    ippanel_backend: IPPanel,
+    ippanel_client: IPPanel,
     kind: str,
     failure: type[Failure],
     code: str,
     detail: str,
 ) -> None:
     edge.troubles.add(kind)
-    error = failure_of(ippanel_backend)
+    error = failure_of(ippanel_client)
     assert (type(error), error.code) == (failure, code)
     assert detail in error.detail
     assert len(edge.journal.messages()) == (
         kind.endswith("_accepting") or kind in {"half_answer", "broken_json", "huge_answer"}
     )
-    assert ippanel_backend.send(OTP), "the next request goes through"
+    assert ippanel_client.send(OTP), "the next request goes through"
 
 
 @pytest.mark.parametrize(
@@ -101,18 +101,18 @@ def test_every_trouble_is_classed_with_the_providers_words(
     ],
 )
 def test_what_the_provider_itself_refuses_is_classed(
-    ippanel_backend: IPPanel, sms: SMS, failure: type[Failure], code: str
+    ippanel_client: IPPanel, sms: SMS, failure: type[Failure], code: str
 ) -> None:
-    error = failure_of(ippanel_backend, sms)
+    error = failure_of(ippanel_client, sms)
     assert (type(error), error.code) == (failure, code)
 
 
 def test_the_same_text_within_forty_seconds_is_a_rate_limit(
-    edge: IPPanelSimulator, ippanel_backend: IPPanel
+    edge: IPPanelSimulator, ippanel_client: IPPanel
 ) -> None:
     edge.refuse_duplicates = True
-    ippanel_backend.send(OTP)
-    assert failure_of(ippanel_backend).code == "rate_limited"
+    ippanel_client.send(OTP)
+    assert failure_of(ippanel_client).code == "rate_limited"
 
 
 def test_a_wrong_token_never_shows(edge: IPPanelSimulator, caplog: pytest.LogCaptureFixture) -> None:
@@ -144,10 +144,10 @@ def test_settings_that_cannot_be_sent_are_trouble_of_the_notifier(settings: dict
 
 
 def test_a_one_time_code_is_not_repeated_from_the_providers_words(
-    edge: IPPanelSimulator, ippanel_backend: IPPanel
+    edge: IPPanelSimulator, ippanel_client: IPPanel
 ) -> None:
     sms = SMS(TO, "", "simulatedotp001", ["98765"], {"98765": "98765"}, secrets=["98765"])
-    assert "98765" not in failure_of(ippanel_backend, sms).detail
+    assert "98765" not in failure_of(ippanel_client, sms).detail
     assert "98765" not in repr(sms)
 
 
@@ -161,39 +161,39 @@ def test_a_one_time_code_is_not_repeated_from_the_providers_words(
     ],
 )
 def test_a_report_tells_the_recipients_state(
-    edge: IPPanelSimulator, ippanel_backend: IPPanel, state: str, report: Report
+    edge: IPPanelSimulator, ippanel_client: IPPanel, state: str, report: Report
 ) -> None:
     edge.reports = "on_demand"
-    sent = ippanel_backend.send(OTP).provider_message_id
-    assert ippanel_backend.reports([sent]) == {sent: Report("pending")}
+    sent = ippanel_client.send(OTP).provider_message_id
+    assert ippanel_client.reports([sent]) == {sent: Report("pending")}
     edge.advance(state)
-    assert ippanel_backend.reports([sent]) == {sent: report}
+    assert ippanel_client.reports([sent]) == {sent: report}
 
 
 @pytest.mark.parametrize(
     ("kind", "code"), [("no_credit_later", "no_credit"), ("invalid_recipient_later", "invalid_recipient")]
 )
 def test_a_message_that_fails_after_it_was_accepted_is_undelivered(
-    edge: IPPanelSimulator, ippanel_backend: IPPanel, kind: str, code: str
+    edge: IPPanelSimulator, ippanel_client: IPPanel, kind: str, code: str
 ) -> None:
     edge.troubles.add(kind)
-    sent = ippanel_backend.send(OTP).provider_message_id
-    assert [(r.state, r.code) for r in ippanel_backend.reports([sent]).values()] == [("undelivered", code)]
+    sent = ippanel_client.send(OTP).provider_message_id
+    assert [(r.state, r.code) for r in ippanel_client.reports([sent]).values()] == [("undelivered", code)]
 
 
-def test_an_unknown_message_is_pending(ippanel_backend: IPPanel) -> None:
-    assert ippanel_backend.reports(["1"]) == {"1": Report("pending")}
+def test_an_unknown_message_is_pending(ippanel_client: IPPanel) -> None:
+    assert ippanel_client.reports(["1"]) == {"1": Report("pending")}
 
 
 @pytest.mark.parametrize("kind", ["server_error", "html", "reset", "half_answer"])
 def test_reports_patterns_and_credit_fail_as_sends_do(
-    edge: IPPanelSimulator, ippanel_backend: IPPanel, kind: str
+    edge: IPPanelSimulator, ippanel_client: IPPanel, kind: str
 ) -> None:
-    sent = ippanel_backend.send(OTP).provider_message_id
+    sent = ippanel_client.send(OTP).provider_message_id
     for ask in (
-        lambda: ippanel_backend.reports([sent]),
-        lambda: list(ippanel_backend.patterns()),
-        ippanel_backend.check,
+        lambda: ippanel_client.reports([sent]),
+        lambda: list(ippanel_client.patterns()),
+        ippanel_client.check,
     ):
         edge.troubles.add(kind, on="read")
         with pytest.raises((NotifierTrouble, Uncertain)):
@@ -201,10 +201,10 @@ def test_reports_patterns_and_credit_fail_as_sends_do(
 
 
 def test_all_pages_of_patterns_are_read_with_their_status(
-    edge: IPPanelSimulator, ippanel_backend: IPPanel
+    edge: IPPanelSimulator, ippanel_client: IPPanel
 ) -> None:
     edge.patterns |= {f"pattern{n:08}": Pattern(f"p{n}", f"Number {n} for %name%", "odd") for n in range(250)}
-    found = {pattern.code: pattern for pattern in ippanel_backend.patterns()}
+    found = {pattern.code: pattern for pattern in ippanel_client.patterns()}
     assert len(found) == 254
     assert found["simulatedotp001"] == ProviderPattern(
         "simulatedotp001", "otp", "Your login code is %code%", "approved"
@@ -213,14 +213,14 @@ def test_all_pages_of_patterns_are_read_with_their_status(
     assert found["pattern00000249"].status == "pending"
 
 
-def test_odd_characters_of_a_pattern_are_left_out(edge: IPPanelSimulator, ippanel_backend: IPPanel) -> None:
+def test_odd_characters_of_a_pattern_are_left_out(edge: IPPanelSimulator, ippanel_client: IPPanel) -> None:
     entry = {"pattern_code": "x", "title": "a\0b", "pattern_message": "c\ud800d", "pattern_status": "فعال"}
     edge.canned.append(Reply(200, json.dumps({"data": [entry], "meta": {"status": True}}).encode()))
-    assert list(ippanel_backend.patterns()) == [ProviderPattern("x", "ab", "cd", "approved")]
+    assert list(ippanel_client.patterns()) == [ProviderPattern("x", "ab", "cd", "approved")]
 
 
-def test_the_check_tells_the_credit(edge: IPPanelSimulator, ippanel_backend: IPPanel) -> None:
-    assert ippanel_backend.check() == Credit(Decimal("6084722932.705052"), "rial")
+def test_the_check_tells_the_credit(edge: IPPanelSimulator, ippanel_client: IPPanel) -> None:
+    assert ippanel_client.check() == Credit(Decimal("6084722932.705052"), "rial")
     assert not edge.journal.messages()
 
 
@@ -240,10 +240,10 @@ def test_the_check_tells_the_credit(edge: IPPanelSimulator, ippanel_backend: IPP
     ],
 )
 def test_a_200_without_an_id_is_uncertain(
-    body: object, edge: IPPanelSimulator, ippanel_backend: IPPanel
+    body: object, edge: IPPanelSimulator, ippanel_client: IPPanel
 ) -> None:
     edge.canned.append(Reply(200, body))
-    assert isinstance(failure_of(ippanel_backend), Uncertain)
+    assert isinstance(failure_of(ippanel_client), Uncertain)
 
 
 @pytest.mark.parametrize(
@@ -255,10 +255,10 @@ def test_a_200_without_an_id_is_uncertain(
     ],
 )
 def test_refused_fields_are_found_wherever_they_stand(
-    body: object, edge: IPPanelSimulator, ippanel_backend: IPPanel
+    body: object, edge: IPPanelSimulator, ippanel_client: IPPanel
 ) -> None:
     edge.canned.append(Reply(422, body))
-    error = failure_of(ippanel_backend)
+    error = failure_of(ippanel_client)
     assert (type(error), error.code) == (Refused, "invalid_recipient")
     assert "recipients.0: bad" in error.detail
 

@@ -30,9 +30,9 @@ def failure_of(backend: MeliPayamak, sms: SMS = OTP) -> Failure:
     ("sms", "sender"), [(OTP, ""), (TEXT, NUMBER), (SMS(TO, OTP.text, "۱۳۴۲۰", ["12345"]), "")]
 )
 def test_a_message_is_accepted_with_the_providers_id(
-    console: MeliPayamakSimulator, melipayamak_backend: MeliPayamak, sms: SMS, sender: str
+    console: MeliPayamakSimulator, melipayamak_client: MeliPayamak, sms: SMS, sender: str
 ) -> None:
-    accepted = melipayamak_backend.send(sms)
+    accepted = melipayamak_client.send(sms)
     [received] = console.journal.messages()
     assert accepted == Accepted(received.id)
     assert len(received.id) == 19
@@ -72,7 +72,7 @@ def test_a_message_is_accepted_with_the_providers_id(
 def test_every_trouble_is_classed_with_the_providers_words(
     *,
     console: MeliPayamakSimulator,
-    melipayamak_backend: MeliPayamak,
+    melipayamak_client: MeliPayamak,
     kind: str,
     failure: type[Failure],
     code: str,
@@ -81,10 +81,10 @@ def test_every_trouble_is_classed_with_the_providers_words(
 ) -> None:
     console.refused_id = refused_id
     console.troubles.add(kind)
-    error = failure_of(melipayamak_backend)
+    error = failure_of(melipayamak_client)
     assert (type(error), error.code) == (failure, code)
     assert detail in error.detail
-    assert melipayamak_backend.send(OTP), "the next request goes through"
+    assert melipayamak_client.send(OTP), "the next request goes through"
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_every_trouble_is_classed_with_the_providers_words(
     ],
 )
 def test_what_the_provider_itself_refuses_is_classed(
-    melipayamak_backend: MeliPayamak, sms: SMS, failure: type[Failure], code: str
+    melipayamak_client: MeliPayamak, sms: SMS, failure: type[Failure], code: str
 ) -> None:
-    error = failure_of(melipayamak_backend, sms)
+    error = failure_of(melipayamak_client, sms)
     assert (type(error), error.code) == (failure, code)
 
 
@@ -111,7 +111,7 @@ def test_what_the_provider_itself_refuses_is_classed(
 def test_every_documented_result_is_known_by_its_text_and_by_its_number(
     *,
     console: MeliPayamakSimulator,
-    melipayamak_backend: MeliPayamak,
+    melipayamak_client: MeliPayamak,
     number: int,
     text: str,
     failure: type[Failure],
@@ -121,7 +121,7 @@ def test_every_documented_result_is_known_by_its_text_and_by_its_number(
     answers += [{"recId": number, "status": ""}] if number else []
     for body in answers:
         console.canned.append(Reply(200, body))
-        error = failure_of(melipayamak_backend)
+        error = failure_of(melipayamak_client)
         assert (type(error), error.code) == (failure, code), body
 
 
@@ -133,15 +133,15 @@ def test_every_documented_result_is_known_by_its_text_and_by_its_number(
 )
 def test_a_long_positive_id_is_success_and_nothing_else_is(
     console: MeliPayamakSimulator,
-    melipayamak_backend: MeliPayamak,
+    melipayamak_client: MeliPayamak,
     id: int,
     status: str | None,
     as_text: bool,
 ) -> None:
     console.canned.append(Reply(200, {"recId": str(id) if as_text else id, "status": status}))
-    assert melipayamak_backend.send(OTP) == Accepted(str(id))
+    assert melipayamak_client.send(OTP) == Accepted(str(id))
     console.canned.append(Reply(200, {"recId": -id, "status": "anything"}))
-    assert isinstance(failure_of(melipayamak_backend), Refused)
+    assert isinstance(failure_of(melipayamak_client), Refused)
 
 
 @pytest.mark.parametrize(
@@ -163,10 +163,10 @@ def test_a_long_positive_id_is_success_and_nothing_else_is(
     ],
 )
 def test_an_answer_without_an_id_is_never_success(
-    console: MeliPayamakSimulator, melipayamak_backend: MeliPayamak, body: object, failure: type[Failure]
+    console: MeliPayamakSimulator, melipayamak_client: MeliPayamak, body: object, failure: type[Failure]
 ) -> None:
     console.canned.append(Reply(200, body))
-    assert type(failure_of(melipayamak_backend)) is failure
+    assert type(failure_of(melipayamak_client)) is failure
 
 
 def test_a_text_needs_a_number_to_come_from(console: MeliPayamakSimulator) -> None:
@@ -180,12 +180,12 @@ def test_the_token_in_the_path_never_shows(
     console: MeliPayamakSimulator,
     caplog: pytest.LogCaptureFixture,
     kind: str,
-    melipayamak_backend: MeliPayamak,
+    melipayamak_client: MeliPayamak,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     console.troubles.add(kind)
-    error = failure_of(melipayamak_backend)
-    shown = "".join([caplog.text, repr(error), repr(melipayamak_backend), *traceback.format_exception(error)])
+    error = failure_of(melipayamak_client)
+    shown = "".join([caplog.text, repr(error), repr(melipayamak_client), *traceback.format_exception(error)])
     assert TOKEN not in shown
     assert "urllib3" in caplog.text
     assert error.__cause__ is None
@@ -193,16 +193,16 @@ def test_the_token_in_the_path_never_shows(
 
 
 def test_no_connection_is_trouble_of_the_notifier_and_shows_no_token(
-    console: MeliPayamakSimulator, melipayamak_backend: MeliPayamak, caplog: pytest.LogCaptureFixture
+    console: MeliPayamakSimulator, melipayamak_client: MeliPayamak, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     console.stop()
-    error = failure_of(melipayamak_backend)
+    error = failure_of(melipayamak_client)
     assert (type(error), error.code) == (NotifierTrouble, "unreachable")
     assert "Connection refused" in error.detail
     assert TOKEN not in caplog.text + "".join(traceback.format_exception(error))
     console.start()
-    assert melipayamak_backend.send(OTP)
+    assert melipayamak_client.send(OTP)
 
 
 @pytest.mark.parametrize("token", ["a/b c%", "sesame?x=1#y", "../../x"])
@@ -225,19 +225,19 @@ def test_a_token_of_odd_characters_stays_one_part_of_the_path(
     ],
 )
 def test_reports_come_for_many_at_once(
-    console: MeliPayamakSimulator, melipayamak_backend: MeliPayamak, state: str, report: Report
+    console: MeliPayamakSimulator, melipayamak_client: MeliPayamak, state: str, report: Report
 ) -> None:
     console.reports = "on_demand"
-    sent = [melipayamak_backend.send(OTP).provider_message_id for _ in range(3)]
+    sent = [melipayamak_client.send(OTP).provider_message_id for _ in range(3)]
     console.advance(state, sent[1])
     pending = Report("pending")
-    assert melipayamak_backend.reports(sent) == dict(zip(sent, [pending, report, pending], strict=True))
+    assert melipayamak_client.reports(sent) == dict(zip(sent, [pending, report, pending], strict=True))
 
 
 def test_ids_of_another_provider_are_not_asked_for(
-    console: MeliPayamakSimulator, melipayamak_backend: MeliPayamak
+    console: MeliPayamakSimulator, melipayamak_client: MeliPayamak
 ) -> None:
-    assert melipayamak_backend.reports(["test-1", ""]) == {}
+    assert melipayamak_client.reports(["test-1", ""]) == {}
     assert console.requests == 0
 
 
@@ -250,29 +250,29 @@ def test_ids_of_another_provider_are_not_asked_for(
     ],
 )
 def test_reports_that_do_not_match_are_not_guessed(
-    console: MeliPayamakSimulator, melipayamak_backend: MeliPayamak, body: object, failure: type[Failure]
+    console: MeliPayamakSimulator, melipayamak_client: MeliPayamak, body: object, failure: type[Failure]
 ) -> None:
     console.canned.append(Reply(200, body))
     with pytest.raises(failure):
-        melipayamak_backend.reports(["4707203589561557161"])
+        melipayamak_client.reports(["4707203589561557161"])
 
 
 @pytest.mark.parametrize("code", [None, "x", 12345, 1.5, True])
 def test_an_unknown_delivery_code_is_pending(
-    console: MeliPayamakSimulator, melipayamak_backend: MeliPayamak, code: object
+    console: MeliPayamakSimulator, melipayamak_client: MeliPayamak, code: object
 ) -> None:
     console.canned.append(Reply(200, {"resultsAsCode": [code], "status": ""}))
-    assert melipayamak_backend.reports(["47072035"]) == {"47072035": Report("pending")}
+    assert melipayamak_client.reports(["47072035"]) == {"47072035": Report("pending")}
 
 
-def test_the_check_tells_how_many_messages_are_left(melipayamak_backend: MeliPayamak) -> None:
-    assert melipayamak_backend.check() == Credit(Decimal(37414), "sms")
+def test_the_check_tells_how_many_messages_are_left(melipayamak_client: MeliPayamak) -> None:
+    assert melipayamak_client.check() == Credit(Decimal(37414), "sms")
 
 
-def test_patterns_are_not_offered(melipayamak_backend: MeliPayamak) -> None:
+def test_patterns_are_not_offered(melipayamak_client: MeliPayamak) -> None:
     assert not MeliPayamak.offers_patterns
     with pytest.raises(NotServedHere, match="not_offered"):
-        melipayamak_backend.patterns()
+        melipayamak_client.patterns()
 
 
 def test_the_check_tells_a_bad_token(console: MeliPayamakSimulator) -> None:

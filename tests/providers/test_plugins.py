@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import urllib3
 
-from notifyhub.notifiers.backend_settings import backend_names
-from notifyhub.providers.plugins import UnknownBackend, load_plugin, plugin_names
+from notifyhub.providers.plugins import UnknownProvider, load_plugin, plugin_names
+from notifyhub.providers.registry import sms_provider_names
 from tests.conftest import Api, Server, on_sqlite
 from tests.support.factories import install_backends
 
@@ -97,10 +97,10 @@ def call(package: Path, gunicorn: Callable[..., Server], token: Callable[..., st
 def test_the_names_are_read_without_importing_what_they_name(
     package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert backend_names() == ["ippanel", "melipayamak"]
+    assert sms_provider_names() == ["ippanel", "melipayamak"]
     monkeypatch.syspath_prepend(package)
     assert plugin_names() == ["dove", "ippanel", "leaving", "lost", "nameless", "pigeon"]
-    assert backend_names() == ["ippanel", "melipayamak", "dove", "leaving", "lost", "nameless", "pigeon"]
+    assert sms_provider_names() == ["ippanel", "melipayamak", "dove", "leaving", "lost", "nameless", "pigeon"]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_backend_that_is_not_there_is_named(
     package: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: str
 ) -> None:
     monkeypatch.syspath_prepend(package)
-    with pytest.raises(UnknownBackend, match=words):
+    with pytest.raises(UnknownProvider, match=words):
         load_plugin(name)
 
 
@@ -156,7 +156,7 @@ def test_a_backend_of_another_package_is_listed_documented_checked_and_synchroni
     assert [one["id"] for one in call("GET", f"{SMS}?backend=pigeon")[1]["results"]] == [ids["pigeon"]]
     schemas = call("GET", "/api/openapi.json")[1]["components"]["schemas"]
     assert schemas["SMSNotifier"]["properties"]["backend"]["enum"] == [
-        *backend_names(),
+        *sms_provider_names(),
         *("dove", "leaving", "lost", "nameless", "pigeon"),
     ]
     shapes = schemas["SMSNotifier"]["properties"]["settings"]["anyOf"]

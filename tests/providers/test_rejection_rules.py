@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from notifyhub.providers import ippanel, melipayamak
 from notifyhub.providers.errors import Failure, NotifierTrouble, Refused, Uncertain
-from notifyhub.providers.rejection_rules import Facts, Rule, refusal, squeeze
+from notifyhub.providers.rejection_rules import Rejection, Rule, classify, squeeze
 
 TABLES = {"ippanel": ippanel.RULES, "melipayamak": melipayamak.RULES}
 
@@ -31,14 +31,14 @@ TABLES = {"ippanel": ippanel.RULES, "melipayamak": melipayamak.RULES}
 def test_a_status_alone_is_classed(
     table: tuple[Rule, ...], status: int, failure: type[Failure], code: str
 ) -> None:
-    found = refusal(table, Facts(status, "nothing known"), "nothing known")
+    found = classify(table, Rejection(status, "nothing known"), "nothing known")
     assert (type(found), found.code, found.detail) == (failure, code, "nothing known")
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 @pytest.mark.parametrize("status", [429, 500, 502])
 def test_no_text_turns_trouble_of_the_server_into_anything_else(table: tuple[Rule, ...], status: int) -> None:
-    found = refusal(table, Facts(status, "شماره گیرنده در لیست سیاه است", "-6", ("code",)), "")
+    found = classify(table, Rejection(status, "شماره گیرنده در لیست سیاه است", "-6", ("code",)), "")
     assert isinstance(found, NotifierTrouble)
 
 
@@ -47,7 +47,7 @@ def test_no_text_turns_trouble_of_the_server_into_anything_else(table: tuple[Rul
 def test_every_refusal_is_classed(
     table: tuple[Rule, ...], status: int, text: str, result: str, fields: list[str]
 ) -> None:
-    assert isinstance(refusal(table, Facts(status, text, result, fields), text), Failure)
+    assert isinstance(classify(table, Rejection(status, text, result, fields), text), Failure)
 
 
 @given(st.sampled_from("یک") | st.text())

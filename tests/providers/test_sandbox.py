@@ -1,6 +1,6 @@
 import pytest
 
-from notifyhub.providers.base import SMS, Email, EmailBackend, Report, SMSBackend
+from notifyhub.providers.base import SMS, Email, EmailProvider, Report, SMSProvider
 from notifyhub.providers.errors import NotifierTrouble, Refused, Temporary
 from notifyhub.providers.sandbox import Sandbox
 
@@ -33,8 +33,8 @@ def test_the_third_number_is_never_reported_on() -> None:
 
 
 def test_it_serves_both_channels() -> None:
-    sms: SMSBackend = Sandbox({}, None)
-    mail: EmailBackend = Sandbox()
+    sms: SMSProvider = Sandbox({}, None)
+    mail: EmailProvider = Sandbox()
     assert sms.check() is None
     assert mail.check() is None
     assert list(sms.patterns()) == []

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from notifyhub.providers import sockets, transport
 from notifyhub.providers.sockets import Timeouts, connect, exchange
-from notifyhub.providers.transport import HEAD_LIMIT, Lost, Received, is_timeout, reason, request
+from notifyhub.providers.transport import MAX_HEADER_BYTES, Lost, Received, is_timeout, reason, request
 
 TIMEOUTS = Timeouts(connect=5, read=10)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -89,7 +89,7 @@ def test_interim_answers_are_read_over_whatever_their_number(peer: Peer, before:
 
 
 def test_interim_answers_without_end_are_no_answer(peer: Peer) -> None:
-    came = get(peer, b"HTTP/1.1 102 Processing\r\n\r\n" * (HEAD_LIMIT // 20) + OK)
+    came = get(peer, b"HTTP/1.1 102 Processing\r\n\r\n" * (MAX_HEADER_BYTES // 20) + OK)
     assert isinstance(came, Lost)
     assert reason(came.error) == "the answer is too long"
 

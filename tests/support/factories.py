@@ -10,7 +10,7 @@ from notifyhub.auth.models import Role, User, UserPermission
 from notifyhub.database.base import now
 from notifyhub.extensions import db
 from notifyhub.messages.models import Attempt, Channel, Message, MessageStatus, Outcome
-from notifyhub.notifiers.models import EmailNotifier, SMSNotifier, SMSProvider
+from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.providers.plugins import GROUP
 from notifyhub.webhooks import signatures
@@ -44,7 +44,7 @@ class SMSNotifierFactory(Stored):
         model = SMSNotifier
 
     name = factory.Sequence(lambda n: f"sms-{n}")
-    backend = SMSProvider.MELIPAYAMAK
+    backend = "melipayamak"
     settings = factory.LazyFunction(lambda: {"token": "a-token-of-melipayamak"})
 
 

@@ -41,19 +41,19 @@ def mail() -> Iterator[SMTPSimulator]:
 def _no_idle_sessions() -> Iterator[None]:
     """No test finds the sessions with mail servers that another has left open."""
     yield
-    for kept in sessions.sessions()._idle.values():
+    for kept in sessions.session_pool()._idle.values():
         for _, session in kept:
             session.close()
-    sessions.sessions.cache_clear()
+    sessions.session_pool.cache_clear()
 
 
 @pytest.fixture
-def ippanel_backend(edge: IPPanelSimulator) -> IPPanel:
+def ippanel_client(edge: IPPanelSimulator) -> IPPanel:
     return IPPanel({"token": ippanel.TOKEN, "from_number": ippanel.LINE}, edge.url, timeouts=IMPATIENT)
 
 
 @pytest.fixture
-def melipayamak_backend(console: MeliPayamakSimulator) -> MeliPayamak:
+def melipayamak_client(console: MeliPayamakSimulator) -> MeliPayamak:
     settings = {"token": melipayamak.TOKEN, "number": melipayamak.NUMBER}
     return MeliPayamak(settings, console.url, timeouts=IMPATIENT)
 

@@ -1,4 +1,4 @@
-"""A provider that does what it is told: a further backend, as any package could add one."""
+"""A provider that does what it is told: a further one, as any package could add it."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyhub.text.hosts import Allowed
+from notifyhub.text.hosts import AllowedHosts
 
-MAIL = Allowed.read(["mail.example.com", "10.0.0.0/8", "2001:db8::/32"])
+MAIL = AllowedHosts.read(["mail.example.com", "10.0.0.0/8", "2001:db8::/32"])
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_host_shows_as_far_as_it_can_whether_it_is_allowed(host: str, expected
 
 
 def test_where_names_alone_are_allowed_another_name_is_not() -> None:
-    allowed = Allowed.read(["mail.example.com"])
+    allowed = AllowedHosts.read(["mail.example.com"])
     assert allowed.may_have("mail.example.com")
     assert not allowed.may_have("smtp.example.com")
     assert not allowed.may_have("mail.example.com.evil.example")

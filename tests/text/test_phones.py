@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyhub.text.phones import COUNTRIES, InvalidNumber, country_of, local_iranian, to_e164
+from notifyhub.text.phones import COUNTRIES, InvalidNumber, country_of, to_e164
 
 NINE_DIGITS = st.text("0123456789", min_size=9, max_size=9)
 FORMS = st.sampled_from(["09", "+989", "00989", "989", "9", "+9809", "009809", "9809"])
@@ -27,12 +27,6 @@ def test_every_spelling_of_an_iranian_mobile_is_one_number(
     number = (form + digits).translate(str.maketrans("0123456789", script))
     spelling = "".join(data.draw(FILLERS) + character for character in number) + data.draw(FILLERS)
     assert to_e164(spelling) == f"+989{digits}"
-
-
-@given(NINE_DIGITS)
-def test_a_mobile_goes_to_its_local_form_and_back(digits: str) -> None:
-    assert local_iranian(f"+989{digits}") == f"09{digits}"
-    assert to_e164(local_iranian(f"+989{digits}")) == f"+989{digits}"
 
 
 @pytest.mark.parametrize("last", "123")
@@ -181,11 +175,3 @@ def test_a_number_has_one_country(number: phonenumbers.PhoneNumber) -> None:
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     assert country_of(e164) in COUNTRIES
     assert country_of("+989121234567") == "IR"
-
-
-@pytest.mark.parametrize(
-    "e164", ["+16502530000", "09121234567", "9121234567", "+98912123456", "", "+982112345678"]
-)
-def test_only_iranian_mobiles_have_a_local_form(e164: str) -> None:
-    with pytest.raises(InvalidNumber):
-        local_iranian(e164)

@@ -8,7 +8,7 @@ import pytest
 
 from notifyhub.providers import sockets
 from notifyhub.providers.sockets import Timeouts
-from notifyhub.text.hosts import Allowed
+from notifyhub.text.hosts import AllowedHosts
 from notifyhub.webhooks import client
 from notifyhub.webhooks.client import READ, SHOWN, Answer
 from notifyhub.webhooks.targets import NOT_PUBLIC, ONLY_HTTPS
@@ -16,12 +16,12 @@ from tests.conftest import free_port
 from tests.simulators.server import Reply
 from tests.webhooks.receiver import Receiver, SecureReceiver
 
-HERE = Allowed.read(["127.0.0.1"])
-NOWHERE = Allowed.read([])
+HERE = AllowedHosts.read(["127.0.0.1"])
+NOWHERE = AllowedHosts.read([])
 LATE = "The receiver did not answer in time."
 
 
-def post(url: str, allowed: Allowed = HERE, read: float = 5) -> Answer:
+def post(url: str, allowed: AllowedHosts = HERE, read: float = 5) -> Answer:
     return client.post(url, '{"a":"سلام"}', {"webhook-id": "msg_1"}, allowed, Timeouts(connect=1, read=read))
 
 
@@ -121,9 +121,11 @@ def test_environment_s_proxies_are_not_used(receiver: Receiver, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    "allowed", [NOWHERE, Allowed.read(["localhost", "10.0.0.0/8"])], ids=["nothing", "others"]
+    "allowed", [NOWHERE, AllowedHosts.read(["localhost", "10.0.0.0/8"])], ids=["nothing", "others"]
 )
-def test_an_address_that_is_not_allowed_is_not_connected_to(receiver: Receiver, allowed: Allowed) -> None:
+def test_an_address_that_is_not_allowed_is_not_connected_to(
+    receiver: Receiver, allowed: AllowedHosts
+) -> None:
     answer = post(receiver.url, allowed)
     assert answer == Answer(None, error=ONLY_HTTPS)
     assert receiver.server.connections == 0

@@ -55,7 +55,7 @@ def test_the_queue_is_not_filled_beyond_what_workers_can_soon_take_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(dispatcher, "BATCH", 2)
-    monkeypatch.setattr(dispatcher, "MOST_WAITING", (queues.publisher().depth(queues.WEBHOOKS) or 0) + 5)
+    monkeypatch.setattr(dispatcher, "MAX_QUEUE_DEPTH", (queues.publisher().depth(queues.WEBHOOKS) or 0) + 5)
     webhook = WebhookFactory().id
     for _ in range(7):
         stored(webhook_id=webhook, next_attempt_at=-MINUTE)

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyhub.text.hosts import Allowed
+from notifyhub.text.hosts import AllowedHosts
 from notifyhub.webhooks.targets import InvalidTarget, check_address, check_url, is_public
 
-NOTHING = Allowed.read([])
-SOME = Allowed.read(["Shop.Internal.", "10.0.0.0/8", "192.168.1.5", "127.0.0.1", "fd00::/8"])
+NOTHING = AllowedHosts.read([])
+SOME = AllowedHosts.read(["Shop.Internal.", "10.0.0.0/8", "192.168.1.5", "127.0.0.1", "fd00::/8"])
 
 INVALID = "Enter a valid URL."
 PLAIN = "Only https is allowed, but for the targets that NOTIFYHUB_WEBHOOK_ALLOW names."
@@ -150,7 +150,9 @@ def test_an_ipv4_address_is_the_same_behind_ipv6(address: IPv4Address) -> None:
         ("https://shop.example.com/#", NOTHING, FRAGMENT),
     ],
 )
-def test_a_url_is_taken_or_refused_by_what_it_shows(url: str, allowed: Allowed, refusal: str | None) -> None:
+def test_a_url_is_taken_or_refused_by_what_it_shows(
+    url: str, allowed: AllowedHosts, refusal: str | None
+) -> None:
     if refusal is None:
         check_url(url, allowed)
     else:

@@ -1,6 +1,6 @@
 """The one place where the bodies of errors are made.
 
-They stay small, whatever was sent: what a client gave is quoted in part, and not every error is told.
+They stay small, whatever was sent: what a client gave is quoted in part, and there are MAX_MESSAGES at most.
 """
 
 import logging
@@ -19,12 +19,12 @@ from notifyhub.api.http import violations
 from notifyhub.database.confidential import KeysDoNotFit
 from notifyhub.database.troubles import Trouble
 from notifyhub.database.watching import told
-from notifyhub.text.cuts import MOST_QUOTED, cut
+from notifyhub.text.truncation import MAX_QUOTED_CHARACTERS, truncate
 
 log = logging.getLogger(__name__)
 
-RETRY_AFTER = 5
-"""Seconds after which a client may look whether the database is back."""
+RETRY_AFTER_SECONDS = 5
+"""How long a client is asked to wait while the database can't be reached."""
 
 WORDS = {
     404: "Not found.",
@@ -32,8 +32,8 @@ WORDS = {
     500: "A server error occurred.",
 }
 
-MOST_ERRORS = 100
-_MOST_WORDS = 1000
+MAX_MESSAGES = 100
+_MAX_MESSAGE_LENGTH = 1000  # characters
 
 
 def init_app(app: Flask) -> None:
@@ -74,24 +74,24 @@ def throttled(seconds: float) -> TooManyRequests:
 
 def _invalid(error: ValidationError) -> Response:
     """Return `{field: [words]}`, as Django REST framework writes it."""
-    answer = jsonify(_drf(error.normalized_messages(), MOST_ERRORS)[0])  # type: ignore[no-untyped-call]
+    answer = jsonify(_drf(error.normalized_messages(), MAX_MESSAGES)[0])  # type: ignore[no-untyped-call]
     answer.status_code = 400
     return answer
 
 
 def _drf(messages: Any, left: int) -> tuple[Any, int]:
-    """Return messages as Django REST framework writes them, the first `left` of them, and how many more fit.
+    """Return the first `left` messages as Django REST framework writes them, and how many more fit.
 
     A key may be the client's own, as a value is.
     """
     if not isinstance(messages, dict):
-        told = [_shortened(str(words)) for words in messages[:left]]
-        return told, left - len(told)
+        shortened = [_shortened(str(words)) for words in messages[:left]]
+        return shortened, left - len(shortened)
     nested = {}
     for key, inner in messages.items():
         if left <= 0:
             break
-        name = NON_FIELD if key == "_schema" else cut(str(key), MOST_QUOTED)
+        name = NON_FIELD if key == "_schema" else truncate(str(key), MAX_QUOTED_CHARACTERS)
         nested[name], left = _drf(inner, left)
     return nested, left
 
@@ -99,17 +99,17 @@ def _drf(messages: Any, left: int) -> tuple[Any, int]:
 def _shortened(words: str) -> str:
     """Return the words of an error with what they quote, between the first and the last mark, cut."""
     begin, end = words.find('"') + 1, words.rfind('"')
-    if end - begin > MOST_QUOTED:
-        words = words[:begin] + cut(words[begin:end], MOST_QUOTED) + words[end:]
-    return cut(words, _MOST_WORDS)
+    if end - begin > MAX_QUOTED_CHARACTERS:
+        words = words[:begin] + truncate(words[begin:end], MAX_QUOTED_CHARACTERS) + words[end:]
+    return truncate(words, _MAX_MESSAGE_LENGTH)
 
 
 def _violation(error: IntegrityError) -> Response:
-    answered = violations.answer(error)
-    if isinstance(answered, ValidationError):
-        return _invalid(answered)
-    if isinstance(answered, HTTPException):
-        return http_error(answered)
+    answer = violations.answer(error)
+    if isinstance(answer, ValidationError):
+        return _invalid(answer)
+    if isinstance(answer, HTTPException):
+        return http_error(answer)
     return _server_error(error)
 
 
@@ -118,7 +118,7 @@ def _no_database(trouble: Trouble, error: Exception) -> Response:
     if not told(trouble, error):
         return _server_error(error)
     return http_error(
-        ServiceUnavailable("The database can't be reached at the moment.", retry_after=RETRY_AFTER)
+        ServiceUnavailable("The database can't be reached at the moment.", retry_after=RETRY_AFTER_SECONDS)
     )
 
 

@@ -19,12 +19,12 @@ from werkzeug.routing import BaseConverter
 from notifyhub.api.endpoint import Permission
 from notifyhub.config import DEFAULT_BODY_BYTES
 from notifyhub.extensions import cors
-from notifyhub.logs import Answered
+from notifyhub.logs import AnsweredRequest
 from notifyhub.text import origins
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
-_GREATEST = 2**63 - 1
-_DRAINED = 16 * 1024 * 1024
+_MAX_ID = 2**63 - 1
+_MAX_DRAINED_BYTES = 16 * 1024 * 1024
 _DRAIN_SECONDS = 5.0
 PROBES = frozenset({"/healthz", "/readyz"})
 """Asked by address, mostly, and by machines alone: no host is wrong for them, and the log leaves them out."""
@@ -43,7 +43,7 @@ class IdConverter(BaseConverter):
 
     def to_python(self, value: str) -> int:
         digits = value.lstrip("0") or "0"
-        return min(int(digits), _GREATEST) if len(digits) < 20 else _GREATEST
+        return min(int(digits), _MAX_ID) if len(digits) < 20 else _MAX_ID
 
 
 def init_app(app: Flask) -> None:
@@ -188,7 +188,7 @@ def _drain() -> None:
     environ = request.environ
     if environ.get("notifyhub.server_drains") or not environ.get("wsgi.input_terminated"):
         return
-    stream, left, end = environ["wsgi.input"], _DRAINED, perf_counter() + _DRAIN_SECONDS
+    stream, left, end = environ["wsgi.input"], _MAX_DRAINED_BYTES, perf_counter() + _DRAIN_SECONDS
     # What can't be read any more, of a broken body or from a client that left, needs no draining.
     with suppress(OSError, ParseException, RequestEntityTooLarge):
         while left > 0 and perf_counter() < end and (chunk := stream.read(min(left, 64 * 1024))):
@@ -204,7 +204,7 @@ def _log(app: Flask, asked: Request, facts: Any, status: int) -> None:
         path = quote(path, _SAFE, errors="replace")[:_PATH_LENGTH]
     caller = facts.get("caller")
     app.extensions["access_log"].add(
-        Answered(
+        AnsweredRequest(
             asked.method,
             path,
             status,

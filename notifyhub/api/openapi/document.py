@@ -12,8 +12,10 @@ from marshmallow import Schema
 from werkzeug.routing import Rule
 
 from notifyhub.api.endpoint import Access, Endpoint, Permission, declarations
+from notifyhub.api.fields import MAX_LENGTH
+from notifyhub.api.idempotency import HEADER
 from notifyhub.api.openapi import errors
-from notifyhub.api.openapi.schemas import SchemaPlugin, taken
+from notifyhub.api.openapi.schemas import SchemaPlugin, request_schema
 
 REQUEST_ID = "X-Request-ID"
 
@@ -40,11 +42,11 @@ _TOKEN = {
 }
 
 _IDEMPOTENCY_KEY = {
-    "name": "Idempotency-Key",
+    "name": HEADER,
     "in": "header",
     "description": "The client's name for this request, so that it can be repeated: the same key and body "
     "give the first answer again for 24 hours, with the header `Idempotent-Replayed`.",
-    "schema": {"type": "string", "maxLength": 255},
+    "schema": {"type": "string", "maxLength": MAX_LENGTH},
 }
 
 _HEADERS = {
@@ -104,7 +106,7 @@ def _path(rule: Rule) -> str:
 
 
 def _methods(rule: Rule) -> list[str]:
-    """Return the methods to show: not the POST that is taken as PATCH for the sake of old clients."""
+    """Return the methods to show: not the POST that does what PATCH does, for the sake of old clients."""
     methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
     return [method.lower() for method in sorted(methods - {"POST"} if "PATCH" in methods else methods)]
 
@@ -129,7 +131,7 @@ def _operation(rule: Rule, declared: Endpoint) -> dict[str, Any]:
         "tags": [declared.tag],
         "summary": declared.summary,
         "description": _description(declared),
-        "responses": {str(status): answer for status, answer in sorted(_answers(declared).items())},
+        "responses": {str(status): response for status, response in sorted(_responses(declared).items())},
     }
     if declared.access is Access.PUBLIC:
         operation["security"] = []
@@ -150,23 +152,23 @@ def _description(declared: Endpoint) -> str:
     return f"Permission: {access.value}."
 
 
-def _answers(declared: Endpoint) -> dict[int, dict[str, Any] | str]:
-    """Return the answers by status: a response, or the name of one that several operations share."""
-    given = {status: _answer(status, schema) for status, schema in declared.responses.items()}
-    return {**given, **errors.refusals(declared)}
+def _responses(declared: Endpoint) -> dict[int, dict[str, Any] | str]:
+    """Return the responses by status, or the names of those that several operations share."""
+    own = {status: _response(status, schema) for status, schema in declared.responses.items()}
+    return {**own, **errors.error_responses(declared)}
 
 
-def _answer(status: int, schema: Schema | None) -> dict[str, Any]:
-    answer: dict[str, Any] = {"description": HTTPStatus(status).phrase, "headers": _named(REQUEST_ID)}
+def _response(status: int, schema: Schema | None) -> dict[str, Any]:
+    response: dict[str, Any] = {"description": HTTPStatus(status).phrase, "headers": _named(REQUEST_ID)}
     if schema:
-        answer["content"] = {"application/json": {"schema": schema}}
-    return answer
+        response["content"] = {"application/json": {"schema": schema}}
+    return response
 
 
 def _body(schema: Schema, examples: Mapping[str, Any]) -> dict[str, Any]:
     """Return the request's body; where nothing is required, none counts as `{}`."""
     required = not schema.partial and any(field.required for field in schema.load_fields.values())
-    content: dict[str, Any] = {"schema": taken(schema)}
+    content: dict[str, Any] = {"schema": request_schema(schema)}
     if examples:
         content["examples"] = {name: {"summary": name, "value": value} for name, value in examples.items()}
     return {"required": required, "content": {"application/json": content}}

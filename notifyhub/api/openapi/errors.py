@@ -135,7 +135,7 @@ RESPONSES: dict[str, dict[str, Any]] = {
 }
 
 
-def refusals(declared: Endpoint) -> dict[int, str]:
+def error_responses(declared: Endpoint) -> dict[int, str]:
     """Return the errors that an operation may answer: the names of their responses by status."""
     statuses = {500, *declared.errors}
     if declared.access is not Access.PUBLIC:
@@ -146,7 +146,7 @@ def refusals(declared: Endpoint) -> dict[int, str]:
         statuses |= {413, 415}
     if declared.idempotent:
         statuses |= {409, 422}
-    found = {status: _NAMES[status] for status in statuses}
-    if 400 not in found and (declared.query or declared.body):
-        found[400] = "InvalidBody" if declared.body else "InvalidQuery"
-    return found
+    names = {status: _NAMES[status] for status in statuses}
+    if 400 not in names and (declared.query or declared.body):
+        names[400] = "InvalidBody" if declared.body else "InvalidQuery"
+    return names

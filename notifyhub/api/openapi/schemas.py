@@ -1,7 +1,7 @@
 """Marshmallow schemas as the OpenAPI document describes them.
 
-What a client sends and what it is answered are components of their own (`SMSPatternRequest`,
-`PatchedSMSPattern` and `SMSPattern`): an answer has every field, a request only those that can be set.
+Requests and responses are components of their own (`SMSPatternRequest`,
+`PatchedSMSPattern` and `SMSPattern`): a response has every field, a request only those that can be set.
 """
 
 from inspect import cleandoc
@@ -12,12 +12,11 @@ from apispec.ext.marshmallow.field_converter import DEFAULT_FIELD_MAPPING
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import INCLUDE, Schema, fields
 
-from notifyhub.api.fields import Choice, Id, Moment, Object
-from notifyhub.api.pagination.parameters import Number
+from notifyhub.api.fields import Choice, Id, Integer, Moment, Object
 from notifyhub.api.schemas import StrictSchema
 
 
-def taken(schema: Schema) -> Schema:
+def request_schema(schema: Schema) -> Schema:
     """Return the part of a schema that a request's body can set."""
     read_only = _read_only(schema)
     return type(schema)(exclude=read_only, partial=schema.partial) if read_only else schema
@@ -39,7 +38,6 @@ class _Converter(OpenAPIConverter):
     field_mapping: dict[type, tuple[str | None, str | None]] = {
         **DEFAULT_FIELD_MAPPING,
         Choice: ("string", None),
-        Number: ("integer", "int64"),
         Id: ("integer", "int64"),
         Moment: ("string", "date-time"),
         fields.URL: ("string", "uri"),
@@ -47,10 +45,15 @@ class _Converter(OpenAPIConverter):
 
     def init_attribute_functions(self) -> None:
         super().init_attribute_functions()  # type: ignore[no-untyped-call]
-        self.attribute_functions += [self.made_default, self.shapes]
+        self.attribute_functions += [self.computed_default, self.shapes]
 
-    def made_default(self, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
-        """Return the default that is made anew each time, as an empty object is."""
+    def field2type_and_format(self, field: fields.Field[Any], **options: Any) -> dict[str, Any]:
+        """Return the type and format of a field: a strict integer is cut to 64 bits."""
+        described: dict[str, Any] = super().field2type_and_format(field, **options)
+        return {**described, "format": "int64"} if isinstance(field, Integer) and field.strict else described
+
+    def computed_default(self, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
+        """Return the default that a function gives, such as an empty object."""
         return {"default": field.load_default()} if callable(field.load_default) else {}
 
     def shapes(self, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
@@ -63,10 +66,10 @@ class _Converter(OpenAPIConverter):
         """Return the component of a schema; in an answer every field is there, and none has a default."""
         component: dict[str, Any]
         component = self.fields2jsonschema(schema.fields, partial=schema.partial)  # type: ignore[no-untyped-call]
-        answered = bool(_read_only(schema))
-        if answered:
+        of_response = bool(_read_only(schema))
+        if of_response:
             component["required"] = list(schema.fields)
-        if answered or schema.partial:
+        if of_response or schema.partial:
             for described in component["properties"].values():
                 described.pop("default", None)
         if words := type(schema).__doc__:

@@ -1,13 +1,17 @@
-"""Filters of lists: a parameter, and what is compared with its value."""
+"""Filters of lists: a parameter, and what is compared with its value. Each function makes one kind."""
 
 import operator
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, NamedTuple
 
+from marshmallow.fields import Field
 from sqlalchemy import Column, ColumnElement, String, Table, and_, bindparam, cast, or_
 
-from notifyhub.api.pagination.parameters import Day, DayOrMoment, Flag, Number, OneOf, Parameter
+from notifyhub.api import fields
+from notifyhub.api.fields import Boolean, Choice, Integer, described
+from notifyhub.api.pagination.parameters import Choices, Date, DateOrMoment
 
 
 class Comparison(NamedTuple):
@@ -18,14 +22,15 @@ class Comparison(NamedTuple):
     convert: Callable[[Any], Any] = lambda value: value
 
 
-class Filter(NamedTuple):
+@dataclass
+class Filter:
     """A parameter of a list and the comparisons that must all hold."""
 
-    parameter: Parameter
+    parameter: Field[Any]
     comparisons: tuple[Comparison, ...]
 
     def conditions(self, name: str) -> list[ColumnElement[bool]]:
-        """Return the conditions, for whatever value `values` gives."""
+        """Return the conditions, for whatever value `values` gives; `name` is the parameter's."""
         return [
             compare(expression, bindparam(f"{name}_{n}", type_=expression.type))
             for n, (expression, compare, _) in enumerate(self.comparisons)
@@ -36,27 +41,62 @@ class Filter(NamedTuple):
         return {f"{name}_{n}": convert(value) for n, (_, _, convert) in enumerate(self.comparisons)}
 
 
+class ColumnFilter(Filter):
+    """A filter for rows with a value in a column, or with one of several, which an index can serve.
+
+    `choices` are all values that the column can have, where they are few.
+    """
+
+    def __init__(self, parameter: Field[Any], column: Column[Any], choices: tuple[Any, ...] = ()) -> None:
+        super().__init__(parameter, (Comparison(column),))
+        self.column = column
+        self.choices = choices
+
+    def conditions(self, name: str) -> list[ColumnElement[bool]]:
+        if isinstance(self.parameter, Choices):
+            return [self.column.in_(bindparam(f"{name}_0", expanding=True))]
+        return super().conditions(name)
+
+
 Filters = dict[str, Filter]
 
 
-def one_of(column: Column[str], choices: Iterable[str]) -> Filter:
+def one_of(column: Column[str], choices: Iterable[str], words: str | None = None) -> Filter:
     """Return the filter for rows with one of the choices."""
     choices = tuple(choices)
-    words = ", ".join(f"`{choice}`" for choice in choices)
-    return Filter(OneOf(f"Only those with this `{column.name}`: {words}.", choices), (Comparison(column),))
+    names = ", ".join(f"`{choice}`" for choice in choices)
+    metadata = described(words or f"Only those with this `{column.name}`: {names}.")
+    return ColumnFilter(Choice(choices, metadata=metadata), column, choices)
 
 
-def flag(column: Column[bool]) -> Filter:
+def any_of(column: Column[str], choices: Iterable[str], words: str) -> Filter:
+    """Return the filter for rows with any of the choices that are given, comma-separated."""
+    choices = tuple(choices)
+    return ColumnFilter(Choices(choices, metadata=described(words)), column, choices)
+
+
+def flag(column: Column[bool], words: str | None = None) -> Filter:
     """Return the filter by a yes or no."""
-    return Filter(Flag(f"Only those with this `{column.name}`."), (Comparison(column),))
+    metadata = described(words or f"Only those with this `{column.name}`.")
+    return ColumnFilter(Boolean(strict=True, metadata=metadata), column, (False, True))
 
 
-def filled(column: Column[Any], described: str) -> Filter:
+def number(column: Column[Any], words: str) -> ColumnFilter:
+    """Return the filter for rows with a number, such as the id of another object."""
+    return ColumnFilter(Integer(strict=True, metadata=described(words)), column)
+
+
+def text(column: Column[Any], words: str) -> Filter:
+    """Return the filter for rows with a text, compared as it is."""
+    return ColumnFilter(fields.String(strict=True, metadata=described(words)), column)
+
+
+def filled(column: Column[Any], words: str) -> Filter:
     """Return the filter for rows where a column is neither null nor empty, or is."""
     there: ColumnElement[bool] = column.is_not(None)
     if isinstance(column.type, String):
         there = and_(there, column != "")
-    return Filter(Flag(described), (Comparison(there.self_group()),))
+    return Filter(Boolean(strict=True, metadata=described(words)), (Comparison(there.self_group()),))
 
 
 def base_filters(table: Table, *, moments: bool) -> Filters:
@@ -64,20 +104,24 @@ def base_filters(table: Table, *, moments: bool) -> Filters:
 
     With `moments`, what begins or ends a range may be a moment, too.
     """
-    kind, this = (DayOrMoment, "UTC day, or moment,") if moments else (Day, "UTC day")
-    filters = {
-        "id_min": Filter(Number("Least id."), (Comparison(table.c.id, operator.ge),)),
-        "id_max": Filter(Number("Greatest id."), (Comparison(table.c.id, operator.le),)),
-    }
+    kind, day = (DateOrMoment, "UTC day, or moment,") if moments else (Date, "UTC day")
+    filters = {}
+    for name, words, compare in (
+        ("id_min", "Least id.", operator.ge),
+        ("id_max", "Greatest id.", operator.le),
+    ):
+        parameter = Integer(strict=True, metadata=described(words))
+        filters[name] = Filter(parameter, (Comparison(table.c.id, compare),))
     for name, column in {"created": table.c.created_at, "updated": table.c.updated_at}.items():
-        since, until = (
-            Comparison(column, operator.ge, _first_moment),
-            Comparison(column, operator.le, _last_moment),
-        )
+        since = Comparison(column, operator.ge, _first_moment)
+        until = Comparison(column, operator.le, _last_moment)
+        on_day = described(f"Only those {name} on this UTC day (`YYYY-MM-DD`).")
+        from_day = described(f"Only those {name} on this {day} or later.")
+        to_day = described(f"Only those {name} on this {day} or earlier.")
         filters |= {
-            f"{name}_date": Filter(Day(f"Only those {name} on this UTC day (`YYYY-MM-DD`)."), (since, until)),
-            f"{name}_from": Filter(kind(f"Only those {name} on this {this} or later."), (since,)),
-            f"{name}_to": Filter(kind(f"Only those {name} on this {this} or earlier."), (until,)),
+            f"{name}_date": Filter(Date(metadata=on_day), (since, until)),
+            f"{name}_from": Filter(kind(metadata=from_day), (since,)),
+            f"{name}_to": Filter(kind(metadata=to_day), (until,)),
         }
     return filters
 

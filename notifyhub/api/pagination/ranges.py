@@ -1,7 +1,21 @@
 """Statements that read rows by ranges of an index, each range in the order of ids.
 
 A column of the index that no filter names is read in one range for each of its values, so that a page costs
-the same wherever it is and whatever it is filtered by.
+the same wherever it is and whatever it is filtered by. For messages with the index (status, channel, id) and
+`?status=sent,failed`, a page of 50 is at most 4 × 51 entries of the index and 51 rows of the table:
+
+    messages                                 51 rows, by id
+     └ the 51 greatest ids of                merged
+        ├ (sent, sms)      id ≤ high         51 entries, read from the end of the range; no sort
+        ├ (sent, email)    id ≤ high         51
+        ├ (failed, sms)    id ≤ high         51
+        └ (failed, email)  id ≤ high         51
+
+The databases plan this differently. SQLite gets the ranges one by one, as a UNION ALL. PostgreSQL takes long
+to plan many of them, so their values come as arrays, and one LATERAL subquery reads the range of each:
+
+    Limit → Sort → Nested Loop → Function Scan on unnest (the ranges)
+                               → Limit → Index Only Scan (status, channel, id)
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +24,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     BigInteger,
     BindParameter,
-    Column,
     ColumnElement,
     Select,
     Table,
@@ -23,120 +36,132 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, array
-from sqlalchemy.types import TypeEngine
 
-from notifyhub.api.pagination.filters import Filter
-from notifyhub.api.pagination.parameters import Parameter
+from notifyhub.api.pagination.filters import ColumnFilter, Filter
+from notifyhub.database.connections import autocommit
 
 
-class Key(NamedTuple):
-    """A filter for rows with a value in a column, or one of several.
+class RangeShape(NamedTuple):
+    """What a page's statement depends on: an index, further conditions, the direction.
 
-    `values` are all values that the column can have, where they are few.
+    `keys` are the index's columns; `ranges` is the number of ranges, None where one statement is for any
+    number of them.
     """
 
-    parameter: Parameter
-    column: Column[Any]
-    values: tuple[Any, ...] = ()
-
-
-class Shape(NamedTuple):
-    """What a page's statement depends on: an index, further filters, the direction.
-
-    `ranges` is the number of ranges, None where one statement is for any number of them.
-    """
-
-    along: tuple[str, ...]
+    keys: tuple[str, ...]
     ranges: int | None
-    filters: tuple[str, ...]
+    conditions: tuple[str, ...]
     reverse: bool
 
 
 class Ranges:
-    """The statements for the pages of a table, whose id is its last order; `times` are filters by moments."""
+    """The statements for the pages of a table in the order of its ids.
+
+    Columns of an index go by the names of their filters in `keys`, conditions by those in `filters`.
+    """
 
     def __init__(
         self,
         table: Table,
         columns: Sequence[ColumnElement[Any]],
-        keys: Mapping[str, Key],
-        times: Mapping[str, Filter],
+        keys: Mapping[str, ColumnFilter],
+        filters: Mapping[str, Filter],
     ) -> None:
         self.table = table
         self.columns = columns
         self.keys = keys
-        self.times = times
+        self.filters = filters
 
-    def build(self, shape: Shape) -> Select[Any]:
+    def shape(
+        self,
+        index: tuple[str, ...],
+        ranges: Sequence[tuple[Any, ...]],
+        conditions: tuple[str, ...],
+        *,
+        reverse: bool,
+    ) -> tuple[RangeShape, dict[str, Any]]:
+        """Return the shape of the statement that reads these ranges, and the values that name them."""
+        if autocommit().dialect.name == "postgresql":
+            arrays = {name: [values[n] for values in ranges] for n, name in enumerate(index)}
+            return RangeShape(index, None, conditions, reverse), arrays
+        values = {
+            f"{name}_{n}": value
+            for n, range_ in enumerate(ranges)
+            for name, value in zip(index, range_, strict=True)
+        }
+        return RangeShape(index, len(ranges), conditions, reverse), values
+
+    def build(self, shape: RangeShape) -> Select[Any]:
         """Return the statement for a page and one row more, in the direction in which it is read."""
-        order = in_order((self.table.c.id,), reverse=shape.reverse)
-        if not shape.along:
+        if not shape.keys:
             return self._range(shape, {}, self.columns)
-        found = (
-            self._found_at_once(shape)
-            if shape.ranges is None
-            else self._found_one_by_one(shape, shape.ranges)
-        )
-        by_id = in_order((found.selected_columns.id,), reverse=shape.reverse)
-        nearest = found.order_by(*by_id).limit(_known("limit")).subquery()
-        return select(*self.columns).join(nearest, nearest.c.id == self.table.c.id).order_by(*order)
+        ids = self._ids_by_arrays(shape) if shape.ranges is None else self._ids_by_union(shape, shape.ranges)
+        by_id = in_order((ids.selected_columns.id,), reverse=shape.reverse)
+        nearest = ids.order_by(*by_id).limit(_literal("limit")).subquery()
+        page = select(*self.columns).join(nearest, nearest.c.id == self.table.c.id)
+        return page.order_by(*in_order((self.table.c.id,), reverse=shape.reverse))
 
-    def _found_one_by_one(self, shape: Shape, ranges: int) -> Select[Any]:
+    def _ids_by_union(self, shape: RangeShape, ranges: int) -> Select[Any]:
         """Return the statement for the first ids of all ranges, each value a parameter: `status_0`, …"""
         ids = []
         for n in range(ranges):
-            value = {name: bindparam(f"{name}_{n}", type_=self._type(name)) for name in shape.along}
-            ids.append(select(self._range(shape, value, [self.table.c.id]).subquery().c.id))
+            values = {
+                name: bindparam(f"{name}_{n}", type_=self.keys[name].column.type) for name in shape.keys
+            }
+            ids.append(select(self._range(shape, values, [self.table.c.id]).subquery().c.id))
         return select(union_all(*ids).subquery().c.id)
 
-    def _found_at_once(self, shape: Shape) -> Select[Any]:
-        """Return the same for PostgreSQL, which takes long to plan many ranges: the values are arrays."""
-        arrays = [bindparam(name, type_=ARRAY(self._type(name))) for name in shape.along]
-        columns = [column(name, self._type(name)) for name in shape.along]
+    def _ids_by_arrays(self, shape: RangeShape) -> Select[Any]:
+        """Return the same for PostgreSQL, where the values are arrays: the n-th of each is the n-th range."""
+        types = {name: self.keys[name].column.type for name in shape.keys}
+        arrays = [bindparam(name, type_=ARRAY(type_)) for name, type_ in types.items()]
+        columns = [column(name, type_) for name, type_ in types.items()]
         given = func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
         each = self._range(shape, dict(given.c), [self.table.c.id]).lateral()
         return select(each.c.id).select_from(given.join(each, true()))
 
-    def _type(self, name: str) -> TypeEngine[Any]:
-        return self.keys[name].column.type
-
     def _range(
-        self, shape: Shape, among: Mapping[str, ColumnElement[Any]], selected: Sequence[ColumnElement[Any]]
+        self,
+        shape: RangeShape,
+        values: Mapping[str, ColumnElement[Any]],
+        selected: Sequence[ColumnElement[Any]],
     ) -> Select[Any]:
-        """Return the statement that reads a range of an index: one value in each column, ids in order."""
-        columns = [self.keys[name].column for name in shape.along]
-        conditions = [self.table.c.id >= _known("low"), self.table.c.id <= _known("high")]
-        conditions += (
-            [_only(columns[0], among[shape.along[0]], at_once=shape.ranges is None)] if columns else []
-        )
-        conditions += [
-            column == among[name] for name, column in zip(shape.along[1:], columns[1:], strict=True)
-        ]
-        conditions += [column.is_not(None) for column in columns if column.nullable]
-        for name in shape.filters:
-            if name in self.keys:
-                conditions.append(self.keys[name].column.in_(bindparam(name, expanding=True)))
-            else:
-                conditions += [_unsearched(condition) for condition in self.times[name].conditions(name)]
+        """Return the statement that reads a range of an index: one value in each column, ids in order.
+
+        SELECT id FROM messages
+         WHERE id BETWEEN :low AND :high
+           AND status = :status AND channel = :channel        -- the range
+           AND coalesce(created_at >= :from, …)               -- conditions that no index is used for
+         ORDER BY status DESC, channel DESC, id DESC          -- the index's own order: nothing is sorted
+         LIMIT 51
+        """
+        columns = [self.keys[name].column for name in shape.keys]
+        conditions = [self.table.c.id >= _literal("low"), self.table.c.id <= _literal("high")]
+        for n, (name, indexed) in enumerate(zip(shape.keys, columns, strict=True)):
+            value = values[name]
+            # PostgreSQL doesn't see that to order by a column with one value is moot, and may read the rows
+            # along their ids instead, past all that don't match: a scan of the whole table where those that
+            # do are old. A value that is any of an array is no single one to it.
+            first_of_array = n == 0 and shape.ranges is None
+            conditions.append(indexed == (any_(array([value])) if first_of_array else value))
+            if indexed.nullable:
+                conditions.append(indexed.is_not(None))  # the index leaves null out, and has to be told
+        for name in shape.conditions:
+            filter_ = self.filters[name]
+            unindexed = filter_.conditions(name)
+            if not isinstance(filter_, ColumnFilter):
+                unindexed = [_without_index(condition) for condition in unindexed]
+            conditions += unindexed
         order = in_order((*columns, self.table.c.id), reverse=shape.reverse)
-        return select(*selected).where(*conditions).order_by(*order).limit(_known("limit"))
+        return select(*selected).where(*conditions).order_by(*order).limit(_literal("limit"))
 
 
-def _only(column: Column[Any], value: ColumnElement[Any], *, at_once: bool) -> ColumnElement[bool]:
-    """Return the condition that a column has a value; PostgreSQL doesn't see that ordering by it is moot.
-
-    Else it may read the rows along their ids, past all that don't match: as good as reading the index where
-    many rows match and lie everywhere, and a scan of the whole table where they are all old.
-    """
-    return column == (any_(array([value])) if at_once else value)
-
-
-def _unsearched(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+def _without_index(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """Return a condition that no index is used for: the range of ids holds few rows that it rules out."""
     return func.coalesce(condition, condition)
 
 
-def _known(name: str) -> BindParameter[int]:
+def _literal(name: str) -> BindParameter[int]:
     """Return a value that stands in the statement itself: a plan for any ids and limit would be a bad one."""
     return bindparam(name, type_=BigInteger(), literal_execute=True)
 

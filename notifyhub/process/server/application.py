@@ -12,8 +12,8 @@ from gunicorn.glogging import Logger
 
 from notifyhub.process.server.worker import Worker
 
-THREADS = 8
-GRACE = 10
+THREADS_PER_WORKER = 8
+GRACE_SECONDS = 10
 """Seconds for the requests under way when the service is stopped."""
 
 log = logging.getLogger(__name__)
@@ -31,8 +31,8 @@ class Server(BaseApplication):  # type: ignore[misc]
             "bind": f"fd://{listener.fileno()}",
             "workers": workers,
             "worker_class": Worker,
-            "threads": THREADS,
-            "graceful_timeout": GRACE,
+            "threads": THREADS_PER_WORKER,
+            "graceful_timeout": GRACE_SECONDS,
             "logger_class": _Log,
             "loglevel": "warning",
             "when_ready": lambda _arbiter: log.info(

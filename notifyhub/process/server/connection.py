@@ -19,11 +19,11 @@ HEAD_SECONDS = 10.0
 BODY_SECONDS = 30.0
 """How long a body, and the reading of an answer, may take, beyond a second for each LEAST_RATE bytes."""
 
-LEAST_RATE = 16 * 1024
+BYTES_PER_SECOND = 16 * 1024
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_PIECE = 256 * 1024
-_LEFT = 64 * 1024
+_RECEIVE_BYTES = 256 * 1024
+_MAX_SKIPPED_BYTES = 64 * 1024
 """How much of a body in chunks is read although the application did not want it: tiny chunks take long."""
 
 
@@ -96,7 +96,7 @@ class Connection:
     def _read(self) -> bytes | None:
         """Return what has arrived: None if nothing has, nothing if the client sends no more."""
         try:
-            return self.socket.recv(_PIECE)
+            return self.socket.recv(_RECEIVE_BYTES)
         except (BlockingIOError, InterruptedError):
             return None
         except OSError:
@@ -139,7 +139,7 @@ class Connection:
         self.since = time.monotonic()
 
     def _expect_body(self, request: Request) -> None:
-        self.deadline = self.since + BODY_SECONDS + len(self.arrived) / LEAST_RATE
+        self.deadline = self.since + BODY_SECONDS + len(self.arrived) / BYTES_PER_SECOND
         if request._expected_100_continue:
             request._expected_100_continue = False
             self.sendall(_CONTINUE)
@@ -155,7 +155,7 @@ class Connection:
 
     def finish(self) -> bool:
         """Read what is left of the body; tell whether it is known where the next request begins."""
-        if isinstance(self._body, ChunkedBody) and self._source.left() > _LEFT:
+        if isinstance(self._body, ChunkedBody) and self._source.left() > _MAX_SKIPPED_BYTES:
             return False
         try:
             known = self._parser.finish_body() and not self._parser.unreader.take_buffered()

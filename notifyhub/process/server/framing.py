@@ -5,10 +5,10 @@ from typing import Protocol
 from gunicorn.http.body import LengthReader
 from gunicorn.http.message import Request
 
-HEAD = 64 * 1024
+MAX_HEAD_BYTES = 64 * 1024
 """The greatest length of a request's head."""
 
-_LINE = 8190
+_MAX_CHUNK_LINE_BYTES = 8190
 """The greatest length of the line before a chunk, as gunicorn has it."""
 
 
@@ -25,13 +25,13 @@ def head_end(arrived: bytearray, searched: int, limit: int) -> int | None:
     A head that can't become valid any more ends at once, so that the parser tells what is wrong with it:
     with lines that end in a bare line feed, or longer than the limits.
     """
-    end = arrived.find(b"\r\n\r\n", max(searched - 3, 0), HEAD)
+    end = arrived.find(b"\r\n\r\n", max(searched - 3, 0), MAX_HEAD_BYTES)
     if end >= 0:
         return end + 4
     line = arrived.find(b"\n", 0, limit + 3)
-    too_long = len(arrived) >= HEAD or (line < 0 and len(arrived) > limit + 2)
+    too_long = len(arrived) >= MAX_HEAD_BYTES or (line < 0 and len(arrived) > limit + 2)
     if too_long or arrived.count(b"\n") != arrived.count(b"\r\n"):
-        return min(len(arrived), HEAD)  # no more of it, however much has come at once
+        return min(len(arrived), MAX_HEAD_BYTES)  # no more of it, however much has come at once
     return None
 
 
@@ -64,7 +64,7 @@ class ChunkedBody:
         while not self._trailers:
             line = arrived.find(b"\r\n", self._chunk)
             if line < 0:
-                return len(arrived) if len(arrived) - self._chunk > _LINE else None
+                return len(arrived) if len(arrived) - self._chunk > _MAX_CHUNK_LINE_BYTES else None
             try:
                 size = int(arrived[self._chunk : line].partition(b";")[0], 16)
             except ValueError:
@@ -79,5 +79,5 @@ class ChunkedBody:
         # The empty line after the trailers; without any, it follows on the last chunk's line.
         end = arrived.find(b"\r\n\r\n", self._chunk)
         if end < 0:
-            return len(arrived) if len(arrived) - self._chunk > HEAD else None
+            return len(arrived) if len(arrived) - self._chunk > MAX_HEAD_BYTES else None
         return end + 4

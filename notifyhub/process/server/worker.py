@@ -26,16 +26,16 @@ from gunicorn.workers import base
 
 from notifyhub.process.server import refusals
 from notifyhub.process.server.capacity import connections_allowed
-from notifyhub.process.server.connection import BODY_SECONDS, LEAST_RATE, Connection, State
+from notifyhub.process.server.connection import BODY_SECONDS, BYTES_PER_SECOND, Connection, State
 
-MEMORY = 64 * 1024 * 1024
-"""The most bytes that a worker keeps of requests and answers that clients have not finished."""
+MAX_HELD_BYTES = 64 * 1024 * 1024
+"""How much a worker keeps in memory of unfinished requests and answers, of all clients together."""
 
-LARGEST_BODY = 16 * 1024 * 1024
-"""The most of a body that is kept for an application that does not say how much it takes."""
+UNDECLARED_BODY_BYTES = 16 * 1024 * 1024
+"""The largest body for an application that does not declare one."""
 
 _LINGER_SECONDS = 2.0
-_DISCARDED = 16 * 1024 * 1024
+_MAX_DISCARDED_BYTES = 16 * 1024 * 1024
 _DISCARD_SECONDS = 10.0
 # Seconds that clients have when the worker stops: three in all, where a request has begun to arrive.
 _STOP_IDLE = 1.0
@@ -50,7 +50,7 @@ class Worker(base.Worker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """Prepare what the loop needs, then run it."""
-        self._whole: SimpleQueue[Connection] = SimpleQueue()
+        self._requests: SimpleQueue[Connection] = SimpleQueue()
         self._poller = selectors.DefaultSelector()
         self._connections: dict[int, Connection] = {}
         self._handled: deque[Connection] = deque()
@@ -58,8 +58,8 @@ class Worker(base.Worker):  # type: ignore[misc]
         self._address = self.sockets[0].getsockname()
         self._next_check = 0.0
         self._reading_ends = math.inf
-        self._largest_body = getattr(self.app, "largest_body", LARGEST_BODY)
-        self._memory = max(MEMORY, 4 * self._largest_body)
+        self._largest_body = getattr(self.app, "largest_body", UNDECLARED_BODY_BYTES)
+        self._memory = max(MAX_HELD_BYTES, 4 * self._largest_body)
         self._most = connections_allowed()
         for number in range(self.cfg.threads):
             # They end with the process: one that is stuck must not keep it from stopping.
@@ -73,11 +73,11 @@ class Worker(base.Worker):  # type: ignore[misc]
             listener.setblocking(False)
             self._poller.register(listener, selectors.EVENT_READ, self._accept)
         while self.alive and self.ppid == os.getppid():
-            self._turn()
+            self._poll()
         self._stop()
 
     def _stop(self) -> None:
-        """End what is under way, and no more: idle clients get a moment for what they may be sending now."""
+        """Stop gracefully: finish what is under way; idle clients get a moment for what they are sending."""
         self.alive = False
         now = time.monotonic()
         self._reading_ends = now + _STOP_READING  # whatever deadline a slow client is given meanwhile
@@ -90,10 +90,10 @@ class Worker(base.Worker):  # type: ignore[misc]
             seconds = _STOP_WRITING if connection.started() else _STOP_IDLE
             connection.deadline = min(connection.deadline, now + seconds)
         while self._connections and time.monotonic() < now + self.cfg.graceful_timeout:
-            self._turn(0.1)
+            self._poll(0.1)
         self._poller.close()
 
-    def _turn(self, seconds: float = 1.0) -> None:
+    def _poll(self, seconds: float = 1.0) -> None:
         self.notify()
         for key, _ in self._poller.select(seconds):
             if isinstance(key.data, Connection):
@@ -103,19 +103,19 @@ class Worker(base.Worker):  # type: ignore[misc]
         now = time.monotonic()
         if now >= self._next_check:
             self._next_check = now + min(seconds, 1.0)
-            self._end_late(now)
+            self._close_overdue(now)
 
     def _wake_up(self, pipe: int) -> None:
         with suppress(BlockingIOError):
             os.read(pipe, 4096)
-        self._settle_handled()
+        self._resume_handled()
 
-    def _settle_handled(self) -> None:
+    def _resume_handled(self) -> None:
         while self._handled:
-            self._settle(self._handled.popleft())
+            self._resume(self._handled.popleft())
 
     def _accept(self, listener: socket.socket) -> bool:
-        """Take over a client; tell whether there may be more of them."""
+        """Accept a client; tell whether more may be waiting."""
         try:
             client, peer = listener.accept()
         except OSError as error:  # mostly it is gone again, or another worker has it
@@ -130,9 +130,9 @@ class Worker(base.Worker):  # type: ignore[misc]
         return True
 
     def _ready(self, connection: Connection) -> None:
-        """Go on with a connection that can be read or written."""
+        """Handle a connection that can be read or written."""
         if connection.state is State.HANDLING:
-            self._settle_handled()  # who has just got its answer may have sent its next request
+            self._resume_handled()  # who has just got its answer may have sent its next request
         if connection.state is State.READING:
             if not connection.receive():
                 self._close(connection)
@@ -140,12 +140,12 @@ class Worker(base.Worker):  # type: ignore[misc]
                 self._read_on(connection)
         elif connection.state is State.WRITING:
             if connection.flush():
-                self._settle(connection)
+                self._resume(connection)
             else:
                 self._close(connection)
         elif connection.state is State.HANDLING:
             self._wait_for(connection, 0)  # until the answer is there
-        elif not connection.discard() or connection.discarded > _DISCARDED:
+        elif not connection.discard() or connection.discarded > _MAX_DISCARDED_BYTES:
             self._close(connection)
 
     def _read_on(self, connection: Connection) -> None:
@@ -154,13 +154,13 @@ class Worker(base.Worker):  # type: ignore[misc]
             complete = connection.started() and connection.complete(self._largest_body)
         except Exception as error:  # noqa: BLE001 - it is answered and logged
             self.handle_error(connection.request, connection, connection.peer, error)
-            self._settle(connection)
+            self._resume(connection)
             return
         self._account(connection)
         if complete:
             # The poller goes on waiting for it: mostly nothing comes before the answer.
             connection.state = State.HANDLING
-            self._whole.put(connection)
+            self._requests.put(connection)
         else:
             self._wait_for(connection, selectors.EVENT_READ)
             if self._held > self._memory:
@@ -168,7 +168,7 @@ class Worker(base.Worker):  # type: ignore[misc]
 
     def _work(self) -> None:
         while True:
-            self._handle(self._whole.get())
+            self._handle(self._requests.get())
 
     def _handle(self, connection: Connection) -> None:
         """Have the application answer, in a thread; the loop sends what the client does not take at once."""
@@ -207,13 +207,13 @@ class Worker(base.Worker):  # type: ignore[misc]
         if self.nr >= self.max_requests:
             self.alive = False
 
-    def _settle(self, connection: Connection) -> None:
-        """Go on after an answer: send its rest, read the next request, or close."""
+    def _resume(self, connection: Connection) -> None:
+        """Continue after an answer: send its rest, read the next request, or close."""
         self._account(connection)
         if connection.unsent:
             if connection.state is not State.WRITING:
                 connection.state, connection.since = State.WRITING, time.monotonic()
-                seconds = BODY_SECONDS + connection.size() / LEAST_RATE if self.alive else _STOP_WRITING
+                seconds = BODY_SECONDS + connection.size() / BYTES_PER_SECOND if self.alive else _STOP_WRITING
                 connection.deadline = connection.since + seconds
             self._wait_for(connection, selectors.EVENT_WRITE)
             if self._held > self._memory:
@@ -253,9 +253,9 @@ class Worker(base.Worker):  # type: ignore[misc]
         client.sendall(refusals.answer(status))
         client.flush()
 
-    def _end_late(self, now: float) -> None:
-        """Close what has taken too long; who has begun a request is told so."""
-        for connection in [c for c in self._connections.values() if self._is_late(c, now)]:
+    def _close_overdue(self, now: float) -> None:
+        """Close connections past their deadline; a client in the middle of a request gets a 408."""
+        for connection in [c for c in self._connections.values() if self._is_overdue(c, now)]:
             if connection.state is State.READING and connection.started():
                 connection.sendall(refusals.answer(408))
                 connection.flush()
@@ -264,7 +264,7 @@ class Worker(base.Worker):  # type: ignore[misc]
             else:
                 self._close(connection)
 
-    def _is_late(self, connection: Connection, now: float) -> bool:
+    def _is_overdue(self, connection: Connection, now: float) -> bool:
         if connection.state is State.READING:
             return min(connection.deadline, self._reading_ends) <= now
         return connection.state is not State.HANDLING and connection.deadline <= now

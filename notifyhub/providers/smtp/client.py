@@ -2,9 +2,8 @@
 
 import smtplib
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
-from notifyhub.providers.base import Accepted, Credit, Email, Report
+from notifyhub.providers.base import Accepted, Credit, Email, EmailProvider
 from notifyhub.providers.errors import (
     Failure,
     NotifierTrouble,
@@ -14,26 +13,28 @@ from notifyhub.providers.errors import (
     quote,
 )
 from notifyhub.providers.smtp.mime import compose, read_mailbox
-from notifyhub.providers.smtp.rejection_rules import Stage, judge
+from notifyhub.providers.smtp.rejection_rules import Stage, classify_reply
 from notifyhub.providers.smtp.sessions import (
     NotAReply,
     Server,
     Session,
+    connection_failure,
     reply_text,
-    sessions,
-    trouble,
+    session_pool,
 )
 from notifyhub.providers.sockets import TIMEOUTS, Timeouts, exchange
 from notifyhub.text.addresses import InvalidAddress, Mailbox, to_ascii
-from notifyhub.text.hosts import Allowed
+from notifyhub.text.hosts import AllowedHosts
 
-TOTAL_SECONDS = 45.0  # for a whole mail: below the lease of an attempt
+SEND_SECONDS = 45.0  # for a whole mail: below the lease of an attempt
 CHECK_SECONDS = 10.0
-END_SECONDS = 30.0  # for the last reply, before which servers look for spam (RFC 5321 4.5.3.2.6 allows more)
-REPLY_LIMIT = 1024 * 1024
+FINAL_REPLY_SECONDS = (
+    30.0  # for the last reply, before which servers look for spam (RFC 5321 4.5.3.2.6 allows more)
+)
+MAX_REPLY_BYTES = 1024 * 1024
 
 
-class SMTP:
+class SMTP(EmailProvider):
     """A mail account.
 
     `settings` are those of an email notifier: `host`, `port`, `username`, `password`, `use_tls`, `use_ssl`.
@@ -42,14 +43,12 @@ class SMTP:
     system's store; of `hosts`, where they are given, it must be one.
     """
 
-    report_batch: ClassVar[int] = 0
-
     def __init__(
         self,
         settings: Mapping[str, object],
         *,
         verify: bool = True,
-        hosts: Allowed | None = None,
+        hosts: AllowedHosts | None = None,
         timeouts: Timeouts = TIMEOUTS,
     ) -> None:
         implicit, starttls = bool(settings.get("use_ssl")), bool(settings.get("use_tls"))
@@ -74,23 +73,19 @@ class SMTP:
         if not recipient:
             raise Refused("invalid_recipient", "It is not an e-mail address.")
         message = compose(email, sender, recipient)
-        with exchange(TOTAL_SECONDS, REPLY_LIMIT):
+        with exchange(SEND_SECONDS, MAX_REPLY_BYTES):
             failure = self._send(message, sender, recipient)
         if failure:
             raise type(failure)(failure.code, self._quote(failure.detail, email.secrets))
         return Accepted(email.message_id)
 
-    def reports(self, _ids: Sequence[str], /) -> dict[str, Report]:
-        """Nothing: SMTP tells nothing later on."""
-        return {}
-
     def check(self) -> Credit | None:
         """Open a new session, log-in included."""
-        with exchange(CHECK_SECONDS, REPLY_LIMIT):
+        with exchange(CHECK_SECONDS, MAX_REPLY_BYTES):
             session = self._session(fresh=True)
         if isinstance(session, Failure):
             raise type(session)(session.code, self._quote(session.detail))
-        sessions().give_back(self._server, session)
+        session_pool().release(self._server, session)
         return None
 
     def _send(self, message: bytes, sender: Mailbox, recipient: Mailbox) -> Failure | None:
@@ -98,7 +93,7 @@ class SMTP:
         if isinstance(session, Failure):
             return session
         failure = self._hand_over(session, message, sender, recipient)
-        if not (session.kept and session.left):
+        if not (session.is_reused and session.has_ended):
             return failure
         # It was the session that had come to its end, not the account: RFC 5321 4.5.3.2 and 3.8 let servers
         # leave idle ones.
@@ -112,21 +107,21 @@ class SMTP:
     ) -> Failure | None:
         utf8 = not message.isascii()
         if utf8 and not session.has_extn("smtputf8"):
-            sessions().give_back(self._server, session)
+            session_pool().release(self._server, session)
             return NotServedHere("not_offered", "The mail server takes no addresses beyond ASCII (SMTPUTF8).")
         options = ["SMTPUTF8", "BODY=8BITMIME"] if utf8 else []
         failure = _converse(session, sender.address, recipient.address, options, message)
-        if session.left or isinstance(failure, NotifierTrouble | Uncertain):
+        if session.has_ended or isinstance(failure, NotifierTrouble | Uncertain):
             session.close()
         else:
-            sessions().give_back(self._server, session)
+            session_pool().release(self._server, session)
         return failure
 
     def _session(self, *, fresh: bool = False) -> Session | Failure:
         try:
-            return Session(self._server) if fresh else sessions().take(self._server)
+            return Session(self._server) if fresh else session_pool().acquire(self._server)
         except (smtplib.SMTPException, OSError, ValueError) as error:
-            return trouble(error, self._server)
+            return connection_failure(error, self._server)
 
     def _quote(self, words: str, secrets: Sequence[str] = ()) -> str:
         plain = f"\0{self._server.username}\0{self._server.password}"  # as AUTH PLAIN sends it
@@ -154,25 +149,25 @@ def _converse(
         if stage == "rcpt" and reply[0] in {250, 251, 252}:
             stage, reply = "data", session.docmd("DATA")
         if stage != "data" or reply[0] != 354:
-            session.left = _leaves(*reply)
-            return judge(stage, reply[0], reply_text(reply[1]))
+            session.has_ended = _leaves(*reply)
+            return classify_reply(stage, reply[0], reply_text(reply[1]))
         session.send(message.replace(b"\r\n.", b"\r\n.."))  # RFC 5321 4.5.2
         stage = "end"  # until its last dot is out, a message can't be taken
         if session.sock:
-            session.sock.settimeout(END_SECONDS)
+            session.sock.settimeout(FINAL_REPLY_SECONDS)
         session.send(b".\r\n")
         reply = session.getreply()
         if session.sock:
             session.sock.settimeout(session.timeout)
-        session.left = reply[0] == 421
+        session.has_ended = reply[0] == 421
     except (smtplib.SMTPException, OSError) as error:
-        session.left = stage != "end" and not isinstance(error, TimeoutError | NotAReply)
+        session.has_ended = stage != "end" and not isinstance(error, TimeoutError | NotAReply)
         return _lost(stage, error)
-    return None if reply[0] == 250 else judge(stage, reply[0], reply_text(reply[1]))
+    return None if reply[0] == 250 else classify_reply(stage, reply[0], reply_text(reply[1]))
 
 
 def _leaves(code: int, words: bytes) -> bool:
-    """Tell whether a reply is a server's last (RFC 5321 3.8, or 4.4.2: it has waited for too long)."""
+    """Return whether a reply is a server's last (RFC 5321 3.8, or 4.4.2: it has waited for too long)."""
     return code == 421 or (code < 500 and words.startswith(b"4.4.2 "))
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from notifyhub.text.addresses import Mailbox
 from notifyhub.text.lines import is_line
 
-LINE_LENGTH = 76
+MAX_LINE_LENGTH = 76
 """Of a line with encoded words (RFC 2047, 2); longer are only lines of one address or name."""
 
 _SPACED = re.compile(r"[!-~]+(?: [!-~]+)*")
@@ -70,7 +70,7 @@ def _folded(header: str, pieces: Sequence[str]) -> str:
     """Return the header with its pieces separated by blanks, where its lines may be broken."""
     lines = [f"{header}: {pieces[0]}"]
     for piece in pieces[1:]:
-        if len(lines[-1]) + 1 + len(piece) <= LINE_LENGTH:
+        if len(lines[-1]) + 1 + len(piece) <= MAX_LINE_LENGTH:
             lines[-1] += f" {piece}"
         else:
             lines.append(f" {piece}")
@@ -78,11 +78,11 @@ def _folded(header: str, pieces: Sequence[str]) -> str:
 
 
 def _room(header: str) -> int:
-    return LINE_LENGTH - len(f"{header}: ")
+    return MAX_LINE_LENGTH - len(f"{header}: ")
 
 
 def _is_plain(text: str, room: int) -> bool:
-    """Tell whether no reader, and no folding, finds anything else in a text than the text itself."""
+    """Return whether no reader, and no folding, finds anything else in a text than the text itself."""
     return (
         bool(_SPACED.fullmatch(text)) and "=?" not in text and all(len(word) <= room for word in text.split())
     )
@@ -90,7 +90,7 @@ def _is_plain(text: str, room: int) -> bool:
 
 def _encoded_words(header: str, text: str) -> list[str]:
     # Given a charset, this oldest part of the library takes a text as it is.
-    return Header(text, "utf-8", maxlinelen=LINE_LENGTH, header_name=header).encode().split("\n ")
+    return Header(text, "utf-8", maxlinelen=MAX_LINE_LENGTH, header_name=header).encode().split("\n ")
 
 
 def _phrase(header: str, name: str) -> list[str]:
@@ -101,12 +101,12 @@ def _phrase(header: str, name: str) -> list[str]:
 
 def _parameter(name: str, text: str) -> list[str]:
     """Return a parameter; one that can't be quoted in one line is in sections (RFC 2231)."""
-    room = LINE_LENGTH - len(f' {name}="";')
+    room = MAX_LINE_LENGTH - len(f' {name}="";')
     if _TOKEN.fullmatch(text) and len(text) <= room:
         return [f"{name}={text}"]
     if not text or (_QUOTABLE_VALUE.fullmatch(text) and _is_plain(text, room) and len(text) <= room):
         return [f'{name}="{text}"']
-    sections = _percent_encoded(text, LINE_LENGTH - len(f" {name}*99*=utf-8'';"))
+    sections = _percent_encoded(text, MAX_LINE_LENGTH - len(f" {name}*99*=utf-8'';"))
     if len(sections) == 1:
         return [f"{name}*=utf-8''{sections[0]}"]
     first, *others = sections

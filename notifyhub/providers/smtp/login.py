@@ -5,7 +5,7 @@ import smtplib
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 
-CHALLENGES = 5  # more than any mechanism has
+MAX_CHALLENGES = 5  # more than any mechanism has
 
 Responses = tuple[bytes | None, Callable[[bytes], bytes]]
 """The initial response, if there is one, and the answer to a challenge."""
@@ -34,7 +34,7 @@ def _converse(
     session: smtplib.SMTP, mechanism: str, initial: bytes | None, respond: Callable[[bytes], bytes]
 ) -> tuple[int, bytes]:
     reply = session.docmd("AUTH", mechanism if initial is None else f"{mechanism} {_base64(initial)}")
-    for _ in range(CHALLENGES):
+    for _ in range(MAX_CHALLENGES):
         if reply[0] != 334:
             break
         reply = session.docmd(_base64(respond(_challenge(reply[1]))))

@@ -1,9 +1,9 @@
-"""What a mail server's refusal means: the table of SMTP replies.
+"""What a mail server's rejection means: the table of SMTP replies.
 
-Its rules are those of every provider (`refusals`): `status` is the reply's code, `result` its enhanced status
-code (RFC 3463), `field` the stage at which it came, `words` what its text says, without the addresses in it,
-which may be a stranger's. What no row knows is judged by its class and enhanced status code, in the rows at
-the end. [N] is a choice, where nothing documents the words.
+Its rules are those of every provider: `status` is the reply's code, `result` its enhanced status code
+(RFC 3463), `field` the stage at which it came, `words` what its text says, without the addresses in it, which
+may be a stranger's. What no row knows is judged by its class and enhanced status code, in the rows at the
+end. [N] is a choice, where nothing documents the words.
 """
 
 import re
@@ -17,7 +17,7 @@ from notifyhub.providers.errors import (
     Temporary,
     Uncertain,
 )
-from notifyhub.providers.rejection_rules import Facts, Rule, refusal
+from notifyhub.providers.rejection_rules import Rejection, Rule, classify
 
 Stage = Literal["open", "auth", "mail", "rcpt", "data", "end"]
 """Where in a conversation a reply comes: greeting, EHLO and STARTTLS; the log-in; the commands of a mail; and
@@ -33,7 +33,7 @@ _LATER, _NEVER, _EITHER = range(400, 500), range(500, 600), range(400, 600)
 def _words(
     failure: type[Failure], code: str, source: str, *phrases: tuple[str, ...], at: str
 ) -> tuple[Rule, ...]:
-    """Return a rule for each of some texts, which all mean the same of a refusal for good."""
+    """Return a rule for each of some texts, which all mean the same of a rejection for good."""
     return tuple(Rule(failure, code, source, status=_NEVER, field=at, words=words) for words in phrases)
 
 
@@ -260,10 +260,10 @@ _AT_LINES = re.compile(rf"^{_ENHANCED.pattern}", re.MULTILINE)
 _ADDRESS = re.compile(r"<[^<>\n]*>|[^\s<>@]+@[^\s<>@]+")
 
 
-def judge(stage: Stage, code: int, text: str) -> Failure:
+def classify_reply(stage: Stage, code: int, text: str) -> Failure:
     """Return what a reply at a stage means; `text` is what follows the code, of all its lines."""
-    facts = Facts(code, _ADDRESS.sub(" ", _AT_LINES.sub("", text)), _enhanced(code, text), (stage,))
-    return refusal(RULES, facts, f"{code} {text}")
+    rejection = Rejection(code, _ADDRESS.sub(" ", _AT_LINES.sub("", text)), _enhanced(code, text), (stage,))
+    return classify(RULES, rejection, f"{code} {text}")
 
 
 def _enhanced(code: int, text: str) -> str:

@@ -16,19 +16,19 @@ from typing import Any, Literal, cast
 
 from notifyhub.providers.errors import Failure, NotifierTrouble
 from notifyhub.providers.smtp.login import log_in
-from notifyhub.providers.smtp.rejection_rules import Stage, judge
+from notifyhub.providers.smtp.rejection_rules import Stage, classify_reply
 from notifyhub.providers.sockets import TIMEOUTS, Timeouts, Wire, connect, in_time
-from notifyhub.text.hosts import Address, Allowed, HostNotAllowed
+from notifyhub.text.hosts import Address, AllowedHosts, HostNotAllowed
 
 log = logging.getLogger(__name__)
 
-IDLE_SECONDS = 30.0
-IDLE_SESSIONS = 32
-NAME_SECONDS = 2.0
-LINE_LIMIT = 8192
+MAX_IDLE_SECONDS = 30.0
+MAX_IDLE_SESSIONS = 32
+OWN_NAME_SECONDS = 2.0
+MAX_LINE_BYTES = 8192
 
 # The end of a message is a small packet after big ones: it must not wait until those are acknowledged.
-OPTIONS = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
+SOCKET_OPTIONS = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 
 _REPLY_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?\r?\n")  # RFC 5321 4.2
 # A domain of RFC 5321, 2.3.5, that is no machine's own.
@@ -52,7 +52,7 @@ class Server:
     password: str = field(default="", repr=False)
     verify: bool = True
     timeouts: Timeouts = TIMEOUTS
-    hosts: Allowed | None = None
+    hosts: AllowedHosts | None = None
 
 
 class NotAReply(smtplib.SMTPException):
@@ -62,8 +62,8 @@ class NotAReply(smtplib.SMTPException):
 class Session(smtplib.SMTP):
     """A connection to `server`, greeted and, where that is asked for, encrypted and logged in.
 
-    Opening it raises smtplib.SMTPException, OSError or ValueError. `kept` tells whether it
-    served before, `left` whether the server ended it and can't have taken the message.
+    Opening it raises smtplib.SMTPException, OSError or ValueError. `is_reused` tells whether it
+    served before, `has_ended` whether the server ended it and can't have taken the message.
     """
 
     _host: str
@@ -72,15 +72,15 @@ class Session(smtplib.SMTP):
         super().__init__(local_hostname="localhost", timeout=server.timeouts.read)
         self._server = server
         self._host = server.host  # for the certificate's check in starttls()
-        self.kept = self.left = False
+        self.is_reused = self.has_ended = False
         try:
             self._open()
         except BaseException:
             self.close()
             raise
 
-    def alive(self) -> bool:
-        """Whether the server still listens; the last message's remains are cleared."""
+    def is_alive(self) -> bool:
+        """Return whether the server still answers, after the rest of the last message is cleared."""
         try:
             return self.docmd("RSET")[0] == 250
         except (smtplib.SMTPException, OSError):
@@ -101,11 +101,11 @@ class Session(smtplib.SMTP):
 
     def _line(self, code: bytes) -> re.Match[bytes]:
         """Read a line of a reply, which begins with `code` if its first line has come."""
-        text: bytes = self.file.readline(LINE_LIMIT + 1) if self.file else b""
+        text: bytes = self.file.readline(MAX_LINE_BYTES + 1) if self.file else b""
         if not text:
             raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
         line = _REPLY_LINE.fullmatch(text)
-        if not line or len(text) > LINE_LIMIT or code not in {b"", line[1]}:
+        if not line or len(text) > MAX_LINE_BYTES or code not in {b"", line[1]}:
             raise NotAReply
         return line
 
@@ -123,7 +123,9 @@ class Session(smtplib.SMTP):
             log_in(self, server.username, server.password)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> Wire:  # smtplib's connect() calls it
-        connected = connect(host, port, self._server.timeouts.connect, options=OPTIONS, permit=self._permit)
+        connected = connect(
+            host, port, self._server.timeouts.connect, options=SOCKET_OPTIONS, permit=self._permit
+        )
         self.local_hostname = _own_name() or _literal(connected.getsockname()[0])
         wire = Wire(connected)
         wire.settimeout(timeout)
@@ -145,32 +147,32 @@ class Session(smtplib.SMTP):
             raise HostNotAllowed
 
 
-class Sessions:
+class SessionPool:
     """Idle sessions by server; a session is used by one thread at a time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: defaultdict[Server, list[tuple[float, Session]]] = defaultdict(list)
 
-    def take(self, server: Server) -> Session:
+    def acquire(self, server: Server) -> Session:
         """Return an idle session that still answers, else a new one (which may raise what `Session` does)."""
         while (session := self._pop(server)) is not None:
-            if session.alive():
+            if session.is_alive():
                 return session
             session.close()
         return Session(server)
 
-    def give_back(self, server: Server, session: Session) -> None:
+    def release(self, server: Server, session: Session) -> None:
         """Keep a session for the next message."""
-        session.kept = True
+        session.is_reused = True
         with self._lock:
-            if sum(map(len, self._idle.values())) < IDLE_SESSIONS:
+            if sum(map(len, self._idle.values())) < MAX_IDLE_SESSIONS:
                 self._idle[server].append((time.monotonic(), session))
                 return
         session.close()
 
     def _pop(self, server: Server) -> Session | None:
-        oldest = time.monotonic() - IDLE_SECONDS
+        oldest = time.monotonic() - MAX_IDLE_SECONDS
         with self._lock:
             expired = [session for kept in self._idle.values() for since, session in kept if since < oldest]
             self._idle = defaultdict(
@@ -188,11 +190,11 @@ class Sessions:
         return session
 
 
-def trouble(error: Exception, server: Server) -> Failure:
-    """What a failure to open a session means."""
+def connection_failure(error: Exception, server: Server) -> Failure:
+    """Return what an error at opening a session means."""
     if isinstance(error, smtplib.SMTPResponseException):
         stage: Stage = "auth" if isinstance(error, smtplib.SMTPAuthenticationError) else "open"
-        return judge(stage, error.smtp_code, reply_text(error.smtp_error))
+        return classify_reply(stage, error.smtp_code, reply_text(error.smtp_error))
     code, words = _meaning(error, server.host)
     if words:
         return NotifierTrouble(code, words)
@@ -240,7 +242,7 @@ def _own_name() -> str:
     It is asked for once, as the DNS may have to tell it.
     """
     try:
-        name = in_time(socket.getfqdn, NAME_SECONDS)
+        name = in_time(socket.getfqdn, OWN_NAME_SECONDS)
     except TimeoutError:
         return ""
     return name if _FULL_NAME.fullmatch(name) else ""
@@ -255,10 +257,10 @@ def _literal(address: str) -> str:
 
 
 @lru_cache(1)
-def sessions() -> Sessions:
-    """The process's idle sessions."""
-    return Sessions()
+def session_pool() -> SessionPool:
+    """Return the pool of this process."""
+    return SessionPool()
 
 
 # A forked worker must not share its parent's sockets.
-os.register_at_fork(after_in_child=sessions.cache_clear)
+os.register_at_fork(after_in_child=session_pool.cache_clear)

@@ -161,9 +161,8 @@ def test_an_operation_names_its_permission_code(
 ) -> None:
     method, path = where
     operation = document["paths"][path][method]
-    declared = {name.replace(".", "_"): d for name, d in declarations(described).items()}[
-        operation["operationId"]
-    ]
+    by_id = {d.operation_id or name.replace(".", "_"): d for name, d in declarations(described).items()}
+    declared = by_id[operation["operationId"]]
     named = re.findall(r"Permission code: ([0-9]+)\.", operation["description"])
     assert named == ([] if code is None else [str(code)])
     if isinstance(declared.access, Permission):

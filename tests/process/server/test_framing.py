@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyhub.process.server.framing import HEAD, ChunkedBody, LengthBody, head_end
+from notifyhub.process.server.framing import MAX_HEAD_BYTES, ChunkedBody, LengthBody, head_end
 
 LINE = 4094
 
@@ -55,8 +55,8 @@ def test_a_head_ends_with_an_empty_line(cut: int, rest: bytes) -> None:
 
 @pytest.mark.parametrize(
     "head",
-    [b"GET / HTTP/1.1\nHost: x\n", b"GET /" + b"a" * LINE, b"GET / HTTP/1.1\r\nX: " + b"a" * HEAD],
+    [b"GET / HTTP/1.1\nHost: x\n", b"GET /" + b"a" * LINE, b"GET / HTTP/1.1\r\nX: " + b"a" * MAX_HEAD_BYTES],
     ids=["bare line feeds", "long line", "long head"],
 )
 def test_a_head_that_cannot_become_valid_is_waited_for_no_longer(head: bytes) -> None:
-    assert head_end(bytearray(head), 0, LINE) == min(len(head), HEAD)
+    assert head_end(bytearray(head), 0, LINE) == min(len(head), MAX_HEAD_BYTES)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from notifyhub.providers.base import Accepted, Attachment, Email, EmailBackend
+from notifyhub.providers.base import Accepted, Attachment, Email, EmailProvider
 from notifyhub.providers.errors import (
     Failure,
     NotifierTrouble,
@@ -24,7 +24,7 @@ from notifyhub.providers.errors import (
 from notifyhub.providers.smtp import sessions
 from notifyhub.providers.smtp.client import SMTP
 from notifyhub.providers.sockets import Timeouts, exchange
-from notifyhub.text.hosts import Allowed
+from notifyhub.text.hosts import AllowedHosts
 from tests.conftest import free_port
 from tests.simulators import SMTPSimulator
 from tests.simulators.smtp import PASSWORD, USERNAME
@@ -37,7 +37,7 @@ MAIL = Email(
 
 @pytest.fixture(autouse=True)
 def _impatient_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notifyhub.providers.smtp.client.END_SECONDS", 1)
+    monkeypatch.setattr("notifyhub.providers.smtp.client.FINAL_REPLY_SECONDS", 1)
 
 
 def backend(mail: SMTPSimulator, **settings: object) -> SMTP:
@@ -139,7 +139,7 @@ def test_a_deferred_mail_says_nothing_against_the_notifier(mail: SMTPSimulator, 
 def test_the_last_reply_may_take_longer_than_others(
     mail: SMTPSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("notifyhub.providers.smtp.client.END_SECONDS", 10)
+    monkeypatch.setattr("notifyhub.providers.smtp.client.FINAL_REPLY_SECONDS", 10)
     mail.troubles.add("slow", seconds=2.2)
     assert backend(mail).send(MAIL)
 
@@ -181,13 +181,13 @@ def test_threads_use_sessions_of_their_own(mail: SMTPSimulator) -> None:
 def test_an_idle_session_is_given_up_in_time(mail: SMTPSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
     sender = backend(mail, use_tls=False)
     sender.send(MAIL)
-    monkeypatch.setattr(sessions, "IDLE_SECONDS", -1)
+    monkeypatch.setattr(sessions, "MAX_IDLE_SECONDS", -1)
     sender.send(MAIL)
     assert mail.connections == 2
 
 
 def test_no_more_sessions_are_kept_than_allowed(mail: SMTPSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "IDLE_SESSIONS", 0)
+    monkeypatch.setattr(sessions, "MAX_IDLE_SESSIONS", 0)
     sender = backend(mail, use_tls=False)
     sender.send(MAIL)
     sender.send(MAIL)
@@ -253,7 +253,7 @@ def test_the_password_never_shows(mail: SMTPSimulator, caplog: pytest.LogCapture
 
 
 def test_the_check_logs_in_and_sends_nothing(mail: SMTPSimulator) -> None:
-    sender: EmailBackend = backend(mail)
+    sender: EmailProvider = backend(mail)
     assert sender.check() is None
     assert sender.reports(["<1@example.com>"]) == {}
     assert not mail.journal.messages()
@@ -262,7 +262,7 @@ def test_the_check_logs_in_and_sends_nothing(mail: SMTPSimulator) -> None:
 
 
 def test_a_big_mail_with_files_arrives_whole(mail: SMTPSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notifyhub.providers.smtp.client.END_SECONDS", 20)
+    monkeypatch.setattr("notifyhub.providers.smtp.client.FINAL_REPLY_SECONDS", 20)
     content = bytes(range(256)) * 20_000
     message = Email(
         "ali@example.com",
@@ -312,7 +312,7 @@ def test_a_mail_that_cannot_be_written_reaches_no_server(
 
 
 def test_a_server_that_talks_for_ever_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notifyhub.providers.smtp.client.TOTAL_SECONDS", 0.6)
+    monkeypatch.setattr("notifyhub.providers.smtp.client.SEND_SECONDS", 0.6)
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def talk() -> None:
@@ -420,7 +420,7 @@ def test_a_name_that_the_resolver_keeps_is_not_waited_for(
     mail: SMTPSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "getfqdn", lambda: time.sleep(1) or "mail.example.com")
-    monkeypatch.setattr(sessions, "NAME_SECONDS", 0.1)
+    monkeypatch.setattr(sessions, "OWN_NAME_SECONDS", 0.1)
     sessions._own_name.cache_clear()
     backend(mail, use_tls=False).check()
     sessions._own_name.cache_clear()
@@ -585,7 +585,7 @@ def test_only_allowed_hosts_are_connected_to(
 
     monkeypatch.setattr(socket, "getaddrinfo", everything_is_here)
     settings = {"host": host, "port": mail.port}
-    sender = SMTP(settings, hosts=Allowed.read(allowed), timeouts=IMPATIENT)
+    sender = SMTP(settings, hosts=AllowedHosts.read(allowed), timeouts=IMPATIENT)
     if reached:
         assert sender.check() is None
     else:

@@ -15,7 +15,7 @@ from notifyhub.providers.errors import (
     Temporary,
     Uncertain,
 )
-from notifyhub.providers.smtp.rejection_rules import RULES, Stage, judge
+from notifyhub.providers.smtp.rejection_rules import RULES, Stage, classify_reply
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
 TAKING: tuple[Stage, ...] = ("rcpt", "data", "end")
@@ -233,7 +233,7 @@ KNOWN = [
 
 
 def judged(stage: Stage, reply: str) -> Failure:
-    return judge(stage, int(reply[:3]), reply[4:])
+    return classify_reply(stage, int(reply[:3]), reply[4:])
 
 
 @pytest.mark.parametrize(("failure", "code", "stage", "reply"), KNOWN)
@@ -254,7 +254,7 @@ def test_it_is_judged_the_same_when_its_words_are_broken_into_lines(
 
 @given(st.sampled_from(("open", "auth")), st.integers(200, 599), st.text())
 def test_before_a_mail_begins_it_is_always_the_notifiers_trouble(stage: Stage, code: int, text: str) -> None:
-    assert type(judge(stage, code, text)) is NotifierTrouble
+    assert type(classify_reply(stage, code, text)) is NotifierTrouble
 
 
 @pytest.mark.parametrize("stage", ["open", "auth"])
@@ -265,7 +265,7 @@ def test_so_it_is_whatever_words_are_known(stage: Stage, reply: str) -> None:
 
 @given(st.sampled_from(STAGES), st.integers(200, 599), st.text())
 def test_every_reply_is_judged(stage: Stage, code: int, text: str) -> None:
-    assert isinstance(judge(stage, code, text), Failure)
+    assert isinstance(classify_reply(stage, code, text), Failure)
 
 
 @given(
@@ -276,14 +276,14 @@ def test_every_reply_is_judged(stage: Stage, code: int, text: str) -> None:
 )
 def test_what_an_address_says_decides_nothing(stage: Stage, code: int, phrase: str, form: str) -> None:
     address = form.format(phrase.replace(" ", "."))
-    plain, named = judge(stage, code, "Not: now"), judge(stage, code, f"Not {address}: now")
+    plain, named = classify_reply(stage, code, "Not: now"), classify_reply(stage, code, f"Not {address}: now")
     assert (type(named), named.code) == (type(plain), plain.code)
 
 
 @pytest.mark.parametrize("stage", TAKING)
 @given(st.integers(400, 499), st.text("0123456789. abc"))
 def test_a_refusal_for_now_never_ends_a_message(stage: Stage, code: int, text: str) -> None:
-    assert judge(stage, code, text).outcome == "temporary"
+    assert classify_reply(stage, code, text).outcome == "temporary"
 
 
 def test_every_rule_says_where_it_comes_from() -> None:

@@ -12,18 +12,23 @@ import urllib3
 from flask import Flask
 from sqlalchemy import Engine, create_engine, func, insert, select, text
 
+from notifyhub.api.idempotency import HEADER, IdempotencyKey
 from notifyhub.auth.accounts import find_user, issue_token
 from notifyhub.auth.models import User
 from notifyhub.database.base import now
 from notifyhub.extensions import db
-from notifyhub.messages.idempotency import HEADER
-from notifyhub.messages.models import Batch, IdempotencyKey, Message
+from notifyhub.messages.models import Batch, Message
 from tests.conftest import Api, Server
-from tests.messages.accounts import MESSAGES, Accounts
+from tests.messages.accounts import MESSAGES, Accounts, make_accounts
 from tests.messages.bodies import by_pattern, email
 
 KEY = {HEADER: "a key"}
 BEGUN = datetime(2025, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def accounts(app: Flask) -> Accounts:
+    return make_accounts(app)
 
 
 def counted(app: Flask, model: type = Message) -> int:

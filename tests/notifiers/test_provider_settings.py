@@ -1,12 +1,12 @@
-"""The rules of the backends for their settings."""
+"""The rules of the providers for their settings."""
 
 from typing import Any
 
 import pytest
 from marshmallow import ValidationError
 
-from notifyhub.notifiers.backend_settings import check
-from notifyhub.notifiers.models import SMSProvider
+from notifyhub.notifiers.provider_settings import check
+from notifyhub.providers.registry import BUILT_IN
 
 REQUIRED = "This field is required."
 NULL = "This field may not be null."
@@ -17,7 +17,7 @@ NUMBER = "Must be a string of more than 4 digits."
 NO_SEGMENT = 'Must be other than "." and "..".'
 FROM_NUMBER = "Must be +98 and 5 to 12 digits."
 
-MELIPAYAMAK, IPPANEL = SMSProvider.MELIPAYAMAK, SMSProvider.IPPANEL
+MELIPAYAMAK, IPPANEL = "melipayamak", "ippanel"
 LINE = "+983000505"
 
 
@@ -67,7 +67,7 @@ def test_the_digits_of_lines_are_stored_as_ascii(backend: str, key: str, written
     }
 
 
-@pytest.mark.parametrize("backend", SMSProvider)
+@pytest.mark.parametrize("backend", BUILT_IN)
 @pytest.mark.parametrize(
     ("token", "words"),
     [

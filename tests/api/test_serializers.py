@@ -1,4 +1,4 @@
-"""Rows as lists give them are what the schema would give."""
+"""TableSerializer as lists give them are what the schema would give."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -74,8 +74,8 @@ def test_a_list_gives_what_the_schema_would(
     with app.app_context():
         for resource in resources:
             ROWS[resource.model]()
-            rows = db.session.execute(select(*resource.rows.columns).order_by(resource.model.id)).all()
+            rows = db.session.execute(select(*resource.serializer.columns).order_by(resource.model.id)).all()
             stored = db.session.scalars(select(resource.model).order_by(resource.model.id)).all()
             expected: list[Any] = resource.schema.dump(stored, many=True)
             assert len(rows) >= 2
-            assert json.encode(resource.rows.dump(rows)) == json.encode(expected)
+            assert json.encode(resource.serializer.dump(rows)) == json.encode(expected)
