@@ -1,6 +1,14 @@
-"""The circuit breakers: a notifier that keeps failing rests, then one message probes it.
+"""The circuit breaker of each notifier, which opens when it keeps failing.
 
-They stand in the database, so that all workers know of them.
+    closed: its messages are sent; `failures` counts those in a row
+      │ BREAKER_FAILURES of them                           ▲ the notifier answers properly
+      ▼                                                    │
+    open until `open_until`: its messages wait, or go by a backup
+      │ that moment is past                                │
+      ▼                                                    │
+    probed: one message is sent; the others wait for BREAKER_REST seconds more, or until its outcome is known
+
+They stand in the database, so that all workers know of them; a notifier without a row has a closed one.
 """
 
 from datetime import datetime, timedelta
@@ -13,78 +21,85 @@ from sqlalchemy.dialects import postgresql, sqlite
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit
 from notifyhub.delivery.models import CircuitBreaker
+from notifyhub.jobs import leases
 
-_b = table_of(CircuitBreaker)
-_one = and_(_b.c.channel == bindparam("of_channel"), _b.c.notifier_id == bindparam("of_notifier"))
+breakers = table_of(CircuitBreaker)
+_of_notifier = and_(
+    breakers.c.channel == bindparam("breaker_channel"),
+    breakers.c.notifier_id == bindparam("breaker_notifier_id"),
+)
 
 close = (
-    update(_b)
-    .where(_one, or_(_b.c.failures > 0, _b.c.open_until.is_not(None)))
+    update(breakers)
+    .where(_of_notifier, or_(breakers.c.failures > 0, breakers.c.open_until.is_not(None)))
     .values(failures=0, open_until=None)
 )
-"""Forgets the failures of a notifier that has answered properly; takes `of_channel` and `of_notifier`."""
+"""Closes the breaker of a notifier that has answered properly; takes `named`."""
 
 _probe = (
-    update(_b)
-    .where(_one, _b.c.open_until <= bindparam("at"))
-    .values(open_until=bindparam("until"))
-    .returning(_b.c.notifier_id)
+    update(breakers)
+    .where(_of_notifier, breakers.c.open_until <= leases.NOW)
+    .values(open_until=leases.UNTIL)
+    .returning(breakers.c.notifier_id)
 )
-_rest = select(_b.c.open_until).where(_one)
+_open_until = select(breakers.c.open_until).where(_of_notifier)
 _insert: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
 class Admission(NamedTuple):
-    """Until when a notifier rests, None if the caller may try it, and whether that is to probe it."""
+    """Until when a breaker is open, None if the caller may try the notifier, and whether that is a probe."""
 
     open_until: datetime | None = None
     is_probe: bool = False
 
 
 class Opening(NamedTuple):
-    """A rest that has just begun."""
+    """A breaker that has just opened: until when, and after how many failures in a row."""
 
     until: datetime
     failures: int
 
 
-def try_acquire(channel: str, id: int) -> Admission:
+def named(channel: str, notifier_id: int) -> dict[str, Any]:
+    """Return the values that name a notifier's breaker in a statement."""
+    return {"breaker_channel": channel, "breaker_notifier_id": notifier_id}
+
+
+def try_acquire(channel: str, notifier_id: int) -> Admission:
     """Tell whether the caller may try a notifier.
 
-    When a rest is over that is one caller's alone, who probes the notifier. Until the outcome is known, at
-    most for another rest, all others wait.
+    When its breaker has been open for long enough, one caller may, who probes the notifier. Until the outcome
+    is known, at most for another rest, all others wait.
     """
-    values = {"of_channel": channel, "of_notifier": id}
+    breaker = named(channel, notifier_id)
     connection = autocommit()
-    until: datetime | None = connection.scalar(_rest, values)
-    if until is None or until > now():
-        return Admission(until)
+    open_until: datetime | None = connection.scalar(_open_until, breaker)
     at = now()
-    end = at + timedelta(seconds=current_app.config["BREAKER_REST"])
-    if connection.execute(_probe, {**values, "at": at, "until": end}).first():
+    if open_until is None or open_until > at:
+        return Admission(open_until)
+    until = at + timedelta(seconds=current_app.config["BREAKER_REST"])
+    if connection.execute(_probe, {**breaker, "now": at, "until": until}).first():
         return Admission(is_probe=True)
-    return Admission(connection.scalar(_rest, values))
+    return Admission(connection.scalar(_open_until, breaker))
 
 
-def record_failure(connection: Connection, channel: str, id: int) -> Opening | None:
-    """Count a failure of the notifier; with the configured number of them in a row it rests.
+def record_failure(connection: Connection, channel: str, notifier_id: int) -> Opening | None:
+    """Count a failure of a notifier; the configured number of them in a row opens its breaker.
 
-    Returns the rest that this failure has begun; None if there is none, or if it had begun before.
+    Returns the opening if this failure has caused it.
     """
-    moment = now()
-    until = moment + timedelta(seconds=current_app.config["BREAKER_REST"])
-    most = current_app.config["BREAKER_FAILURES"]
-    awake = or_(_b.c.open_until.is_(None), _b.c.open_until <= moment)
-    statement = _insert[connection.dialect.name](_b).values(
-        channel=channel, notifier_id=id, failures=1, open_until=until if most == 1 else None
+    at = now()
+    until = at + timedelta(seconds=current_app.config["BREAKER_REST"])
+    limit = current_app.config["BREAKER_FAILURES"]
+    failures, open_until = breakers.c.failures + 1, breakers.c.open_until
+    opens = and_(failures >= limit, or_(open_until.is_(None), open_until <= at))
+    statement = _insert[connection.dialect.name](breakers).values(
+        channel=channel, notifier_id=notifier_id, failures=1, open_until=until if limit == 1 else None
     )
     counted = connection.execute(
         statement.on_conflict_do_update(
-            index_elements=[_b.c.channel, _b.c.notifier_id],
-            set_={
-                "failures": _b.c.failures + 1,
-                "open_until": case((and_(_b.c.failures + 1 >= most, awake), until), else_=_b.c.open_until),
-            },
-        ).returning(_b.c.open_until, _b.c.failures)
+            index_elements=[breakers.c.channel, breakers.c.notifier_id],
+            set_={"failures": failures, "open_until": case((opens, until), else_=open_until)},
+        ).returning(breakers.c.open_until, breakers.c.failures)
     ).one()
     return Opening(until, counted.failures) if counted.open_until == until else None

@@ -1,20 +1,17 @@
-"""Claims: which worker has a message, and until when.
+"""Claims: a worker takes a message that is due, for the time of a lease.
 
-A message that is due and that nobody has is claimed, in one step with the start of its attempt at its own
-notifier. If that rests or is gone no attempt is started yet.
+The start of the attempt at the message's own notifier is written with the claim; not if that notifier's
+circuit breaker is open or it is gone: then a further attempt may be started later.
 """
 
-import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
 from sqlalchemy import (
     ColumnElement,
-    Connection,
-    FromClause,
+    Insert,
     Select,
     and_,
     bindparam,
@@ -24,51 +21,37 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    true,
     update,
 )
 
 from notifyhub.database.base import now, table_of
-from notifyhub.database.connections import is_postgresql, transaction
-from notifyhub.database.driver_statement import DriverStatement
-from notifyhub.delivery.listeners import listening
+from notifyhub.database.columns import UTC_TIME
+from notifyhub.database.combined_statement import CombinedStatement
+from notifyhub.database.connections import transaction
 from notifyhub.delivery.models import CircuitBreaker
+from notifyhub.jobs import leases
 from notifyhub.messages.models import Attempt, Channel, Message, MessageStatus
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 
-_m, _a, _b = table_of(Message), table_of(Attempt), table_of(CircuitBreaker)
-_sms, _email, _pattern = table_of(SMSNotifier), table_of(EmailNotifier), table_of(SMSPattern)
+messages, attempts, breakers = table_of(Message), table_of(Attempt), table_of(CircuitBreaker)
+sms_notifiers, email_notifiers = table_of(SMSNotifier), table_of(EmailNotifier)
+patterns = table_of(SMSPattern)
 
 LIVE = (MessageStatus.SCHEDULED, MessageStatus.QUEUED, MessageStatus.SENDING)
 """The statuses of messages that still have to go out."""
 
-CODE_LEASE = 30
-"""Seconds that a worker keeps a message with a one-time password, whose life is short, without a word."""
-
-_CONTENT = (
-    _m.c.id,
-    _m.c.channel,
-    _m.c.recipient,
-    _m.c.home_notifier_id,
-    _m.c.pattern_id,
-    _m.c.pattern_name,
-    _m.c.args,
-    _m.c.text,
-    _m.c.otp_id,
-    _m.c.is_test,
-    _m.c.expires_at,
-    _m.c.rounds,
-)
+CODE_LEASE_SECONDS = 30
+"""The longest lease of a message with a one-time password, whose life is short."""
 
 
 @dataclass(slots=True)
 class ClaimedMessage:
     """A claimed message, as its worker needs it: every column more takes time. What mails have is not here.
 
-    `home_version` and `pattern_version` say when its notifier and pattern last changed, None if they are
-    gone. `round` numbers this round, `attempts` counts those made before it. `attempt` is the one that was
-    started with the claim, if one was. `heard` says whether others want to be told what becomes of it.
+    `own_version` and `pattern_version` say when its own notifier and its pattern last changed, None if they
+    are gone. `round` numbers this round, `attempts` counts those made before it. `attempt_id` is the one that
+    was started with the claim, if one was.
     """
 
     id: int
@@ -83,154 +66,136 @@ class ClaimedMessage:
     is_test: bool
     expires_at: datetime
     rounds: int
-    home_version: datetime | None
+    own_name: str | None
+    own_version: datetime | None
     pattern_version: datetime | None
+    is_breaker_open: bool
     round: int
     attempts: int
-    heard: bool
-    attempt: int | None
+    attempt_id: int | None
     lease_token: str
 
 
-_FACTS = tuple(
-    fact.name for fact in fields(ClaimedMessage) if fact.name not in {"id", "attempt", "lease_token"}
-)
-
-
-def due(at: ColumnElement[datetime]) -> ColumnElement[bool]:
-    """Return the condition of a message that has to go out by now and that nobody has."""
+def due() -> ColumnElement[bool]:
+    """Return the condition of a message that has to go out by `leases.NOW` and that nobody has."""
     # Not IN, whose statement would be put together anew each time.
-    live = or_(*(_m.c.status == status for status in LIVE))
-    return and_(live, _m.c.next_attempt_at <= at, _m.c.lease_until.is_(None))
+    return and_(or_(*(messages.c.status == status for status in LIVE)), leases.due(messages))
 
 
-_moment = _m.c.created_at.type
-_leased = case(
-    (_m.c.otp_id.is_not(None), bindparam("code_until", type_=_moment)),
-    else_=bindparam("until", type_=_moment),
-)
-_claim = (
-    update(_m)
-    .where(
-        _m.c.id == bindparam("of_message"),
-        due(bindparam("at", type_=_moment)),
-        _m.c.expires_at > bindparam("at"),
-    )
-    .values(
-        status=MessageStatus.SENDING,
-        lease_token=bindparam("by"),
-        lease_until=_leased,
-        # From then on it is due again: the sweep finds those whose worker has died.
-        next_attempt_at=_leased,
-        updated_at=bindparam("at"),
-    )
+_of_message = messages.c.id == bindparam("of_message")
+_lease_end = case(
+    (messages.c.otp_id.is_not(None), bindparam("code_until", type_=UTC_TIME)), else_=leases.UNTIL
 )
 
-
-def _loading(message: FromClause) -> Select[Any]:
-    """Return the query for a claim's facts, but for its attempt, from the table or from what was claimed."""
-    c = message.c
-    at_home = and_(_b.c.channel == c.channel, _b.c.notifier_id == c.home_notifier_id)
-    past = _a.c.message_id == c.id
-    latest, count = select(func.max(_a.c.round)).where(past), select(func.count(_a.c.id)).where(past)
-    return select(
-        *(c[column.name] for column in _CONTENT),
-        func.coalesce(_sms.c.updated_at, _email.c.updated_at).label("home_version"),
-        func.coalesce(_sms.c.name, _email.c.name).label("home_name"),
-        _pattern.c.updated_at.label("pattern_version"),
-        (func.coalesce(latest.scalar_subquery(), 0) + 1).label("round"),
-        count.scalar_subquery().label("attempts"),
-        or_(c.otp_id.is_not(None), listening).label("heard"),
-        and_(_b.c.open_until.is_not(None), c.is_test == false()).label("rests"),
-    ).select_from(
-        message.outerjoin(_sms, and_(c.channel == Channel.SMS, _sms.c.id == c.home_notifier_id))
-        .outerjoin(_email, and_(c.channel == Channel.EMAIL, _email.c.id == c.home_notifier_id))
-        .outerjoin(_pattern, _pattern.c.id == c.pattern_id)
-        .outerjoin(_b, at_home)
+_take = (
+    update(messages)
+    .where(_of_message, due(), messages.c.expires_at > leases.NOW)
+    .values(**leases.taken(_lease_end), status=MessageStatus.SENDING, updated_at=leases.NOW)
+    .returning(
+        messages.c.id,
+        messages.c.channel,
+        messages.c.recipient,
+        messages.c.home_notifier_id,
+        messages.c.pattern_id,
+        messages.c.pattern_name,
+        messages.c.args,
+        messages.c.text,
+        messages.c.otp_id,
+        messages.c.is_test,
+        messages.c.expires_at,
+        messages.c.rounds,
     )
+)
 
 
-def _in_one_statement() -> Select[Any]:
-    loaded = _loading(_claim.returning(*_CONTENT).cte("claimed")).cte("loaded")
-    c = loaded.c
-    begun = select(c.id, c.round, c.home_notifier_id, c.home_name, bindparam("at")).where(
-        c.home_version.is_not(None), c.rests == false()
-    )
-    started = (
-        insert(_a)
-        .from_select(
-            [_a.c.message_id, _a.c.round, _a.c.notifier_id, _a.c.notifier_name, _a.c.started_at], begun
+def _look_up(message: Any) -> Select[Any]:
+    """Return the query of what a claimed message's notifier, pattern and past attempts are, one row."""
+
+    def of_own_notifier(column: str) -> ColumnElement[Any]:
+        by_sms, by_email = (
+            select(notifiers.c[column]).where(notifiers.c.id == message.home_notifier_id).scalar_subquery()
+            for notifiers in (sms_notifiers, email_notifiers)
         )
-        .returning(_a.c.id)
-        .cte("started")
+        return case((message.channel == Channel.SMS, by_sms), else_=by_email)
+
+    pattern = select(patterns.c.updated_at).where(patterns.c.id == message.pattern_id)
+    open_breaker = select(breakers.c.notifier_id).where(
+        breakers.c.channel == message.channel,
+        breakers.c.notifier_id == message.home_notifier_id,
+        breakers.c.open_until.is_not(None),
     )
-    facts = [c[name] for name in _FACTS]
-    return select(*facts, started.c.id.label("attempt")).select_from(loaded.outerjoin(started, true()))
+    past = attempts.c.message_id == message.id
+    latest_round = select(func.coalesce(func.max(attempts.c.round), 0)).where(past).scalar_subquery()
+    return select(
+        of_own_notifier("name").label("own_name"),
+        of_own_notifier("updated_at").label("own_version"),
+        pattern.scalar_subquery().label("pattern_version"),
+        and_(message.is_test == false(), open_breaker.exists()).label("is_breaker_open"),
+        (latest_round + 1).label("round"),
+        select(func.count(attempts.c.id)).where(past).scalar_subquery().label("attempts"),
+    )
 
 
-_claim_and_start = DriverStatement(_in_one_statement())
-_take = _claim.returning(_m.c.id)
-_load = _loading(_m).where(_m.c.id == bindparam("of_message"))
-_start = insert(_a).returning(_a.c.id)
-_running = select(_a.c.id).where(
-    _a.c.message_id == bindparam("of_message"),
-    _a.c.round == bindparam("in_round"),
-    _a.c.notifier_id == bindparam("at_notifier"),
-    _a.c.outcome.is_(None),
-)
+def _start_first(message: Any) -> Insert:
+    """Return the insertion of the attempt at the message's own notifier, if that may be tried."""
+    columns = ["message_id", "round", "notifier_id", "notifier_name", "started_at"]
+    started = select(message.id, message.round, message.home_notifier_id, message.own_name, leases.NOW).where(
+        message.own_version.is_not(None), message.is_breaker_open == false()
+    )
+    return insert(attempts).from_select(columns, started).returning(attempts.c.id.label("attempt_id"))
+
+
+# By the primary key of each table and ix_attempts_message_id: a row of each, however many messages there are.
+_claim = CombinedStatement(_take, then=[_look_up, _start_first])
+
 _renew = (
-    update(_m)
-    .where(_m.c.id == bindparam("of_message"), _m.c.lease_token == bindparam("by"))
-    .values(lease_until=_leased, next_attempt_at=_leased, updated_at=_m.c.updated_at)
-    .returning(_m.c.id)
+    update(messages)
+    .where(_of_message, leases.held(messages))
+    .values(**leases.renewed(_lease_end), updated_at=messages.c.updated_at)
+    .returning(messages.c.id)
+)
+_start = insert(attempts).returning(attempts.c.id)
+_running = select(attempts.c.id).where(
+    attempts.c.message_id == bindparam("of_message"),
+    attempts.c.round == bindparam("in_round"),
+    attempts.c.notifier_id == bindparam("at_notifier"),
+    attempts.c.outcome.is_(None),
 )
 
 
 def claim(message_id: int) -> ClaimedMessage | None:
-    """Claim a message; None if it is not due, somebody has it, or its time is over."""
-    at = now()
-    row: Sequence[Any] | None
-    values = {"of_message": message_id, "by": secrets.token_hex(16), "at": at, **_until(at)}
-    if is_postgresql():
-        row = _claim_and_start.first(values)
-    else:
-        with transaction() as connection:
-            row = _step_by_step(connection, values)
-    return None if row is None else ClaimedMessage(*(message_id, *row, values["by"]))
+    """Claim a message; None if it is not due, somebody has it, or its time is over.
+
+    The claim, what the worker needs to know and the attempt's start are written and read together: a worker
+    that dies leaves either a message that is still due or a lease with the attempt that it was for.
+    """
+    token = leases.new_token()
+    row = _claim.first_alone({"of_message": message_id, **_lease(token, now())})
+    return row and ClaimedMessage(**row._asdict(), lease_token=token)
 
 
-def _step_by_step(connection: Connection, values: dict[str, Any]) -> Sequence[Any] | None:
-    if connection.execute(_take, values).first() is None:
-        return None
-    row = connection.execute(_load, values).mappings().one()
-    attempt = None
-    if row["home_version"] and not row["rests"]:
-        started = {"message_id": row["id"], "round": row["round"], "started_at": values["at"]}
-        started |= {"notifier_id": row["home_notifier_id"], "notifier_name": row["home_name"]}
-        attempt = connection.scalar(_start, started)
-    return [*(row[name] for name in _FACTS), attempt]
-
-
-def start_attempt(claim: ClaimedMessage, notifier_id: int, notifier_name: str) -> int | None:
+def start_attempt(message: ClaimedMessage, notifier_id: int, notifier_name: str) -> int | None:
     """Renew the lease and start a further attempt of the round; None if the lease has been lost.
 
     Asked twice it starts one attempt: the first answer may have been lost on its way.
     """
     at = now()
-    values = {"of_message": claim.id, "by": claim.lease_token, **_until(at)}
-    started = {"message_id": claim.id, "round": claim.round, "started_at": at}
+    started = {"message_id": message.id, "round": message.round, "started_at": at}
     started |= {"notifier_id": notifier_id, "notifier_name": notifier_name}
+    running = {"of_message": message.id, "in_round": message.round, "at_notifier": notifier_id}
     with transaction() as connection:
-        if connection.execute(_renew, values).first() is None:
+        lease = {"of_message": message.id, **_lease(message.lease_token, at)}
+        if connection.execute(_renew, lease).first() is None:
             return None
-        values = {"of_message": claim.id, "in_round": claim.round, "at_notifier": notifier_id}
-        running: int | None = connection.scalar(_running, values)
-        return running or connection.scalar(_start, started)
+        attempt_id: int | None = connection.scalar(_running, running)
+        return attempt_id or connection.scalar(_start, started)
 
 
-def _until(at: datetime) -> dict[str, datetime]:
+def _lease(token: str, at: datetime) -> dict[str, Any]:
     seconds: float = current_app.config["LEASE_SECONDS"]
     return {
+        "token": token,
+        "now": at,
         "until": at + timedelta(seconds=seconds),
-        "code_until": at + timedelta(seconds=min(seconds, CODE_LEASE)),
+        "code_until": at + timedelta(seconds=min(seconds, CODE_LEASE_SECONDS)),
     }

@@ -1,4 +1,4 @@
-"""Calls for messages that are due: one by one, or as lists where there are many."""
+"""Due messages: a job for each is enqueued, and gives it a round."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -7,20 +7,22 @@ from flask import Flask
 from sqlalchemy import Connection
 
 from notifyhub.database.connections import after_commit
+from notifyhub.delivery import rounds
 from notifyhub.events import subscribe
 from notifyhub.jobs.queues import CODES, MESSAGES, Job, publisher
+from notifyhub.jobs.tasks import task
 from notifyhub.messages.events import MessagesDue
 
 DELIVER = "notifyhub.deliver"
 FAN_OUT = "notifyhub.fan_out"
 
-SINGLY = 20
-"""So many messages are called one by one; more go as lists, which a worker takes apart."""
-LIST = 1000
+SINGLE_JOBS = 20
+"""As many messages get a job each at once; more are enqueued as lists, which a worker takes apart."""
+LIST_LENGTH = 1000
 
 
 def init_app(_app: Flask) -> None:
-    """Have workers woken for messages that are due."""
+    """Enqueue messages as soon as they are due."""
     subscribe(MessagesDue, _on_due)
 
 
@@ -29,10 +31,23 @@ def _on_due(_connection: Connection, event: MessagesDue) -> None:
 
 
 def enqueue(ids: Iterable[int], queue: str = MESSAGES) -> bool:
-    """Wake workers for messages; False if the broker does not take part, and the sweep has to."""
+    """Enqueue messages; False if the broker can't be reached: then the sweep does it."""
     ids = list(ids)
-    if len(ids) <= SINGLY:
-        calls = [Job(DELIVER, [one]) for one in ids]
+    if len(ids) <= SINGLE_JOBS:
+        jobs = [Job(DELIVER, [message_id]) for message_id in ids]
     else:
-        calls = [Job(FAN_OUT, [ids[at : at + LIST], queue]) for at in range(0, len(ids), LIST)]
-    return publisher().publish(calls, queue)
+        lists = [ids[start : start + LIST_LENGTH] for start in range(0, len(ids), LIST_LENGTH)]
+        jobs = [Job(FAN_OUT, [each, queue]) for each in lists]
+    return publisher().publish(jobs, queue)
+
+
+@task(DELIVER)
+def deliver(message_id: int) -> None:
+    """Give one message a round."""
+    rounds.deliver(message_id)
+
+
+@task(FAN_OUT)
+def fan_out(ids: list[int], queue: str) -> None:
+    """Enqueue a job for each of many messages."""
+    publisher().publish([Job(DELIVER, [message_id]) for message_id in ids], queue)

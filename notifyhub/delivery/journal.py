@@ -6,8 +6,8 @@ told by their codes. What many messages would say alike is said once in a while.
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
 
+from notifyhub.delivery.circuit_breaker import Opening
 from notifyhub.delivery.claims import ClaimedMessage
 from notifyhub.delivery.notifier_clients import NotifierClient
 from notifyhub.delivery.retry_policy import RestingNotifier
@@ -23,15 +23,15 @@ _OWN_WORDS = {"unreachable", "bad_settings", "unknown_backend", "backend_error",
 _repeated = LogThrottle(30.0)
 
 
-def attempt_failed(claim: ClaimedMessage, carrier: NotifierClient, failure: Failure, ms: int) -> None:
+def attempt_failed(message: ClaimedMessage, client: NotifierClient, failure: Failure, ms: int) -> None:
     """Tell how an attempt has ended that was not accepted."""
     severe = isinstance(failure, NotifierTrouble | Broken | Uncertain)
-    words = f" ({quote(failure.detail, [claim.recipient])})" if failure.code in _OWN_WORDS else ""
+    words = f" ({quote(failure.detail, [message.recipient])})" if failure.code in _OWN_WORDS else ""
     log.log(
         logging.WARNING if severe else logging.INFO,
         "Message %s was not taken by %s: %s, %s%s, after %s ms",
-        claim.id,
-        _named(carrier),
+        message.id,
+        _named(client),
         failure.outcome,
         failure.code,
         words,
@@ -50,38 +50,38 @@ def expired(message_id: int, rounds: int, code: str | None) -> None:
 
 
 def failed_over(
-    claim: ClaimedMessage,
-    carrier: NotifierClient,
+    message: ClaimedMessage,
+    client: NotifierClient,
     failures: Sequence[Failure],
-    rests: Sequence[RestingNotifier],
+    resting: Sequence[RestingNotifier],
     passed: Sequence[Route],
 ) -> None:
-    """Tell that a backup took a message, and why not those before it; for resting ones once in a while."""
+    """Tell that a backup took a message, and why not those before it; of resting ones once in a while."""
     if (
         failures
         or passed
-        or _repeated.allows(("took over", claim.channel, claim.home_notifier_id, carrier.id))
+        or _repeated.allows(("took over", message.channel, message.home_notifier_id, client.id))
     ):
         reasons = [failure.code for failure in failures]
-        reasons += [f"{rest.notifier} rests" for rest in rests]
-        reasons += [f"{route.carrier.name}: {reason(route)}" for route in passed]
+        reasons += [f"{rest.notifier} rests" for rest in resting]
+        reasons += [f"{route.client.name}: {reason(route)}" for route in passed]
         log.info(
             "Message %s was taken by the backup %s instead of %s notifier %s (%s)",
-            claim.id,
-            _named(carrier),
-            claim.channel,
-            claim.home_notifier_id,
+            message.id,
+            _named(client),
+            message.channel,
+            message.home_notifier_id,
             "; ".join(reasons) or "it is gone",
         )
 
 
-def passed_over(claim: ClaimedMessage, route: Route) -> None:
+def passed_over(message: ClaimedMessage, route: Route) -> None:
     """Tell why a backup is not asked, once in a while."""
-    if _repeated.allows((route.carrier.channel, route.carrier.id, route.content)):
+    if _repeated.allows((route.client.channel, route.client.id, route.content)):
         log.warning(
             "Message %s and others can't go by the backup %s: %s",
-            claim.id,
-            _named(route.carrier),
+            message.id,
+            _named(route.client),
             reason(route),
         )
 
@@ -91,41 +91,41 @@ def reason(route: Route) -> str:
     return route.content.reason if isinstance(route.content, PassedOver) else ""
 
 
-def rests(carrier: NotifierClient, until: datetime, failures: int, code: str) -> None:
-    """Tell that a notifier has begun to rest."""
+def breaker_opened(client: NotifierClient, opening: Opening, code: str) -> None:
+    """Tell that a notifier's circuit breaker has opened."""
     log.warning(
         "The %s rests until %s after %s failures in a row, the last one %s",
-        _named(carrier),
-        until.isoformat(),
-        failures,
+        _named(client),
+        opening.until.isoformat(),
+        opening.failures,
         code,
     )
 
 
-def recovered(carrier: NotifierClient) -> None:
-    """Tell that a message has found a notifier well after its rest."""
-    log.info("The %s has recovered", _named(carrier))
+def recovered(client: NotifierClient) -> None:
+    """Tell that a message has closed the circuit breaker of a notifier."""
+    log.info("The %s has recovered", _named(client))
 
 
 def worker_lost(message_id: int, *, during_attempt: bool) -> None:
-    """Tell that a worker has not been heard of while it had a message."""
+    """Tell that a worker has died, or hung, while it had a message."""
     outcome = "uncertain, worker_lost" if during_attempt else "tried again"
     log.warning("The worker of message %s has been lost: %s", message_id, outcome)
 
 
-def lease_lost(claim: ClaimedMessage) -> None:
+def lease_lost(message: ClaimedMessage) -> None:
     """Tell that a worker was too slow."""
-    log.warning("The lease of message %s was over when its outcome was to be written", claim.id)
+    log.warning("The lease of message %s was over when its outcome was to be written", message.id)
 
 
-def broken_off(claim: ClaimedMessage, error: BaseException) -> None:
+def broken_off(message: ClaimedMessage, error: BaseException) -> None:
     """Tell that the program itself failed in a round."""
-    log.error("The round of message %s broke off: %s", claim.id, outline(error))
+    log.error("The round of message %s broke off: %s", message.id, outline(error))
 
 
-def unprepared(claim: ClaimedMessage, whose: str, error: BaseException) -> None:
+def unprepared(message: ClaimedMessage, whose: str, error: BaseException) -> None:
     """Tell that it could not be read what a notifier is to be given."""
-    log.error("Message %s could not be prepared for its %s: %s", claim.id, whose, outline(error))
+    log.error("Message %s could not be prepared for its %s: %s", message.id, whose, outline(error))
 
 
 def unreported(channel: str, notifier_id: int, failure: Failure) -> None:
@@ -138,5 +138,5 @@ def undelivered(message_id: int, code: str | None) -> None:
     log.info("Message %s was not delivered: %s", message_id, code)
 
 
-def _named(carrier: NotifierClient) -> str:
-    return f"{carrier.channel} notifier {carrier.id} ({carrier.name})"
+def _named(client: NotifierClient) -> str:
+    return f"{client.channel} notifier {client.id} ({client.name})"

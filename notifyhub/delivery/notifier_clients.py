@@ -44,14 +44,14 @@ def missing_client(channel: str, id: int) -> NotifierClient:
     return NotifierClient(channel, id, str(id), {})
 
 
-def backend_for(carrier: NotifierClient, *, is_test: bool) -> Any:
-    """Return the carrier's backend, or for the messages of test tokens the one that pretends; may fail."""
-    return Sandbox() if is_test else carrier.backend
+def backend_for(client: NotifierClient, *, is_test: bool) -> Any:
+    """Return the backend of a client, or for the messages of test tokens the one that pretends; may fail."""
+    return Sandbox() if is_test else client.backend
 
 
-def report_batch(carrier: NotifierClient, *, is_test: bool) -> int:
+def report_batch(client: NotifierClient, *, is_test: bool) -> int:
     """Return how many reports the provider gives at once, 0 for none."""
-    size: object = getattr(backend_for(carrier, is_test=is_test), "report_batch", 0)
+    size: object = getattr(backend_for(client, is_test=is_test), "report_batch", 0)
     return size if isinstance(size, int) else 0
 
 

@@ -5,70 +5,70 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import Connection, and_, bindparam, func, update
+from sqlalchemy import Connection, bindparam, func, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.database.connections import autocommit, is_postgresql, transaction
-from notifyhub.database.driver_statement import DriverStatement
+from notifyhub.database.columns import UTC_TIME
+from notifyhub.database.combined_statement import CombinedStatement
+from notifyhub.database.connections import autocommit, transaction
 from notifyhub.delivery import circuit_breaker, journal, one_time_codes
 from notifyhub.delivery.claims import ClaimedMessage
 from notifyhub.delivery.notifier_clients import report_batch
 from notifyhub.delivery.retry_policy import Result, RoundDecision
 from notifyhub.delivery.routing import Route
-from notifyhub.messages.events import PUBLISHED, publish_changes
+from notifyhub.jobs import leases
+from notifyhub.messages.events import CHANGED, publish_changes
 from notifyhub.messages.models import Attempt, Message, MessageStatus, Outcome
 from notifyhub.providers.base import SMS, Accepted
 from notifyhub.providers.errors import Broken, Failure, NotifierTrouble, Uncertain
 from notifyhub.text.code_masks import measured
 from notifyhub.text.segments import measure
 
-_m, _a = table_of(Message), table_of(Attempt)
+messages, attempts = table_of(Message), table_of(Attempt)
 
-_close = (
-    update(_a)
-    .where(_a.c.id == bindparam("of_attempt"), _a.c.outcome.is_(None))
+_end_attempt = (
+    update(attempts)
+    .where(attempts.c.id == bindparam("attempt_id"), attempts.c.outcome.is_(None))
     .values(
         outcome=bindparam("attempt_outcome"),
         duration_ms=bindparam("attempt_ms"),
-        error_code=bindparam("attempt_code"),
-        error_detail=bindparam("attempt_detail"),
+        error_code=bindparam("attempt_error_code"),
+        error_detail=bindparam("attempt_error_detail"),
     )
 )
 
-_end = (
-    update(_m)
-    .where(and_(_m.c.id == bindparam("of_message"), _m.c.lease_token == bindparam("by")))
+_release = (
+    update(messages)
+    .where(messages.c.id == bindparam("of_message"), leases.held(messages))
     .values(
+        **leases.RELEASED,
         status=bindparam("new_status"),
         rounds=bindparam("new_rounds"),
         next_attempt_at=bindparam("new_next_attempt_at"),
         error_code=bindparam("new_error_code"),
         error_detail=bindparam("new_error_detail"),
-        sent_at=func.coalesce(bindparam("new_sent_at", type_=_m.c.sent_at.type), _m.c.sent_at),
-        lease_token=None,
-        lease_until=None,
-        updated_at=bindparam("at"),
+        sent_at=func.coalesce(bindparam("new_sent_at", type_=UTC_TIME), messages.c.sent_at),
+        updated_at=leases.NOW,
     )
-    .returning(_m.c.id)
+    .returning(*CHANGED)
 )
 
-_take = _end.values(
-    notifier_id=bindparam("of_notifier"),
+_accept = _release.values(
+    notifier_id=bindparam("new_notifier_id"),
     notifier_name=bindparam("new_notifier_name"),
     provider_message_id=bindparam("new_provider_message_id"),
     report_due_at=bindparam("new_report_due_at"),
     reports_asked=0,
-    text=func.coalesce(bindparam("new_text", type_=_m.c.text.type), _m.c.text),
-    encoding=func.coalesce(bindparam("new_encoding", type_=_m.c.encoding.type), _m.c.encoding),
-    segments=func.coalesce(bindparam("new_segments", type_=_m.c.segments.type), _m.c.segments),
+    **{
+        name: func.coalesce(bindparam(f"new_{name}", type_=messages.c[name].type), messages.c[name])
+        for name in ("text", "encoding", "segments")
+    },
 )
 
-_close_and_end = DriverStatement(_end.add_cte(_close.cte("closed")))
-_close_and_take = DriverStatement(_take.add_cte(_close.cte("closed")))
-_close_take_and_forget = DriverStatement(
-    _take.add_cte(_close.cte("closed"), circuit_breaker.close.cte("well"))
-)
-_only_end = DriverStatement(_end)
+_end_round = CombinedStatement(_release)
+_end_attempt_and_round = CombinedStatement(_release, along=[_end_attempt])
+_accept_test = CombinedStatement(_accept, along=[_end_attempt])
+_accept_and_close_breaker = CombinedStatement(_accept, along=[_end_attempt, circuit_breaker.close])
 
 
 @dataclass(frozen=True)
@@ -81,116 +81,107 @@ class FinishedAttempt:
     ms: int
 
 
-def record(claim: ClaimedMessage, attempt: FinishedAttempt) -> None:
+def record(message: ClaimedMessage, attempt: FinishedAttempt) -> None:
     """Write how an attempt ended after which the round goes on."""
     connection = autocommit()
-    connection.execute(_close, _attempt_values(attempt))
-    _judge(connection, claim, attempt)
+    connection.execute(_end_attempt, _attempt_values(attempt))
+    _count(connection, message, attempt)
 
 
-def finish(claim: ClaimedMessage, ending: RoundDecision) -> bool:
+def finish(message: ClaimedMessage, decision: RoundDecision) -> bool:
     """Write what a round came to whose attempts are all recorded; False if the lease was lost."""
-    return _apply(claim, _only_end, (_end,), _message_values(claim, ending))
+    return _write(_end_round, _round_values(message, decision))
 
 
-def finish_with(claim: ClaimedMessage, ending: RoundDecision, attempt: FinishedAttempt) -> bool:
+def finish_with(message: ClaimedMessage, decision: RoundDecision, attempt: FinishedAttempt) -> bool:
     """Write how the last attempt ended and what the round came to, together; False if the lease was lost.
 
     An accepted message shows who took it and what that was given.
     """
-    values = _attempt_values(attempt) | _message_values(claim, ending)
+    values = _attempt_values(attempt) | _round_values(message, decision)
     if isinstance(attempt.result, Accepted):
-        values |= _taken_values(claim, attempt, attempt.result, values["at"])
-        if claim.is_test:
-            return _apply(claim, _close_and_take, (_close, _take), values)
-        return _apply(claim, _close_take_and_forget, (_close, circuit_breaker.close, _take), values)
-    done = _apply(claim, _close_and_end, (_close, _end), values)
-    connection = autocommit()
-    _judge(connection, claim, attempt)
-    return done
+        values |= _accepted_values(message, attempt, attempt.result, values["now"])
+        return _write(_accept_test if message.is_test else _accept_and_close_breaker, values)
+    held = _write(_end_attempt_and_round, values)
+    _count(autocommit(), message, attempt)
+    return held
 
 
-def is_well(attempt: FinishedAttempt) -> bool:
+def shows_health(attempt: FinishedAttempt) -> bool:
     """Tell whether an attempt has shown that its notifier answers properly."""
-    said_nothing = NotifierTrouble | Broken | Uncertain | one_time_codes.Over
-    return not isinstance(attempt.route.content, Failure) and not isinstance(attempt.result, said_nothing)
+    says_nothing = NotifierTrouble | Broken | Uncertain | one_time_codes.Over
+    return not isinstance(attempt.route.content, Failure) and not isinstance(attempt.result, says_nothing)
 
 
-def _apply(
-    claim: ClaimedMessage, whole: DriverStatement, steps: tuple[Any, ...], values: dict[str, Any]
-) -> bool:
-    """Execute the whole in one statement; its steps in one transaction where the database can't, or where
-    others are told.
+def _write(statement: CombinedStatement, values: dict[str, Any]) -> bool:
+    """Write the end of a round, and what its subscribers make of it, in one transaction.
+
+    False if the worker does not have the lease any more: then the sweep, or another worker, has decided.
     """
-    told = claim.heard and values["new_status"] in PUBLISHED
-    if is_postgresql() and not told:
-        return whole.first(values) is not None
     with transaction() as connection:
-        *others, last = steps
-        for step in others:
-            connection.execute(step, values)
-        done = connection.execute(last, values).first() is not None
-        if done and told:
-            publish_changes(connection, [claim.id])
-    return done
+        row = statement.first(connection, values)
+        if row is not None:
+            publish_changes(connection, [row])
+    return row is not None
 
 
-def _judge(connection: Connection, claim: ClaimedMessage, attempt: FinishedAttempt) -> None:
+def _count(connection: Connection, message: ClaimedMessage, attempt: FinishedAttempt) -> None:
     """Count a notifier's failure, or forget its failures; messages of test tokens say nothing about it."""
-    if claim.is_test or isinstance(attempt.route.content, Failure):
+    if message.is_test or isinstance(attempt.route.content, Failure):
         return
-    carrier = attempt.route.carrier
+    client = attempt.route.client
     if isinstance(attempt.result, NotifierTrouble):
-        if rest := circuit_breaker.record_failure(connection, carrier.channel, carrier.id):
-            journal.rests(carrier, rest.until, rest.failures, attempt.result.code)
-    elif is_well(attempt):
-        connection.execute(circuit_breaker.close, {"of_channel": carrier.channel, "of_notifier": carrier.id})
+        if opening := circuit_breaker.record_failure(connection, client.channel, client.id):
+            journal.breaker_opened(client, opening, attempt.result.code)
+    elif shows_health(attempt):
+        connection.execute(circuit_breaker.close, circuit_breaker.named(client.channel, client.id))
 
 
 def _attempt_values(attempt: FinishedAttempt) -> dict[str, Any]:
     failure = attempt.result if isinstance(attempt.result, Failure) else None
     return {
-        "of_attempt": attempt.id,
+        "attempt_id": attempt.id,
         "attempt_outcome": failure.outcome if failure else Outcome.ACCEPTED,
         "attempt_ms": attempt.ms,
-        "attempt_code": failure and failure.code,
-        "attempt_detail": failure and failure.detail,
+        "attempt_error_code": failure and failure.code,
+        "attempt_error_detail": failure and failure.detail,
     }
 
 
-def _message_values(claim: ClaimedMessage, ending: RoundDecision) -> dict[str, Any]:
+def _round_values(message: ClaimedMessage, decision: RoundDecision) -> dict[str, Any]:
     at = now()
+    next_attempt_at = decision.next_attempt_at
     return {
-        "of_message": claim.id,
-        "by": claim.lease_token,
-        "at": at,
-        "new_status": ending.status,
-        "new_rounds": ending.rounds,
-        "new_sent_at": at if ending.status == MessageStatus.SENT else None,
+        "of_message": message.id,
+        "token": message.lease_token,
+        "now": at,
+        "new_status": decision.status,
+        "new_rounds": decision.rounds,
+        "new_sent_at": at if decision.status == MessageStatus.SENT else None,
         # Not beyond its expiry, so that the sweep finds it then.
-        "new_next_attempt_at": ending.next_attempt_at and min(ending.next_attempt_at, claim.expires_at),
-        "new_error_code": ending.error and ending.error.code,
-        "new_error_detail": ending.error and ending.error.detail,
+        "new_next_attempt_at": next_attempt_at and min(next_attempt_at, message.expires_at),
+        "new_error_code": decision.error and decision.error.code,
+        "new_error_detail": decision.error and decision.error.detail,
     }
 
 
-def _taken_values(
-    claim: ClaimedMessage, attempt: FinishedAttempt, accepted: Accepted, at: datetime
+def _accepted_values(
+    message: ClaimedMessage, attempt: FinishedAttempt, accepted: Accepted, at: datetime
 ) -> dict[str, Any]:
-    carrier, content = attempt.route.carrier, attempt.route.content
+    client, content = attempt.route.client, attempt.route.content
     values: dict[str, Any] = {
-        "of_channel": claim.channel,
-        "of_notifier": carrier.id,
-        "new_notifier_name": carrier.name,
+        **circuit_breaker.named(client.channel, client.id),
+        "new_notifier_id": client.id,
+        "new_notifier_name": client.name,
         "new_provider_message_id": accepted.provider_message_id,
         "new_report_due_at": None,
         "new_text": None,
         "new_encoding": None,
         "new_segments": None,
     }
-    if report_batch(carrier, is_test=claim.is_test):
+    if report_batch(client, is_test=message.is_test):
         values["new_report_due_at"] = at + timedelta(seconds=current_app.config["REPORT_DELAY"])
-    if isinstance(content, SMS) and content.text != claim.text:
-        encoding, segments = (measure if claim.otp_id is None else measured)(content.text)
+    if isinstance(content, SMS) and content.text != message.text:
+        encoding, segments = (measure if message.otp_id is None else measured)(content.text)
         values |= {"new_text": content.text, "new_encoding": encoding, "new_segments": segments}
     return values

@@ -10,51 +10,64 @@ from sqlalchemy import bindparam, select, update
 
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit, release, transaction
-from notifyhub.delivery import journal, listeners
+from notifyhub.delivery import journal
 from notifyhub.delivery.notifier_clients import backend_for, load_clients
-from notifyhub.messages.events import publish_changes
+from notifyhub.jobs import leases
+from notifyhub.messages.events import CHANGED, publish_changes
 from notifyhub.messages.models import Message, MessageStatus
 from notifyhub.providers.base import Provider, Report
 from notifyhub.providers.boundary import ask, code_of, detail_of
 from notifyhub.providers.errors import Failure
 from notifyhub.providers.sandbox import Sandbox
 
-_m = table_of(Message)
+messages = table_of(Message)
 
 BATCH = 1000
-TOGETHER = 100
-"""So many messages of one notifier are asked for in one task."""
+MESSAGES_PER_TASK = 100
+"""The most messages, of one notifier, that a task asks for."""
 
-LONGEST = timedelta(hours=6)
+LONGEST_INTERVAL = timedelta(hours=6)
 """Between two questions about one message; each interval is twice the one before, up to this."""
-GIVEN_UP = timedelta(hours=72)
+ASKED_FOR = timedelta(hours=72)
 """After the sending; what has not been reported until then stays `sent`."""
 
 _due = (
-    select(_m.c.id, _m.c.channel, _m.c.notifier_id, _m.c.is_test, _m.c.sent_at, _m.c.reports_asked)
-    .where(_m.c.status == MessageStatus.SENT, _m.c.report_due_at <= bindparam("at", type_=_m.c.sent_at.type))
-    .order_by(_m.c.report_due_at)
+    select(
+        messages.c.id,
+        messages.c.channel,
+        messages.c.notifier_id,
+        messages.c.is_test,
+        messages.c.sent_at,
+        messages.c.reports_asked,
+    )
+    .where(messages.c.status == MessageStatus.SENT, messages.c.report_due_at <= leases.NOW)
+    .order_by(messages.c.report_due_at)
     .limit(BATCH)
 )
 _postpone = (
-    update(_m)
-    .where(_m.c.id == bindparam("of_message"))
+    update(messages)
+    .where(messages.c.id == bindparam("message_id"))
     .values(
         report_due_at=bindparam("next"),
-        reports_asked=_m.c.reports_asked + 1,
-        updated_at=_m.c.updated_at,
+        reports_asked=messages.c.reports_asked + 1,
+        updated_at=messages.c.updated_at,
     )
 )
 _sent = select(
-    _m.c.id, _m.c.channel, _m.c.notifier_id, _m.c.is_test, _m.c.provider_message_id, _m.c.otp_id
-).where(_m.c.status == MessageStatus.SENT, _m.c.provider_message_id.is_not(None))
-_tell = (
-    update(_m)
+    messages.c.id,
+    messages.c.channel,
+    messages.c.notifier_id,
+    messages.c.is_test,
+    messages.c.provider_message_id,
+    messages.c.otp_id,
+).where(messages.c.status == MessageStatus.SENT, messages.c.provider_message_id.is_not(None))
+_report = (
+    update(messages)
     # Neither a status that has moved on nor a sending that came later is touched.
     .where(
-        _m.c.id == bindparam("of_message"),
-        _m.c.status == MessageStatus.SENT,
-        _m.c.provider_message_id == bindparam("sent_as"),
+        messages.c.id == bindparam("message_id"),
+        messages.c.status == MessageStatus.SENT,
+        messages.c.provider_message_id == bindparam("reported_id"),
     )
     .values(
         status=bindparam("new_status"),
@@ -63,37 +76,41 @@ _tell = (
         error_detail=bindparam("new_error_detail"),
         report_due_at=None,
     )
+    .returning(*CHANGED)
 )
-_tell_and_know = _tell.returning(_m.c.id)
 
 
 def claim_due() -> list[list[int]]:
-    """Return the messages whose reports are due, each list of one notifier.
+    """Return the ids of messages whose reports are due, each list of one notifier.
 
     The next question is put off to its time in the same step, so that no other worker asks now, and what this
     one fails to learn is asked then.
     """
     at = now()
     connection = autocommit()
-    if connection.execute(_due.limit(1), {"at": at}).first() is None:
+    if connection.execute(_due.limit(1), {"now": at}).first() is None:
         return []
     with transaction() as connection:
-        rows = connection.execute(_due.with_for_update(skip_locked=True), {"at": at}).all()
+        rows = connection.execute(_due.with_for_update(skip_locked=True), {"now": at}).all()
         if rows:
-            connection.execute(_postpone, [{"of_message": row.id, "next": _next(row, at)} for row in rows])
+            connection.execute(_postpone, [{"message_id": row.id, "next": _next(row, at)} for row in rows])
     lists = [[row.id for row in group] for _, group in groupby(sorted(rows, key=_notifier), _notifier)]
-    return [ids[start : start + TOGETHER] for ids in lists for start in range(0, len(ids), TOGETHER)]
+    return [
+        ids[start : start + MESSAGES_PER_TASK]
+        for ids in lists
+        for start in range(0, len(ids), MESSAGES_PER_TASK)
+    ]
 
 
 def fetch(ids: Sequence[int]) -> None:
     """Ask providers what became of some messages, and write it down."""
-    rows = sorted(autocommit().execute(_sent.where(_m.c.id.in_(ids))).all(), key=_notifier)
+    rows = sorted(autocommit().execute(_sent.where(messages.c.id.in_(ids))).all(), key=_notifier)
     for (channel, notifier_id, is_test), group in groupby(rows, _notifier):
-        carrier = load_clients(autocommit(), channel, [notifier_id]).get(notifier_id)
-        if carrier is None and not is_test:
+        client = load_clients(autocommit(), channel, [notifier_id]).get(notifier_id)
+        if client is None and not is_test:
             continue  # nobody is left to ask
         try:
-            _ask(Sandbox() if carrier is None else backend_for(carrier, is_test=is_test), list(group))
+            _ask(Sandbox() if client is None else backend_for(client, is_test=is_test), list(group))
         except Failure as failure:
             journal.unreported(channel, notifier_id, failure)
 
@@ -103,13 +120,13 @@ def _ask(backend: Provider[Any], rows: Sequence[Any]) -> None:
     for start in range(0, len(rows) if size else 0, size or 1):
         batch = rows[start : start + size]
         reports = _reports(backend, [row.provider_message_id for row in batch])
-        news = [
-            (row, _news(row, report))
+        reported = [
+            _values(row, report)
             for row in batch
             if (report := reports.get(row.provider_message_id)) and report.state != "pending"
         ]
-        if news:
-            _write(news)
+        if reported:
+            _write(reported)
 
 
 def _reports(backend: Provider[Any], ids: Sequence[str]) -> dict[str, Report]:
@@ -123,26 +140,20 @@ def _reports(backend: Provider[Any], ids: Sequence[str]) -> dict[str, Report]:
     return ask(read)
 
 
-def _write(news: Sequence[tuple[Any, dict[str, Any]]]) -> None:
-    """Write what was reported; singly where others are told of what it changes."""
+def _write(reported: Sequence[dict[str, Any]]) -> None:
     with transaction() as connection:
-        everything = listeners.anybody(connection)
-        heard = [values for row, values in news if everything or row.otp_id is not None]
-        unheard = [values for row, values in news if not everything and row.otp_id is None]
-        if unheard:
-            connection.execute(_tell, unheard)
-        for values in heard:
-            publish_changes(connection, list(connection.scalars(_tell_and_know, values)))
-    for _, values in news:
+        for values in reported:
+            publish_changes(connection, connection.execute(_report, values).all())
+    for values in reported:
         if values["new_status"] == MessageStatus.UNDELIVERED:
-            journal.undelivered(values["of_message"], values["new_error_code"])
+            journal.undelivered(values["message_id"], values["new_error_code"])
 
 
-def _news(row: Any, report: Report) -> dict[str, Any]:
+def _values(row: Any, report: Report) -> dict[str, Any]:
     delivered, coded = report.state == "delivered", row.otp_id is not None
     return {
-        "of_message": row.id,
-        "sent_as": row.provider_message_id,
+        "message_id": row.id,
+        "reported_id": row.provider_message_id,
         "new_status": MessageStatus.DELIVERED if delivered else MessageStatus.UNDELIVERED,
         "new_delivered_at": now() if delivered else None,
         "new_error_code": None if report.code is None else code_of(report.code, coded=coded),
@@ -153,12 +164,12 @@ def _news(row: Any, report: Report) -> dict[str, Any]:
 def _next(row: Any, at: datetime) -> datetime | None:
     """Return when to ask again; None if the report that is asked for now is the last."""
     sent_at: datetime = row.sent_at
-    end = sent_at + GIVEN_UP
+    end = sent_at + ASKED_FOR
     if at >= end:
         return None
     first = timedelta(seconds=current_app.config["REPORT_DELAY"])
     doublings: int = min(row.reports_asked + 1, 32)
-    return min(at + min(first * (1 << doublings), LONGEST), end)
+    return min(at + min(first * (1 << doublings), LONGEST_INTERVAL), end)
 
 
 def _notifier(row: Any) -> tuple[str, int, bool]:

@@ -12,8 +12,8 @@ from notifyhub.delivery import policies
 from notifyhub.delivery.claims import LIVE
 from notifyhub.messages.models import ERASED, Attempt, Message, MessageAttachment
 
-_m, _a = table_of(Message), table_of(Attempt)
-_files, _keys = table_of(MessageAttachment), table_of(IdempotencyKey)
+messages, attempts = table_of(Message), table_of(Attempt)
+attachments, keys = table_of(MessageAttachment), table_of(IdempotencyKey)
 
 BATCH = 500
 _ERASED: dict[str, Any] = {
@@ -36,10 +36,10 @@ def erase() -> int:
     """
     before = now() - timedelta(days=policies.in_force().retention_days)
     old = (
-        select(_m.c.id)
+        select(messages.c.id)
         # As text, so that the index of what is not yet erased serves.
-        .where(_m.c.created_at < before, text("recipient <> ''"), _m.c.status.not_in(LIVE))
-        .order_by(_m.c.created_at)
+        .where(messages.c.created_at < before, text("recipient <> ''"), messages.c.status.not_in(LIVE))
+        .order_by(messages.c.created_at)
         .limit(BATCH)
         .with_for_update(skip_locked=True)
     )
@@ -47,9 +47,11 @@ def erase() -> int:
     while True:
         with transaction() as connection:
             ids = list(connection.scalars(old))
-            connection.execute(update(_m).where(_m.c.id.in_(ids)).values(_ERASED))
-            connection.execute(update(_a).where(_a.c.message_id.in_(ids)).values(error_detail=None))
-            connection.execute(delete(_files).where(_files.c.message_id.in_(ids)))
+            connection.execute(update(messages).where(messages.c.id.in_(ids)).values(_ERASED))
+            connection.execute(
+                update(attempts).where(attempts.c.message_id.in_(ids)).values(error_detail=None)
+            )
+            connection.execute(delete(attachments).where(attachments.c.message_id.in_(ids)))
         count += len(ids)
         if len(ids) < BATCH:
             return count
@@ -57,7 +59,7 @@ def erase() -> int:
 
 def purge_keys() -> int:
     """Forget the idempotency keys that are older than their 24 hours; return how many."""
-    return purge(_keys, _keys.c.created_at < now() - KEY_LIFETIME, _keys.c.created_at)
+    return purge(keys, keys.c.created_at < now() - KEY_LIFETIME, keys.c.created_at)
 
 
 def purge(table: Table, condition: ColumnElement[bool], order: Column[Any]) -> int:

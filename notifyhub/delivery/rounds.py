@@ -1,4 +1,15 @@
-"""Delivering: one round of one message, from the claim to its end."""
+"""Rounds: a message is claimed and given to its notifiers, one after the other, until the round is decided.
+
+    claim ─► next notifier ──────────► breaker open: it rests ─► next notifier
+                  │
+                  ▼
+              attempt ─► accepted ───────────────────────────────────► sent
+                  │  └─► temporary, or not served here ──────────────► next notifier
+                  └────► permanent, or uncertain ────────────────────► decided, see retry_policy
+              no notifier left ──────────────────────────────────────► decided, see retry_policy
+
+What is decided is either final or the moment of the next round.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -22,189 +33,198 @@ from notifyhub.providers.errors import MAX_DETAIL_LENGTH, Broken, Failure, NotSe
 
 T = TypeVar("T")
 
-CLAIM_SECONDS = 5.0
+CLAIM_RETRIED_SECONDS = 5.0
 """How long a claim is tried while the database can't be reached; the sweep brings the message back."""
 
 
 def deliver(message_id: int) -> None:
-    """Claim a message and give it one round; nothing is done if it is not due or somebody has it.
+    """Claim a message and give it one round; nothing is done if it is not due or another worker has it.
 
     While a provider is talked to, no connection to the database is held.
     """
-    claim = connections.persist(lambda: claims.claim(message_id), CLAIM_SECONDS)
-    if claim is None:
+    message = connections.persist(lambda: claims.claim(message_id), CLAIM_RETRIED_SECONDS)
+    if message is None:
         return
-    this = _Round(claim)
+    current = _Round(message)
     try:
-        kept = this.run()
+        held = current.run()
     except Exception as error:  # the message must not wait until its worker is taken for dead
         if connections.is_out_of_reach(error):
             raise
-        journal.broken_off(claim, error)
-        kept = this.break_off(error)
-    if not kept:
-        journal.lease_lost(claim)
+        journal.broken_off(message, error)
+        held = current.break_off(error)
+    if not held:
+        journal.lease_lost(message)
 
 
 @dataclass
 class _Round:
-    """A round under way: what came of the notifiers that were reached so far, and who was asked last.
+    """A round under way.
 
-    `attempt` is the one that is not written down as ended, `tried` how it ended, once that is known.
+    `failures` are those of its attempts, `resting` and `passed_over` the notifiers that were not tried,
+    `client` is the last one that was. `attempt_id` is the attempt that is not recorded as ended, `finished`
+    how it ended, once that is known.
     """
 
-    claim: ClaimedMessage
+    message: ClaimedMessage
     failures: list[Failure] = field(default_factory=list)
-    rests: list[RestingNotifier] = field(default_factory=list)
-    passed: list[Route] = field(default_factory=list)
-    last: NotifierClient | None = None
-    attempt: int | None = None
-    tried: FinishedAttempt | None = None
+    resting: list[RestingNotifier] = field(default_factory=list)
+    passed_over: list[Route] = field(default_factory=list)
+    client: NotifierClient | None = None
+    attempt_id: int | None = None
+    finished: FinishedAttempt | None = None
 
     def run(self) -> bool:
         """Try the notifiers in their order; False if the lease was lost."""
-        claim = self.claim
-        self.attempt = claim.attempt
+        self.attempt_id = self.message.attempt_id
         for route in self._routes():
             if isinstance(route.content, PassedOver):
-                journal.passed_over(claim, route)
-                self.passed.append(route)
+                journal.passed_over(self.message, route)
+                self.passed_over.append(route)
                 continue
-            if now() >= claim.expires_at:
-                last = self.failures[-1] if self.failures else None
-                return self._finish(RoundDecision(MessageStatus.EXPIRED, claim.rounds, last))
-            state = circuit_breaker.Admission() if self.attempt else self._admit(route.carrier)
-            if state.open_until:
-                self.rests.append(RestingNotifier(route.carrier.name, state.open_until))
+            if now() >= self.message.expires_at:
+                return self._finish(self._expired())
+            # The attempt that was started with the claim needs no admission: the breaker was closed then.
+            admission = circuit_breaker.Admission() if self.attempt_id else self._admit(route.client)
+            if admission.open_until:
+                self.resting.append(RestingNotifier(route.client.name, admission.open_until))
                 continue
-            self.attempt = self.attempt or self._start(route.carrier)
-            if self.attempt is None:
+            self.attempt_id = self.attempt_id or self._start(route.client)
+            if self.attempt_id is None:
                 return False
-            self.last = route.carrier
-            self.tried = self._try(self.attempt, route)
-            end = self._end_with(self.tried)
-            if end is not None:
-                return self._finish(end, probes=state.is_probe)
-            self._record(self.tried, probes=state.is_probe)
-        return self._finish(self._end())
+            finished = self.finished = self._try(self.attempt_id, route)
+            decision = self._decide_after(finished.result)
+            if decision is not None:
+                return self._finish(decision, is_probe=admission.is_probe)
+            self._record(finished, is_probe=admission.is_probe)
+        return self._finish(self._decide())
 
     def break_off(self, error: Exception) -> bool:
         """End the round in which the program itself has failed; False if the lease was lost.
 
-        What a provider has taken is uncertain, if that could not be written down together with what others
-        want to be told of it.
+        What a provider has taken is uncertain, if that could not be written together with what subscribers
+        make of it.
         """
-        taken = self.tried is not None and isinstance(self.tried.result, Accepted)
+        accepted = self.finished is not None and isinstance(self.finished.result, Accepted)
         words = f"The service itself failed: {type(error).__name__}."
-        failure = (Uncertain if taken else Broken)("internal_error", words)
-        if self.tried is not None and taken:
-            self.tried = replace(self.tried, result=failure)
-        elif self.tried is None and self.attempt is not None:
-            route = Route(self.last or _home(self.claim), failure)
-            self.tried = FinishedAttempt(self.attempt, route, failure, 0)
+        failure = (Uncertain if accepted else Broken)("internal_error", words)
+        if self.finished is not None and accepted:
+            self.finished = replace(self.finished, result=failure)
+        elif self.finished is None and self.attempt_id is not None:
+            route = Route(self.client or _own_client(self.message), failure)
+            self.finished = FinishedAttempt(self.attempt_id, route, failure, 0)
         self.failures.append(failure)
-        return self._finish(self._end())
+        return self._finish(self._decide())
 
     def _routes(self) -> Iterator[Route]:
         """Yield the message's own notifier, then its backups, which are looked up when they are needed."""
-        home = self._home_route()
-        if home:
-            yield home
-        carrier = home.carrier if home and home.carrier.row else None
-        yield from _persist(lambda: routing.backup_routes(self.claim, carrier))
+        own = self._own_route()
+        if own:
+            yield own
+        client = own.client if own and own.client.row else None
+        yield from _persist(lambda: routing.backup_routes(self.message, client))
 
-    def _home_route(self) -> Route | None:
+    def _own_route(self) -> Route | None:
         try:
-            home = _persist(lambda: routing.home_route(self.claim))
+            own = _persist(lambda: routing.own_route(self.message))
         except Exception as error:  # such as settings that no key decrypts: a backup may do
             if connections.is_out_of_reach(error):
                 raise
-            journal.unprepared(self.claim, "own notifier", error)
+            journal.unprepared(self.message, "own notifier", error)
             words = f"The message could not be prepared: {type(error).__name__}."
-            return Route(_home(self.claim), Broken("internal_error", words))
-        if home is None and self.attempt is not None:  # gone since it was claimed
-            return Route(_home(self.claim), NotServedHere("no_notifier", "The notifier was deleted."))
-        return home
+            return Route(_own_client(self.message), Broken("internal_error", words))
+        if own is None and self.attempt_id is not None:  # gone since it was claimed
+            gone = NotServedHere("no_notifier", "The notifier was deleted.")
+            return Route(_own_client(self.message), gone)
+        return own
 
-    def _admit(self, carrier: NotifierClient) -> circuit_breaker.Admission:
-        if self.claim.is_test:
+    def _admit(self, client: NotifierClient) -> circuit_breaker.Admission:
+        if self.message.is_test:
             return circuit_breaker.Admission()
-        return _persist(lambda: circuit_breaker.try_acquire(carrier.channel, carrier.id))
+        return _persist(lambda: circuit_breaker.try_acquire(client.channel, client.id))
 
-    def _start(self, carrier: NotifierClient) -> int | None:
-        return _persist(lambda: claims.start_attempt(self.claim, carrier.id, carrier.name))
+    def _start(self, client: NotifierClient) -> int | None:
+        return _persist(lambda: claims.start_attempt(self.message, client.id, client.name))
 
-    def _try(self, attempt: int, route: Route) -> FinishedAttempt:
-        self.claim.attempts += 1
+    def _try(self, attempt_id: int, route: Route) -> FinishedAttempt:
+        self.client = route.client
+        self.message.attempts += 1
         started = time.monotonic()
-        result = _hand_over(self.claim, route)
-        tried = FinishedAttempt(attempt, route, result, round((time.monotonic() - started) * 1000))
+        result = _hand_over(self.message, route)
+        ms = round((time.monotonic() - started) * 1000)
         if isinstance(result, Failure):
-            journal.attempt_failed(self.claim, route.carrier, result, tried.ms)
-        return tried
+            journal.attempt_failed(self.message, route.client, result, ms)
+        return FinishedAttempt(attempt_id, route, result, ms)
 
-    def _end_with(self, tried: FinishedAttempt) -> RoundDecision | None:
-        """Return what the round comes to with an attempt; None if it goes on."""
-        result = tried.result
+    def _decide_after(self, result: Result) -> RoundDecision | None:
+        """Return what the round comes to with an attempt's result; None if the next notifier is tried."""
         if isinstance(result, Accepted):
-            return RoundDecision(MessageStatus.SENT, self.claim.rounds + 1)
+            return RoundDecision(MessageStatus.SENT, self.message.rounds + 1)
         if isinstance(result, one_time_codes.Over):
-            return _over(self.claim, result)
+            expired = now() >= self.message.expires_at
+            status = MessageStatus.EXPIRED if expired else MessageStatus.CANCELLED
+            return RoundDecision(status, self.message.rounds, result)
         self.failures.append(result)
-        return None if _goes_on(self.claim, result) else self._end()
+        return None if _goes_on(self.message, result) else self._decide()
 
-    def _end(self) -> RoundDecision:
-        """Return what the round comes to that nobody took.
+    def _decide(self) -> RoundDecision:
+        """Return what the round comes to in which no notifier took the message.
 
         A mail that is refused for good counts as sent where that is wished.
         """
         policy = _persist(policies.in_force).policy
-        end = decide(self.failures, self.rests, self.claim.rounds, policy, now())
-        if self.claim.otp_id is not None:
-            end = in_time(end, self.claim.expires_at)
-        permanent = bool(self.failures) and self.failures[-1].outcome == "permanent"
-        if end.status == MessageStatus.FAILED and permanent and self.last and _is_silent(self.last):
-            return RoundDecision(MessageStatus.SENT, end.rounds)
-        return replace(end, error=_explained(end.error, self.passed)) if end.error else end
+        decision = decide(self.failures, self.resting, self.message.rounds, policy, now())
+        if self.message.otp_id is not None:
+            decision = in_time(decision, self.message.expires_at)
+        refused = bool(self.failures) and self.failures[-1].outcome == "permanent"
+        if decision.status == MessageStatus.FAILED and refused and _fails_silently(self.client):
+            return RoundDecision(MessageStatus.SENT, decision.rounds)
+        if decision.error is None:
+            return decision
+        return replace(decision, error=_explain(decision.error, self.passed_over))
 
-    def _record(self, tried: FinishedAttempt, *, probes: bool) -> None:
-        _persist(lambda: outcomes.record(self.claim, tried))
-        self.attempt = self.tried = None
-        if probes and outcomes.is_well(tried):
-            journal.recovered(tried.route.carrier)
+    def _expired(self) -> RoundDecision:
+        failure = self.failures[-1] if self.failures else None
+        return RoundDecision(MessageStatus.EXPIRED, self.message.rounds, failure)
 
-    def _finish(self, end: RoundDecision, *, probes: bool = False) -> bool:
-        tried = self.tried
-        if tried is None:
-            kept = _persist(lambda: outcomes.finish(self.claim, end))
+    def _record(self, finished: FinishedAttempt, *, is_probe: bool) -> None:
+        _persist(lambda: outcomes.record(self.message, finished))
+        self.attempt_id = self.finished = None
+        if is_probe and outcomes.shows_health(finished):
+            journal.recovered(finished.route.client)
+
+    def _finish(self, decision: RoundDecision, *, is_probe: bool = False) -> bool:
+        finished = self.finished
+        if finished is None:
+            held = _persist(lambda: outcomes.finish(self.message, decision))
         else:
-            kept = _persist(lambda: outcomes.finish_with(self.claim, end, tried))
-        if kept:
-            self._tell(end, probes=probes)
-        return kept
+            held = _persist(lambda: outcomes.finish_with(self.message, decision, finished))
+        if held:
+            self._log(decision, is_probe=is_probe)
+        return held
 
-    def _tell(self, end: RoundDecision, *, probes: bool) -> None:
-        tried = self.tried
-        if probes and tried and outcomes.is_well(tried):
-            journal.recovered(tried.route.carrier)
-        if end.status in {MessageStatus.FAILED, MessageStatus.EXPIRED}:
-            journal.ended(self.claim.id, end.status, end.rounds, end.error)
-        elif tried and isinstance(tried.result, Accepted):
-            carrier = tried.route.carrier
-            if carrier.id != self.claim.home_notifier_id:
-                journal.failed_over(self.claim, carrier, self.failures, self.rests, self.passed)
+    def _log(self, decision: RoundDecision, *, is_probe: bool) -> None:
+        finished = self.finished
+        if is_probe and finished and outcomes.shows_health(finished):
+            journal.recovered(finished.route.client)
+        if decision.status in {MessageStatus.FAILED, MessageStatus.EXPIRED}:
+            journal.ended(self.message.id, decision.status, decision.rounds, decision.error)
+        elif finished and isinstance(finished.result, Accepted):
+            client = finished.route.client
+            if client.id != self.message.home_notifier_id:
+                journal.failed_over(self.message, client, self.failures, self.resting, self.passed_over)
 
 
-def _hand_over(claim: ClaimedMessage, route: Route) -> Result:
+def _hand_over(message: ClaimedMessage, route: Route) -> Result:
     if isinstance(route.content, Failure):
         return route.content
     if isinstance(route.content, PassedOver):
         return NotServedHere("passed_over", route.content.reason)
     try:
-        content = replace(route.content, attempt=claim.attempts)
-        if claim.otp_id is not None:
-            content = _revealed(content, claim.otp_id)
-        backend = backend_for(route.carrier, is_test=claim.is_test)
+        content = replace(route.content, attempt=message.attempts)
+        if message.otp_id is not None:
+            content = _revealed(content, message.otp_id)
+        backend = backend_for(route.client, is_test=message.is_test)
     except Failure as failure:
         return failure
     connections.release()
@@ -215,31 +235,28 @@ def _revealed(content: SMS | Email, otp_id: int) -> SMS | Email:
     return _persist(lambda: one_time_codes.revealed(content, otp_id))
 
 
-def _over(claim: ClaimedMessage, failure: Failure) -> RoundDecision:
-    expired = now() >= claim.expires_at
-    return RoundDecision(MessageStatus.EXPIRED if expired else MessageStatus.CANCELLED, claim.rounds, failure)
-
-
-def _goes_on(claim: ClaimedMessage, failure: Failure) -> bool:
+def _goes_on(message: ClaimedMessage, failure: Failure) -> bool:
     """Tell whether a backup is tried in the same round; a one-time password can't wait for certainty."""
-    if isinstance(failure, Uncertain) and claim.otp_id is not None:
+    if isinstance(failure, Uncertain) and message.otp_id is not None:
         return _persist(policies.in_force).policy.resend_uncertain
     return goes_on(failure)
 
 
-def _home(claim: ClaimedMessage) -> NotifierClient:
-    return missing_client(claim.channel, claim.home_notifier_id)
+def _own_client(message: ClaimedMessage) -> NotifierClient:
+    return missing_client(message.channel, message.home_notifier_id)
 
 
-def _is_silent(carrier: NotifierClient) -> bool:
-    return carrier.channel == Channel.EMAIL and bool(carrier.row.get("fail_silently"))
+def _fails_silently(client: NotifierClient | None) -> bool:
+    return client is not None and client.channel == Channel.EMAIL and bool(client.row.get("fail_silently"))
 
 
-def _explained(error: Failure, passed: list[Route]) -> Failure:
+def _explain(error: Failure, passed_over: list[Route]) -> Failure:
     """Return the error with the backups that could not be tried."""
-    if not passed:
+    if not passed_over:
         return error
-    words = [f"The backup {route.carrier.name} was passed over: {journal.reason(route)}." for route in passed]
+    words = [
+        f"The backup {route.client.name} was passed over: {journal.reason(route)}." for route in passed_over
+    ]
     return Failure(error.code, " ".join(filter(None, [error.detail, *words]))[:MAX_DETAIL_LENGTH])
 
 

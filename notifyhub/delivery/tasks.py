@@ -1,8 +1,8 @@
-"""The tasks of the delivery, as Celery runs them."""
+"""The periodic tasks of the delivery."""
 
 from flask import current_app
 
-from notifyhub.delivery import due_messages, recovery, reports, retention, rounds
+from notifyhub.delivery import recovery, reports, retention
 from notifyhub.jobs import queues
 from notifyhub.jobs.queues import Job
 from notifyhub.jobs.tasks import task
@@ -13,27 +13,15 @@ FETCH_REPORTS = "notifyhub.fetch_reports"
 ERASE = "notifyhub.erase"
 
 
-@task(due_messages.DELIVER)
-def deliver(message_id: int) -> None:
-    """Give one message a round."""
-    rounds.deliver(message_id)
-
-
-@task(due_messages.FAN_OUT)
-def fan_out(ids: list[int], name: str) -> None:
-    """Wake workers for many messages, one by one, by the named queue."""
-    queues.publisher().publish([Job(due_messages.DELIVER, [one]) for one in ids], name)
-
-
 @task(SWEEP, every=1.0)
 def run_sweep() -> None:
-    """Look after what nobody else does."""
+    """Find what is due and nobody works on."""
     recovery.sweep()
 
 
 @task(ASK_REPORTS, every=1.0)
 def ask_reports() -> None:
-    """Have the delivery reports fetched that are due, each provider's apart."""
+    """Enqueue the fetching of delivery reports that are due, each notifier's apart."""
     for ids in reports.claim_due():
         queues.publisher().publish([Job(FETCH_REPORTS, [ids])], queues.UPKEEP)
 

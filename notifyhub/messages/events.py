@@ -1,10 +1,10 @@
 """The events of messages."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection
 
 from notifyhub.database.base import table_of
 from notifyhub.events import publish
@@ -22,9 +22,8 @@ PUBLISHED = (
 )
 """The statuses that are published when a message reaches them."""
 
-_CHANGED: Select[Any] = (
-    select(*COLUMNS, _messages.otp_id).where(_messages.status.in_(PUBLISHED)).order_by(_messages.id)
-)
+CHANGED = (*COLUMNS, _messages.otp_id)
+"""What a statement returns whose changes are published."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +41,15 @@ class MessagesDue:
 class MessageChanged:
     """A message has become sent, delivered, undelivered, failed or expired.
 
-    `row` begins with serializers.COLUMNS; `otp_id` is the one-time password that it carries, if any.
+    `row` is as CHANGED; `otp_id` is the one-time password that the message carries, if any.
     """
 
-    row: Sequence[Any]
+    row: Any
     otp_id: int | None
 
 
-def publish_changes(connection: Connection, ids: Sequence[int]) -> None:
-    """Publish what has become of messages, which the transaction of the connection has changed."""
-    if ids:
-        for row in connection.execute(_CHANGED.where(_messages.id.in_(ids))).all():
+def publish_changes(connection: Connection, rows: Iterable[Any]) -> None:
+    """Publish those of the changed messages, given by their rows, that have reached a status of PUBLISHED."""
+    for row in rows:
+        if row.status in PUBLISHED:
             publish(connection, MessageChanged(row, row.otp_id))

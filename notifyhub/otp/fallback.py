@@ -10,7 +10,6 @@ from notifyhub.database.base import now, table_of
 from notifyhub.events import publish
 from notifyhub.messages.events import MessageChanged, MessagesDue
 from notifyhub.messages.models import Channel, MessageStatus
-from notifyhub.messages.serializers import message
 from notifyhub.messages.storage import store_with_code
 from notifyhub.otp import rate_limits, rules
 from notifyhub.otp.composition import CodeMessage, compose_all
@@ -31,13 +30,13 @@ _unused = (
 
 def on_changed(connection: Connection, event: MessageChanged) -> None:
     """Store the fallback's message, in the transaction that ends the first one."""
-    changed = message(event.row)
-    if event.otp_id is None or changed["status"] not in _FAILED:
+    changed = event.row
+    if event.otp_id is None or changed.status not in _FAILED:
         return
     moment = now()
     usable = (_otps.id == event.otp_id, _otps.expires_at > moment, *_unused)
     otp = connection.execute(select(*_otps, MESSAGE).where(*usable)).first()
-    if otp is None or otp.message_id != changed["id"]:  # one that was sent later may still arrive
+    if otp is None or otp.message_id != changed.id:  # one that was sent later may still arrive
         return
     policy = rules.lock(connection, otp.fallback_to, test=otp.is_test)
     same_term = _otps.expires_at == otp.expires_at  # it may just have been asked for again

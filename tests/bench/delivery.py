@@ -34,7 +34,7 @@ from notifyhub.jobs.queues import Job
 from notifyhub.messages.models import Channel, Message, MessageStatus
 from tests.conftest import POSTGRESQL, ROOT
 from tests.simulators import melipayamak
-from tests.support.factories import SMSNotifierFactory
+from tests.support.factories import SMSNotifierFactory, WebhookFactory
 
 BOUND = 0.7
 DATABASE = "notifyhub_bench_delivery"
@@ -52,6 +52,9 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3, metavar="N")
     parser.add_argument("--broker", default="amqp://guest:guest@127.0.0.1:5672//", metavar="URL")
     parser.add_argument("--beat", action="store_true", help="let our worker keep the time, too")
+    parser.add_argument(
+        "--webhook", metavar="EVENT", help="with an active webhook that asks for EVENT, such as otp.verified"
+    )
     given = parser.parse_args()
     rates: dict[str, list[float]] = {"bare": [], "ours": []}
     with (
@@ -72,6 +75,8 @@ def main() -> None:
         bare = ["-m", "tests.bench.bare", provider, *options]
         with app.app_context():
             upgrade()
+            if given.webhook:
+                WebhookFactory(events=[given.webhook])
             for _ in range(given.turns):
                 for name, publish, command in (("bare", publish_bare, bare), ("ours", publish_ours, ours)):
                     publish(given.messages)

@@ -134,7 +134,7 @@ def test_a_claim_lasts_for_the_lease_and_starts_the_attempt_with_it(app: Flask) 
     assert (message.status, message.lease_token) == (MessageStatus.SENDING, claim.lease_token)
     assert message.lease_until
     assert before + timedelta(seconds=60) <= message.lease_until <= now() + timedelta(seconds=60)
-    assert (attempt.id, attempt.outcome, attempt.round) == (claim.attempt, None, 1)
+    assert (attempt.id, attempt.outcome, attempt.round) == (claim.attempt_id, None, 1)
 
 
 def test_an_attempt_that_is_started_twice_is_one(app: Flask) -> None:

@@ -254,11 +254,14 @@ def test_others_are_told_in_the_same_transaction(
 ) -> None:
     heard = Heard()
     sent = carrying(*script)
+    plain = MessageFactory(notifier=scripted_notifier("c", *script)).id
     with subscribed(MessageChanged, heard):
         news_of(sent, script, report)
-        news_of(MessageFactory(notifier=scripted_notifier("c", *script)).id, script)  # of which nobody hears
-    assert heard.news == [(sent, status, OTP) for status in statuses]
-    assert written() == [sent] * heard.afterwards == [sent] * len(statuses)
+        news_of(plain, script)
+    told = [(sent, status, OTP) for status in statuses] + [(plain, status, None) for status in statuses[:1]]
+    assert heard.news == told
+    assert written() == [message_id for message_id, *_ in told]
+    assert heard.afterwards == len(told)
 
 
 def test_others_are_told_of_what_the_sweep_ends() -> None:

@@ -110,7 +110,7 @@ def test_providers_are_asked_apart_and_in_batches_of_their_size(notifier: SMSNot
 def test_one_task_asks_for_no_more_than_a_hundred(
     notifier: SMSNotifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reports, "TOGETHER", 2)
+    monkeypatch.setattr(reports, "MESSAGES_PER_TASK", 2)
     for number in range(5):
         sent(notifier, number)
     assert sorted(map(len, reports.claim_due())) == [1, 2, 2]

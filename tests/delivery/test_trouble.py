@@ -74,7 +74,7 @@ def test_settings_that_no_key_decrypts_are_left_to_the_backup(scripted: type[Scr
     assert attempts(message_id) == [(1, "a", "temporary"), (1, "b", "accepted")]
 
 
-@pytest.mark.parametrize("place", ["policies.in_force", "routes.backup_routes"])
+@pytest.mark.parametrize("place", ["policies.in_force", "routing.backup_routes"])
 def test_an_error_of_the_service_itself_ends_the_round_at_once(
     scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
