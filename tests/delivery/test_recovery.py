@@ -85,7 +85,7 @@ def test_the_queue_is_not_filled_beyond_what_workers_can_soon_take_up(
 def test_what_could_not_be_enqueued_is_not_taken_for_enqueued(monkeypatch: pytest.MonkeyPatch) -> None:
     message = stored(status=MessageStatus.SCHEDULED, next_attempt_at=-MINUTE)
     with monkeypatch.context() as patch:
-        patch.setattr(queues, "enqueue", lambda *_: False)
+        patch.setattr("notifyhub.delivery.recovery.enqueue", lambda *_: False)
         assert sweep().enqueued == 0
     assert read(message).enqueued_at is None
     assert sweep().enqueued == 1
