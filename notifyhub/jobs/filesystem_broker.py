@@ -57,7 +57,7 @@ class Channel(filesystem.Channel):  # type: ignore[misc]
             try:
                 return loads(text)
             except ValueError:  # a power cut can leave an empty file
-                log.warning("A call in %s could not be read", file.name)
+                log.warning("A job in %s could not be read", file.name)
         raise Empty
 
     def _size(self, queue: str) -> int:

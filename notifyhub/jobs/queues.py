@@ -65,42 +65,34 @@ class Publisher:
 
     def publish(self, jobs: Sequence[Job], queue: str) -> bool:
         """Publish jobs; False, after a few seconds at most, if the broker does not take them."""
-        if not self._lock.acquire(timeout=BROKER_TIMEOUT_SECONDS):
-            return False
-        try:
-            if time.monotonic() < self._resumes:
-                return False
-            return self._publish(jobs, named_queue(self._prefix, queue))
-        finally:
-            self._lock.release()
+        named, left = named_queue(self._prefix, queue), list(jobs)
+
+        def send_left(producer: Producer) -> bool:
+            while left:
+                _send(producer, left[0], named)
+                left.pop(0)
+            return True
+
+        return self._ask(send_left) or False
 
     def depth(self, queue: str) -> int | None:
         """Return how many jobs wait in a queue; None if the broker does not say."""
-        if not self._lock.acquire(timeout=BROKER_TIMEOUT_SECONDS):
-            return None
-        try:
-            if time.monotonic() < self._resumes:
-                return None
-            named = named_queue(self._prefix, queue)
-            return self._attempt(lambda producer: _depth(producer, named))
-        finally:
-            self._lock.release()
+        named = named_queue(self._prefix, queue)
+        return self._ask(lambda producer: _depth(producer, named))
 
     def close(self) -> None:
         """Close the connection; the next job opens another."""
         with self._lock:
             self._drop()
 
-    def _publish(self, jobs: Sequence[Job], queue: Queue) -> bool:
-        left = list(jobs)
-
-        def publish(producer: Producer) -> bool:
-            while left:
-                _send(producer, left[0], queue)
-                left.pop(0)
-            return True
-
-        return self._attempt(publish) or False
+    def _ask(self, work: Callable[[Producer], T]) -> T | None:
+        """Return what `work` does with a producer; None if the broker does not answer or is left alone."""
+        if not self._lock.acquire(timeout=BROKER_TIMEOUT_SECONDS):
+            return None
+        try:
+            return None if time.monotonic() < self._resumes else self._attempt(work)
+        finally:
+            self._lock.release()
 
     def _attempt(self, work: Callable[[Producer], T]) -> T | None:
         """Return what `work` does with a producer; None if the broker does not answer.

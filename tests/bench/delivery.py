@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.05, metavar="SECONDS")
     parser.add_argument("--turns", type=int, default=3, metavar="N")
     parser.add_argument("--broker", default="amqp://guest:guest@127.0.0.1:5672//", metavar="URL")
-    parser.add_argument("--beat", action="store_true", help="let our worker keep the time, too")
+    parser.add_argument("--beat", action="store_true", help="let our worker schedule the periodic tasks, too")
     parser.add_argument(
         "--webhook", metavar="EVENT", help="with an active webhook that asks for EVENT, such as otp.verified"
     )

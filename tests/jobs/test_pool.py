@@ -13,7 +13,7 @@ def request_of(queue: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("busy", "free"), [("n.messages", "n.codes"), ("n.codes", "n.messages")])
-def test_the_calls_of_one_queue_do_not_wait_for_those_of_another(busy: str, free: str) -> None:
+def test_the_jobs_of_one_queue_do_not_wait_for_those_of_another(busy: str, free: str) -> None:
     pool = queue_pool({"n.codes": 1})(limit=1)
     gate, done = threading.Event(), threading.Event()
     held = [pool.on_apply(lambda *_: gate.wait(10), ("", "", request_of(busy))) for _ in range(3)]

@@ -1,4 +1,4 @@
-"""The queue: calls go out quickly, and a broker that is away is no reason to fail."""
+"""The queues: jobs go out quickly, and a broker that is down is no reason to fail."""
 
 import json
 import os
@@ -55,17 +55,17 @@ def make(other_app: Make, tmp_path: Path) -> Iterator[Callable[[str], Flask]]:
 
 
 def taken(app: Flask) -> list[tuple[str, list[Any]]]:
-    """Take all calls from the queue of messages: task and arguments of each."""
+    """Take all jobs from the queue of messages: task and arguments of each."""
     url, options = queues.broker(app)
-    calls = []
+    jobs = []
     with Connection(url, transport_options=options) as connection:
         name = queues.named_queue(app.config["QUEUE_PREFIX"], queues.MESSAGES)
         bound = name(connection.default_channel)
         while (message := bound.get(no_ack=True)) is not None:
             assert message.content_type == "application/json"
             args, _, _ = json.loads(message.body)
-            calls.append((message.headers["task"], args))
-    return calls
+            jobs.append((message.headers["task"], args))
+    return jobs
 
 
 @on_sqlite
@@ -82,10 +82,10 @@ def test_many_messages_go_as_lists(make: Callable[[str], Flask], url: str) -> No
     ids = list(range(1, 2502))
     with app.app_context():
         assert due_messages.enqueue(ids)
-    calls = taken(app)
-    assert [task for task, _ in calls] == [due_messages.FAN_OUT] * 3
-    assert sorted(one for _, (ids_, _) in calls for one in ids_) == ids
-    assert {name for _, (_, name) in calls} == {queues.MESSAGES}
+    jobs = taken(app)
+    assert [task for task, _ in jobs] == [due_messages.FAN_OUT] * 3
+    assert sorted(one for _, (ids_, _) in jobs for one in ids_) == ids
+    assert {name for _, (_, name) in jobs} == {queues.MESSAGES}
 
 
 @on_sqlite
@@ -161,7 +161,7 @@ def test_a_broker_that_hangs_costs_a_few_seconds_at_most(make: Callable[[str], F
 
 
 def wait_for_depth(count: int) -> None:
-    """Wait until the broker has so many calls: it counts one some time after it was sent off."""
+    """Wait until the broker has so many jobs: it counts one some time after it was sent off."""
     deadline = time.monotonic() + 10
     while (depth := queues.publisher().depth(queues.MESSAGES)) != count:
         assert time.monotonic() < deadline, depth

@@ -30,8 +30,8 @@ class Publisher:
     def __init__(self) -> None:
         self.published: list[tuple[str, list[Job]]] = []
 
-    def publish(self, calls: list[Job], name: str) -> bool:
-        self.published.append((name, calls))
+    def publish(self, jobs: list[Job], name: str) -> bool:
+        self.published.append((name, jobs))
         return True
 
 
