@@ -6,7 +6,7 @@ from flask import current_app
 from sqlalchemy.exc import OperationalError
 
 from notifyhub.database.connections import MIGRATING, hold
-from notifyhub.database.troubles import in_one_line
+from notifyhub.database.outages import in_one_line
 from notifyhub.extensions import db
 
 try:

@@ -14,7 +14,7 @@ from notifyhub.api.pagination.offset import OffsetListing
 from notifyhub.api.rows import Rows
 from notifyhub.api.schemas import ResourceSchema
 from notifyhub.database import confidential
-from notifyhub.database.base import Stamped, table_of
+from notifyhub.database.base import Timestamped, table_of
 from notifyhub.database.confidential import Confidential
 from notifyhub.database.connections import autocommit, orm_session
 
@@ -45,7 +45,7 @@ class Resource:
     def __init__(
         self,
         names: Names,
-        model: type[Stamped],
+        model: type[Timestamped],
         schema: type[ResourceSchema],
         *,
         search: tuple[str, ...],

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from notifyhub.api.endpoint import Endpoint, Permission, declare_method
 from notifyhub.api.http.parsing import body
-from notifyhub.database.base import ONLY_ID, Single, table_of
+from notifyhub.database.base import SINGLETON_ID, SingletonRow, table_of
 from notifyhub.database.connections import autocommit, insert_unless_there, orm_session
 
-Model = TypeVar("Model", bound=Single)
+Model = TypeVar("Model", bound=SingletonRow)
 
 
 class Permissions(NamedTuple):
@@ -53,7 +53,7 @@ class Singleton(Generic[Model]):
         """Give the object as it is shown."""
         row = autocommit().execute(self.selected).first()
         if row is None:
-            insert_unless_there(autocommit(), table_of(self.model), id=ONLY_ID)
+            insert_unless_there(autocommit(), table_of(self.model), id=SINGLETON_ID)
             row = autocommit().execute(self.selected).one()
         return self.dump(row)
 
@@ -67,5 +67,5 @@ class Singleton(Generic[Model]):
 
     def locked(self, session: Session) -> Model:
         """Return the object, locked: nobody else changes it until the transaction ends."""
-        insert_unless_there(session.connection(), table_of(self.model), id=ONLY_ID)
+        insert_unless_there(session.connection(), table_of(self.model), id=SINGLETON_ID)
         return session.scalars(select(self.model).with_for_update(key_share=True)).one()

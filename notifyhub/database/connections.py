@@ -18,7 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from notifyhub.database.watching import watch
+from notifyhub.database.connection_checks import add_checks
 from notifyhub.database.writer_lock import FairConnection
 from notifyhub.extensions import db
 
@@ -28,7 +28,9 @@ AUTOCOMMIT = "autocommit"
 T = TypeVar("T")
 
 POOL_SIZE = 32
-"""Connections that stay open: opening one takes longer than the statements that it is for."""
+"""Autocommit connections that stay open: opening one takes longer than the statements that it is for."""
+SQLITE_LOCK_SECONDS = 30
+"""How long a statement waits for SQLite's lock before it fails."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 1.0
 """Between two tries to reach the database."""
 
@@ -36,14 +38,14 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 1.0
 MIGRATING, SEEDING = 0x6E6F746966790001, 0x6E6F746966790002
 
 
-# How long libpq waits for a server: for its connection, for what was sent to arrive, for a sign of its life.
-_PATIENCE = {
-    "connect_timeout": 5,
-    "tcp_user_timeout": 10_000,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
+_LIBPQ_TIMEOUTS = {
+    "connect_timeout": 5,  # seconds
+    "tcp_user_timeout": 10_000,  # milliseconds until what was sent has to be acknowledged
+    "keepalives_idle": 5,  # seconds
+    "keepalives_interval": 2,  # seconds
     "keepalives_count": 3,
 }
+"""After how long without a sign of life a PostgreSQL server counts as gone."""
 
 
 def init_app(app: Flask) -> None:
@@ -53,9 +55,9 @@ def init_app(app: Flask) -> None:
     options: dict[str, Any] = {
         "url": url,
         "connect_args": (
-            {**_PATIENCE, **url.query, "options": "-c timezone=UTC"}
+            {**_LIBPQ_TIMEOUTS, **url.query, "options": "-c timezone=UTC"}
             if postgresql
-            else {"timeout": 30, "factory": FairConnection}
+            else {"timeout": SQLITE_LOCK_SECONDS, "factory": FairConnection}
         ),
         # The values of a statement are no matter for the log: some are secrets.
         "hide_parameters": True,
@@ -73,7 +75,7 @@ def init_app(app: Flask) -> None:
     db.init_app(app)
     with app.app_context():
         for engine in db.engines.values():
-            watch(app, engine)
+            add_checks(app, engine)
             if not postgresql:
                 event.listen(engine, "connect", _set_up_sqlite)
         if not postgresql:

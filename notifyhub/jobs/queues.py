@@ -21,7 +21,7 @@ from kombu.exceptions import KombuError
 from redis.exceptions import AuthenticationError
 
 from notifyhub.api import health
-from notifyhub.database.troubles import REPEATED_AFTER
+from notifyhub.database.outages import REPEAT_AFTER_SECONDS
 from notifyhub.extensions import celery
 from notifyhub.instance import make_folder
 from notifyhub.jobs import filesystem_broker
@@ -63,7 +63,7 @@ class Publisher:
         self._producer: Producer | None = None
         self._process = 0
         self._resumes = 0.0
-        self._repeated = Seldom(REPEATED_AFTER)
+        self._repeated = Seldom(REPEAT_AFTER_SECONDS)
 
     def publish(self, calls: Sequence[Job], queue: str) -> bool:
         """Publish calls; False, after a few seconds at most, if the broker does not take them."""

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from flask import current_app
 
-from notifyhub.database.watching import told
+from notifyhub.database.connection_checks import log_outage
 from notifyhub.extensions import celery
 from notifyhub.jobs import queues
 
@@ -38,7 +38,7 @@ def task(name: str, *, every: float | None = None) -> Callable[[F], F]:
                     function(*args)
                 except Exception as error:
                     # Once a minute, not with each call. The sweep comes back to the rows.
-                    if not told(current_app.extensions["database_trouble"], error):
+                    if not log_outage(current_app.extensions["outage_log"], error):
                         raise
 
         celery.task(run, name=name)

@@ -20,7 +20,7 @@ from sqlalchemy import (
     select,
 )
 
-from notifyhub.database.base import ONLY_ID, table_of
+from notifyhub.database.base import SINGLETON_ID, table_of
 from notifyhub.messages.models import Channel, Message
 from notifyhub.messages.references import SETTINGS, Notifier, Pattern, References, sms_notifier
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
@@ -72,8 +72,8 @@ _RULES = select(
     *SETTINGS,
 ).select_from(
     # By their ids, so that the planner knows of one row each.
-    _none.outerjoin(_general, _general.c.id == literal_column(str(ONLY_ID)))
-    .outerjoin(_own, _own.c.id == literal_column(str(ONLY_ID)))
+    _none.outerjoin(_general, _general.c.id == literal_column(str(SINGLETON_ID)))
+    .outerjoin(_own, _own.c.id == literal_column(str(SINGLETON_ID)))
     .outerjoin(_sms, _sms.c.id == _general.c.sms_notifier_id)
     .outerjoin(_email, _email.c.id == _general.c.email_notifier_id)
     .outerjoin(_pattern, _pattern.c.id == _own.c.sms_pattern_id)

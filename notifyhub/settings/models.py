@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
-from notifyhub.database.base import Single
+from notifyhub.database.base import SingletonRow
 from notifyhub.database.columns import text
 
 
@@ -20,7 +20,7 @@ def _notifier(kind: str) -> Any:
     return mapped_column(BigInteger, ForeignKey(f"{kind}_notifiers.id", ondelete="RESTRICT", info=info))
 
 
-class NotificationSettings(Single):
+class NotificationSettings(SingletonRow):
     """The notifiers that messages go through by default, and the shape of one-time passwords."""
 
     __tablename__ = "notification_settings"
@@ -35,7 +35,7 @@ SMS_COUNTRIES = ("IR",)
 """The countries that texts go to at first."""
 
 
-class DeliverySettings(Single):
+class DeliverySettings(SingletonRow):
     """How hard a message is tried. Delays and lifetimes are in seconds."""
 
     __tablename__ = "delivery_settings"
@@ -57,7 +57,7 @@ EMAIL_SUBJECT = "کد تأیید شما"
 EMAIL_TEXT = f"{SMS_TEXT}\n\nاگر شما این کد را نخواسته‌اید، این نامه را نادیده بگیرید."
 
 
-class OTPSettings(Single):
+class OTPSettings(SingletonRow):
     """How one-time passwords are worded and limited. The cool-down is in seconds."""
 
     __tablename__ = "otp_settings"

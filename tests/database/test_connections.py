@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from notifyhub.auth.models import Token, User, UserPermission
 from notifyhub.database import connections
-from notifyhub.database.base import Base, Stamped, table_of
+from notifyhub.database.base import Base, Timestamped, table_of
 from notifyhub.database.connections import insert_unless_there, orm_session
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
@@ -231,7 +231,7 @@ def test_an_id_is_never_given_again(factory: type[Stored], app: Flask) -> None:
     with app.app_context():
         given = []
         for _ in range(3):
-            stored: Stamped = factory()
+            stored: Timestamped = factory()
             given.append(stored.id)
             db.session.delete(stored)
             db.session.commit()

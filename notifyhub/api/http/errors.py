@@ -17,8 +17,8 @@ from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnava
 from notifyhub.api.fields import NON_FIELD
 from notifyhub.api.http import violations
 from notifyhub.database.confidential import KeysDoNotFit
-from notifyhub.database.troubles import Trouble
-from notifyhub.database.watching import told
+from notifyhub.database.connection_checks import log_outage
+from notifyhub.database.outages import OutageLog
 from notifyhub.text.cuts import MOST_QUOTED, cut
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(ValidationError, _invalid)
     app.register_error_handler(IntegrityError, _violation)
-    trouble = app.extensions["database_trouble"] = Trouble()
+    trouble = app.extensions["outage_log"] = OutageLog()
     for kind in (SQLAlchemyError, psycopg.Error, KeysDoNotFit):
         app.register_error_handler(kind, partial(_no_database, trouble))
     app.register_error_handler(Exception, _server_error)
@@ -113,9 +113,9 @@ def _violation(error: IntegrityError) -> Response:
     return _server_error(error)
 
 
-def _no_database(trouble: Trouble, error: Exception) -> Response:
+def _no_database(trouble: OutageLog, error: Exception) -> Response:
     """Answer 503 while the database can't be used, which the log tells in one line."""
-    if not told(trouble, error):
+    if not log_outage(trouble, error):
         return _server_error(error)
     return http_error(
         ServiceUnavailable("The database can't be reached at the moment.", retry_after=RETRY_AFTER)
