@@ -4,14 +4,14 @@ They stand in the database, so that all workers know of them.
 """
 
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from flask import current_app
 from sqlalchemy import Connection, and_, bindparam, case, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit
+from notifyhub.database.upsert import upsert
 from notifyhub.delivery.models import CircuitBreaker
 
 _b = table_of(CircuitBreaker)
@@ -31,7 +31,6 @@ _probe = (
     .returning(_b.c.notifier_id)
 )
 _rest = select(_b.c.rests_until).where(_one)
-_insert: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
 class Admission(NamedTuple):
@@ -75,16 +74,20 @@ def record_failure(connection: Connection, channel: str, id: int) -> Opening | N
     until = moment + timedelta(seconds=current_app.config["BREAKER_REST"])
     most = current_app.config["BREAKER_FAILURES"]
     awake = or_(_b.c.rests_until.is_(None), _b.c.rests_until <= moment)
-    statement = _insert[connection.dialect.name](_b).values(
-        channel=channel, notifier_id=id, failures=1, rests_until=until if most == 1 else None
+    statement = upsert(
+        connection,
+        _b,
+        {
+            "channel": channel,
+            "notifier_id": id,
+            "failures": 1,
+            "rests_until": until if most == 1 else None,
+        },
+        key=["channel", "notifier_id"],
+        changes={
+            "failures": _b.c.failures + 1,
+            "rests_until": case((and_(_b.c.failures + 1 >= most, awake), until), else_=_b.c.rests_until),
+        },
     )
-    counted = connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[_b.c.channel, _b.c.notifier_id],
-            set_={
-                "failures": _b.c.failures + 1,
-                "rests_until": case((and_(_b.c.failures + 1 >= most, awake), until), else_=_b.c.rests_until),
-            },
-        ).returning(_b.c.rests_until, _b.c.failures)
-    ).one()
+    counted = connection.execute(statement.returning(_b.c.rests_until, _b.c.failures)).one()
     return Opening(until, counted.failures) if counted.rests_until == until else None

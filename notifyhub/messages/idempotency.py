@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 from flask import Response, g, request
-from sqlalchemy import Connection, delete, func, insert, literal, select
+from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import BadRequest, Conflict, UnprocessableEntity
 
@@ -20,6 +20,7 @@ from notifyhub.api.fields import MAX_LENGTH
 from notifyhub.api.http.json import encode
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit, transaction
+from notifyhub.database.locks import lock_is_free
 from notifyhub.messages.models import IdempotencyKey
 from notifyhub.text.lines import is_line
 
@@ -94,16 +95,9 @@ def _in_utf8(value: str) -> str:
 
 
 def _claim(connection: Connection, key: str) -> Any:
-    """Return what is remembered for a key, None if it is this request's now, until the transaction ends.
-
-    SQLite lets in one transaction that writes at a time; on PostgreSQL the key is locked.
-    """
+    """Return what is remembered for a key, None if it is this request's now, until the transaction ends."""
     this = (_keys.c.user_id == g.caller.user_id) & (_keys.c.key == key)
-    if connection.dialect.name == "postgresql":
-        name = func.hashtextextended(f"{HEADER} {g.caller.user_id} {key}", 0)
-        lock = select(func.pg_try_advisory_xact_lock(name).label("free")).subquery()
-    else:
-        lock = select(literal(value=True).label("free")).subquery()
+    lock = select(lock_is_free(f"{HEADER} {g.caller.user_id} {key}").label("free")).subquery()
     row = connection.execute(select(lock.c.free, *_REMEMBERED).select_from(lock.outerjoin(_keys, this))).one()
     if not row.free:
         raise Conflict(f"A request with this {HEADER} is still running.")

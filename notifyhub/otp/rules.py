@@ -6,21 +6,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Connection,
     Integer,
     Select,
     and_,
     bindparam,
-    func,
-    literal,
     literal_column,
-    null,
     select,
 )
 
 from notifyhub.database.base import SINGLETON_ID, table_of
+from notifyhub.database.locks import locked
 from notifyhub.messages.models import Channel, Message
 from notifyhub.messages.references import SETTINGS, Notifier, Pattern, References, sms_notifier
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
@@ -50,21 +47,13 @@ class Rules:
     sources: References = field(repr=False)
 
 
-def _or_default(column: Column[int] | Column[str]) -> ColumnElement[Any]:
-    """Return a column of settings that nobody has read or changed yet."""
-    return func.coalesce(column, literal(column.default.arg))  # type: ignore[union-attr]
-
-
 _sms, _email, _pattern = table_of(SMSNotifier), table_of(EmailNotifier), table_of(SMSPattern)
 _patterns_notifier = _sms.alias("patterns_notifier")
-_none = select(null().label("blank")).subquery()
 _RULES = select(
-    _or_default(_general.c.otp_code_len),
-    _or_default(_general.c.otp_ttl),
-    _own.c.sms_pattern_id,
-    *map(_or_default, (_own.c.sms_text, _own.c.email_subject, _own.c.email_text)),
-    *map(_or_default, (_own.c.max_attempts, _own.c.resend_cooldown, _own.c.max_per_hour)),
-    _or_default(_own.c.max_per_client_hour),
+    _general.c.otp_code_len,
+    _general.c.otp_ttl,
+    *(_own.c[name] for name in ("sms_pattern_id", "sms_text", "email_subject", "email_text")),
+    *(_own.c[name] for name in ("max_attempts", "resend_cooldown", "max_per_hour", "max_per_client_hour")),
     *(_sms.c[name] for name in ("id", "name", "backend", "settings")),
     *(_email.c[name] for name in ("id", "name")),
     *(_pattern.c[name] for name in ("id", "name", "status", "body")),
@@ -72,8 +61,9 @@ _RULES = select(
     *SETTINGS,
 ).select_from(
     # By their ids, so that the planner knows of one row each.
-    _none.outerjoin(_general, _general.c.id == literal_column(str(SINGLETON_ID)))
-    .outerjoin(_own, _own.c.id == literal_column(str(SINGLETON_ID)))
+    _general.join(
+        _own, and_(*(table.c.id == literal_column(str(SINGLETON_ID)) for table in (_general, _own)))
+    )
     .outerjoin(_sms, _sms.c.id == _general.c.sms_notifier_id)
     .outerjoin(_email, _email.c.id == _general.c.email_notifier_id)
     .outerjoin(_pattern, _pattern.c.id == _own.c.sms_pattern_id)
@@ -81,27 +71,18 @@ _RULES = select(
 )
 
 
-def _lock_by(name: str) -> ColumnElement[Any]:
-    return func.pg_advisory_xact_lock(func.hashtextextended(bindparam(name), 0))
-
-
-_LOCKED = _RULES.add_columns(_lock_by("recipient"))
+_LOCKED = _RULES.add_columns(locked(bindparam("recipient")))
 # Whoever locks a client has locked one recipient before, and locks nothing after: nobody waits in a circle.
-_LOCKED_WITH_CLIENT = _LOCKED.add_columns(_lock_by("client"))
+_LOCKED_WITH_CLIENT = _LOCKED.add_columns(locked(bindparam("client")))
 
 
 def lock(connection: Connection, recipient: str, *, test: bool, client: str | None = None) -> Rules:
-    """Lock a recipient, and a client, for the rest of the transaction; return the rules.
-
-    On SQLite no two transactions write at a time anyway.
-    """
-    statement, names = _RULES, {}
-    if connection.dialect.name == "postgresql":
-        statement = _LOCKED if client is None else _LOCKED_WITH_CLIENT
-        names["recipient"] = f"one-time passwords {test} {recipient}"
-        if client is not None:
-            names["client"] = f"clients of one-time passwords {test} {client}"
-    row = connection.execute(statement, names).one()
+    """Lock a recipient, and a client, for the rest of the transaction; return the rules."""
+    names = {
+        "recipient": f"one-time passwords {test} {recipient}",
+        "client": f"clients of one-time passwords {test} {client}",
+    }
+    row = connection.execute(_LOCKED if client is None else _LOCKED_WITH_CLIENT, names).one()
     code_len, ttl, pattern, sms_text, subject, email_text, attempts, cooldown, per_hour, *needed = row
     per_client_hour, *needed = needed
     return Rules(

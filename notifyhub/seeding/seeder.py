@@ -13,7 +13,7 @@ from notifyhub.api import fields
 from notifyhub.api.http.json import parse
 from notifyhub.api.schemas import ResourceSchema
 from notifyhub.database.base import Base, Timestamped
-from notifyhub.database.connections import SEEDING, hold
+from notifyhub.database.locks import SEEDING, acquire
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.notifiers.schemas import EmailNotifierSchema, SMSNotifierSchema
 from notifyhub.patterns.models import SMSPattern
@@ -48,7 +48,7 @@ def seed(session: Session, root: Node, mistakes: Mistakes) -> Counts:
     Notifiers are found by their names, patterns by their notifier and name. Notes mistakes, after which the
     transaction must not be committed.
     """
-    hold(session.connection(), SEEDING)
+    acquire(session.connection(), SEEDING)
     return _Seeder(session, mistakes).seed(root)
 
 
