@@ -12,8 +12,7 @@ from typing import Any, TypeVar, cast
 
 import psycopg
 from flask import Flask, current_app, g
-from sqlalchemy import Connection, Table, event, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
@@ -33,10 +32,6 @@ SQLITE_LOCK_SECONDS = 30
 """How long a statement waits for SQLite's lock before it fails."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 1.0
 """Between two tries to reach the database."""
-
-# What only one process of an installation does at a time: any two numbers of 64 bits that nobody else uses.
-MIGRATING, SEEDING = 0x6E6F746966790001, 0x6E6F746966790002
-
 
 _LIBPQ_TIMEOUTS = {
     "connect_timeout": 5,  # seconds
@@ -216,25 +211,6 @@ def is_out_of_reach(error: BaseException) -> bool:
 def is_postgresql() -> bool:
     """Tell whether the application's database is PostgreSQL; else it is SQLite."""
     return db.engine.dialect.name == "postgresql"
-
-
-def insert_unless_there(connection: Connection, table: Table, **values: Any) -> None:
-    """Insert a row, or leave the one alone that has the same key, even if it comes at the same time."""
-    dialects: dict[str, Callable[[Table], postgresql.Insert | sqlite.Insert]] = {
-        "postgresql": postgresql.insert,
-        "sqlite": sqlite.insert,
-    }
-    insert = dialects[connection.dialect.name](table)
-    connection.execute(insert.values(**values).on_conflict_do_nothing())
-
-
-def hold(connection: Connection, lock: int) -> None:
-    """Wait until no other process holds the lock, and hold it to the end of the transaction.
-
-    On SQLite every transaction holds the one lock there is.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(lock)))
 
 
 def release(_error: BaseException | None = None) -> None:

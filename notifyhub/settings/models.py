@@ -1,4 +1,4 @@
-"""The settings: one row each."""
+"""The settings: one row each, which a migration inserts with the values of a new installation."""
 
 from typing import Any
 
@@ -27,12 +27,8 @@ class NotificationSettings(SingletonRow):
 
     sms_notifier_id: Mapped[int | None] = _notifier("sms")
     email_notifier_id: Mapped[int | None] = _notifier("email")
-    otp_code_len: Mapped[int] = mapped_column(Integer, default=5)
-    otp_ttl: Mapped[int] = mapped_column(Integer, default=120)
-
-
-SMS_COUNTRIES = ("IR",)
-"""The countries that texts go to at first."""
+    otp_code_len: Mapped[int] = mapped_column(Integer)
+    otp_ttl: Mapped[int] = mapped_column(Integer)
 
 
 class DeliverySettings(SingletonRow):
@@ -40,21 +36,14 @@ class DeliverySettings(SingletonRow):
 
     __tablename__ = "delivery_settings"
 
-    sms_backup_notifiers: Mapped[list[int]] = mapped_column(JSON, default=list)
-    email_backup_notifiers: Mapped[list[int]] = mapped_column(JSON, default=list)
-    max_attempts: Mapped[int] = mapped_column(Integer, default=5)
-    retry_delays: Mapped[list[int]] = mapped_column(JSON, default=lambda: [5, 30, 120, 600])
-    message_ttl: Mapped[int] = mapped_column(Integer, default=86_400)
-    retention_days: Mapped[int] = mapped_column(Integer, default=90)
-    resend_uncertain: Mapped[bool] = mapped_column(default=True)
-    sms_countries: Mapped[list[str]] = mapped_column(
-        JSON, default=lambda: [*SMS_COUNTRIES], server_default='["IR"]'
-    )
-
-
-SMS_TEXT = "کد تأیید شما: {code}\nتا {minutes} دقیقه معتبر است."
-EMAIL_SUBJECT = "کد تأیید شما"
-EMAIL_TEXT = f"{SMS_TEXT}\n\nاگر شما این کد را نخواسته‌اید، این نامه را نادیده بگیرید."
+    sms_backup_notifiers: Mapped[list[int]] = mapped_column(JSON)
+    email_backup_notifiers: Mapped[list[int]] = mapped_column(JSON)
+    max_attempts: Mapped[int] = mapped_column(Integer)
+    retry_delays: Mapped[list[int]] = mapped_column(JSON)
+    message_ttl: Mapped[int] = mapped_column(Integer)
+    retention_days: Mapped[int] = mapped_column(Integer)
+    resend_uncertain: Mapped[bool] = mapped_column()
+    sms_countries: Mapped[list[str]] = mapped_column(JSON, server_default='["IR"]')
 
 
 class OTPSettings(SingletonRow):
@@ -74,10 +63,10 @@ class OTPSettings(SingletonRow):
             },
         ),
     )
-    sms_text: Mapped[str] = mapped_column(text(), default=SMS_TEXT)
-    email_subject: Mapped[str] = mapped_column(text(255), default=EMAIL_SUBJECT)
-    email_text: Mapped[str] = mapped_column(text(), default=EMAIL_TEXT)
-    max_attempts: Mapped[int] = mapped_column(Integer, default=5)
-    resend_cooldown: Mapped[int] = mapped_column(Integer, default=60)
-    max_per_hour: Mapped[int] = mapped_column(Integer, default=5)
-    max_per_client_hour: Mapped[int] = mapped_column(Integer, default=20, server_default="20")
+    sms_text: Mapped[str] = mapped_column(text())
+    email_subject: Mapped[str] = mapped_column(text(255))
+    email_text: Mapped[str] = mapped_column(text())
+    max_attempts: Mapped[int] = mapped_column(Integer)
+    resend_cooldown: Mapped[int] = mapped_column(Integer)
+    max_per_hour: Mapped[int] = mapped_column(Integer)
+    max_per_client_hour: Mapped[int] = mapped_column(Integer, server_default="20")
