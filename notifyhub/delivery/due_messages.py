@@ -3,11 +3,9 @@
 from collections.abc import Iterable
 from functools import partial
 
-from flask import Flask
 from sqlalchemy import Connection
 
 from notifyhub.database.connections import after_commit
-from notifyhub.events import subscribe
 from notifyhub.jobs.queues import CODES, MESSAGES, Job, publisher
 from notifyhub.messages.events import MessagesDue
 
@@ -19,12 +17,8 @@ SINGLY = 20
 LIST = 1000
 
 
-def init_app(_app: Flask) -> None:
-    """Have workers woken for messages that are due."""
-    subscribe(MessagesDue, _on_due)
-
-
-def _on_due(_connection: Connection, event: MessagesDue) -> None:
+def on_due(_connection: Connection, event: MessagesDue) -> None:
+    """Enqueue messages after the commit that makes them due."""
     after_commit(partial(enqueue, event.ids, CODES if event.urgent else MESSAGES))
 
 

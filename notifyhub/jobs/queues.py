@@ -20,7 +20,6 @@ from kombu import Connection, Exchange, Producer, Queue
 from kombu.exceptions import KombuError
 from redis.exceptions import AuthenticationError
 
-from notifyhub.api import health
 from notifyhub.database.outages import REPEAT_AFTER_SECONDS
 from notifyhub.extensions import celery
 from notifyhub.instance import make_folder
@@ -160,10 +159,9 @@ def named_queue(prefix: str, queue: str) -> Queue:
 
 
 def init_app(app: Flask) -> None:
-    """Give the application its publisher, and have its health tell of the broker."""
+    """Give the application its publisher."""
     url, options = broker(app)
     app.extensions["publisher"] = Publisher(url, _impatient(url, options), app.config["QUEUE_PREFIX"])
-    health.watch_broker(app, lambda: publisher().depth(MESSAGES) is not None)
 
 
 def broker(app: Flask) -> tuple[str, dict[str, Any]]:

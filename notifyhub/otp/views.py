@@ -1,20 +1,18 @@
-"""The URLs of one-time passwords, and what they have the delivery do."""
+"""The URLs of one-time passwords."""
 
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, Flask, Response, g
+from flask import Blueprint, Response, g
 from sqlalchemy import Connection
 
 from notifyhub.api.endpoint import Endpoint, Permission, endpoint
 from notifyhub.api.http.parsing import body
 from notifyhub.database.connections import autocommit
-from notifyhub.delivery import one_time_codes
-from notifyhub.events import publish, subscribe
-from notifyhub.messages.events import MessageChanged, MessagesDue
+from notifyhub.events import publish
+from notifyhub.messages.events import MessagesDue
 from notifyhub.messages.idempotency import Done, once
-from notifyhub.otp import cancellation, fallback, tasks  # noqa: F401 - the tasks are there with the views
-from notifyhub.otp.codes import code_to_send
+from notifyhub.otp import cancellation
 from notifyhub.otp.issuance import Request, issue, read_request, told_again
 from notifyhub.otp.schemas import (
     IssuedOTPSchema,
@@ -37,12 +35,6 @@ CANCEL = Permission(7824, NAME, "Cancel one-time passwords")
 
 _request, _guess, _issued = OTPRequestSchema(), VerificationRequestSchema(), IssuedOTPSchema()
 _shown = {200: OTPSchema()}
-
-
-def init_app(app: Flask) -> None:
-    """Have the delivery ask here for codes, and tell when one could not be sent."""
-    one_time_codes.register(app, code_to_send)
-    subscribe(MessageChanged, fallback.on_changed)
 
 
 @blueprint.post("")

@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 from notifyhub.database.connections import after_commit
-from notifyhub.events import subscribe
 from notifyhub.messages.events import MessageChanged
 from notifyhub.messages.models import MessageStatus
 from notifyhub.messages.serializers import message
@@ -28,24 +27,20 @@ EVENTS = {
 _UNTOLD = {"subject", "text", "args"}
 
 
-def init_app(_app: object) -> None:
-    """Have what happens recorded."""
-    subscribe(MessageChanged, _on_message)
-    subscribe(PatternStatusChanged, _on_pattern)
-    subscribe(OTPVerified, _on_otp)
-
-
-def _on_message(connection: Connection, event: MessageChanged) -> None:
+def on_message(connection: Connection, event: MessageChanged) -> None:
+    """Record a message's new status."""
     shown = message(event.row)
     data = {name: value for name, value in shown.items() if name not in _UNTOLD}
     _record(connection, EVENTS[shown["status"]], data)
 
 
-def _on_pattern(connection: Connection, event: PatternStatusChanged) -> None:
+def on_pattern(connection: Connection, event: PatternStatusChanged) -> None:
+    """Record a pattern's new status."""
     _record(connection, Event.PATTERN_STATUS_CHANGED, _marked(event.row, test=event.test))
 
 
-def _on_otp(connection: Connection, event: OTPVerified) -> None:
+def on_otp(connection: Connection, event: OTPVerified) -> None:
+    """Record a verified one-time password."""
     _record(connection, Event.OTP_VERIFIED, _marked(event.row, test=event.test))
 
 
