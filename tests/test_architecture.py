@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.environment import ROOT
 
 MODULES = sorted((ROOT / "notifyhub").rglob("*.py"))
 VAGUE = {"common", "helper", "helpers", "manager", "managers", "misc", "shared", "util", "utils"}

@@ -13,7 +13,7 @@ from notifyhub.database.confidential import Confidential, placed
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
-from tests.conftest import Api
+from tests.support.clients import Api
 from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory, Stored
 
 SMS = "/api/notifications/notifiers/sms"

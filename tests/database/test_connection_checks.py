@@ -17,8 +17,10 @@ from notifyhub.database import connection_checks
 from notifyhub.database.confidential import KeysDoNotFit
 from notifyhub.database.connection_checks import check_keys
 from notifyhub.extensions import db
-from tests.conftest import Api, dispose, free_port
+from tests.support.clients import Api
+from tests.support.databases import dispose
 from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, UserFactory, WebhookFactory
+from tests.support.processes import free_port
 
 SMS = "/api/notifications/notifiers/sms"
 FACTORIES = {

@@ -16,7 +16,7 @@ from notifyhub.delivery import due_messages, tasks
 from notifyhub.extensions import celery
 from notifyhub.jobs import queues, worker
 from notifyhub.jobs.queues import Job
-from tests.conftest import on_sqlite
+from tests.support.environment import on_sqlite
 
 pytestmark = on_sqlite
 

@@ -10,8 +10,8 @@ from flask import Flask
 from notifyhub.extensions import db
 from notifyhub.messages.idempotency import HEADER
 from notifyhub.messages.models import IdempotencyKey
-from tests.conftest import Api
 from tests.otp.codes import NUMBER, URL, Codes
+from tests.support.clients import Api
 
 KEY = {HEADER: "a key"}
 BODY = {"to": NUMBER}

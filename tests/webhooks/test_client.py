@@ -12,8 +12,8 @@ from notifyhub.text.hosts import Allowed
 from notifyhub.webhooks import client
 from notifyhub.webhooks.client import READ, SHOWN, Answer
 from notifyhub.webhooks.targets import NOT_PUBLIC, ONLY_HTTPS
-from tests.conftest import free_port
 from tests.simulators.server import Reply
+from tests.support.processes import free_port
 from tests.webhooks.receiver import Receiver, SecureReceiver
 
 HERE = Allowed.read(["127.0.0.1"])

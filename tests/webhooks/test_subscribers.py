@@ -23,9 +23,9 @@ from notifyhub.providers.base import Report
 from notifyhub.webhooks import subscribers
 from notifyhub.webhooks.models import DeliveryStatus, Event, Webhook, WebhookDelivery
 from notifyhub.webhooks.recorder import record
-from tests.conftest import Api
 from tests.messages.accounts import make_accounts
 from tests.otp.codes import Codes
+from tests.support.clients import Api
 from tests.support.factories import MessageFactory, SMSPatternFactory, WebhookFactory
 from tests.support.rows import change_settings, scripted_notifier
 from tests.support.scripted import Scripted
