@@ -1,4 +1,4 @@
-"""Checks of a connection: do the encryption keys fit the database, and is SQLite's file still the same one?"""
+"""Checks of a connection: do the keys fit the database, is SQLite's file still the same one?"""
 
 import os
 import time

@@ -1,9 +1,9 @@
 """A fair lock for SQLite's writers: who asks first writes first, more or less.
 
 SQLite has one writer at a time. Its own way of waiting, the busy handler, sleeps and tries again, a little
-longer each time: whoever has waited long looks seldom, so newcomers get in between, and under load some writers
-starve for seconds. The system's lock on a file (flock) puts those who wait to sleep in a queue instead, and
-wakes the next one as soon as the lock is free. A transaction takes it before SQLite's own lock.
+longer each time: whoever has waited long looks seldom, newcomers get in between, and under load some writers
+starve for seconds. The system's lock on a file (flock) keeps those who wait in a queue instead, and wakes the
+next one as soon as the lock is free. A transaction takes it before SQLite's own lock.
 """
 
 import fcntl
