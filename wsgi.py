@@ -4,12 +4,12 @@ import sys
 
 from notifyhub.app import create_app
 from notifyhub.database.confidential import KeysDoNotFit
-from notifyhub.database.watching import try_keys
+from notifyhub.database.connection_checks import check_keys
 from notifyhub.instance import InvalidSetting
 
 try:
     app = create_app()
-    try_keys(app)
+    check_keys(app)
 except (InvalidSetting, KeysDoNotFit) as error:
     print(error, file=sys.stderr)
     sys.exit(3)  # what gunicorn takes as: don't start this worker again

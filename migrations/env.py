@@ -5,8 +5,8 @@ from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy.exc import OperationalError
 
-from notifyhub.database.connections import MIGRATING, hold
-from notifyhub.database.troubles import in_one_line
+from notifyhub.database.locks import MIGRATION, acquire
+from notifyhub.database.outages import in_one_line
 from notifyhub.extensions import db
 
 try:
@@ -23,5 +23,5 @@ with connection:
         **current_app.extensions["migrate"].configure_args,
     )
     with context.begin_transaction():
-        hold(connection, MIGRATING)
+        acquire(connection, MIGRATION)
         context.run_migrations()

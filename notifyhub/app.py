@@ -1,35 +1,33 @@
-"""The application factory: configuration, extensions, blueprints, hooks, commands; nothing else."""
+"""The application factory: configuration, packages, blueprints; nothing else."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from flask import Flask
 
 from notifyhub import config, logs
 from notifyhub.api import health
-from notifyhub.api.http import errors, json, requests
-from notifyhub.api.openapi import views
-from notifyhub.auth import commands as auth_commands
+from notifyhub.api import registration as api
+from notifyhub.api.openapi import views as openapi
 from notifyhub.auth import guard, throttle
-from notifyhub.auth import views as auth
-from notifyhub.database import connections, rotation
-from notifyhub.delivery import due_messages
-from notifyhub.delivery import models as delivery_models  # noqa: F401
-from notifyhub.delivery import tasks as delivery_tasks  # noqa: F401
-from notifyhub.extensions import db, migrate
-from notifyhub.jobs import queues
+from notifyhub.auth import registration as auth
+from notifyhub.auth import views as auth_views
+from notifyhub.database import registration as database
+from notifyhub.delivery import registration as delivery
+from notifyhub.jobs import registration as jobs
 from notifyhub.messages import views as messages
 from notifyhub.notifiers import check_views
 from notifyhub.notifiers import views as notifiers
-from notifyhub.otp import views as otp
+from notifyhub.otp import registration as otp
+from notifyhub.otp import views as otp_views
 from notifyhub.patterns import sync_views
 from notifyhub.patterns import views as patterns
 from notifyhub.providers import registry
-from notifyhub.seeding import commands as seeding
+from notifyhub.seeding import registration as seeding
 from notifyhub.settings import views as settings
-from notifyhub.webhooks import subscribers
-from notifyhub.webhooks import tasks as webhooks_tasks  # noqa: F401
-from notifyhub.webhooks import views as webhooks
+from notifyhub.webhooks import registration as webhooks
+from notifyhub.webhooks import views as webhooks_views
+
+PACKAGES = (database, api, jobs, auth, delivery, otp, webhooks, seeding)
 
 BLUEPRINTS = (
     notifiers.sms_blueprint,
@@ -40,23 +38,14 @@ BLUEPRINTS = (
     messages.batches_blueprint,
     check_views.blueprint,
     sync_views.blueprint,
-    otp.blueprint,
-    webhooks.blueprint,
-    auth.blueprint,
-    views.root,
-    views.blueprint,
+    otp_views.blueprint,
+    webhooks_views.blueprint,
+    auth_views.blueprint,
+    openapi.root,
+    openapi.blueprint,
     health.blueprint,
 )
-
-COMMANDS = (
-    auth_commands.users,
-    auth_commands.tokens,
-    auth_commands.list_permissions,
-    seeding.notifiers,
-    rotation.keys,
-)
-
-MIGRATIONS = Path(__file__).parent.parent / "migrations"
+"""In the order in which the OpenAPI document lists their operations."""
 
 
 def create_app(environment: Mapping[str, str] | None = None) -> Flask:
@@ -65,17 +54,12 @@ def create_app(environment: Mapping[str, str] | None = None) -> Flask:
     Raises InvalidSetting if a variable is wrong, UndeclaredView if a view doesn't say who may call it.
     """
     app = Flask(__name__, static_folder=None)
-    app.json = json.ORJSONProvider(app)
     config.configure(app, environment, registry.URL_VARIABLES.values())
-    connections.init_app(app)
-    migrate.init_app(app, db, directory=str(MIGRATIONS))
     logs.init_app(app)
-    for part in (requests, errors, queues, due_messages, otp, subscribers):
-        part.init_app(app)
+    for package in PACKAGES:
+        package.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    for command in COMMANDS:
-        app.cli.add_command(command)
     guard.init_app(app)
     throttle.init_app(app)
     return app

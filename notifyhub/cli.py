@@ -19,7 +19,7 @@ from notifyhub.app import create_app
 from notifyhub.auth import accounts
 from notifyhub.database.commands import CommandError
 from notifyhub.database.connections import orm_session
-from notifyhub.database.troubles import in_one_line
+from notifyhub.database.outages import in_one_line
 from notifyhub.extensions import db
 from notifyhub.instance import InvalidSetting
 from notifyhub.jobs import worker as delivery

@@ -18,7 +18,9 @@ from sqlalchemy import inspect
 from notifyhub.app import create_app
 from notifyhub.cli import main
 from notifyhub.extensions import db
-from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, dispose, free_port, wait_for_port
+from tests.support.databases import dispose
+from tests.support.environment import ENCRYPTION_KEY, SECRET_KEY
+from tests.support.processes import free_port, wait_for_port
 from tests.support.service import Service
 
 Up = Callable[..., Service]

@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from flask import Flask
 from marshmallow import ValidationError
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.notifiers.provider_settings import check
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.settings.models import NotificationSettings
-from tests.conftest import Server, start_gunicorn, stop
 from tests.support.factories import SMSNotifierFactory, SMSPatternFactory
+from tests.support.processes import Server, start_gunicorn, stop
 
 SMS = "/api/notifications/notifiers/sms"
 SETTINGS = "/api/settings/notifications"
@@ -128,16 +128,13 @@ def test_writers_wait_for_each_other(crowd: Crowd, app: Flask, notifier: Callabl
     assert count(app, SMSPattern) == 3 * CLIENTS
 
 
-def test_the_first_requests_for_the_settings_make_one_row(crowd: Crowd, app: Flask) -> None:
+def test_changes_of_the_settings_that_meet_leave_one_row(crowd: Crowd, app: Flask) -> None:
     read, change = ("GET", SETTINGS, None), ("PATCH", SETTINGS, {"notifications_otp_ttl": 120})
     for _ in range(5):
         answers = crowd.send(*[read, change] * (CLIENTS // 2))
         assert [status for status, _ in answers] == [200] * CLIENTS
         assert all(body == answers[0][1] for _, body in answers)
         assert count(app, NotificationSettings) == 1
-        with app.app_context():
-            db.session.execute(delete(NotificationSettings))
-            db.session.commit()
 
 
 def test_a_deletion_meets_settings_that_begin_to_name_the_notifier(

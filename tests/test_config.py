@@ -15,7 +15,8 @@ from notifyhub.app import create_app
 from notifyhub.config import InvalidSetting
 from notifyhub.extensions import db
 from notifyhub.providers.registry import URL_VARIABLES
-from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, dispose
+from tests.support.databases import dispose
+from tests.support.environment import ENCRYPTION_KEY, SECRET_KEY
 
 GIVEN = {
     "NOTIFYHUB_DATABASE_URL": "postgresql://user:hunter2@localhost/notifyhub",

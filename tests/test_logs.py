@@ -14,7 +14,8 @@ from notifyhub.auth.accounts import issue_token
 from notifyhub.extensions import db
 from notifyhub.notifiers import schemas
 from notifyhub.notifiers.models import SMSNotifier
-from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, Api
+from tests.support.clients import Api
+from tests.support.environment import ENCRYPTION_KEY, SECRET_KEY
 from tests.support.factories import UserFactory
 
 BASE = "/api/notifications/notifiers/sms"

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from notifyhub.api.endpoint import Access, Endpoint, endpoint
 from notifyhub.database.confidential import KeysDoNotFit
 from notifyhub.database.connections import read_first
-from notifyhub.database.troubles import Trouble, in_one_line
+from notifyhub.database.outages import OutageLog, in_one_line
 
 blueprint = Blueprint("health", __name__)
 
@@ -111,14 +111,14 @@ def readyz() -> tuple[dict[str, str], int]:
 
 
 def _database() -> str:
-    trouble: Trouble = current_app.extensions["database_trouble"]
+    trouble: OutageLog = current_app.extensions["outage_log"]
     try:
         current = read_first(_revision)
     except KeysDoNotFit as error:
-        trouble.tell(str(error))
+        trouble.warn(str(error))
         return "keys do not fit"
     except SQLAlchemyError as error:
-        trouble.tell(in_one_line(error))
+        trouble.warn(in_one_line(error))
         return "no answer"
     return "ok" if current == _head() else "not migrated"
 

@@ -35,7 +35,7 @@ from notifyhub.api.fields import MAX_LENGTH
 from notifyhub.api.http.json import encode
 from notifyhub.api.http.parsing import body
 from notifyhub.database import columns
-from notifyhub.database.base import NEVER_AGAIN, Identified, now, table_of
+from notifyhub.database.base import NO_ID_REUSE, Identified, now, table_of
 from notifyhub.database.connections import autocommit, transaction
 from notifyhub.text.lines import is_line
 
@@ -50,7 +50,7 @@ class IdempotencyKey(Identified):
     """
 
     __tablename__ = "idempotency_keys"
-    __table_args__ = (UniqueConstraint("user_id", "key"), NEVER_AGAIN)
+    __table_args__ = (UniqueConstraint("user_id", "key"), NO_ID_REUSE)
 
     user_id: Mapped[int] = mapped_column(BigInteger)
     key: Mapped[str] = mapped_column(columns.text(255))

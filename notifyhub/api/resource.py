@@ -16,7 +16,7 @@ from notifyhub.api.pagination.offset import OffsetListing
 from notifyhub.api.schemas import ResourceSchema
 from notifyhub.api.serializers import TableSerializer
 from notifyhub.database import confidential
-from notifyhub.database.base import Stamped, table_of
+from notifyhub.database.base import Timestamped, table_of
 from notifyhub.database.confidential import Confidential
 from notifyhub.database.connections import autocommit, orm_session
 
@@ -69,7 +69,7 @@ class Resource:
     def __init__(
         self,
         names: Names,
-        model: type[Stamped],
+        model: type[Timestamped],
         schema: type[ResourceSchema],
         *,
         operations: tuple[str, ...] = OPERATIONS,
@@ -155,7 +155,7 @@ class Resource:
             self.perform_update(session, stored, self.schema.validate_object(body(self.patched), stored))
         return self.schema.dump(stored)
 
-    def perform_update(self, _session: Session, stored: Stamped, values: dict[str, Any]) -> None:
+    def perform_update(self, _session: Session, stored: Timestamped, values: dict[str, Any]) -> None:
         """Write what a request changes of an object: a resource that does more has its own."""
         for name, value in values.items():
             setattr(stored, name, value)

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from notifyhub.api.endpoint import Endpoint, Permission, declare_method
 from notifyhub.api.http.parsing import body
-from notifyhub.database.base import ONLY_ID, Single, table_of
-from notifyhub.database.connections import autocommit, insert_unless_there, orm_session
+from notifyhub.database.base import SingletonRow
+from notifyhub.database.connections import autocommit, orm_session
 
-Model = TypeVar("Model", bound=Single)
+Model = TypeVar("Model", bound=SingletonRow)
 
 
 class Permissions(NamedTuple):
@@ -26,7 +26,7 @@ class Permissions(NamedTuple):
 
 @dataclass(frozen=True)
 class Singleton(Generic[Model]):
-    """The only row of a table, which is there from the first request on, with the defaults of its columns.
+    """The only row of a table, which a migration has inserted.
 
     `dump` makes the response, of the shape `response`, from the row of `selected`. `request` reads a body
     into attributes of the model; what a body leaves out stays as it is.
@@ -50,12 +50,8 @@ class Singleton(Generic[Model]):
             blueprint.add_url_rule(url, name, declare_method(declaration, view), methods=[method])
 
     def show(self) -> dict[str, Any]:
-        """Give the object."""
-        row = autocommit().execute(self.selected).first()
-        if row is None:
-            insert_unless_there(autocommit(), table_of(self.model), id=ONLY_ID)
-            row = autocommit().execute(self.selected).one()
-        return self.dump(row)
+        """Give the object as it is shown."""
+        return self.dump(autocommit().execute(self.selected).one())
 
     def change(self) -> dict[str, Any]:
         """Change what the body names."""
@@ -67,5 +63,4 @@ class Singleton(Generic[Model]):
 
     def locked(self, session: Session) -> Model:
         """Return the object, locked: nobody else changes it until the transaction ends."""
-        insert_unless_there(session.connection(), table_of(self.model), id=ONLY_ID)
         return session.scalars(select(self.model).with_for_update(key_share=True)).one()

@@ -95,7 +95,7 @@ def revoke(session: Session, prefix: str) -> Token:
     return found[0]
 
 
-def state(token: Token) -> str:
+def status(token: Token) -> str:
     """Return whether a token works: `active`, `expired` or `revoked`."""
     if token.revoked_at is not None:
         return "revoked"

@@ -39,7 +39,7 @@ def days(text: str) -> timedelta:
 def create_user(name: str, role: str, codes: tuple[int, ...]) -> None:
     """Create a user and print their token: it is shown only now."""
     with orm_session() as session:
-        key = accounts.create_user(session, name, Role(role), _known(codes))
+        key = accounts.create_user(session, name, Role(role), _checked(codes))
     click.echo(key)
 
 
@@ -58,7 +58,7 @@ def list_users() -> None:
 def permit(name: str, codes: tuple[int, ...]) -> None:
     """Give a member of staff permission codes."""
     with orm_session() as session:
-        accounts.permit(accounts.find_user(session, name), _known(codes))
+        accounts.permit(accounts.find_user(session, name), _checked(codes))
 
 
 @users.command("forbid")
@@ -67,7 +67,7 @@ def permit(name: str, codes: tuple[int, ...]) -> None:
 def forbid(name: str, codes: tuple[int, ...]) -> None:
     """Take permission codes from a member of staff."""
     with orm_session() as session:
-        accounts.forbid(accounts.find_user(session, name), _known(codes))
+        accounts.forbid(accounts.find_user(session, name), _checked(codes))
 
 
 @users.command("deactivate")
@@ -106,7 +106,7 @@ def list_tokens(name: str | None) -> None:
         if name is not None:
             query = query.where(Token.user == accounts.find_user(session, name))
         for token in session.scalars(query):
-            click.echo("\t".join(_described(token)))
+            click.echo("\t".join(_columns(token)))
 
 
 @tokens.command("revoke")
@@ -125,7 +125,7 @@ def list_permissions() -> None:
         click.echo(f"{permission.code}\t{permission.name}\t{permission.allows}")
 
 
-def _known(codes: Iterable[int]) -> set[int]:
+def _checked(codes: Iterable[int]) -> set[int]:
     """Return the codes, all of which some operation asks for."""
     wanted = set(codes)
     if unknown := wanted - {permission.code for permission in permissions(current_app)}:
@@ -133,11 +133,11 @@ def _known(codes: Iterable[int]) -> set[int]:
     return wanted
 
 
-def _described(token: Token) -> list[str]:
+def _columns(token: Token) -> list[str]:
     return [
         token.prefix,
         token.user.name,
-        accounts.state(token),
+        accounts.status(token),
         "test" if token.is_test else "live",
         f"made {_minute(token.created_at)} by {token.created_by}",
         f"expires {_minute(token.expires_at)}",

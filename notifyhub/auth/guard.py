@@ -5,7 +5,7 @@ from werkzeug.exceptions import Forbidden, HTTPException, MethodNotAllowed
 
 from notifyhub.api.endpoint import Access, Endpoint, Permission, declarations
 from notifyhub.api.http.requests import limit_body, read_body
-from notifyhub.auth.tokens import caller, key_of
+from notifyhub.auth.tokens import authenticate, read_key
 
 
 def init_app(app: Flask) -> None:
@@ -36,7 +36,7 @@ def _guard() -> None:
     if access is Access.PUBLIC:
         return
     code = access.code if isinstance(access, Permission) and error is None else None
-    g.caller = caller(key_of(request.headers.get("Authorization")), code)
+    g.caller = authenticate(read_key(request.headers.get("Authorization")), code)
     if not g.caller.permitted:
         raise Forbidden("You do not have permission to perform this action.")
     limit_body(declaration.max_body)

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from notifyhub.api.idempotency import IdempotencyKey
-from notifyhub.database.base import NEVER_AGAIN, Base, Identified, Stamped, now, table_of
+from notifyhub.database.base import NO_ID_REUSE, Base, Identified, Timestamped, now, table_of
 from notifyhub.database.columns import UTC_TIME, text
 
 
@@ -19,11 +19,11 @@ class Role(StrEnum):
     USER = "user"
 
 
-class User(Stamped):
+class User(Timestamped):
     """Somebody, or some program, that calls the API."""
 
     __tablename__ = "users"
-    __table_args__ = (CheckConstraint("role IN ('admin', 'staff', 'user')", name="role"), NEVER_AGAIN)
+    __table_args__ = (CheckConstraint("role IN ('admin', 'staff', 'user')", name="role"), NO_ID_REUSE)
 
     name: Mapped[str] = mapped_column(text(255), unique=True)
     role: Mapped[str] = mapped_column(String(16))
@@ -52,7 +52,7 @@ class Token(Identified):
     """A key to the API. Only its SHA-256 is kept, and its first characters, to tell tokens apart."""
 
     __tablename__ = "tokens"
-    __table_args__ = (NEVER_AGAIN,)
+    __table_args__ = (NO_ID_REUSE,)
 
     user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"), index=True)
     prefix: Mapped[str] = mapped_column(String(8), index=True)

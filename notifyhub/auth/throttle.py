@@ -9,7 +9,7 @@ from flask_limiter import Limiter, RateLimitExceeded
 
 from notifyhub.api.http.errors import http_error, throttled
 
-_PATIENCE = 1
+REDIS_TIMEOUT_SECONDS = 1
 
 
 def init_app(app: Flask) -> None:
@@ -21,13 +21,15 @@ def init_app(app: Flask) -> None:
     if app.config["RATE_LIMIT"] == "0":
         return
     redis = app.config["REDIS_URL"]
-    patience: dict[str, str | int] = {"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE}
+    timeouts: dict[str, str | int] = dict.fromkeys(
+        ("socket_timeout", "socket_connect_timeout"), REDIS_TIMEOUT_SECONDS
+    )
     limiter = Limiter(
         _token,
         app=app,
         application_limits=[app.config["RATE_LIMIT"]],
         storage_uri=redis or "memory://",
-        storage_options=patience if redis else None,
+        storage_options=timeouts if redis else None,
         in_memory_fallback_enabled=True,
         key_prefix=_installation(app),
     )

@@ -1,4 +1,4 @@
-"""Tokens: making, reading from a request, looking up, revoking."""
+"""Tokens: making them, and finding out from a request's header who sends it."""
 
 import getpass
 import hashlib
@@ -19,9 +19,9 @@ PREFIX_LENGTH = 8
 
 _tokens, _users, _permissions = table_of(Token), table_of(User), table_of(UserPermission)
 
-_unnoted = or_(_tokens.c.last_used_at.is_(None), _tokens.c.last_used_at < bindparam("minute"))
+_use_unrecorded = or_(_tokens.c.last_used_at.is_(None), _tokens.c.last_used_at < bindparam("minute"))
 
-_LOOK_UP = (
+_CALLER = (
     select(
         _tokens.c.id.label("token_id"),
         _tokens.c.is_test,
@@ -31,8 +31,8 @@ _LOOK_UP = (
         _users.c.is_active,
         exists()
         .where(_permissions.c.user_id == _users.c.id, _permissions.c.code == bindparam("code"))
-        .label("named"),
-        _unnoted.label("unnoted"),
+        .label("has_code"),
+        _use_unrecorded.label("use_unrecorded"),
     )
     .join_from(_tokens, _users)
     .where(
@@ -42,9 +42,9 @@ _LOOK_UP = (
     )
 )
 
-_NOTE_USE = (
+_RECORD_USE = (
     update(_tokens)
-    .where(_tokens.c.id == bindparam("token_id"), _unnoted)
+    .where(_tokens.c.id == bindparam("token_id"), _use_unrecorded)
     .values(last_used_at=bindparam("minute"))
 )
 
@@ -87,44 +87,44 @@ def digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def key_of(header: str | None) -> str:
+def read_key(header: str | None) -> str:
     """Return the key in an Authorization header; raises Unauthorized, in Django REST framework's words."""
     scheme, *rest = (header or "").split() or [""]
     if scheme.lower() != "token":
-        raise refusal("Authentication credentials were not provided.")
+        raise unauthorized("Authentication credentials were not provided.")
     if not rest:
-        raise refusal("Invalid token header. No credentials provided.")
+        raise unauthorized("Invalid token header. No credentials provided.")
     if len(rest) > 1:
-        raise refusal("Invalid token header. Token string should not contain spaces.")
+        raise unauthorized("Invalid token header. Token string should not contain spaces.")
     return rest[0]
 
 
-def caller(key: str, code: int | None) -> Caller:
+def authenticate(key: str, code: int | None) -> Caller:
     """Return who has `key`, and whether they may do what needs `code`; raises Unauthorized.
 
     The key is looked up by its digest, so the time that this takes tells nothing about stored keys. Nothing
-    is remembered between requests: a revoked token stops working at once, in every process.
+    is cached between requests: a revoked token stops working at once, in every process.
     """
     moment = now()
     row = _look_up({"digest": digest(key), "code": code, "now": moment, "minute": _minute(moment)})
     if row is None:
-        raise refusal("Invalid token.")
+        raise unauthorized("Invalid token.")
     if not row.is_active:
-        raise refusal("User inactive or deleted.")
-    if row.unnoted:
-        # When a token was last used is kept to the minute: at most one write a minute.
-        autocommit().execute(_NOTE_USE, {"token_id": row.token_id, "minute": _minute(moment)})
-    permitted = code is None or row.role == Role.ADMIN or (row.role == Role.STAFF and row.named)
+        raise unauthorized("User inactive or deleted.")
+    if row.use_unrecorded:
+        # The last use is recorded to the minute: at most one write a minute.
+        autocommit().execute(_RECORD_USE, {"token_id": row.token_id, "minute": _minute(moment)})
+    permitted = code is None or row.role == Role.ADMIN or (row.role == Role.STAFF and row.has_code)
     return Caller(row.token_id, row.user_id, row.name, row.role, row.is_test, permitted)
 
 
-def refusal(words: str) -> Unauthorized:
+def unauthorized(words: str) -> Unauthorized:
     """Return the error that asks for a token."""
     return Unauthorized(words, www_authenticate=WWWAuthenticate("token"))
 
 
 def _look_up(values: dict[str, Any]) -> Row[Any] | None:
-    return read_first(lambda connection: connection.execute(_LOOK_UP, values).first())
+    return read_first(lambda connection: connection.execute(_CALLER, values).first())
 
 
 def _minute(moment: datetime) -> datetime:

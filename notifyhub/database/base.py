@@ -10,7 +10,7 @@ from notifyhub.database.columns import UTC_TIME
 
 # SQLite counts up only a column whose type is exactly INTEGER; it is 64 bits wide there.
 ID = BigInteger().with_variant(Integer(), "sqlite")
-ONLY_ID = 1
+SINGLETON_ID = 1
 
 
 def now() -> datetime:
@@ -19,7 +19,7 @@ def now() -> datetime:
 
 
 class Base(DeclarativeBase):
-    """The base of all models. Constraints get names, so that a violation can be told by its name."""
+    """The base of all models. Constraints get names, by which a violation is known."""
 
     metadata = MetaData(
         naming_convention={
@@ -33,15 +33,15 @@ class Base(DeclarativeBase):
 
 
 class Identified(Base):
-    """A 64-bit id, which is never given again."""
+    """A row with a 64-bit id, which no later row of its table gets."""
 
     __abstract__ = True
 
     id: Mapped[int] = mapped_column(ID, Identity(), primary_key=True, sort_order=-1)
 
 
-class Stamped(Identified):
-    """An id and two moments: when the row was made, and when it last changed."""
+class Timestamped(Identified):
+    """A row with an id, and the moments when it was made and when it last changed."""
 
     __abstract__ = True
 
@@ -49,21 +49,23 @@ class Stamped(Identified):
     updated_at: Mapped[datetime] = mapped_column(UTC_TIME, default=now, onupdate=now, sort_order=1)
 
 
-class Single(Base):
-    """The only row of its table; its id is always ONLY_ID."""
+class SingletonRow(Base):
+    """The only row of its table; its id is always SINGLETON_ID."""
 
     __abstract__ = True
 
     @declared_attr.directive
     @classmethod
     def __table_args__(cls) -> tuple[Any, ...]:
-        return (CheckConstraint(f"id = {ONLY_ID}", name="only_one"),)
+        return (CheckConstraint(f"id = {SINGLETON_ID}", name="only_one"),)
 
-    id: Mapped[int] = mapped_column(ID, primary_key=True, autoincrement=False, default=ONLY_ID, sort_order=-1)
+    id: Mapped[int] = mapped_column(
+        ID, primary_key=True, autoincrement=False, default=SINGLETON_ID, sort_order=-1
+    )
 
 
-# SQLite would give the id of a deleted last row to the next one.
-NEVER_AGAIN = {"sqlite_autoincrement": True}
+# Without it, SQLite gives the id of a deleted last row to the next one.
+NO_ID_REUSE = {"sqlite_autoincrement": True}
 
 
 def table_of(model: type[Base]) -> Table:

@@ -7,7 +7,7 @@ from cryptography.fernet import InvalidToken
 from flask.cli import AppGroup
 from sqlalchemy.exc import SQLAlchemyError
 
-from notifyhub.database.troubles import in_one_line
+from notifyhub.database.outages import in_one_line
 
 
 class CommandError(Exception):

@@ -5,7 +5,7 @@ from typing import Any, cast
 from sqlalchemy import Column, Connection, event, func, select, text
 from sqlalchemy.orm import Mapper, attributes
 
-from notifyhub.database.base import Base, Stamped, table_of
+from notifyhub.database.base import Base, Timestamped, table_of
 from notifyhub.database.columns import Encrypted
 from notifyhub.database.commands import CommandError
 
@@ -23,7 +23,7 @@ class KeysDoNotFit(CommandError):
         super().__init__(f"None of the keys fits {table} {row}: nothing was changed.")
 
 
-class Confidential(Stamped):
+class Confidential(Timestamped):
     """A row with encrypted columns."""
 
     __abstract__ = True

@@ -12,13 +12,12 @@ from typing import Any, TypeVar, cast
 
 import psycopg
 from flask import Flask, current_app, g
-from sqlalchemy import Connection, Table, event, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from notifyhub.database.watching import watch
+from notifyhub.database.connection_checks import add_checks
 from notifyhub.database.writer_lock import FairConnection
 from notifyhub.extensions import db
 
@@ -28,22 +27,20 @@ AUTOCOMMIT = "autocommit"
 T = TypeVar("T")
 
 POOL_SIZE = 32
-"""Connections that stay open: opening one takes longer than the statements that it is for."""
+"""Autocommit connections that stay open: opening one takes longer than the statements that it is for."""
+SQLITE_LOCK_SECONDS = 30
+"""How long a statement waits for SQLite's lock before it fails."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 1.0
 """Between two tries to reach the database."""
 
-# What only one process of an installation does at a time: any two numbers of 64 bits that nobody else uses.
-MIGRATING, SEEDING = 0x6E6F746966790001, 0x6E6F746966790002
-
-
-# How long libpq waits for a server: for its connection, for what was sent to arrive, for a sign of its life.
-_PATIENCE = {
-    "connect_timeout": 5,
-    "tcp_user_timeout": 10_000,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
+_LIBPQ_TIMEOUTS = {
+    "connect_timeout": 5,  # seconds
+    "tcp_user_timeout": 10_000,  # milliseconds until what was sent has to be acknowledged
+    "keepalives_idle": 5,  # seconds
+    "keepalives_interval": 2,  # seconds
     "keepalives_count": 3,
 }
+"""After how long without a sign of life a PostgreSQL server counts as gone."""
 
 
 def init_app(app: Flask) -> None:
@@ -53,9 +50,9 @@ def init_app(app: Flask) -> None:
     options: dict[str, Any] = {
         "url": url,
         "connect_args": (
-            {**_PATIENCE, **url.query, "options": "-c timezone=UTC"}
+            {**_LIBPQ_TIMEOUTS, **url.query, "options": "-c timezone=UTC"}
             if postgresql
-            else {"timeout": 30, "factory": FairConnection}
+            else {"timeout": SQLITE_LOCK_SECONDS, "factory": FairConnection}
         ),
         # The values of a statement are no matter for the log: some are secrets.
         "hide_parameters": True,
@@ -73,7 +70,7 @@ def init_app(app: Flask) -> None:
     db.init_app(app)
     with app.app_context():
         for engine in db.engines.values():
-            watch(app, engine)
+            add_checks(app, engine)
             if not postgresql:
                 event.listen(engine, "connect", _set_up_sqlite)
         if not postgresql:
@@ -214,25 +211,6 @@ def is_out_of_reach(error: BaseException) -> bool:
 def is_postgresql() -> bool:
     """Tell whether the application's database is PostgreSQL; else it is SQLite."""
     return db.engine.dialect.name == "postgresql"
-
-
-def insert_unless_there(connection: Connection, table: Table, **values: Any) -> None:
-    """Insert a row, or leave the one alone that has the same key, even if it comes at the same time."""
-    dialects: dict[str, Callable[[Table], postgresql.Insert | sqlite.Insert]] = {
-        "postgresql": postgresql.insert,
-        "sqlite": sqlite.insert,
-    }
-    insert = dialects[connection.dialect.name](table)
-    connection.execute(insert.values(**values).on_conflict_do_nothing())
-
-
-def hold(connection: Connection, lock: int) -> None:
-    """Wait until no other process holds the lock, and hold it to the end of the transaction.
-
-    On SQLite every transaction holds the one lock there is.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(lock)))
 
 
 def release(_error: BaseException | None = None) -> None:

@@ -1,30 +1,35 @@
-"""What a worker remembers of rows that seldom change."""
+"""What a process has made of rows that seldom change, as long as they have not."""
 
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from flask import current_app
+from flask import Flask, current_app
 
 T = TypeVar("T")
 
-MOST = 1024
+MAX_ENTRIES = 1024
+
+
+def init_app(app: Flask) -> None:
+    """Give the application its cache: the version and the value of each row, by kind and id."""
+    app.extensions["versioned_cache"] = {}
 
 
 def load_versioned(kind: str, id: int, version: datetime | None, load: Callable[[], T | None]) -> T | None:
-    """Return what `load` makes of a row, the one of an earlier time as long as the row's version is the same.
+    """Return what `load` makes of a row; it is called again only when the row's version is another.
 
     `version` says when the row last changed; None, that it is gone.
     """
     if version is None:
         return None
-    kept: dict[tuple[str, int], tuple[datetime, Any]] = current_app.extensions.setdefault("delivery", {})
-    known = kept.get((kind, id))
-    if known and known[0] == version:
-        return known[1]  # type: ignore[no-any-return]
-    found = load()
-    if found is not None:
-        if len(kept) >= MOST:
-            kept.clear()
-        kept[kind, id] = (version, found)
-    return found
+    entries: dict[tuple[str, int], tuple[datetime, Any]] = current_app.extensions["versioned_cache"]
+    cached_version, cached = entries.get((kind, id), (None, None))
+    if cached_version == version:
+        return cached
+    loaded = load()
+    if loaded is not None:
+        if len(entries) >= MAX_ENTRIES:
+            entries.clear()
+        entries[kind, id] = (version, loaded)
+    return loaded

@@ -1,7 +1,9 @@
-"""Turns: transactions on SQLite begin one after the other, about in the order of their coming.
+"""A fair lock for SQLite's writers: who asks first writes first, more or less.
 
-Whoever finds SQLite's lock taken sleeps, longer each time, and then looks again: where many write, some wait
-for seconds while others go first. A lock on a file wakes those who wait as soon as it is free.
+SQLite has one writer at a time. Its own way of waiting, the busy handler, sleeps and tries again, a little
+longer each time: whoever has waited long looks seldom, newcomers get in between, and under load some writers
+starve for seconds. The system's lock on a file (flock) keeps those who wait in a queue instead, and wakes the
+next one as soon as the lock is free. A transaction takes it before SQLite's own lock.
 """
 
 import fcntl
@@ -12,23 +14,23 @@ from typing import Any
 
 
 class FairConnection(sqlite3.Connection):
-    """A connection whose transactions wait for their turn.
+    """A connection that holds the writer lock until its transaction ends.
 
-    The turn ends with the transaction; the system takes it from a process that dies.
+    If the process dies, the system frees the lock.
     """
 
     def __init__(self, database: str, *args: Any, **options: Any) -> None:
-        # SQLite would make a file that is gone anew.
+        # Opened by a path alone, a file that is gone would be made anew.
         uri = f"{Path(database).absolute().as_uri()}?mode=rw"
         super().__init__(uri, *args, **{**options, "uri": True})
-        self._name = f"{database}.turn"
-        self._file: int | None = None
+        self._lock_path = f"{database}.turn"
+        self._lock_file: int | None = None
 
     def acquire_writer_lock(self) -> None:
-        """Wait until it is this connection's turn."""
-        if self._file is None:
-            self._file = os.open(self._name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+        """Wait for the lock and take it; to be called before BEGIN."""
+        if self._lock_file is None:
+            self._lock_file = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock_file, fcntl.LOCK_EX)
 
     def commit(self) -> None:
         super().commit()
@@ -40,10 +42,10 @@ class FairConnection(sqlite3.Connection):
 
     def close(self) -> None:
         super().close()
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
 
     def _release_writer_lock(self) -> None:
-        if self._file is not None:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+        if self._lock_file is not None:
+            fcntl.flock(self._lock_file, fcntl.LOCK_UN)

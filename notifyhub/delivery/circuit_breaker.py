@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 
 from flask import current_app
 from sqlalchemy import Connection, and_, bindparam, case, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit
+from notifyhub.database.upsert import upsert
 from notifyhub.delivery.models import CircuitBreaker
 from notifyhub.jobs import leases
 
@@ -43,7 +43,6 @@ _probe = (
     .returning(breakers.c.notifier_id)
 )
 _open_until = select(breakers.c.open_until).where(_of_notifier)
-_insert: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
 class Admission(NamedTuple):
@@ -93,13 +92,17 @@ def record_failure(connection: Connection, channel: str, notifier_id: int) -> Op
     limit = current_app.config["BREAKER_FAILURES"]
     failures, open_until = breakers.c.failures + 1, breakers.c.open_until
     opens = and_(failures >= limit, or_(open_until.is_(None), open_until <= at))
-    statement = _insert[connection.dialect.name](breakers).values(
-        channel=channel, notifier_id=notifier_id, failures=1, open_until=until if limit == 1 else None
+    statement = upsert(
+        connection,
+        breakers,
+        {
+            "channel": channel,
+            "notifier_id": notifier_id,
+            "failures": 1,
+            "open_until": until if limit == 1 else None,
+        },
+        key=["channel", "notifier_id"],
+        changes={"failures": failures, "open_until": case((opens, until), else_=open_until)},
     )
-    counted = connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[breakers.c.channel, breakers.c.notifier_id],
-            set_={"failures": failures, "open_until": case((opens, until), else_=open_until)},
-        ).returning(breakers.c.open_until, breakers.c.failures)
-    ).one()
+    counted = connection.execute(statement.returning(breakers.c.open_until, breakers.c.failures)).one()
     return Opening(until, counted.failures) if counted.open_until == until else None

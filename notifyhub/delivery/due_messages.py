@@ -3,12 +3,10 @@
 from collections.abc import Iterable
 from functools import partial
 
-from flask import Flask
 from sqlalchemy import Connection
 
 from notifyhub.database.connections import after_commit
 from notifyhub.delivery import rounds
-from notifyhub.events import subscribe
 from notifyhub.jobs.queues import CODES, MESSAGES, Job, publisher
 from notifyhub.jobs.tasks import task
 from notifyhub.messages.events import MessagesDue
@@ -21,12 +19,8 @@ SINGLE_JOBS = 20
 LIST_LENGTH = 1000
 
 
-def init_app(_app: Flask) -> None:
-    """Enqueue messages as soon as they are due."""
-    subscribe(MessagesDue, _on_due)
-
-
-def _on_due(_connection: Connection, event: MessagesDue) -> None:
+def on_due(_connection: Connection, event: MessagesDue) -> None:
+    """Enqueue messages after the commit that makes them due."""
     after_commit(partial(enqueue, event.ids, CODES if event.urgent else MESSAGES))
 
 

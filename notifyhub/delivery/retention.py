@@ -3,11 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Table, delete, select, text, update
+from sqlalchemy import Connection, and_, delete, text, update
 
 from notifyhub.api.idempotency import KEY_LIFETIME, IdempotencyKey
 from notifyhub.database.base import now, table_of
-from notifyhub.database.connections import transaction
+from notifyhub.database.purge import in_batches, purge
 from notifyhub.delivery import policies
 from notifyhub.delivery.claims import LIVE
 from notifyhub.messages.models import ERASED, Attempt, Message, MessageAttachment
@@ -15,7 +15,6 @@ from notifyhub.messages.models import ERASED, Attempt, Message, MessageAttachmen
 messages, attempts = table_of(Message), table_of(Attempt)
 attachments, keys = table_of(MessageAttachment), table_of(IdempotencyKey)
 
-BATCH = 500
 _ERASED: dict[str, Any] = {
     "recipient": ERASED,
     "args": None,
@@ -35,44 +34,18 @@ def erase() -> int:
     Those that still have to go out are kept.
     """
     before = now() - timedelta(days=policies.in_force().retention_days)
-    old = (
-        select(messages.c.id)
-        # As text, so that the index of what is not yet erased serves.
-        .where(messages.c.created_at < before, text("recipient <> ''"), messages.c.status.not_in(LIVE))
-        .order_by(messages.c.created_at)
-        .limit(BATCH)
-        .with_for_update(skip_locked=True)
-    )
-    count = 0
-    while True:
-        with transaction() as connection:
-            ids = list(connection.scalars(old))
-            connection.execute(update(messages).where(messages.c.id.in_(ids)).values(_ERASED))
-            connection.execute(
-                update(attempts).where(attempts.c.message_id.in_(ids)).values(error_detail=None)
-            )
-            connection.execute(delete(attachments).where(attachments.c.message_id.in_(ids)))
-        count += len(ids)
-        if len(ids) < BATCH:
-            return count
+    # As text, so that the index of what is not yet erased serves.
+    unerased = text("recipient <> ''")
+    old = and_(messages.c.created_at < before, unerased, messages.c.status.not_in(LIVE))
+    return in_batches(messages, old, messages.c.created_at, _erase)
+
+
+def _erase(connection: Connection, ids: list[int]) -> None:
+    connection.execute(update(messages).where(messages.c.id.in_(ids)).values(_ERASED))
+    connection.execute(update(attempts).where(attempts.c.message_id.in_(ids)).values(error_detail=None))
+    connection.execute(delete(attachments).where(attachments.c.message_id.in_(ids)))
 
 
 def purge_keys() -> int:
     """Forget the idempotency keys that are older than their 24 hours; return how many."""
     return purge(keys, keys.c.created_at < now() - KEY_LIFETIME, keys.c.created_at)
-
-
-def purge(table: Table, condition: ColumnElement[bool], order: Column[Any]) -> int:
-    """Delete the rows of a condition, batch after batch, in the order of a column; return how many.
-
-    Rows that somebody holds are left for the next time.
-    """
-    old = select(table.c.id).where(condition).order_by(order).limit(BATCH).with_for_update(skip_locked=True)
-    count = 0
-    while True:
-        with transaction() as connection:
-            ids = list(connection.scalars(old))
-            connection.execute(delete(table).where(table.c.id.in_(ids)))
-        count += len(ids)
-        if len(ids) < BATCH:
-            return count

@@ -18,8 +18,7 @@ from kombu import Connection, Exchange, Producer, Queue
 from kombu.exceptions import KombuError
 from redis.exceptions import AuthenticationError
 
-from notifyhub.api import health
-from notifyhub.database.troubles import REPEATED_AFTER
+from notifyhub.database.outages import REPEAT_AFTER_SECONDS
 from notifyhub.extensions import celery
 from notifyhub.instance import make_folder
 from notifyhub.jobs import filesystem_broker
@@ -61,7 +60,7 @@ class Publisher:
         self._producer: Producer | None = None
         self._process = 0
         self._resumes = 0.0
-        self._repeated = LogThrottle(REPEATED_AFTER)
+        self._repeated = LogThrottle(REPEAT_AFTER_SECONDS)
 
     def publish(self, jobs: Sequence[Job], queue: str) -> bool:
         """Publish jobs; False, after a few seconds at most, if the broker does not take them."""
@@ -140,10 +139,9 @@ def named_queue(prefix: str, queue: str) -> Queue:
 
 
 def init_app(app: Flask) -> None:
-    """Give the application its publisher, and let its health say whether the broker answers."""
+    """Give the application its publisher."""
     url, options = broker(app)
     app.extensions["publisher"] = Publisher(url, _with_timeouts(url, options), app.config["QUEUE_PREFIX"])
-    health.watch_broker(app, lambda: publisher().depth(MESSAGES) is not None)
 
 
 def broker(app: Flask) -> tuple[str, dict[str, Any]]:

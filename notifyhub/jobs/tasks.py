@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from celery import Task
 from flask import current_app
 
-from notifyhub.database.watching import told
+from notifyhub.database.connection_checks import log_outage
 from notifyhub.extensions import celery
 from notifyhub.jobs import queues
 
@@ -36,7 +36,7 @@ class FlaskTask(Task):  # type: ignore[misc]
                 self.run(*args)
             except Exception as error:
                 # Once a minute, not with each job. The recovery comes back to the rows.
-                if not told(current_app.extensions["database_trouble"], error):
+                if not log_outage(current_app.extensions["outage_log"], error):
                     raise
 
     def _fits(self, args: tuple[Any, ...]) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy import make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from notifyhub.database.base import Base
-from notifyhub.database.troubles import Trouble, in_one_line, named
+from notifyhub.database.outages import OutageLog, in_one_line, without_password
 from notifyhub.extensions import celery, db
 from notifyhub.jobs import queues, tasks
 from notifyhub.jobs.pool import queue_pool
@@ -110,15 +110,15 @@ def wait_for_database(app: Flask) -> None:
 
     Raises KeysDoNotFit, for which no waiting helps.
     """
-    trouble = Trouble()
+    trouble = OutageLog()
     while True:
         try:
             with app.app_context(), db.engine.connect() as connection:
                 for table in Base.metadata.sorted_tables:
                     connection.execute(select(table).limit(1))
         except SQLAlchemyError as error:
-            url = named(make_url(app.config["SQLALCHEMY_DATABASE_URI"]))
-            trouble.tell(f"Waiting for the database {url}. {in_one_line(error)}")
+            url = without_password(make_url(app.config["SQLALCHEMY_DATABASE_URI"]))
+            trouble.warn(f"Waiting for the database {url}. {in_one_line(error)}")
             time.sleep(1)
         else:
             return

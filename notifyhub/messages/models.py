@@ -17,7 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from notifyhub.database import columns
-from notifyhub.database.base import NEVER_AGAIN, Identified, Stamped, now
+from notifyhub.database.base import NO_ID_REUSE, Identified, Timestamped, now
 from notifyhub.database.columns import UTC_TIME
 from notifyhub.jobs.leases import Leased
 
@@ -66,13 +66,13 @@ class Batch(Identified):
     """Messages that one request made."""
 
     __tablename__ = "batches"
-    __table_args__ = (NEVER_AGAIN,)
+    __table_args__ = (NO_ID_REUSE,)
 
     count: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(UTC_TIME, default=now)
 
 
-class Message(Leased, Stamped):
+class Message(Leased, Timestamped):
     """A message to one recipient. The row is the truth about it; the queue only wakes a worker.
 
     Notifiers and patterns are kept with their names, so that the message stays readable without them.
@@ -103,7 +103,7 @@ class Message(Leased, Stamped):
             postgresql_where=text("recipient <> ''"),
             sqlite_where=text("recipient <> ''"),
         ),
-        NEVER_AGAIN,
+        NO_ID_REUSE,
     )
 
     channel: Mapped[str] = mapped_column(String(8))
@@ -149,7 +149,7 @@ class MessageAttachment(Identified):
     """A file that goes with an email."""
 
     __tablename__ = "message_attachments"
-    __table_args__ = (NEVER_AGAIN,)
+    __table_args__ = (NO_ID_REUSE,)
 
     message_id: Mapped[int] = mapped_column(
         BigInteger, ForeignKey("messages.id", ondelete="CASCADE"), index=True
@@ -163,7 +163,7 @@ class Attempt(Identified):
     """One try to hand a message to a notifier's provider; without an outcome it runs, or its worker died."""
 
     __tablename__ = "attempts"
-    __table_args__ = (NEVER_AGAIN,)
+    __table_args__ = (NO_ID_REUSE,)
 
     message_id: Mapped[int] = mapped_column(
         BigInteger, ForeignKey("messages.id", ondelete="CASCADE"), index=True

@@ -5,21 +5,20 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Connection, bindparam, func, literal, select
+from sqlalchemy import BindParameter, Connection, bindparam, select
 
 from notifyhub.database.base import table_of
 from notifyhub.messages.models import Channel
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.providers.registry import can_send_texts
-from notifyhub.settings.models import SMS_COUNTRIES, DeliverySettings, NotificationSettings
+from notifyhub.settings.models import DeliverySettings, NotificationSettings
 from notifyhub.text.placeholders import Template
 
 _sms, _email, _patterns = table_of(SMSNotifier), table_of(EmailNotifier), table_of(SMSPattern)
 _settings, _delivery = table_of(NotificationSettings), table_of(DeliverySettings)
 
-_DEFAULT_TTL: int = _delivery.c.message_ttl.default.arg  # type: ignore[union-attr]
-MESSAGE_TTL = func.coalesce(select(_delivery.c.message_ttl).scalar_subquery(), literal(_DEFAULT_TTL))
+MESSAGE_TTL = select(_delivery.c.message_ttl).scalar_subquery()
 """The seconds that messages live by default."""
 SETTINGS = (
     MESSAGE_TTL.label("message_ttl"),
@@ -79,13 +78,13 @@ class References:
         default_factory=lambda: {channel: {} for channel in Channel}
     )
     defaults: dict[Channel, NotifierReference] = field(default_factory=dict)
-    message_ttl: timedelta = timedelta(seconds=_DEFAULT_TTL)
+    message_ttl: timedelta = timedelta()
     sms_countries: Sequence[str] = ()
 
-    def take_settings(self, message_ttl: int, sms_countries: Sequence[str] | None) -> None:
-        """Take what SETTINGS has selected; null stands for settings that nobody has changed yet."""
+    def take_settings(self, message_ttl: int, sms_countries: Sequence[str]) -> None:
+        """Take what SETTINGS has selected."""
         self.message_ttl = timedelta(seconds=message_ttl)
-        self.sms_countries = SMS_COUNTRIES if sms_countries is None else sms_countries
+        self.sms_countries = sms_countries
 
 
 def resolve(connection: Connection, messages: Iterable[Mapping[str, Any]]) -> References:

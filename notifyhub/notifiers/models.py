@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from notifyhub.database.base import NEVER_AGAIN
+from notifyhub.database.base import NO_ID_REUSE
 from notifyhub.database.columns import EncryptedObject, EncryptedText, text
 from notifyhub.database.confidential import Confidential
 from notifyhub.providers.plugins import MAX_NAME_LENGTH
@@ -15,7 +15,7 @@ class SMSNotifier(Confidential):
     """An account at a provider of SMS."""
 
     __tablename__ = "sms_notifiers"
-    __table_args__ = (NEVER_AGAIN,)
+    __table_args__ = (NO_ID_REUSE,)
 
     name: Mapped[str] = mapped_column(text(255))
     backend: Mapped[str] = mapped_column(String(MAX_NAME_LENGTH))
@@ -28,7 +28,7 @@ class EmailNotifier(Confidential):
     """An account at a mail server (SMTP)."""
 
     __tablename__ = "email_notifiers"
-    __table_args__ = (CheckConstraint("port BETWEEN 1 AND 65535", name="port"), NEVER_AGAIN)
+    __table_args__ = (CheckConstraint("port BETWEEN 1 AND 65535", name="port"), NO_ID_REUSE)
 
     name: Mapped[str] = mapped_column(text(255))
     host: Mapped[str] = mapped_column(text(255))

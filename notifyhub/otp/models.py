@@ -7,7 +7,7 @@ from sqlalchemy import Index, Integer, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notifyhub.database import columns
-from notifyhub.database.base import NEVER_AGAIN, Stamped
+from notifyhub.database.base import NO_ID_REUSE, Timestamped
 from notifyhub.database.columns import UTC_TIME
 
 
@@ -33,7 +33,7 @@ class OTPStatus(StrEnum):
 DEFAULT_PURPOSE = "login"
 
 
-class OTP(Stamped):
+class OTP(Timestamped):
     """A one-time password of a recipient for a purpose, of which one at a time is pending.
 
     Its code is made of its id and its `nonce`. One that is over by its `expires_at` may still be stored as
@@ -53,7 +53,7 @@ class OTP(Stamped):
             sqlite_where=text("status = 'pending'"),
         ),
         Index("ix_otps_expires_at", "expires_at"),
-        NEVER_AGAIN,
+        NO_ID_REUSE,
     )
 
     recipient: Mapped[str] = mapped_column(columns.text(320))

@@ -5,18 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
-    Column,
-    ColumnElement,
     Connection,
+    and_,
     bindparam,
-    func,
-    literal,
     literal_column,
-    null,
     select,
 )
 
-from notifyhub.database.base import ONLY_ID, table_of
+from notifyhub.database.base import SINGLETON_ID, table_of
 from notifyhub.database.locks import locked
 from notifyhub.messages.models import Channel
 from notifyhub.messages.references import (
@@ -51,20 +47,16 @@ class Rules:
     references: References = field(repr=False)
 
 
-def _or_default(column: Column[Any]) -> ColumnElement[Any]:
-    """Return a column of settings that nobody has read or changed yet."""
-    return func.coalesce(column, literal(column.default.arg)).label(column.name)  # type: ignore[union-attr]
-
-
 _sms, _email, _pattern = table_of(SMSNotifier), table_of(EmailNotifier), table_of(SMSPattern)
 _pattern_notifier = _sms.alias("pattern_notifier")
-_one_row = select(null().label("blank")).subquery()
 _RULES = (
     select(
-        *map(_or_default, (_general.c.otp_code_len, _general.c.otp_ttl)),
-        *map(_or_default, (_own.c.sms_text, _own.c.email_subject, _own.c.email_text)),
-        *map(_or_default, (_own.c.max_attempts, _own.c.resend_cooldown)),
-        *map(_or_default, (_own.c.max_per_hour, _own.c.max_per_client_hour)),
+        *(_general.c[name] for name in ("otp_code_len", "otp_ttl")),
+        *(_own.c[name] for name in ("sms_text", "email_subject", "email_text")),
+        *(
+            _own.c[name]
+            for name in ("max_attempts", "resend_cooldown", "max_per_hour", "max_per_client_hour")
+        ),
         *(_sms.c[name].label(f"sms_{name}") for name in ("id", "name", "backend")),
         _sms.c.settings,  # encrypted: only the column itself is decrypted, not a label
         *(_email.c[name].label(f"email_{name}") for name in ("id", "name")),
@@ -74,8 +66,9 @@ _RULES = (
     )
     # The settings by their ids, so that the planner expects one row of each.
     .select_from(
-        _one_row.outerjoin(_general, _general.c.id == literal_column(str(ONLY_ID)))
-        .outerjoin(_own, _own.c.id == literal_column(str(ONLY_ID)))
+        _general.join(
+            _own, and_(*(table.c.id == literal_column(str(SINGLETON_ID)) for table in (_general, _own)))
+        )
         .outerjoin(_sms, _sms.c.id == _general.c.sms_notifier_id)
         .outerjoin(_email, _email.c.id == _general.c.email_notifier_id)
         .outerjoin(_pattern, _pattern.c.id == _own.c.sms_pattern_id)

@@ -1,18 +1,17 @@
-"""The URLs of one-time passwords, and the events that they take part in."""
+"""The URLs of one-time passwords."""
 
 from typing import Any
 
-from flask import Blueprint, Flask, g
+from flask import Blueprint, g
 from sqlalchemy import Connection
 
 from notifyhub.api.endpoint import Endpoint, Permission, endpoint
 from notifyhub.api.http.parsing import body
 from notifyhub.api.idempotency import Result
 from notifyhub.database.connections import autocommit
-from notifyhub.delivery.events import CodeNeeded
-from notifyhub.events import publish, subscribe
-from notifyhub.messages.events import MessageChanged, MessagesDue
-from notifyhub.otp import cancellation, codes, fallback, tasks  # noqa: F401 - the tasks are there with the views
+from notifyhub.events import publish
+from notifyhub.messages.events import MessagesDue
+from notifyhub.otp import cancellation
 from notifyhub.otp.issuance import code_to_show, issue
 from notifyhub.otp.schemas import (
     IssuedOTPSchema,
@@ -35,12 +34,6 @@ CANCEL = Permission(7824, NAME, "Cancel one-time passwords")
 
 _request, _guess, _issued = OTPRequestSchema(), VerificationRequestSchema(), IssuedOTPSchema()
 _responses = {200: OTPSchema()}
-
-
-def init_app(_app: Flask) -> None:
-    """Subscribe to what the delivery needs a code for, and to messages that could not be sent."""
-    subscribe(CodeNeeded, codes.on_code_needed)
-    subscribe(MessageChanged, fallback.on_changed)
 
 
 @blueprint.post("")

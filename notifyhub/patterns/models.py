@@ -5,7 +5,7 @@ from enum import StrEnum
 from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from notifyhub.database.base import NEVER_AGAIN, Stamped
+from notifyhub.database.base import NO_ID_REUSE, Timestamped
 from notifyhub.database.columns import text
 
 
@@ -18,7 +18,7 @@ class PatternStatus(StrEnum):
     REJECTED = "rejected"
 
 
-class SMSPattern(Stamped):
+class SMSPattern(Timestamped):
     """A text with placeholders, at one notifier's provider."""
 
     __tablename__ = "sms_patterns"
@@ -29,7 +29,7 @@ class SMSPattern(Stamped):
             info={"field": "name", "words": "sms pattern with this name already exists."},
         ),
         Index(None, "notifier_id", "id"),
-        NEVER_AGAIN,
+        NO_ID_REUSE,
     )
 
     notifier_id: Mapped[int] = mapped_column(

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from notifyhub.api.pagination.filters import filled, one_of
 from notifyhub.api.resource import Names, Resource
-from notifyhub.database.base import Stamped, table_of
+from notifyhub.database.base import Timestamped, table_of
 from notifyhub.patterns.events import mark_test
 from notifyhub.patterns.models import PatternStatus, SMSPattern
 from notifyhub.patterns.schemas import SMSPatternSchema
@@ -22,7 +22,7 @@ _patterns = table_of(SMSPattern).c
 class SMSPatternResource(Resource):
     """SMS patterns, whose changes by a test token are published as such."""
 
-    def perform_update(self, session: Session, stored: Stamped, values: dict[str, Any]) -> None:
+    def perform_update(self, session: Session, stored: Timestamped, values: dict[str, Any]) -> None:
         """Write what a request changes of a pattern."""
         if g.caller.test:
             mark_test(session)

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from notifyhub.api import fields
 from notifyhub.api.http.json import parse
 from notifyhub.api.schemas import ResourceSchema
-from notifyhub.database.base import Base, Stamped
-from notifyhub.database.connections import SEEDING, hold
+from notifyhub.database.base import Base, Timestamped
+from notifyhub.database.locks import SEEDING, acquire
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.notifiers.schemas import EmailNotifierSchema, SMSNotifierSchema
 from notifyhub.patterns.models import SMSPattern
@@ -32,7 +32,7 @@ class _Kind:
     """A kind of object: what it is called, how it is stored, what it must satisfy."""
 
     noun: str
-    model: type[Stamped]
+    model: type[Timestamped]
     schema: type[ResourceSchema]
 
 
@@ -48,7 +48,7 @@ def seed(session: Session, root: Node, mistakes: Mistakes) -> Counts:
     Notifiers are found by their names, patterns by their notifier and name. Notes mistakes, after which the
     transaction must not be committed.
     """
-    hold(session.connection(), SEEDING)
+    acquire(session.connection(), SEEDING)
     return _Seeder(session, mistakes).seed(root)
 
 
@@ -73,7 +73,7 @@ class _Seeder:
             self._settings(sections["settings"])
         return self.counts
 
-    def _put(self, kind: _Kind, entry: Node, *others: str, **parent: int | None) -> Stamped | None:
+    def _put(self, kind: _Kind, entry: Node, *others: str, **parent: int | None) -> Timestamped | None:
         """Create or change an object; return it, or None if its entry, or its parent's, is wrong."""
         schema = kind.schema()
         given = self._given(entry, schema, *others)

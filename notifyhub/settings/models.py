@@ -1,11 +1,11 @@
-"""The settings: one row each."""
+"""The settings: one row each, which a migration inserts with the values of a new installation."""
 
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
-from notifyhub.database.base import Single
+from notifyhub.database.base import SingletonRow
 from notifyhub.database.columns import text
 
 
@@ -20,44 +20,33 @@ def _notifier(kind: str) -> Any:
     return mapped_column(BigInteger, ForeignKey(f"{kind}_notifiers.id", ondelete="RESTRICT", info=info))
 
 
-class NotificationSettings(Single):
+class NotificationSettings(SingletonRow):
     """The notifiers that messages go through by default, and the shape of one-time passwords."""
 
     __tablename__ = "notification_settings"
 
     sms_notifier_id: Mapped[int | None] = _notifier("sms")
     email_notifier_id: Mapped[int | None] = _notifier("email")
-    otp_code_len: Mapped[int] = mapped_column(Integer, default=5)
-    otp_ttl: Mapped[int] = mapped_column(Integer, default=120)
+    otp_code_len: Mapped[int] = mapped_column(Integer)
+    otp_ttl: Mapped[int] = mapped_column(Integer)
 
 
-SMS_COUNTRIES = ("IR",)
-"""The countries that texts go to at first."""
-
-
-class DeliverySettings(Single):
+class DeliverySettings(SingletonRow):
     """How hard a message is tried. Delays and lifetimes are in seconds."""
 
     __tablename__ = "delivery_settings"
 
-    sms_backup_notifiers: Mapped[list[int]] = mapped_column(JSON, default=list)
-    email_backup_notifiers: Mapped[list[int]] = mapped_column(JSON, default=list)
-    max_attempts: Mapped[int] = mapped_column(Integer, default=5)
-    retry_delays: Mapped[list[int]] = mapped_column(JSON, default=lambda: [5, 30, 120, 600])
-    message_ttl: Mapped[int] = mapped_column(Integer, default=86_400)
-    retention_days: Mapped[int] = mapped_column(Integer, default=90)
-    resend_uncertain: Mapped[bool] = mapped_column(default=True)
-    sms_countries: Mapped[list[str]] = mapped_column(
-        JSON, default=lambda: [*SMS_COUNTRIES], server_default='["IR"]'
-    )
+    sms_backup_notifiers: Mapped[list[int]] = mapped_column(JSON)
+    email_backup_notifiers: Mapped[list[int]] = mapped_column(JSON)
+    max_attempts: Mapped[int] = mapped_column(Integer)
+    retry_delays: Mapped[list[int]] = mapped_column(JSON)
+    message_ttl: Mapped[int] = mapped_column(Integer)
+    retention_days: Mapped[int] = mapped_column(Integer)
+    resend_uncertain: Mapped[bool] = mapped_column()
+    sms_countries: Mapped[list[str]] = mapped_column(JSON, server_default='["IR"]')
 
 
-SMS_TEXT = "کد تأیید شما: {code}\nتا {minutes} دقیقه معتبر است."
-EMAIL_SUBJECT = "کد تأیید شما"
-EMAIL_TEXT = f"{SMS_TEXT}\n\nاگر شما این کد را نخواسته‌اید، این نامه را نادیده بگیرید."
-
-
-class OTPSettings(Single):
+class OTPSettings(SingletonRow):
     """How one-time passwords are worded and limited. The cool-down is in seconds."""
 
     __tablename__ = "otp_settings"
@@ -74,10 +63,10 @@ class OTPSettings(Single):
             },
         ),
     )
-    sms_text: Mapped[str] = mapped_column(text(), default=SMS_TEXT)
-    email_subject: Mapped[str] = mapped_column(text(255), default=EMAIL_SUBJECT)
-    email_text: Mapped[str] = mapped_column(text(), default=EMAIL_TEXT)
-    max_attempts: Mapped[int] = mapped_column(Integer, default=5)
-    resend_cooldown: Mapped[int] = mapped_column(Integer, default=60)
-    max_per_hour: Mapped[int] = mapped_column(Integer, default=5)
-    max_per_client_hour: Mapped[int] = mapped_column(Integer, default=20, server_default="20")
+    sms_text: Mapped[str] = mapped_column(text())
+    email_subject: Mapped[str] = mapped_column(text(255))
+    email_text: Mapped[str] = mapped_column(text())
+    max_attempts: Mapped[int] = mapped_column(Integer)
+    resend_cooldown: Mapped[int] = mapped_column(Integer)
+    max_per_hour: Mapped[int] = mapped_column(Integer)
+    max_per_client_hour: Mapped[int] = mapped_column(Integer, server_default="20")

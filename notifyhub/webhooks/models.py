@@ -8,7 +8,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, tex
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notifyhub.database import columns
-from notifyhub.database.base import NEVER_AGAIN, Stamped
+from notifyhub.database.base import NO_ID_REUSE, Timestamped
 from notifyhub.database.columns import UTC_TIME, EncryptedObject
 from notifyhub.database.confidential import Confidential
 from notifyhub.jobs.leases import Leased
@@ -45,7 +45,7 @@ class Webhook(Confidential):
     """
 
     __tablename__ = "webhooks"
-    __table_args__ = (NEVER_AGAIN,)
+    __table_args__ = (NO_ID_REUSE,)
 
     url: Mapped[str] = mapped_column(columns.text(255))
     events: Mapped[list[str]] = mapped_column(JSON)
@@ -58,7 +58,7 @@ class Webhook(Confidential):
 _PENDING = text("next_attempt_at IS NOT NULL")
 
 
-class WebhookDelivery(Leased, Stamped):
+class WebhookDelivery(Leased, Timestamped):
     """An event that is sent to a webhook until its receiver has taken it. The row is the truth.
 
     `uid` is the event's id for receivers, the same in all of its deliveries. `sequence` orders the events of
@@ -81,7 +81,7 @@ class WebhookDelivery(Leased, Stamped):
             postgresql_where=_PENDING,
             sqlite_where=_PENDING,
         ),
-        NEVER_AGAIN,
+        NO_ID_REUSE,
     )
 
     webhook_id: Mapped[int] = mapped_column(

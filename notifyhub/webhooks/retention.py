@@ -5,7 +5,8 @@ from datetime import timedelta
 from sqlalchemy import and_
 
 from notifyhub.database.base import now, table_of
-from notifyhub.delivery import policies, retention
+from notifyhub.database.purge import purge
+from notifyhub.delivery import policies
 from notifyhub.webhooks.models import WebhookDelivery
 
 deliveries = table_of(WebhookDelivery)
@@ -13,8 +14,8 @@ deliveries = table_of(WebhookDelivery)
 RETENTION_DAYS = 30
 
 
-def purge() -> int:
+def purge_deliveries() -> int:
     """Delete old deliveries; return how many."""
     before = now() - timedelta(days=min(RETENTION_DAYS, policies.in_force().retention_days))
     over = and_(deliveries.c.created_at < before, deliveries.c.next_attempt_at.is_(None))
-    return retention.purge(deliveries, over, deliveries.c.created_at)
+    return purge(deliveries, over, deliveries.c.created_at)

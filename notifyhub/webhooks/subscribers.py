@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 from notifyhub.database.connections import after_commit
-from notifyhub.events import subscribe
 from notifyhub.messages.events import MessageChanged
 from notifyhub.messages.models import MessageStatus
 from notifyhub.messages.serializers import message
@@ -34,12 +33,6 @@ Shown = tuple[Event, Mapping[str, Any]]
 """An event's name and its data, whose `id` is the object's."""
 
 
-def init_app(_app: object) -> None:
-    """Have events recorded."""
-    for kind in RECORDED:
-        subscribe(kind, _record)
-
-
 def _message(event: MessageChanged) -> Shown:
     shown = message(event.row)
     data = {name: value for name, value in shown.items() if name not in _WITHHELD}
@@ -58,7 +51,8 @@ RECORDED: dict[type[Any], Callable[[Any], Shown]] = {
 }
 
 
-def _record(connection: Connection, event: object) -> None:
+def record_event(connection: Connection, event: object) -> None:
+    """Record an event of RECORDED for the webhooks that ask for it."""
     name, data = RECORDED[type(event)](event)
     if ids := record(connection, name, data["id"], data):
         after_commit(lambda: enqueue(ids))

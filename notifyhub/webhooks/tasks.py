@@ -21,5 +21,5 @@ def sweep() -> None:
 @task("notifyhub.purge_webhook_deliveries", every=600.0)
 def purge() -> None:
     """Delete what has been kept long enough."""
-    if purged := retention.purge():
+    if purged := retention.purge_deliveries():
         current_app.logger.info("Purged %s webhook deliveries", purged)

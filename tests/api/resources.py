@@ -8,12 +8,12 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import Table, insert
 
-from notifyhub.database.base import Stamped, table_of
+from notifyhub.database.base import Timestamped, table_of
 from notifyhub.database.confidential import Confidential, placed
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
-from tests.conftest import Api
+from tests.support.clients import Api
 from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory, Stored
 
 SMS = "/api/notifications/notifiers/sms"
@@ -29,7 +29,7 @@ class Collection:
 
     name: str
     url: str
-    model: type[Stamped]
+    model: type[Timestamped]
     factory: type[Stored]
     body: Row
     texts: dict[str, int]

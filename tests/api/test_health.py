@@ -16,7 +16,9 @@ from sqlalchemy import text
 from notifyhub.api import health
 from notifyhub.api.health import Probe, ReadinessSchema
 from notifyhub.extensions import db
-from tests.conftest import Answer, Api, absent, free_port, on_sqlite
+from tests.support.clients import Answer, Api
+from tests.support.environment import absent, on_sqlite
+from tests.support.processes import free_port
 
 PREFIX = f"health-{os.getpid()}"
 

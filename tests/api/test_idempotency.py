@@ -18,9 +18,10 @@ from notifyhub.auth.models import User
 from notifyhub.database.base import now
 from notifyhub.extensions import db
 from notifyhub.messages.models import Batch, Message
-from tests.conftest import Api, Server
 from tests.messages.accounts import MESSAGES, Accounts, make_accounts
 from tests.messages.bodies import by_pattern, email
+from tests.support.clients import Api
+from tests.support.processes import Server
 
 KEY = {HEADER: "a key"}
 BEGUN = datetime(2025, 3, 1, 12, tzinfo=UTC)

@@ -15,7 +15,7 @@ from notifyhub.notifiers.models import SMSNotifier, SMSProvider
 from notifyhub.notifiers.schemas import SMSNotifierSchema
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.patterns.schemas import SMSPatternSchema
-from tests.conftest import Api
+from tests.support.clients import Api
 from tests.support.factories import SMSNotifierFactory, SMSPatternFactory
 
 NOTIFIERS, PATTERNS = table_of(SMSNotifier).c, table_of(SMSPattern).c

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Server, on_postgresql
+from tests.support.environment import on_postgresql
+from tests.support.processes import Server
 
 # Not negative_data_rejection: the contract takes numbers as text and an empty parameter as absent. Not
 # unsupported_method and allow_header_conformance: POST on an object's URL is taken, but not documented.

@@ -4,8 +4,9 @@ import pytest
 from flask import Flask
 
 from tests.api.resources import COLLECTIONS, EMAIL, SETTINGS, SMS, SMS_NOTIFIERS, Collection
-from tests.conftest import Api, Queries
+from tests.support.clients import Api
 from tests.support.factories import SMSPatternFactory
+from tests.support.queries import Queries
 
 every_collection = pytest.mark.parametrize("collection", COLLECTIONS, ids=str)
 

@@ -16,7 +16,9 @@ from sqlalchemy import select
 from notifyhub.app import create_app
 from notifyhub.auth.models import Token, User
 from notifyhub.extensions import db
-from tests.conftest import ENCRYPTION_KEY, ROOT, SECRET_KEY, Api, dispose, on_postgresql, on_sqlite
+from tests.support.clients import Api
+from tests.support.databases import dispose
+from tests.support.environment import ENCRYPTION_KEY, ROOT, SECRET_KEY, on_postgresql, on_sqlite
 
 Run = Callable[..., Result]
 SMS = "/api/notifications/notifiers/sms"

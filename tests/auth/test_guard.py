@@ -10,7 +10,7 @@ from notifyhub import app as factory
 from notifyhub.api.endpoint import Access, Permission, UndeclaredView
 from notifyhub.auth.guard import declared
 from notifyhub.auth.models import Role
-from tests.conftest import Api
+from tests.support.clients import Api
 from tests.support.factories import EmailNotifierFactory, SMSPatternFactory
 
 SMS = "/api/notifications/notifiers/sms"

@@ -11,7 +11,9 @@ import pytest
 import time_machine
 from flask import Flask
 
-from tests.conftest import Answer, Api, free_port, on_sqlite
+from tests.support.clients import Answer, Api
+from tests.support.environment import on_sqlite
+from tests.support.processes import free_port
 
 THROTTLED = re.compile(r"Request was throttled\. Expected available in (\d+) seconds?\.")
 

@@ -16,7 +16,11 @@ from sqlalchemy.engine import make_url
 from notifyhub.auth import accounts
 from notifyhub.auth.models import Token, User
 from notifyhub.extensions import db
-from tests.conftest import Api, Queries, Server, engines, on_postgresql, stored_bytes, stored_text
+from tests.support.clients import Api
+from tests.support.databases import engines, stored_bytes, stored_text
+from tests.support.environment import on_postgresql
+from tests.support.processes import Server
+from tests.support.queries import Queries
 
 SMS = "/api/notifications/notifiers/sms"
 

@@ -32,8 +32,8 @@ from notifyhub.extensions import db
 from notifyhub.jobs import queues
 from notifyhub.jobs.queues import Job
 from notifyhub.messages.models import Channel, Message, MessageStatus
-from tests.conftest import POSTGRESQL, ROOT
 from tests.simulators import melipayamak
+from tests.support.environment import POSTGRESQL, ROOT
 from tests.support.factories import SMSNotifierFactory, WebhookFactory
 
 BOUND = 0.7

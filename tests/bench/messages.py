@@ -28,7 +28,7 @@ from notifyhub.api.pagination.cursor import Cursor
 from notifyhub.app import create_app
 from notifyhub.auth.accounts import issue_token
 from notifyhub.extensions import db
-from tests.conftest import ENCRYPTION_KEY, POSTGRESQL, SECRET_KEY
+from tests.support.environment import ENCRYPTION_KEY, POSTGRESQL, SECRET_KEY
 from tests.support.factories import UserFactory
 
 FEW = 10_000

@@ -27,11 +27,13 @@ from flask_migrate import upgrade
 from notifyhub.app import create_app
 from notifyhub.auth.accounts import issue_token
 from notifyhub.extensions import db
-from notifyhub.settings.models import NotificationSettings, OTPSettings
+from notifyhub.settings.models import NotificationSettings
 from tests.bench.delivery import WORKER, database, delete_queues, simulator
-from tests.conftest import ENCRYPTION_KEY, ROOT, SECRET_KEY, dispose, start_gunicorn, stop
 from tests.simulators import melipayamak
+from tests.support.databases import dispose
+from tests.support.environment import ENCRYPTION_KEY, ROOT, SECRET_KEY
 from tests.support.factories import SMSNotifierFactory, UserFactory
+from tests.support.processes import start_gunicorn, stop
 
 OTP = "/api/notifications/otp"
 BULK = "/api/notifications/messages/bulk"
@@ -106,7 +108,7 @@ def installation(broker: str, latency: float, *, worker: bool) -> Iterator[Insta
             live, test = (issue_token(db.session(), user, None, test=test) for test in (False, True))
             settings = {"token": melipayamak.TOKEN, "number": melipayamak.NUMBER}
             notifier = SMSNotifierFactory(settings=settings).id
-            db.session.add_all([NotificationSettings(sms_notifier_id=notifier), OTPSettings()])
+            db.session.merge(NotificationSettings(id=1, sms_notifier_id=notifier))
             db.session.commit()
         server = start_gunicorn(variables, Path(folder) / "gunicorn.log", *SERVER)
         stack.callback(stop, server.process)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, free_port
+from tests.support.environment import ROOT
+from tests.support.processes import free_port
 
 
 @pytest.mark.parametrize("args", ["users list", "db upgrade"])

@@ -16,7 +16,8 @@ from notifyhub.database.connections import autocommit, orm_session
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.webhooks.models import Webhook
-from tests.conftest import ENCRYPTION_KEY, Api
+from tests.support.clients import Api
+from tests.support.environment import ENCRYPTION_KEY
 from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, WebhookFactory
 
 FACTORIES = {SMSNotifier: SMSNotifierFactory, EmailNotifier: EmailNotifierFactory, Webhook: WebhookFactory}

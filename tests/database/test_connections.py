@@ -11,14 +11,14 @@ from sqlalchemy.exc import IntegrityError
 
 from notifyhub.auth.models import Token, User, UserPermission
 from notifyhub.database import connections
-from notifyhub.database.base import Base, Stamped, table_of
-from notifyhub.database.connections import insert_unless_there, orm_session
+from notifyhub.database.base import Base, Timestamped, table_of
+from notifyhub.database.connections import orm_session
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.settings.models import NotificationSettings
 from notifyhub.settings.notification import notification_settings
-from tests.conftest import on_sqlite
+from tests.support.environment import on_sqlite
 from tests.support.factories import (
     EmailNotifierFactory,
     SMSNotifierFactory,
@@ -26,8 +26,6 @@ from tests.support.factories import (
     Stored,
     UserFactory,
 )
-
-SETTINGS = table_of(NotificationSettings)
 
 
 def names(app: Flask) -> list[str]:
@@ -118,14 +116,6 @@ def test_a_request_holds_one_connection_at_most_and_gives_it_back(app: Flask) ->
         assert held() == before
 
 
-def test_a_row_is_inserted_unless_one_has_its_key(app: Flask) -> None:
-    with app.app_context():
-        for ttl, code_len in ((60, 6), (70, 7)):
-            with orm_session() as session:
-                insert_unless_there(session.connection(), SETTINGS, id=1, otp_ttl=ttl, otp_code_len=code_len)
-        assert db.session.execute(select(SETTINGS.c.otp_ttl, SETTINGS.c.otp_code_len)).all() == [(60, 6)]
-
-
 def together(app: Flask, work: Callable[[], None], threads: int) -> None:
     """Run `work` in threads that begin in the same moment, each with a connection of its own."""
     start = threading.Barrier(threads)
@@ -195,9 +185,7 @@ VIOLATIONS = [
     EmailNotifier(name="n", host="h", port=65536, username="", password="", from_email="a@b.ir"),
     SMSPattern(notifier_id=99, name="n", code="c", body="b"),
     SMSNotifier(name=None, backend="ippanel"),
-    NotificationSettings(id=2),
-    NotificationSettings(sms_notifier_id=99),
-    NotificationSettings(email_notifier_id=99),
+    NotificationSettings(id=2, otp_code_len=5, otp_ttl=120),
 ]
 
 
@@ -207,6 +195,12 @@ def test_the_database_itself_refuses_what_must_not_be(row: int, app: Flask) -> N
     values = {name: value for name, value in vars(given).items() if not name.startswith("_")}
     with app.app_context(), pytest.raises(IntegrityError), orm_session() as session:
         session.add(type(given)(**values))
+
+
+@pytest.mark.parametrize("column", ["sms_notifier_id", "email_notifier_id"])
+def test_the_settings_can_name_no_notifier_that_is_not_there(column: str, app: Flask) -> None:
+    with app.app_context(), pytest.raises(IntegrityError), orm_session() as session:
+        session.execute(update(NotificationSettings).values({column: 99}))
 
 
 def test_what_belongs_to_a_row_is_deleted_with_it(app: Flask) -> None:
@@ -231,7 +225,7 @@ def test_an_id_is_never_given_again(factory: type[Stored], app: Flask) -> None:
     with app.app_context():
         given = []
         for _ in range(3):
-            stored: Stamped = factory()
+            stored: Timestamped = factory()
             given.append(stored.id)
             db.session.delete(stored)
             db.session.commit()

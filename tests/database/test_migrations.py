@@ -14,11 +14,13 @@ from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect, select
 
-from notifyhub.app import MIGRATIONS, create_app
+from notifyhub.app import create_app
 from notifyhub.auth.models import UserPermission
+from notifyhub.database.registration import MIGRATIONS
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import SMSNotifier
-from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, dispose
+from tests.support.databases import dispose
+from tests.support.environment import ENCRYPTION_KEY, SECRET_KEY
 from tests.support.factories import (
     EmailNotifierFactory,
     SMSNotifierFactory,

@@ -10,8 +10,8 @@ from flask_migrate import downgrade, upgrade
 from sqlalchemy import event, text
 
 from notifyhub.extensions import db
-from tests.conftest import ENCRYPTION_KEY
 from tests.database.test_migrations import application  # noqa: F401 - a fixture
+from tests.support.environment import ENCRYPTION_KEY
 
 BEFORE = "0006"
 MESSAGE = """

@@ -14,8 +14,9 @@ from sqlalchemy import select, text
 from notifyhub.database import rotation
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
-from tests.conftest import ENCRYPTION_KEY, Server
+from tests.support.environment import ENCRYPTION_KEY
 from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory
+from tests.support.processes import Server
 
 NEW_KEY = Fernet.generate_key().decode()
 SETTINGS = {"token": "a token", "n": [1, True, None, "سلام"]}

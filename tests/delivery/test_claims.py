@@ -15,7 +15,7 @@ from notifyhub.delivery import claims, recovery
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.messages.models import Attempt, Message, MessageStatus
-from tests.conftest import ROOT
+from tests.support.environment import ROOT
 from tests.support.factories import MessageFactory, SMSNotifierFactory
 from tests.support.scripted import NAME, Scripted
 

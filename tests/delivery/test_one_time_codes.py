@@ -21,9 +21,10 @@ from notifyhub.messages.events import MessageChanged
 from notifyhub.messages.models import Batch, Channel, MessageStatus
 from notifyhub.patterns.models import PatternStatus
 from notifyhub.providers.base import Report
-from tests.conftest import Api, stored_text
 from tests.simulators import SMTPSimulator
 from tests.simulators.smtp import PASSWORD, USERNAME
+from tests.support.clients import Api
+from tests.support.databases import stored_text
 from tests.support.events import subscribed
 from tests.support.factories import AttemptFactory, EmailNotifierFactory, MessageFactory, SMSPatternFactory
 from tests.support.rows import attempts, change_settings, message, scripted_notifier

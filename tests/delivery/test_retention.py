@@ -9,6 +9,7 @@ from flask import Flask
 from sqlalchemy import func, select, text
 
 from notifyhub.api.idempotency import IdempotencyKey
+from notifyhub.database import purge
 from notifyhub.database.base import now
 from notifyhub.delivery import retention
 from notifyhub.extensions import db
@@ -21,7 +22,7 @@ from notifyhub.messages.models import (
     Outcome,
 )
 from notifyhub.settings.models import DeliverySettings
-from tests.conftest import stored_text
+from tests.support.databases import stored_text
 from tests.support.factories import EmailNotifierFactory, MessageFactory, UserFactory
 
 SECRET = "a-word-that-must-go"
@@ -99,7 +100,7 @@ def test_the_delivery_settings_say_after_how_many_days(kept_days: int | None, er
 
 @pytest.mark.usefixtures("context")
 def test_batches_follow_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "BATCH", 2)
+    monkeypatch.setattr(purge, "BATCH", 2)
     for _ in range(5):
         old(91)
     assert retention.erase() == 5

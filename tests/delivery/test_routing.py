@@ -13,8 +13,8 @@ from notifyhub.extensions import db
 from notifyhub.messages.models import MessageStatus
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.patterns.models import PatternStatus, SMSPattern
-from tests.conftest import Api
 from tests.simulators import IPPanelSimulator, MeliPayamakSimulator, ippanel, melipayamak
+from tests.support.clients import Api
 from tests.support.factories import MessageFactory, SMSNotifierFactory, SMSPatternFactory
 from tests.support.rows import attempts, change_settings, context, message, scripted_notifier
 from tests.support.scripted import Scripted

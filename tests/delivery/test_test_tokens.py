@@ -15,7 +15,7 @@ from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.messages.models import MessageStatus
 from notifyhub.providers.sandbox import FAILS, FAILS_TWICE, UNREPORTED
-from tests.conftest import Api
+from tests.support.clients import Api
 from tests.support.rows import attempts, context, message, scripted_notifier
 from tests.support.scripted import Scripted
 

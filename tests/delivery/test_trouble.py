@@ -15,8 +15,8 @@ from notifyhub.logs import LogThrottle
 from notifyhub.messages.models import MessageStatus
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.patterns.models import PatternStatus
-from tests.conftest import Api
 from tests.simulators import MeliPayamakSimulator, melipayamak
+from tests.support.clients import Api
 from tests.support.factories import MessageFactory, SMSNotifierFactory, SMSPatternFactory
 from tests.support.rows import attempts, change_settings, message, scripted_notifier
 from tests.support.scripted import Scripted

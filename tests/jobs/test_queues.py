@@ -19,9 +19,9 @@ from notifyhub.delivery import due_messages
 from notifyhub.events import publish
 from notifyhub.jobs import queues
 from notifyhub.messages.events import MessagesDue
-from tests.conftest import on_sqlite
 from tests.reliability.proxy import Proxy
 from tests.support import brokers
+from tests.support.environment import on_sqlite
 
 Make = Callable[..., Flask]
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
 from notifyhub.database.confidential import KeysDoNotFit
-from notifyhub.database.troubles import Trouble
+from notifyhub.database.outages import OutageLog
 from notifyhub.delivery import due_messages, tasks
 from notifyhub.extensions import celery
 from notifyhub.jobs import queues, worker
 from notifyhub.jobs.queues import Job
-from tests.conftest import on_sqlite
+from tests.support.environment import on_sqlite
 
 pytestmark = on_sqlite
 
@@ -120,7 +120,7 @@ def test_a_database_that_is_away_is_told_in_one_line_however_many_calls_meet_it(
     def away() -> None:
         raise OperationalError("SELECT 1", {}, cause)
 
-    app.extensions["database_trouble"] = Trouble()
+    app.extensions["outage_log"] = OutageLog()
     for _ in range(3):
         run("tests.away")
     assert caplog.messages == ["The database does not answer: unable to open database file"]
@@ -133,7 +133,7 @@ def test_keys_that_do_not_fit_any_more_are_told_likewise(
     def read() -> None:
         raise KeysDoNotFit("webhooks", 3)
 
-    app.extensions["database_trouble"] = Trouble()
+    app.extensions["outage_log"] = OutageLog()
     run("tests.keys")
     assert caplog.messages == ["None of the keys fits webhooks 3: nothing was changed."]
 

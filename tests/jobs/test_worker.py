@@ -13,10 +13,11 @@ from flask import Flask
 
 from notifyhub.extensions import db
 from notifyhub.messages.models import Message, MessageStatus
-from tests.conftest import ROOT, Api
 from tests.reliability.proxy import Proxy
 from tests.simulators import MeliPayamakSimulator, melipayamak
 from tests.support import brokers
+from tests.support.clients import Api
+from tests.support.environment import ROOT
 from tests.support.factories import SMSNotifierFactory
 from tests.support.rows import context
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import free_port
 from tests.simulators import IPPanelSimulator, MeliPayamakSimulator, SMTPSimulator, melipayamak, smtp
+from tests.support.processes import free_port
 from tests.support.service import Service, until
 
 ENDED = {"sent", "delivered", "undelivered", "failed", "cancelled", "expired"}

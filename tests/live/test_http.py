@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import free_port
 from tests.live.conftest import Live
 from tests.simulators import MeliPayamakSimulator, melipayamak
 from tests.simulators.server import Reply, Request
+from tests.support.processes import free_port
 from tests.support.service import Service, until
 from tests.webhooks.receiver import Receiver
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import free_port
 from tests.live.conftest import Live
 from tests.simulators import SMTPSimulator, smtp
+from tests.support.processes import free_port
 
 EMAIL = "notifications/notifiers/email"
 NOTIFIER = {

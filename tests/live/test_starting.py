@@ -12,8 +12,10 @@ from flask_migrate import upgrade
 
 from notifyhub.app import create_app
 from notifyhub.extensions import db
-from tests.conftest import ENCRYPTION_KEY, ROOT, SECRET_KEY, dispose, free_port, start_gunicorn
+from tests.support.databases import dispose
+from tests.support.environment import ENCRYPTION_KEY, ROOT, SECRET_KEY
 from tests.support.factories import SMSNotifierFactory
+from tests.support.processes import free_port, start_gunicorn
 from tests.support.service import READY, Service, until
 
 NOTIFIER = {"name": "n", "backend": "melipayamak", "settings": {"token": "t", "number": "50001234"}}

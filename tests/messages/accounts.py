@@ -39,6 +39,6 @@ def make_accounts(app: Flask) -> Accounts:
             SMSPatternFactory(notifier_id=sms.id, status=PatternStatus.APPROVED, body=body).id
             for body in bodies
         ]
-        db.session.add(NotificationSettings(sms_notifier_id=sms.id, email_notifier_id=email.id))
+        db.session.merge(NotificationSettings(id=1, sms_notifier_id=sms.id, email_notifier_id=email.id))
         db.session.commit()
         return Accounts(sms.id, email.id, other.id, other_email.id, *patterns)

@@ -8,10 +8,11 @@ from sqlalchemy import select
 
 from notifyhub.extensions import db
 from notifyhub.messages.models import Message
-from tests.conftest import Api, Queries
 from tests.messages.accounts import BATCHES, MESSAGES, Accounts
 from tests.messages.bodies import by_pattern, email, sms, stored
+from tests.support.clients import Api
 from tests.support.factories import MessageFactory, SMSNotifierFactory, SMSPatternFactory
+from tests.support.queries import Queries
 
 BULK = f"{MESSAGES}/bulk"
 

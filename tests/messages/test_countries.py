@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.conftest import Api, Queries
 from tests.messages.accounts import DELIVERY, MESSAGES, Accounts
 from tests.messages.bodies import by_pattern, email, sms, stored
+from tests.support.clients import Api
+from tests.support.queries import Queries
 
 BRITISH, AMERICAN, CANADIAN = "+447400123456", "+16502530000", "+15062345678"
 OTP = "/api/notifications/otp"

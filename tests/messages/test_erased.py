@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 
 from notifyhub.messages.models import ERASED, MessageStatus
-from tests.conftest import Api
+from tests.support.clients import Api
 from tests.support.factories import MessageFactory
 
 

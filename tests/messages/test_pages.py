@@ -15,9 +15,10 @@ from sqlalchemy import delete, insert
 
 from notifyhub.extensions import db
 from notifyhub.messages.models import Batch, Channel, Message, MessageStatus
-from tests.conftest import Api, Queries
 from tests.messages.accounts import MESSAGES
+from tests.support.clients import Api
 from tests.support.factories import AttemptFactory, MessageFactory
+from tests.support.queries import Queries
 
 DAY = datetime(2025, 3, 1, tzinfo=UTC)
 RECIPIENTS = {"sms": ["+989121234567", "+989121234568"], "email": ["a@example.com", "A@example.com"]}

@@ -10,9 +10,10 @@ from notifyhub.api.idempotency import IdempotencyKey
 from notifyhub.extensions import db
 from notifyhub.messages.events import MessagesDue
 from notifyhub.messages.models import Message
-from tests.conftest import Api, Queries
 from tests.messages.accounts import DELIVERY, MESSAGES, SETTINGS, Accounts
+from tests.support.clients import Api
 from tests.support.events import subscribed
+from tests.support.queries import Queries
 
 PREVIEW = f"{MESSAGES}/preview"
 SHOWN = ["text", "encoding", "segments", "notifier_data", "to"]

@@ -8,10 +8,11 @@ from flask import Flask
 from notifyhub.api.http.json import timestamp
 from notifyhub.extensions import db
 from notifyhub.messages.models import Attempt, MessageStatus, Outcome
-from tests.conftest import Api, Queries
 from tests.messages.accounts import MESSAGES, Accounts
 from tests.messages.bodies import by_pattern, email, sms
+from tests.support.clients import Api
 from tests.support.factories import AttemptFactory, MessageFactory
+from tests.support.queries import Queries
 
 
 def test_a_message_is_read_with_its_attempts_in_order(api: Api, app: Flask) -> None:

@@ -5,9 +5,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.conftest import Api
 from tests.messages.accounts import DELIVERY, MESSAGES, Accounts
 from tests.messages.bodies import email, sms
+from tests.support.clients import Api
 
 NOTIFIERS = "/api/notifications/notifiers/email"
 

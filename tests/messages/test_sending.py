@@ -16,11 +16,12 @@ from notifyhub.extensions import db
 from notifyhub.messages.events import MessagesDue
 from notifyhub.messages.models import Message
 from notifyhub.patterns.models import SMSPattern
-from tests.conftest import Api, Queries
 from tests.messages.accounts import DELIVERY, MESSAGES, SETTINGS, Accounts, make_accounts
 from tests.messages.bodies import FILE, by_pattern, email, sms, stored
+from tests.support.clients import Api
 from tests.support.events import subscribed
 from tests.support.factories import SMSNotifierFactory
+from tests.support.queries import Queries
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -15,8 +15,8 @@ from notifyhub.extensions import db
 from notifyhub.messages.events import MessagesDue
 from notifyhub.messages.models import Message, MessageStatus
 from notifyhub.messages.transitions import CANCELLABLE, RETRIABLE
-from tests.conftest import Api
 from tests.messages.accounts import MESSAGES
+from tests.support.clients import Api
 from tests.support.events import subscribed
 from tests.support.factories import MessageFactory
 

@@ -16,9 +16,9 @@ from notifyhub.database.connections import after_commit
 from notifyhub.extensions import db
 from notifyhub.messages.events import MessagesDue
 from notifyhub.messages.models import Channel, Message, MessageAttachment
-from tests.conftest import Api
 from tests.messages.accounts import BATCHES, MESSAGES, Accounts
 from tests.messages.bodies import by_pattern, email
+from tests.support.clients import Api
 from tests.support.events import subscribed
 
 MIB = 1024 * 1024

@@ -17,11 +17,12 @@ from notifyhub.notifiers import checks
 from notifyhub.notifiers.checks import check
 from notifyhub.providers.base import Credit
 from notifyhub.providers.sandbox import Sandbox
-from tests.conftest import Api, free_port
 from tests.simulators import IPPanelSimulator, MeliPayamakSimulator, SMTPSimulator, ippanel, melipayamak, smtp
 from tests.simulators.provider import Provider
 from tests.simulators.server import Reply, Request
+from tests.support.clients import Api
 from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory
+from tests.support.processes import free_port
 from tests.support.service import until
 
 pytestmark = pytest.mark.usefixtures("_simulated")

@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from tests.conftest import Api
+from tests.support.clients import Api
 from tests.support.factories import EmailNotifierFactory
 
 EMAIL = "/api/notifications/notifiers/email"

@@ -12,7 +12,8 @@ from notifyhub.extensions import db
 from notifyhub.notifiers.masks import MASK_NOT_ENOUGH
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
-from tests.conftest import Api, stored_bytes, stored_text
+from tests.support.clients import Api
+from tests.support.databases import stored_bytes, stored_text
 from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
 
 SMS = "/api/notifications/notifiers/sms"

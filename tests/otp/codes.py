@@ -11,7 +11,7 @@ from notifyhub.extensions import db
 from notifyhub.messages.models import Message
 from notifyhub.otp.models import OTP
 from notifyhub.settings.models import NotificationSettings, OTPSettings
-from tests.conftest import Answer, Api
+from tests.support.clients import Answer, Api
 
 URL = "/api/notifications/otp"
 NUMBER = "+989121234567"

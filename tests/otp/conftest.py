@@ -7,9 +7,9 @@ import pytest
 import time_machine
 from flask import Flask
 
-from tests.conftest import Api
 from tests.messages.accounts import Accounts, make_accounts
 from tests.otp.codes import Codes
+from tests.support.clients import Api
 
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
 

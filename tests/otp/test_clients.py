@@ -10,8 +10,9 @@ import time_machine
 from flask import Flask
 
 from notifyhub.extensions import db
-from tests.conftest import Api, Queries
 from tests.otp.codes import URL, Codes
+from tests.support.clients import Api
+from tests.support.queries import Queries
 
 IP = "203.0.113.7"
 

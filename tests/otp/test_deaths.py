@@ -18,12 +18,14 @@ from notifyhub.messages.models import Attempt, Message, MessageStatus, Outcome
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.otp.codes import code_of
 from notifyhub.settings.models import DeliverySettings
-from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, Api, dispose, stored_text
 from tests.messages.accounts import make_accounts
 from tests.otp.codes import Codes
 from tests.reliability.test_deaths import Workers
 from tests.simulators import MeliPayamakSimulator, melipayamak
 from tests.support import brokers
+from tests.support.clients import Api
+from tests.support.databases import dispose, stored_text
+from tests.support.environment import ENCRYPTION_KEY, SECRET_KEY
 from tests.support.factories import UserFactory
 from tests.support.service import until
 
@@ -70,7 +72,7 @@ def installation(variables: dict[str, str]) -> Iterator[Codes]:
     with app.app_context():
         settings = {"token": melipayamak.TOKEN, "number": melipayamak.NUMBER}
         db.session.get_one(SMSNotifier, accounts.sms).settings = settings
-        db.session.add(DeliverySettings(id=1, max_attempts=50, retry_delays=[1]))
+        db.session.merge(DeliverySettings(id=1, max_attempts=50, retry_delays=[1]))
         db.session.commit()
     codes = Codes(app, Api(app.test_client(), key))
     codes.settings(otp_ttl=600, otp_code_len=10)

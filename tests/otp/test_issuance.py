@@ -15,10 +15,11 @@ from notifyhub.extensions import db
 from notifyhub.messages.models import MessageStatus
 from notifyhub.otp.models import OTPStatus
 from notifyhub.text.segments import measure
-from tests.conftest import Api, Queries
 from tests.messages.accounts import Accounts
 from tests.otp.codes import NUMBER, URL, Codes, wrong
+from tests.support.clients import Api
 from tests.support.factories import SMSNotifierFactory, SMSPatternFactory
+from tests.support.queries import Queries
 
 CLIENTS = 12
 

@@ -9,8 +9,8 @@ from flask import Flask
 
 from notifyhub.api.idempotency import HEADER, IdempotencyKey
 from notifyhub.extensions import db
-from tests.conftest import Api
 from tests.otp.codes import NUMBER, URL, Codes
+from tests.support.clients import Api
 
 KEY = {HEADER: "a key"}
 BODY = {"to": NUMBER}

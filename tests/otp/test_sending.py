@@ -15,10 +15,10 @@ from notifyhub.messages.models import MessageStatus
 from notifyhub.otp.codes import code_of
 from notifyhub.providers.sandbox import FAILS_TWICE
 from notifyhub.settings.models import DeliverySettings
-from tests.conftest import stored_text
 from tests.otp.codes import NUMBER, Codes, wrong
 from tests.simulators import SMTPSimulator
 from tests.simulators.smtp import PASSWORD, USERNAME
+from tests.support.databases import stored_text
 from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
 from tests.support.scripted import NAME, Scripted
 

@@ -18,9 +18,10 @@ from sqlalchemy import Connection
 from notifyhub.database.connections import after_commit
 from notifyhub.otp.codes import code_of, is_right
 from notifyhub.otp.events import OTPVerified
-from tests.conftest import Api, Queries
 from tests.otp.codes import NUMBER, URL, Codes, wrong
+from tests.support.clients import Api
 from tests.support.events import subscribed
+from tests.support.queries import Queries
 
 CROWD = 200
 

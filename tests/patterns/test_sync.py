@@ -20,12 +20,13 @@ from notifyhub.patterns.models import SMSPattern
 from notifyhub.providers.base import ProviderPattern
 from notifyhub.providers.errors import NotifierTrouble
 from notifyhub.providers.sandbox import Sandbox
-from tests.conftest import Api, free_port
 from tests.simulators import IPPanelSimulator, ippanel
 from tests.simulators.ippanel import Pattern
 from tests.simulators.provider import Provider
 from tests.simulators.server import Reply, Request
+from tests.support.clients import Api
 from tests.support.factories import SMSNotifierFactory, SMSPatternFactory
+from tests.support.processes import free_port
 
 pytestmark = pytest.mark.usefixtures("_simulated")
 

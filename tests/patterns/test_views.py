@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.conftest import Api
+from tests.support.clients import Api
 from tests.support.factories import SMSNotifierFactory, SMSPatternFactory
 
 SMS = "/api/notifications/notifiers/sms"

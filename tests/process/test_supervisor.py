@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, free_port
 from tests.simulators import MeliPayamakSimulator, melipayamak
+from tests.support.environment import ROOT
+from tests.support.processes import free_port
 from tests.support.service import READY, Service, processes_of, until
 
 NOTIFIERS = "/api/notifications/notifiers/sms"

@@ -6,7 +6,7 @@ import pytest
 
 from notifyhub.providers.sockets import connect, exchange, in_time
 from notifyhub.text.hosts import Address, HostNotAllowed
-from tests.conftest import free_port
+from tests.support.processes import free_port
 
 
 def but(refused: str) -> Any:

@@ -10,8 +10,10 @@ import urllib3
 
 from notifyhub.providers.plugins import UnknownProvider, load_plugin, plugin_names
 from notifyhub.providers.registry import sms_provider_names
-from tests.conftest import Api, Server, on_sqlite
+from tests.support.clients import Api
+from tests.support.environment import on_sqlite
 from tests.support.factories import install_backends
+from tests.support.processes import Server
 
 SMS = "/api/notifications/notifiers/sms"
 MODULE = """

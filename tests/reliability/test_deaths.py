@@ -30,10 +30,11 @@ from notifyhub.jobs import queues
 from notifyhub.messages.models import Attempt, Channel, Message, MessageStatus, Outcome
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.settings.models import DeliverySettings
-from tests.conftest import ENCRYPTION_KEY, POSTGRESQL, ROOT, SECRET_KEY, dispose
 from tests.reliability.proxy import Proxy
 from tests.simulators import MeliPayamakSimulator, melipayamak
 from tests.support import brokers
+from tests.support.databases import dispose
+from tests.support.environment import ENCRYPTION_KEY, POSTGRESQL, ROOT, SECRET_KEY
 from tests.support.factories import SMSNotifierFactory
 
 MESSAGES = int(os.environ.get("TEST_RELIABILITY_MESSAGES", "1000"))

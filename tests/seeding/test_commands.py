@@ -16,7 +16,8 @@ from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.settings.models import NotificationSettings
-from tests.conftest import ROOT, Api
+from tests.support.clients import Api
+from tests.support.environment import ROOT
 from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
 
 Seed = Callable[..., Result]

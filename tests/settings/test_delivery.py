@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.conftest import Api, Queries
+from tests.support.clients import Api
 from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory
+from tests.support.queries import Queries
 
 URL = "/api/settings/delivery"
 DEFAULTS = {

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.conftest import Api, Queries
+from tests.support.clients import Api
 from tests.support.factories import SMSPatternFactory
+from tests.support.queries import Queries
 
 URL = "/api/settings/otp"
 GENERAL = "/api/settings/notifications"

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from notifyhub.extensions import db
 from notifyhub.settings.models import NotificationSettings
-from tests.conftest import Api
+from tests.support.clients import Api
 from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory
 
 URL = "/api/settings/notifications"
@@ -40,8 +40,8 @@ def rows(app: Flask) -> int | None:
         return db.session.scalar(select(func.count()).select_from(NotificationSettings))
 
 
-def test_the_settings_exist_from_the_first_request_on(api: Api, app: Flask) -> None:
-    assert rows(app) == 0
+def test_the_settings_exist_from_the_start(api: Api, app: Flask) -> None:
+    assert rows(app) == 1
     for _ in range(2):
         answer = api.get(URL)
         assert (answer.status, answer.json) == (200, DEFAULTS)

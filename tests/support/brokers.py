@@ -5,10 +5,12 @@ import secrets
 import socket
 from urllib.parse import urlsplit
 
+import pytest
+import redis
 from kombu import Connection
 
 from notifyhub.jobs import queues
-from tests.conftest import absent
+from tests.support.environment import absent
 
 RABBITMQ = os.environ.get("TEST_RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672//")
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
@@ -37,3 +39,14 @@ def delete_queues(url: str, prefix: str) -> None:
         with Connection(url) as connection:
             for name in queues.QUEUES:
                 queues.named_queue(prefix, name)(connection.default_channel).delete()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> str:
+    """The URL of a Redis server."""
+    url = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
+    try:
+        redis.Redis.from_url(url, socket_connect_timeout=2).ping()
+    except redis.RedisError:
+        absent("Redis", "TEST_REDIS_URL")
+    return url

@@ -10,10 +10,10 @@ from notifyhub.providers.ippanel import IPPanel
 from notifyhub.providers.melipayamak import MeliPayamak
 from notifyhub.providers.smtp import sessions
 from notifyhub.providers.sockets import Timeouts
-from tests.conftest import engines
 from tests.simulators import IPPanelSimulator, MeliPayamakSimulator, SMTPSimulator, ippanel, melipayamak
 from tests.simulators.provider import Provider
 from tests.simulators.server import Reply
+from tests.support.databases import engines
 from tests.support.rows import context
 
 IMPATIENT = Timeouts(connect=1, read=1)

@@ -2,7 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar
+
+import pytest
+from flask import Flask
 
 from notifyhub.providers.base import SMS, Accepted, Credit, ProviderPattern, Report
 from notifyhub.providers.errors import (
@@ -13,6 +17,7 @@ from notifyhub.providers.errors import (
     Temporary,
     Uncertain,
 )
+from tests.support.factories import install_backends
 
 NAME = "scripted"
 
@@ -77,3 +82,15 @@ class Scripted:
 
     def check(self) -> Credit | None:
         return None
+
+
+@pytest.fixture
+def scripted(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Scripted]]:
+    """The backend `scripted`, which does what it is told, installed as any package's backend is."""
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    install_backends(folder, **{NAME: "tests.support.scripted:Scripted"})
+    monkeypatch.syspath_prepend(folder)
+    yield Scripted
+    Scripted.reset()
+    app.extensions["versioned_cache"].clear()

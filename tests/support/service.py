@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import free_port, wait_for_port
+from tests.support.processes import free_port, wait_for_port
 
 READY = {"status": "ok", "database": "ok", "broker": "ok"}
 

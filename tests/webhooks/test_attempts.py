@@ -19,8 +19,8 @@ from notifyhub.webhooks.attempts import deliver
 from notifyhub.webhooks.models import DeliveryStatus, Webhook
 from notifyhub.webhooks.retry_policy import RETRY_DELAYS
 from notifyhub.webhooks.targets import ONLY_HTTPS
-from tests.conftest import engines, stored_text
 from tests.simulators.server import Reply
+from tests.support.databases import engines, stored_text
 from tests.support.factories import WebhookDeliveryFactory, WebhookFactory
 from tests.support.rows import context
 from tests.support.service import until

@@ -12,8 +12,8 @@ from notifyhub.text.hosts import AllowedHosts
 from notifyhub.webhooks import client
 from notifyhub.webhooks.client import MAX_BODY_BYTES_KEPT, MAX_BODY_BYTES_READ, WebhookResponse
 from notifyhub.webhooks.targets import NOT_PUBLIC, ONLY_HTTPS
-from tests.conftest import free_port
 from tests.simulators.server import Reply
+from tests.support.processes import free_port
 from tests.webhooks.receiver import Receiver, SecureReceiver
 
 HERE = AllowedHosts.read(["127.0.0.1"])

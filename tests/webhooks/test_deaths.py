@@ -16,9 +16,10 @@ from notifyhub.extensions import db
 from notifyhub.webhooks import attempts
 from notifyhub.webhooks.models import DeliveryStatus, Event, WebhookDelivery
 from notifyhub.webhooks.recorder import record
-from tests.conftest import ENCRYPTION_KEY, SECRET_KEY, dispose
 from tests.reliability.test_deaths import Workers
 from tests.support import brokers
+from tests.support.databases import dispose
+from tests.support.environment import ENCRYPTION_KEY, SECRET_KEY
 from tests.support.factories import WebhookFactory
 from tests.webhooks.receiver import Receiver
 

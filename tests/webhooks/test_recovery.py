@@ -93,7 +93,7 @@ def test_what_a_broker_does_not_take_is_enqueued_later(monkeypatch: pytest.Monke
 def test_deliveries_that_are_over_are_kept_for_30_days_or_as_long_as_messages(
     monkeypatch: pytest.MonkeyPatch, batch: int, kept_for: int, days: int
 ) -> None:
-    monkeypatch.setattr("notifyhub.delivery.retention.BATCH", batch)
+    monkeypatch.setattr("notifyhub.database.purge.BATCH", batch)
     change_settings(retention_days=kept_for)
     webhook = WebhookFactory().id
     over = {"webhook_id": webhook, "next_attempt_at": None, "status": DeliveryStatus.DELIVERED}
@@ -103,5 +103,5 @@ def test_deliveries_that_are_over_are_kept_for_30_days_or_as_long_as_messages(
     ]
     for _ in range(4):
         stored(**over, created_at=-(days + 1) * DAY)
-    assert retention.purge() == 4
+    assert retention.purge_deliveries() == 4
     assert [each.id for each in deliveries()] == kept

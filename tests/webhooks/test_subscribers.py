@@ -24,10 +24,11 @@ from notifyhub.providers.base import Report
 from notifyhub.webhooks import subscribers
 from notifyhub.webhooks.models import DeliveryStatus, Event, Webhook, WebhookDelivery
 from notifyhub.webhooks.recorder import record
-from tests.conftest import Api, Queries
 from tests.messages.accounts import make_accounts
 from tests.otp.codes import Codes
+from tests.support.clients import Api
 from tests.support.factories import MessageFactory, SMSPatternFactory, WebhookFactory
+from tests.support.queries import Queries
 from tests.support.rows import change_settings, scripted_notifier
 from tests.support.scripted import Scripted
 from tests.webhooks.rows import deliveries

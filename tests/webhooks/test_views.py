@@ -14,8 +14,10 @@ from notifyhub.extensions import db
 from notifyhub.webhooks import attempts, views
 from notifyhub.webhooks.models import DeliveryStatus, Event
 from notifyhub.webhooks.targets import NOT_PUBLIC, ONLY_HTTPS
-from tests.conftest import Api, Queries, stored_text
+from tests.support.clients import Api
+from tests.support.databases import stored_text
 from tests.support.factories import WebhookDeliveryFactory, WebhookFactory
+from tests.support.queries import Queries
 from tests.support.rows import context
 from tests.webhooks.receiver import Receiver
 from tests.webhooks.rows import deliveries, webhook

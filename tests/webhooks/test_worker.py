@@ -14,8 +14,9 @@ from flask import Flask
 from notifyhub.database.base import now
 from notifyhub.extensions import db
 from notifyhub.webhooks.models import DeliveryStatus, Event, WebhookDelivery
-from tests.conftest import ROOT, Api
 from tests.simulators import MeliPayamakSimulator, melipayamak
+from tests.support.clients import Api
+from tests.support.environment import ROOT
 from tests.support.factories import SMSNotifierFactory, WebhookDeliveryFactory, WebhookFactory
 from tests.support.rows import context
 from tests.webhooks.receiver import Receiver

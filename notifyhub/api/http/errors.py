@@ -5,11 +5,10 @@ They stay small, whatever was sent: what a client gave is quoted in part, and th
 
 import logging
 import math
-from functools import partial
 from typing import Any
 
 import psycopg
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, current_app, jsonify, request
 from marshmallow import ValidationError
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable, TooManyRequests
@@ -17,8 +16,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnava
 from notifyhub.api.fields import NON_FIELD
 from notifyhub.api.http import violations
 from notifyhub.database.confidential import KeysDoNotFit
-from notifyhub.database.troubles import Trouble
-from notifyhub.database.watching import told
+from notifyhub.database.connection_checks import log_outage
 from notifyhub.text.truncation import MAX_QUOTED_CHARACTERS, truncate
 
 log = logging.getLogger(__name__)
@@ -41,9 +39,8 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(ValidationError, _invalid)
     app.register_error_handler(IntegrityError, _violation)
-    trouble = app.extensions["database_trouble"] = Trouble()
     for kind in (SQLAlchemyError, psycopg.Error, KeysDoNotFit):
-        app.register_error_handler(kind, partial(_no_database, trouble))
+        app.register_error_handler(kind, _no_database)
     app.register_error_handler(Exception, _server_error)
 
 
@@ -113,9 +110,9 @@ def _violation(error: IntegrityError) -> Response:
     return _server_error(error)
 
 
-def _no_database(trouble: Trouble, error: Exception) -> Response:
-    """Answer 503 while the database can't be used, which the log tells in one line."""
-    if not told(trouble, error):
+def _no_database(error: Exception) -> Response:
+    """Answer 503 while the database can't be used, which the log says in one line."""
+    if not log_outage(current_app.extensions["outage_log"], error):
         return _server_error(error)
     return http_error(
         ServiceUnavailable("The database can't be reached at the moment.", retry_after=RETRY_AFTER_SECONDS)

@@ -22,9 +22,11 @@ from tests.api.resources import (
     Writer,
     stored,
 )
-from tests.conftest import Answer, Api, Server, on_sqlite
 from tests.messages.accounts import MESSAGES
+from tests.support.clients import Answer, Api
+from tests.support.environment import on_sqlite
 from tests.support.factories import SMSNotifierFactory
+from tests.support.processes import Server
 
 QUICK = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 THOROUGH = settings(QUICK, max_examples=300)

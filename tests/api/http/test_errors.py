@@ -10,7 +10,8 @@ from flask import Flask
 from sqlalchemy.exc import OperationalError
 
 from tests.api.resources import COLLECTIONS, EMAIL, SETTINGS, SMS, SMS_PATTERNS, Collection
-from tests.conftest import Api, free_port
+from tests.support.clients import Api
+from tests.support.processes import free_port
 
 every_collection = pytest.mark.parametrize("collection", COLLECTIONS, ids=str)
 

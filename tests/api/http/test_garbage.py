@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from notifyhub.api.endpoint import declarations
-from tests.conftest import Api, on_sqlite
 from tests.messages.accounts import MESSAGES
+from tests.support.clients import Api
+from tests.support.environment import on_sqlite
 
 pytestmark = on_sqlite
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from notifyhub.app import create_app
 from tests.api.resources import COLLECTIONS, SETTINGS, SMS, SMS_NOTIFIERS, SMS_PATTERNS, Collection
-from tests.conftest import Api
+from tests.support.clients import Api
 
 every_collection = pytest.mark.parametrize("collection", COLLECTIONS, ids=str)
 

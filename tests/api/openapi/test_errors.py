@@ -7,7 +7,7 @@ from flask import Flask
 from jsonschema import Draft202012Validator
 
 from tests.api.openapi.test_document import EMAIL, PATTERNS, SETTINGS, SMS, component
-from tests.conftest import Answer, Api
+from tests.support.clients import Answer, Api
 from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
 
 

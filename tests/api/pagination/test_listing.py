@@ -25,7 +25,9 @@ from tests.api.resources import (
     Collection,
     Row,
 )
-from tests.conftest import Api, Server, on_sqlite
+from tests.support.clients import Api
+from tests.support.environment import on_sqlite
+from tests.support.processes import Server
 
 QUICK = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 THOROUGH = settings(QUICK, max_examples=300)

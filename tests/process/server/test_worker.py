@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, free_port, stop, wait_for_port
+from tests.support.environment import ROOT
+from tests.support.processes import free_port, stop, wait_for_port
 
 DEADLINE = 0.6
 CONNECTIONS = 40

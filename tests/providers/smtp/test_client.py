@@ -25,9 +25,9 @@ from notifyhub.providers.smtp import sessions
 from notifyhub.providers.smtp.client import SMTP
 from notifyhub.providers.sockets import Timeouts, exchange
 from notifyhub.text.hosts import AllowedHosts
-from tests.conftest import free_port
 from tests.simulators import SMTPSimulator
 from tests.simulators.smtp import PASSWORD, USERNAME
+from tests.support.processes import free_port
 
 IMPATIENT = Timeouts(connect=2, read=2)
 MAIL = Email(

@@ -1,4 +1,4 @@
-"""What is looked at when a connection is made or taken: do the keys fit, is SQLite's file still there?"""
+"""Checks of a connection: do the keys fit the database, is SQLite's file still the same one?"""
 
 import os
 import time
@@ -12,25 +12,25 @@ from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from notifyhub.database import encryption
 from notifyhub.database.columns import place
 from notifyhub.database.confidential import KeysDoNotFit, encrypted_columns
-from notifyhub.database.troubles import Trouble, in_one_line, lacks_tables, out_of_reach
+from notifyhub.database.outages import OutageLog, in_one_line, is_outage, lacks_tables
 from notifyhub.extensions import db
 
-KNOWN_FOR = 10.0
-"""Seconds for which keys that fit are not tried again: some connections are made for one request."""
+KEYS_TRUSTED_SECONDS = 10.0
+"""Keys that fit are not tried again for so long: some connections are made for one request."""
 
 
-def watch(app: Flask, engine: Engine) -> None:
-    """Make no connection to a database that the keys don't fit, use none to a file that is gone."""
-    keys: _Keys = app.extensions.setdefault("keys", _Keys(app))
-    event.listen(engine, "connect", lambda connection, _record: keys.try_at(connection))
+def add_checks(app: Flask, engine: Engine) -> None:
+    """Check the keys with each new connection, and SQLite's file each time that a connection is used."""
+    keys: _KeyCheck = app.extensions.setdefault("key_check", _KeyCheck(app))
+    event.listen(engine, "connect", lambda connection, _record: keys.check(connection))
     if engine.dialect.name == "sqlite":
         file = str(engine.url.database)
         event.listen(engine, "connect", lambda _connection, record: record.info.update(file=_identity(file)))
         event.listen(engine, "checkout", lambda _connection, record, _proxy: _check_file(file, record))
 
 
-def try_keys(app: Flask) -> None:
-    """Raise KeysDoNotFit if there is a database and the keys don't fit it; one that is away may come."""
+def check_keys(app: Flask) -> None:
+    """Raise KeysDoNotFit if the keys don't fit the database; one that can't be reached is no error."""
     try:
         with app.app_context(), db.engine.connect():
             pass
@@ -38,29 +38,27 @@ def try_keys(app: Flask) -> None:
         return
 
 
-def told(trouble: Trouble, error: Exception) -> bool:
-    """Log in one line that the database can't be used now, if an error means that; False if it does not."""
+def log_outage(outages: OutageLog, error: Exception) -> bool:
+    """Log an error in one line if it means that the database can't be used now; False if it does not."""
     if isinstance(error, KeysDoNotFit):
-        trouble.tell(str(error))
-    elif out_of_reach(error):
-        trouble.tell(in_one_line(error))
+        outages.warn(str(error))
+    elif is_outage(error):
+        outages.warn(in_one_line(error))
     else:
         return False
     return True
 
 
-class _Keys:
-    """The keys of an application, tried on the first and last secret of each kind that a database has.
-
-    Raises KeysDoNotFit, which closes the connection.
-    """
+class _KeyCheck:
+    """Tries an application's keys on the first and last secret of each encrypted column."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
-        self._known_until = 0.0
+        self._trusted_until = 0.0
 
-    def try_at(self, connection: Any) -> None:
-        if time.monotonic() < self._known_until:
+    def check(self, connection: Any) -> None:
+        """Close the connection and raise KeysDoNotFit if a secret can't be read."""
+        if time.monotonic() < self._trusted_until:
             return
         try:
             for column in encrypted_columns():
@@ -74,7 +72,7 @@ class _Keys:
                 raise
         else:
             connection.rollback()
-            self._known_until = time.monotonic() + KNOWN_FOR
+            self._trusted_until = time.monotonic() + KEYS_TRUSTED_SECONDS
 
     def _try(self, cursor: Any, column: Column[Any]) -> None:
         table, name = column.table.name, column.name

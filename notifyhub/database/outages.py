@@ -1,4 +1,4 @@
-"""What a database's errors mean, and in which words an operator is told."""
+"""Outages: which errors mean that the database can't be used now, and how the log says so."""
 
 import logging
 import re
@@ -12,13 +12,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 log = logging.getLogger(__name__)
 
-REPEATED_AFTER = 60.0
-"""Seconds after which a trouble that lasts is told again: not once for each request."""
+REPEAT_AFTER_SECONDS = 60.0
+"""An outage that lasts is logged again after so long, not once for each request."""
 
 _SQLITE_LACKS = re.compile(r"no such (table|column)|table \w+ has no column")
 
 # Of the files below it; all others are of the statement: https://sqlite.org/rescode.html
-_SQLITE_AWAY = {
+_SQLITE_OUTAGES = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_CORRUPT,
@@ -33,10 +33,10 @@ _SQLITE_AWAY = {
 
 # Classes of SQLSTATE: connection, authorization, catalog name (no such database), resources, operator's
 # intervention, system. Appendix A of PostgreSQL's manual. A statement that was cancelled (57014) is none.
-_POSTGRESQL_AWAY = ("08", "28", "3D", "53", "57P", "58")
+_POSTGRESQL_OUTAGES = ("08", "28", "3D", "53", "57P", "58")
 
 
-def out_of_reach(error: Exception) -> bool:
+def is_outage(error: Exception) -> bool:
     """Tell whether an error means that the database can't be reached now, or is not migrated."""
     if isinstance(error, PoolTimeout) or lacks_tables(error):
         return True
@@ -44,11 +44,11 @@ def out_of_reach(error: Exception) -> bool:
         return True
     cause = _cause(error)
     if isinstance(cause, sqlite3.Error):
-        return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_AWAY
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_OUTAGES
     if isinstance(cause, psycopg.Error):
         if cause.sqlstate is None:
             return isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError)
-        return cause.sqlstate.startswith(_POSTGRESQL_AWAY)
+        return cause.sqlstate.startswith(_POSTGRESQL_OUTAGES)
     return False
 
 
@@ -57,7 +57,7 @@ def in_one_line(error: Exception) -> str:
     first, *_ = str(_cause(error)).strip().splitlines() or [type(error).__name__]
     if lacks_tables(error):
         return f"The database is not migrated, see `flask db upgrade`: {first}"
-    if isinstance(error, OperationalError) or out_of_reach(error):
+    if isinstance(error, OperationalError) or is_outage(error):
         return f"The database does not answer: {first}"
     return f"The database refuses: {first}"
 
@@ -68,23 +68,23 @@ def lacks_tables(error: Exception) -> bool:
     return getattr(cause, "sqlstate", None) in {"42P01", "42703"} or bool(_SQLITE_LACKS.match(str(cause)))
 
 
-def named(url: URL) -> str:
-    """Return which database it is, without its password."""
+def without_password(url: URL) -> str:
+    """Return the URL of a database as an operator would write it, its password masked."""
     return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
 
 
-class Trouble:
-    """A trouble that many meet: it is told once, and again when it changes or has lasted for a while."""
+class OutageLog:
+    """The log of an outage that many requests and tasks meet: one line, not one for each of them."""
 
     def __init__(self) -> None:
-        self._words = ""
-        self._until = 0.0
+        self._logged = ""
+        self._repeat_at = 0.0
 
-    def tell(self, words: str) -> None:
-        """Log the words, unless they were logged a short time ago."""
-        if words != self._words or time.monotonic() > self._until:
-            self._words, self._until = words, time.monotonic() + REPEATED_AFTER
-            log.warning("%s", words)
+    def warn(self, text: str) -> None:
+        """Log a warning, unless the same one was logged less than REPEAT_AFTER_SECONDS ago."""
+        if text != self._logged or time.monotonic() > self._repeat_at:
+            self._logged, self._repeat_at = text, time.monotonic() + REPEAT_AFTER_SECONDS
+            log.warning("%s", text)
 
 
 def _cause(error: Exception) -> BaseException:

@@ -9,8 +9,8 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from notifyhub.database import troubles
-from notifyhub.database.troubles import Trouble, in_one_line, named, out_of_reach
+from notifyhub.database import outages
+from notifyhub.database.outages import OutageLog, in_one_line, is_outage, without_password
 
 
 def of_sqlite(code: int) -> Exception:
@@ -52,12 +52,12 @@ OTHERS = [
 
 @pytest.mark.parametrize("error", AWAY, ids=repr)
 def test_a_database_that_cannot_be_used_now_is_out_of_reach(error: Exception) -> None:
-    assert out_of_reach(error)
+    assert is_outage(error)
 
 
 @pytest.mark.parametrize("error", OTHERS, ids=repr)
 def test_a_mistake_of_a_statement_is_not(error: Exception) -> None:
-    assert not out_of_reach(error)
+    assert not is_outage(error)
 
 
 def test_words_are_one_line_without_the_statement() -> None:
@@ -75,18 +75,18 @@ def test_words_are_one_line_without_the_statement() -> None:
     ],
 )
 def test_a_database_is_named_without_its_password(url: str, name: str) -> None:
-    assert named(make_url(url)) == name
+    assert without_password(make_url(url)) == name
 
 
 def test_a_trouble_is_told_once_and_again_when_it_changes_or_lasts(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trouble = Trouble()
+    trouble = OutageLog()
     for words in ("one", "one", "other", "other"):
-        trouble.tell(words)
+        trouble.warn(words)
     assert caplog.messages == ["one", "other"]
-    monkeypatch.setattr(troubles, "REPEATED_AFTER", -1.0)
-    trouble = Trouble()
-    trouble.tell("one")
-    trouble.tell("one")
+    monkeypatch.setattr(outages, "REPEAT_AFTER_SECONDS", -1.0)
+    trouble = OutageLog()
+    trouble.warn("one")
+    trouble.warn("one")
     assert caplog.messages[2:] == ["one", "one"]

@@ -13,12 +13,14 @@ from flask_migrate import upgrade
 from sqlalchemy import text
 
 from notifyhub.app import create_app
-from notifyhub.database import watching
+from notifyhub.database import connection_checks
 from notifyhub.database.confidential import KeysDoNotFit
-from notifyhub.database.watching import try_keys
+from notifyhub.database.connection_checks import check_keys
 from notifyhub.extensions import db
-from tests.conftest import Api, dispose, free_port
+from tests.support.clients import Api
+from tests.support.databases import dispose
 from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, UserFactory, WebhookFactory
+from tests.support.processes import free_port
 
 SMS = "/api/notifications/notifiers/sms"
 FACTORIES = {
@@ -41,9 +43,9 @@ def test_a_database_whose_secrets_do_not_fit_the_keys_is_refused(
     with app.app_context():
         id_ = FACTORIES[table]().id
     with pytest.raises(KeysDoNotFit) as raised:
-        try_keys(other_keys)
+        check_keys(other_keys)
     assert str(raised.value) == f"None of the keys fits {table} {id_}: nothing was changed."
-    try_keys(app)
+    check_keys(app)
 
 
 @pytest.mark.parametrize("last", [False, True])
@@ -57,7 +59,7 @@ def test_one_secret_of_many_is_enough(app: Flask, last: bool) -> None:
         db.session.commit()
         looking = create_app_like(app)
         with pytest.raises(KeysDoNotFit, match=f"sms_notifiers {strange}:"):
-            try_keys(looking)
+            check_keys(looking)
         dispose(looking)
         db.session.execute(text("DELETE FROM sms_notifiers"))
         db.session.commit()
@@ -80,7 +82,7 @@ def test_a_database_without_secrets_fits_every_key(app: Flask, other_keys: Flask
     with app.app_context():
         UserFactory()
         SMSNotifierFactory(settings={})
-    try_keys(other_keys)
+    check_keys(other_keys)
 
 
 def test_commands_refuse_keys_that_do_not_fit(app: Flask, other_keys: Flask) -> None:
@@ -109,21 +111,23 @@ def test_requests_are_503_and_readyz_says_why(
 def test_a_database_that_is_away_does_not_keep_anything_from_starting(
     other_app: Callable[..., Flask],
 ) -> None:
-    try_keys(other_app(NOTIFYHUB_DATABASE_URL=f"postgresql://127.0.0.1:{free_port()}/x"))
+    check_keys(other_app(NOTIFYHUB_DATABASE_URL=f"postgresql://127.0.0.1:{free_port()}/x"))
 
 
 def test_keys_are_not_tried_for_each_connection(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     with app.app_context():
         SMSNotifierFactory()
     tried = []
-    monkeypatch.setattr(watching.encryption, "read", lambda *given: tried.append(given))
+    monkeypatch.setattr(connection_checks.encryption, "read", lambda *given: tried.append(given))
     fresh = create_app_like(app)
     for _ in range(3):
-        try_keys(fresh)
+        check_keys(fresh)
         dispose(fresh)
     assert len(tried) == 2  # as the first secret and as the last one
-    monkeypatch.setattr(time, "monotonic", lambda now=time.monotonic: now() + watching.KNOWN_FOR)
-    try_keys(fresh)
+    monkeypatch.setattr(
+        time, "monotonic", lambda now=time.monotonic: now() + connection_checks.KEYS_TRUSTED_SECONDS
+    )
+    check_keys(fresh)
     assert len(tried) == 4
     dispose(fresh)
 

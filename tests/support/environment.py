@@ -1,0 +1,57 @@
+"""The variables of the installations that are tested, and what the tests need around them."""
+
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+POSTGRESQL = os.environ.get("TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432")
+SECRET_KEY = "a secret key of the tests"
+ENCRYPTION_KEY = "bm90aWZ5aHViLXRlc3RzLWVuY3J5cHRpb24ta2V5LTE="
+
+on_sqlite = pytest.mark.parametrize("environment", ["sqlite"], indirect=True)
+"""Of a test, or a module's `pytestmark`, for which one kind of database proves as much as both."""
+on_postgresql = pytest.mark.parametrize("environment", ["postgresql"], indirect=True)
+
+
+def absent(service: str, variable: str) -> NoReturn:
+    """Skip the test because a service does not answer; in CI, where it has to, fail it."""
+    words = f"{service} does not answer; its address is in {variable}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(words)
+    pytest.skip(words)
+
+
+@pytest.fixture(scope="session")
+def environments(
+    empty_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], dict[str, str]]:
+    """Give a function that returns the variables of the one installation on a kind of database."""
+
+    @cache
+    def make(kind: str) -> dict[str, str]:
+        return {
+            "NOTIFYHUB_DATABASE_URL": empty_database(kind),
+            "NOTIFYHUB_INSTANCE": str(tmp_path_factory.mktemp("instance")),
+            "NOTIFYHUB_SECRET_KEY": SECRET_KEY,
+            "NOTIFYHUB_ENCRYPTION_KEYS": ENCRYPTION_KEY,
+            "NOTIFYHUB_IPPANEL_URL": "http://127.0.0.1:1",
+            "NOTIFYHUB_MELIPAYAMAK_URL": "http://127.0.0.1:1",
+        }
+
+    return make
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def environment(
+    request: pytest.FixtureRequest, environments: Callable[[str], dict[str, str]]
+) -> dict[str, str]:
+    """The variables of an installation on each kind of database; processes are started with them.
+
+    No provider can be reached.
+    """
+    return environments(request.param)
