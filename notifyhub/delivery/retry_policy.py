@@ -10,7 +10,8 @@ from notifyhub.providers.base import Accepted
 from notifyhub.providers.errors import Failure, NotServedHere, Refused, Temporary, Uncertain
 
 JITTER = 0.1
-WAKING = 1 / 3
+WAIT_SPREAD = 1 / 3
+"""The part of a rest over which the messages that waited for its end are spread."""
 
 Result = Accepted | Failure
 """How an attempt ended."""
@@ -59,12 +60,12 @@ def decide(
 ) -> RoundDecision:
     """Return what a round comes to in which no notifier took the message.
 
-    `failures` are its attempts' in their order, `rests` the notifiers that were passed over because they
+    `failures` are its attempts' in their order, `rests` the notifiers that were not tried because they
     rest; `rounds` counts those finished before.
     """
     if not failures:
         if rests:  # does not count; those who wait do not all come back in the same moment
-            wait = timedelta(seconds=policy.rest * WAKING * random.random())  # noqa: S311 - no secret
+            wait = timedelta(seconds=policy.rest * WAIT_SPREAD * random.random())  # noqa: S311 - no secret
             return RoundDecision(
                 MessageStatus.SENDING, rounds, _resting(rests), min(rest.until for rest in rests) + wait
             )
