@@ -101,8 +101,8 @@ def idempotent(
     """Return a view that answers with what `view` does, or with what it did when the key was sent first.
 
     Without a key `view` gets a connection in autocommit, unless `atomic` asks for a transaction for its body.
-    `restore` returns the part that was not stored of an answer that is repeated. The view raises Conflict while another
-    request with the key runs, UnprocessableEntity if the key came with another body.
+    `restore` returns the part that was not stored of an answer that is repeated. The view raises Conflict
+    while another request with the key runs, UnprocessableEntity if the key came with another body.
     """
 
     @wraps(view)
