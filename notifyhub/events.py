@@ -27,7 +27,8 @@ def unsubscribe(kind: type[E], subscriber: Callable[[Connection, E], None]) -> N
 
 def publish(connection: Connection, event: object) -> None:
     """Call the subscribers of an event. An error of theirs is the caller's: the transaction fails with it."""
-    _signal(type(event)).send(connection, event=event)
+    for subscriber in _signal(type(event)).receivers_for(connection):
+        subscriber(connection, event)
 
 
 def _signal(kind: type[Any]) -> Signal:
