@@ -15,7 +15,7 @@ from notifyhub.otp.codes import is_right
 from notifyhub.otp.events import OTPVerified
 from notifyhub.otp.models import DEFAULT_PURPOSE, OTP, OTPStatus
 from notifyhub.otp.recipients import canonical, channel_of
-from notifyhub.otp.serializers import COLUMNS, MESSAGE, OTPRow, serialize, status_of
+from notifyhub.otp.serializers import OTPRow, read, status_of
 
 _otps = table_of(OTP).c
 
@@ -45,7 +45,7 @@ _GUESS = update(table_of(OTP)).where(
     _otps.attempts_left > 0,
     _otps.expires_at > bindparam("now", type_=_otps.expires_at.type),
 )
-_ACCEPT = _GUESS.values(status=OTPStatus.VERIFIED).returning(*COLUMNS, MESSAGE)
+_ACCEPT = _GUESS.values(status=OTPStatus.VERIFIED).returning(_otps.attempts_left)
 _REFUSE = _GUESS.values(
     attempts_left=_otps.attempts_left - 1,
     status=case((_otps.attempts_left == 1, OTPStatus.BLOCKED), else_=OTPStatus.PENDING),
@@ -98,11 +98,10 @@ def _selection(*, by_id: bool, by_recipient: bool, by_purpose: bool) -> Select[*
 def _accept(guess: dict[str, Any], *, test: bool) -> int | None:
     """Take the right code, and publish that; return the guesses left, None if the code is over by now."""
     with transaction() as connection:
-        row = connection.execute(_ACCEPT, guess).first()
-        if row is None:
-            return None
-        publish(connection, OTPVerified(serialize(row, row.message_id, guess["now"]), test))
-    return int(row.attempts_left)
+        attempts_left: int | None = connection.scalar(_ACCEPT, guess)
+        if attempts_left is not None:
+            publish(connection, OTPVerified(read(connection, guess["otp_id"], test=test), test))
+    return attempts_left
 
 
 def _ended_before(id: int, moment: datetime) -> dict[str, Any]:
