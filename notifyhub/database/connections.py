@@ -101,7 +101,10 @@ def transaction() -> Iterator[Connection]:
     with _after_commit():
         if is_postgresql():
             with driver_connection() as driver, driver.transaction():
-                yield autocommit()
+                connection = autocommit()
+                if not connection.in_transaction():  # it does not know what psycopg has begun
+                    connection.begin()
+                yield connection
         else:
             release()
             with db.engine.begin() as connection:
