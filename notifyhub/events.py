@@ -1,7 +1,7 @@
 """Events: what has happened, published inside the transaction in which it happens.
 
-An event is a frozen dataclass of the package that publishes it. Packages above subscribe to the class; what
-they write belongs to the same transaction, and what is to follow it they hand to `connections.after_commit`.
+An event is a dataclass of the package that publishes it. Packages above subscribe to the class; what they
+write belongs to the same transaction, and what is to follow it they hand to `connections.after_commit`.
 """
 
 from collections.abc import Callable

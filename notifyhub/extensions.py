@@ -8,6 +8,6 @@ from flask_sqlalchemy import SQLAlchemy
 from notifyhub.database.base import Base
 
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
-migrate = Migrate(compare_type=True, render_as_batch=True)
+migrate = Migrate(compare_type=True)
 cors = CORS()
 celery = Celery("notifyhub", set_as_current=False)

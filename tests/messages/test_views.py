@@ -16,6 +16,7 @@ from notifyhub.database.connections import after_commit
 from notifyhub.extensions import db
 from notifyhub.messages.events import MessagesDue
 from notifyhub.messages.models import Channel, Message, MessageAttachment
+from notifyhub.messages.schemas import MessageRequestSchema
 from tests.messages.accounts import BATCHES, MESSAGES, Accounts
 from tests.messages.bodies import by_pattern, email
 from tests.support.clients import Api
@@ -110,10 +111,7 @@ HOSTILE = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=4,
 )
-FIELDS = (
-    *("channel", "to", "notifier", "pattern", "args", "text", "subject", "html", "reply_to", "attachments"),
-    *("reference", "metadata", "send_at", "expires_at"),
-)
+FIELDS = tuple(MessageRequestSchema().fields)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
