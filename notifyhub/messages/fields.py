@@ -13,7 +13,7 @@ from notifyhub.text.lines import is_line
 
 
 class Line(String):
-    """A text of one line, without control characters. In a mail's header a line end would begin another header."""
+    """A text of one line. In a mail a line end, even around it, would begin another header."""
 
     default_error_messages: ErrorMessages = {"line": "Line ends and control characters are not allowed."}
 
