@@ -84,11 +84,7 @@ Restore = Callable[[Connection, dict[str, Any]], dict[str, Any]]
 
 
 def idempotent(
-    view: IdempotentView,
-    schema: Schema | None,
-    *,
-    atomic: NeedsTransaction | None,
-    restore: Restore | None,
+    view: IdempotentView, schema: Schema | None, *, atomic: NeedsTransaction | None, restore: Restore | None
 ) -> Callable[..., Response]:
     """Return a view that answers with what `view` does, or with what it did when the key was sent first.
 

@@ -5,16 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import orjson
-from sqlalchemy import (
-    ColumnElement,
-    DateTime,
-    Dialect,
-    String,
-    Table,
-    Text,
-    TypeDecorator,
-    type_coerce,
-)
+from sqlalchemy import ColumnElement, DateTime, Dialect, String, Table, Text, TypeDecorator, type_coerce
 from sqlalchemy import cast as sql_cast
 
 from notifyhub.database import encryption

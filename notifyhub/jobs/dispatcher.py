@@ -78,11 +78,7 @@ class Dispatcher:
         return select(c.id).where(self.due, not_(published), without_job).order_by(c.next_attempt_at)
 
     def _values(self, at: datetime) -> dict[str, datetime]:
-        return {
-            "now": at,
-            "published_since": at - self.published_within,
-            "lost_since": at - self.lost_after,
-        }
+        return {"now": at, "published_since": at - self.published_within, "lost_since": at - self.lost_after}
 
     def _marked(self, ids: Sequence[int], at: datetime | None) -> Update:
         c = self.table.c

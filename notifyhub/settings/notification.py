@@ -30,14 +30,7 @@ def _brief(id: int | None, name: str | None) -> dict[str, Any] | None:
 
 notification_settings = Singleton(
     NotificationSettings,
-    select(
-        _sms.c.id,
-        _sms.c.name,
-        _email.c.id,
-        _email.c.name,
-        _settings.c.otp_code_len,
-        _settings.c.otp_ttl,
-    )
+    select(_sms.c.id, _sms.c.name, _email.c.id, _email.c.name, _settings.c.otp_code_len, _settings.c.otp_ttl)
     .select_from(_settings)
     .outerjoin(_sms, _settings.c.sms_notifier_id == _sms.c.id)
     .outerjoin(_email, _settings.c.email_notifier_id == _email.c.id),

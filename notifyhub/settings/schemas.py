@@ -6,14 +6,7 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from marshmallow.types import ErrorMessages
 
-from notifyhub.api.fields import (
-    MAX_TEXT,
-    Boolean,
-    Integer,
-    List,
-    String,
-    described,
-)
+from notifyhub.api.fields import MAX_TEXT, Boolean, Integer, List, String, described
 from notifyhub.api.references import Reference, References
 from notifyhub.api.schemas import NamedSchema, StrictSchema
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
