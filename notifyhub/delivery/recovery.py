@@ -24,7 +24,7 @@ from notifyhub.providers.errors import Temporary, Uncertain
 
 messages, attempts = table_of(Message), table_of(Attempt)
 
-WORKER_LOST = Uncertain("worker_lost", "The worker stopped before the outcome was known.")
+WORKER_LOST = Uncertain("worker_lost", leases.WORKER_LOST)
 BETWEEN_ATTEMPTS = Temporary("worker_lost", "The worker stopped before it made the next attempt.")
 
 Rows = Sequence[Any]
