@@ -91,7 +91,7 @@ def _in_batches(
 
 
 def _any(condition: ColumnElement[bool]) -> bool:
-    """Tell whether there are rows, without the lock that SQLite's transactions begin with."""
+    """Return whether there are rows, without the lock that SQLite's transactions begin with."""
     return autocommit().execute(_rows.where(condition).limit(1), {"now": now()}).first() is not None
 
 

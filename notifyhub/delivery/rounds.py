@@ -34,7 +34,7 @@ from notifyhub.providers.errors import MAX_DETAIL_LENGTH, Broken, Failure, NotSe
 def deliver(message_id: int) -> None:
     """Claim a message and give it one round; nothing is done if it is not due or another worker has it.
 
-    While a provider is talked to, no connection to the database is held.
+    While a provider is called, no connection to the database is held.
     """
     message = connections.persist(lambda: claims.claim(message_id), CLAIM_RETRIED_SECONDS)
     if message is None:
@@ -226,7 +226,7 @@ def _hand_over(message: ClaimedMessage, route: Route) -> Result:
 
 
 def _goes_on(message: ClaimedMessage, failure: Failure) -> bool:
-    """Tell whether a backup is tried in the same round; a one-time password can't wait for certainty."""
+    """Return whether a backup is tried in the same round; a one-time password can't wait for certainty."""
     if isinstance(failure, Uncertain) and message.otp_id is not None:
         return persist(policies.in_force).policy.resend_uncertain
     return goes_on(failure)

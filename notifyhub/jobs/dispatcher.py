@@ -52,7 +52,7 @@ class Dispatcher:
         return count
 
     def _any(self) -> bool:
-        """Tell whether there are any, without the lock that SQLite's transactions begin with."""
+        """Return whether there are any, without the lock that SQLite's transactions begin with."""
         return autocommit().execute(self._unqueued().limit(1), self._values(now())).first() is not None
 
     def _mark(self, limit: int) -> list[int]:

@@ -22,7 +22,7 @@ NOW = bindparam("now", type_=UTC_TIME)
 UNTIL = bindparam("until", type_=UTC_TIME)
 """The end of a lease that is taken or renewed."""
 TOKEN = bindparam("token", type_=String)
-"""The token of the worker that takes, or has, the lease."""
+"""The token of the worker that takes or holds the lease."""
 
 RELEASED = {"lease_token": None, "lease_until": None}
 """The values that end a lease."""

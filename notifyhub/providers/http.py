@@ -1,4 +1,4 @@
-"""JSON over HTTP to a provider; what goes wrong is told as a failure, without credentials."""
+"""JSON over HTTP to a provider; what goes wrong is raised as a failure, without credentials."""
 
 import json
 import re

@@ -34,7 +34,7 @@ def enqueue(ids: Iterable[int]) -> bool:
 def deliver(delivery_id: int) -> None:
     """Claim a delivery and attempt it; nothing is done if it may not be claimed.
 
-    While the receiver is talked to, no connection to the database is held.
+    While the receiver is called, no connection to the database is held.
     """
     delivery = connections.persist(lambda: claims.claim(delivery_id), CLAIM_RETRIED_SECONDS)
     if delivery is None:
