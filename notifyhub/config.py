@@ -40,7 +40,7 @@ def _database_url(text: str) -> None:
 
 
 def _names_host(text: str, *schemes: str) -> bool:
-    """Tell whether a URL has one of the schemes, and a host with a usable port."""
+    """Return whether a URL has one of the schemes, and a host with a usable port."""
     try:
         url = urlsplit(text)
         return url.scheme in schemes and bool(url.hostname) and url.port != 0

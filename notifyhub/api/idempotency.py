@@ -22,9 +22,7 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     delete,
-    func,
     insert,
-    literal,
     select,
 )
 from sqlalchemy.exc import IntegrityError
@@ -37,6 +35,7 @@ from notifyhub.api.http.parsing import body
 from notifyhub.database import columns
 from notifyhub.database.base import NO_ID_REUSE, Identified, now, table_of
 from notifyhub.database.connections import autocommit, transaction
+from notifyhub.database.locks import lock_is_free
 from notifyhub.text.lines import is_line
 
 HEADER = "Idempotency-Key"
@@ -84,11 +83,7 @@ Restore = Callable[[Connection, dict[str, Any]], dict[str, Any]]
 
 
 def idempotent(
-    view: IdempotentView,
-    schema: Schema | None,
-    *,
-    atomic: NeedsTransaction | None,
-    restore: Restore | None,
+    view: IdempotentView, schema: Schema | None, *, atomic: NeedsTransaction | None, restore: Restore | None
 ) -> Callable[..., Response]:
     """Return a view that answers with what `view` does, or with what it did when the key was sent first.
 
@@ -146,14 +141,10 @@ def _in_utf8(value: str) -> str:
 def _claim(connection: Connection, key: str) -> Any:
     """Return the row stored for a key, None if it is this request's now, until the transaction ends.
 
-    SQLite lets in one transaction that writes at a time; on PostgreSQL the key is locked.
+    On PostgreSQL the key is locked; SQLite lets in one transaction that writes at a time.
     """
     this = (_keys.c.user_id == g.caller.user_id) & (_keys.c.key == key)
-    if connection.dialect.name == "postgresql":
-        name = func.hashtextextended(f"{HEADER} {g.caller.user_id} {key}", 0)
-        lock = select(func.pg_try_advisory_xact_lock(name).label("free")).subquery()
-    else:
-        lock = select(literal(value=True).label("free")).subquery()
+    lock = select(lock_is_free(f"{HEADER} {g.caller.user_id} {key}").label("free")).subquery()
     row = connection.execute(select(lock.c.free, *_STORED).select_from(lock.outerjoin(_keys, this))).one()
     if not row.free:
         raise Conflict(f"A request with this {HEADER} is still running.")

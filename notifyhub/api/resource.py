@@ -1,4 +1,4 @@
-"""A resource: a kind of object that is made, listed, read, changed and deleted over HTTP."""
+"""A resource: a kind of object that is created, listed, read, changed and deleted over HTTP."""
 
 from typing import Any, NamedTuple, TypeVar
 
@@ -20,7 +20,7 @@ from notifyhub.database.base import Timestamped, table_of
 from notifyhub.database.confidential import Confidential
 from notifyhub.database.connections import autocommit, orm_session
 
-Found = TypeVar("Found")
+T = TypeVar("T")
 VERBS = ("create", "view", "change", "delete")
 """What permissions allow."""
 
@@ -122,7 +122,7 @@ class Resource:
             blueprint.add_url_rule(route.url, route.view, view, methods=route.methods)
 
     def create(self, **path: int) -> tuple[dict[str, Any], int]:
-        """Make an object: one statement, which is its own transaction. One with secrets has its id before."""
+        """Create an object in one statement, its own transaction. One with secrets is given its id before."""
         self._check_parent(path)
         values = self.schema.validate_object(body(self.schema), None)
         if issubclass(self.model, Confidential):
@@ -188,8 +188,8 @@ def _select_referred(reference: Column[int]) -> Select[Any]:
     return select(key.column).where(key.column == bindparam(reference.name))
 
 
-def or_404(value: Found | None) -> Found:
-    """Return what was looked up; raises NotFound if it is None."""
+def or_404(value: T | None) -> T:
+    """Return what was found; raises NotFound if it is None."""
     if value is None:
         raise NotFound
     return value

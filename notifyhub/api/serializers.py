@@ -10,6 +10,11 @@ from sqlalchemy import ColumnElement, DateTime, Row, Table
 from notifyhub.api.http.json import timestamp
 
 
+def brief(id: int | None, name: str | None) -> dict[str, Any] | None:
+    """Return an object as `NamedSchema` describes it; None if there is none."""
+    return None if id is None else {"id": id, "name": name}
+
+
 class Serializer(Protocol):
     """Which `columns` are selected, the id first, and how their rows become what `schema` describes."""
 

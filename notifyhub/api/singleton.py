@@ -1,12 +1,12 @@
 """A resource of which there is one: it is read and changed over HTTP, never created or deleted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from flask import Blueprint
 from marshmallow import Schema
-from sqlalchemy import Select, select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session
 
 from notifyhub.api.endpoint import Endpoint, Permission, declare_method
@@ -28,15 +28,16 @@ class Permissions(NamedTuple):
 class Singleton(Generic[Model]):
     """The only row of a table, which a migration has inserted.
 
-    `dump` makes the response, of the shape `response`, from the row of `selected`. `request` reads a body
+    `dump` makes the response, of the shape `response`, from the row of `selected`, whose names are the
+    response's if nothing else is given. `request` reads a body
     into attributes of the model; what a body leaves out stays as it is.
     """
 
     model: type[Model]
     selected: Select[Any]
-    dump: Callable[[Sequence[Any]], dict[str, Any]]
     request: Schema
     response: Schema
+    dump: Callable[[Row[Any]], dict[str, Any]] = Row._asdict
 
     def register(self, blueprint: Blueprint, url: str, noun: str, permissions: Permissions) -> None:
         """Add the two operations to `blueprint`; `noun` is what the object is called in sentences."""
@@ -50,7 +51,7 @@ class Singleton(Generic[Model]):
             blueprint.add_url_rule(url, name, declare_method(declaration, view), methods=[method])
 
     def show(self) -> dict[str, Any]:
-        """Give the object as it is shown."""
+        """Give the object."""
         return self.dump(autocommit().execute(self.selected).one())
 
     def change(self) -> dict[str, Any]:

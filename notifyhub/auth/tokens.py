@@ -5,9 +5,9 @@ import hashlib
 import os
 import secrets
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Row, bindparam, exists, or_, select, update
+from sqlalchemy import bindparam, exists, or_, select, update
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
@@ -106,7 +106,8 @@ def authenticate(key: str, code: int | None) -> Caller:
     is cached between requests: a revoked token stops working at once, in every process.
     """
     moment = now()
-    row = _look_up({"digest": digest(key), "code": code, "now": moment, "minute": _minute(moment)})
+    values = {"digest": digest(key), "code": code, "now": moment, "minute": _minute(moment)}
+    row = read_first(lambda connection: connection.execute(_CALLER, values).first())
     if row is None:
         raise unauthorized("Invalid token.")
     if not row.is_active:
@@ -121,10 +122,6 @@ def authenticate(key: str, code: int | None) -> Caller:
 def unauthorized(words: str) -> Unauthorized:
     """Return the error that asks for a token."""
     return Unauthorized(words, www_authenticate=WWWAuthenticate("token"))
-
-
-def _look_up(values: dict[str, Any]) -> Row[Any] | None:
-    return read_first(lambda connection: connection.execute(_CALLER, values).first())
 
 
 def _minute(moment: datetime) -> datetime:

@@ -5,16 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import orjson
-from sqlalchemy import (
-    ColumnElement,
-    DateTime,
-    Dialect,
-    String,
-    Table,
-    Text,
-    TypeDecorator,
-    type_coerce,
-)
+from sqlalchemy import ColumnElement, DateTime, Dialect, String, Table, Text, TypeDecorator, type_coerce
 from sqlalchemy import cast as sql_cast
 
 from notifyhub.database import encryption
@@ -122,5 +113,5 @@ class EncryptedObject(Encrypted):
         return {} if value is None else orjson.loads(self._decrypt(value))
 
     def compare_values(self, x: Any, y: Any) -> bool:
-        """Tell whether two objects are the same JSON: to Python, 1 and true would be equal."""
+        """Return whether two objects are the same JSON: to Python, 1 and true would be equal."""
         return orjson.dumps(x, option=orjson.OPT_SORT_KEYS) == orjson.dumps(y, option=orjson.OPT_SORT_KEYS)

@@ -45,7 +45,7 @@ def with_id(connection: Connection, model: type[Confidential], values: dict[str,
 
 
 def placed(model: type[Confidential], values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of a row with an id, its secrets told that they belong to it."""
+    """Return the values of a row with an id, with its id in its secrets."""
     columns = table_of(model).c
     return {
         name: kind.belonging(value, values["id"])
@@ -74,7 +74,7 @@ def _number(mapper: Mapper[Any], connection: Connection, row: Confidential) -> N
 
 @event.listens_for(Confidential, "before_update", propagate=True)
 def _place(_mapper: Mapper[Any], _connection: Connection, row: Confidential) -> None:
-    """Tell the secrets that have changed which row they belong to."""
+    """Put the row that they belong to into the secrets that have changed."""
     for column in table_of(type(row)).columns:
         if isinstance(column.type, Encrypted) and attributes.get_history(row, column.key).has_changes():
             setattr(row, column.key, column.type.belonging(getattr(row, column.key), row.id))

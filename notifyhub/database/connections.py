@@ -82,7 +82,7 @@ def autocommit() -> Connection:
     """Return the connection of this request or task on which every statement is a transaction of its own.
 
     Without BEGIN and COMMIT around it a statement costs two round trips less. `release` gives the connection
-    back: at the end of the request or task, and before anybody outside is talked to.
+    back: at the end of the request or task, and before a provider or a receiver is called.
     """
     connection: Connection | None = g.get("autocommit")
     if connection is None or connection.invalidated:
@@ -205,14 +205,17 @@ def persist(work: Callable[[], T], seconds: float) -> T:
 
 
 def is_out_of_reach(error: BaseException) -> bool:
-    """Tell whether an error means that the database can't be reached."""
+    """Return whether what failed may be tried again: the database can't be reached, or is busy.
+
+    `outages.is_outage` is another rule: it leaves deadlocks and cancelled statements out.
+    """
     return isinstance(error, DBAPIError) and (
         error.connection_invalidated or isinstance(error, OperationalError)
     )
 
 
 def is_postgresql() -> bool:
-    """Tell whether the application's database is PostgreSQL; else it is SQLite."""
+    """Return whether the application's database is PostgreSQL; else it is SQLite."""
     return db.engine.dialect.name == "postgresql"
 
 

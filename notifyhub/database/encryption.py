@@ -9,7 +9,7 @@ from functools import lru_cache
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from flask import Flask, current_app
 
-REMEMBERED = 256
+CACHED_SECRETS = 256
 
 _MARK, _END = b"\0", b"\0"
 """What stands before and after the place. No secret that was stored without a place begins so: texts and JSON
@@ -36,7 +36,7 @@ def encrypt(plain: bytes, place: str) -> str:
 def decrypt(stored: str, place: str) -> bytes:
     """Return what `encrypt` was given for this place; raises cryptography's InvalidToken if it can't be read.
 
-    What was read lately is remembered: each message reads the same few secrets.
+    What was read lately is cached: each message reads the same few secrets.
     """
     return read(current_app, stored, place)
 
@@ -44,7 +44,7 @@ def decrypt(stored: str, place: str) -> bytes:
 def read(app: Flask, stored: str, place: str) -> bytes:
     """Return what an application has encrypted; see `decrypt`."""
     if "decrypt" not in app.extensions:
-        app.extensions["decrypt"] = lru_cache(REMEMBERED)(cipher(app).decrypt)
+        app.extensions["decrypt"] = lru_cache(CACHED_SECRETS)(cipher(app).decrypt)
     try:
         content: bytes = app.extensions["decrypt"](stored)
     except InvalidToken:

@@ -37,7 +37,7 @@ _POSTGRESQL_OUTAGES = ("08", "28", "3D", "53", "57P", "58")
 
 
 def is_outage(error: Exception) -> bool:
-    """Tell whether an error means that the database can't be reached now, or is not migrated."""
+    """Return whether an error means that the database can't be reached now, or is not migrated."""
     if isinstance(error, PoolTimeout) or lacks_tables(error):
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
@@ -63,7 +63,7 @@ def in_one_line(error: Exception) -> str:
 
 
 def lacks_tables(error: Exception) -> bool:
-    """Tell whether a table or column is missing (on PostgreSQL by its SQLSTATE, appendix A of its manual)."""
+    """Return whether a table or column is missing (PostgreSQL: by SQLSTATE, appendix A of its manual)."""
     cause = _cause(error)
     return getattr(cause, "sqlstate", None) in {"42P01", "42703"} or bool(_SQLITE_LACKS.match(str(cause)))
 

@@ -1,4 +1,4 @@
-"""What a process has made of rows that seldom change, as long as they have not."""
+"""A cache of what is computed from rows that seldom change: each entry is for one version of its row."""
 
 from collections.abc import Callable
 from datetime import datetime

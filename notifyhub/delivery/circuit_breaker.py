@@ -65,7 +65,7 @@ def named(channel: str, notifier_id: int) -> dict[str, Any]:
 
 
 def try_acquire(channel: str, notifier_id: int) -> Admission:
-    """Tell whether the caller may try a notifier.
+    """Return whether the caller may try a notifier.
 
     When its breaker has been open for long enough, one caller may, who probes the notifier. Until the outcome
     is known, at most for another rest, all others wait.

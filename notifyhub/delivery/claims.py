@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import current_app
 from sqlalchemy import (
     ColumnElement,
     Insert,
@@ -192,10 +191,5 @@ def start_attempt(message: ClaimedMessage, notifier_id: int, notifier_name: str)
 
 
 def _lease(token: str, at: datetime) -> dict[str, Any]:
-    seconds: float = current_app.config["LEASE_SECONDS"]
-    return {
-        "token": token,
-        "now": at,
-        "until": at + timedelta(seconds=seconds),
-        "code_until": at + timedelta(seconds=min(seconds, CODE_LEASE_SECONDS)),
-    }
+    values = leases.claim_values(token, at)
+    return {**values, "code_until": min(values["until"], at + timedelta(seconds=CODE_LEASE_SECONDS))}

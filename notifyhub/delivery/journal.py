@@ -1,7 +1,7 @@
-"""What the log tells of deliveries: one line each, with ids and reasons.
+"""What the log says of deliveries: one line each, with ids and reasons.
 
 Never a recipient, a text, an argument or a secret: a provider's words may hold them, so its failures are
-told by their codes. What many messages would say alike is said once in a while.
+named by their codes. What many messages would say alike is said once in a while.
 """
 
 import logging
@@ -24,7 +24,7 @@ _repeated = LogThrottle(30.0)
 
 
 def attempt_failed(message: ClaimedMessage, client: NotifierClient, failure: Failure, ms: int) -> None:
-    """Tell how an attempt has ended that was not accepted."""
+    """Log how an attempt has ended that was not accepted."""
     severe = isinstance(failure, NotifierTrouble | Broken | Uncertain)
     words = f" ({quote(failure.detail, [message.recipient])})" if failure.code in _OWN_WORDS else ""
     log.log(
@@ -40,12 +40,12 @@ def attempt_failed(message: ClaimedMessage, client: NotifierClient, failure: Fai
 
 
 def ended(message_id: int, status: str, rounds: int, error: Failure | None) -> None:
-    """Tell that a message will not go out."""
+    """Log that a message will not go out."""
     log.warning("Message %s has %s after %s rounds: %s", message_id, status, rounds, error and error.code)
 
 
 def expired(message_id: int, rounds: int, code: str | None) -> None:
-    """Tell that a message's time was over before a worker took it up."""
+    """Log that a message's time was over before a worker took it up."""
     log.warning("Message %s has expired after %s rounds: %s", message_id, rounds, code)
 
 
@@ -56,7 +56,7 @@ def failed_over(
     resting: Sequence[RestingNotifier],
     passed: Sequence[Route],
 ) -> None:
-    """Tell that a backup took a message, and why not those before it; of resting ones once in a while."""
+    """Log that a backup took a message, and why not those before it; of resting ones once in a while."""
     if (
         failures
         or passed
@@ -76,7 +76,7 @@ def failed_over(
 
 
 def passed_over(message: ClaimedMessage, route: Route) -> None:
-    """Tell why a backup is not asked, once in a while."""
+    """Log why a backup is not asked, once in a while."""
     if _repeated.allows((route.client.channel, route.client.id, route.content)):
         log.warning(
             "Message %s and others can't go by the backup %s: %s",
@@ -92,7 +92,7 @@ def reason(route: Route) -> str:
 
 
 def breaker_opened(client: NotifierClient, opening: Opening, code: str) -> None:
-    """Tell that a notifier's circuit breaker has opened."""
+    """Log that a notifier's circuit breaker has opened."""
     log.warning(
         "The %s rests until %s after %s failures in a row, the last one %s",
         _named(client),
@@ -103,38 +103,38 @@ def breaker_opened(client: NotifierClient, opening: Opening, code: str) -> None:
 
 
 def recovered(client: NotifierClient) -> None:
-    """Tell that a message has closed the circuit breaker of a notifier."""
+    """Log that a message has closed the circuit breaker of a notifier."""
     log.info("The %s has recovered", _named(client))
 
 
 def worker_lost(message_id: int, *, during_attempt: bool) -> None:
-    """Tell that a worker has died, or hung, while it had a message."""
+    """Log that a worker has died, or hung, while it had a message."""
     outcome = "uncertain, worker_lost" if during_attempt else "tried again"
     log.warning("The worker of message %s has been lost: %s", message_id, outcome)
 
 
 def lease_lost(message: ClaimedMessage) -> None:
-    """Tell that a worker was too slow."""
+    """Log that a worker was too slow."""
     log.warning("The lease of message %s was over when its outcome was to be written", message.id)
 
 
 def broken_off(message: ClaimedMessage, error: BaseException) -> None:
-    """Tell that the program itself failed in a round."""
+    """Log that the program itself failed in a round."""
     log.error("The round of message %s broke off: %s", message.id, outline(error))
 
 
 def unprepared(message: ClaimedMessage, whose: str, error: BaseException) -> None:
-    """Tell that it could not be read what a notifier is to be given."""
+    """Log that it could not be read what a notifier is to be given."""
     log.error("Message %s could not be prepared for its %s: %s", message.id, whose, outline(error))
 
 
 def unreported(channel: str, notifier_id: int, failure: Failure) -> None:
-    """Tell that a provider did not answer what became of messages."""
+    """Log that a provider did not answer what became of messages."""
     log.warning("No delivery reports from %s notifier %s: %s", channel, notifier_id, failure.code)
 
 
 def undelivered(message_id: int, code: str | None) -> None:
-    """Tell that a provider could not deliver a message that it had taken."""
+    """Log that a provider could not deliver a message that it had taken."""
     log.info("Message %s was not delivered: %s", message_id, code)
 
 

@@ -108,7 +108,7 @@ def finish_with(message: ClaimedMessage, decision: RoundDecision, attempt: Finis
 
 
 def shows_health(attempt: FinishedAttempt) -> bool:
-    """Tell whether an attempt has shown that its notifier answers properly."""
+    """Return whether an attempt has shown that its notifier answers properly."""
     says_nothing = NotifierTrouble | Broken | Uncertain | one_time_codes.Over
     return not isinstance(attempt.route.content, Failure) and not isinstance(attempt.result, says_nothing)
 

@@ -24,7 +24,7 @@ from notifyhub.providers.errors import Temporary, Uncertain
 
 messages, attempts = table_of(Message), table_of(Attempt)
 
-WORKER_LOST = Uncertain("worker_lost", "The worker stopped before the outcome was known.")
+WORKER_LOST = Uncertain("worker_lost", leases.WORKER_LOST)
 BETWEEN_ATTEMPTS = Temporary("worker_lost", "The worker stopped before it made the next attempt.")
 
 Rows = Sequence[Any]
@@ -91,7 +91,7 @@ def _in_batches(
 
 
 def _any(condition: ColumnElement[bool]) -> bool:
-    """Tell whether there are rows, without the lock that SQLite's transactions begin with."""
+    """Return whether there are rows, without the lock that SQLite's transactions begin with."""
     return autocommit().execute(_rows.where(condition).limit(1), {"now": now()}).first() is not None
 
 

@@ -51,7 +51,7 @@ class RoundDecision:
 
 
 def goes_on(result: Result) -> bool:
-    """Tell whether a backup is tried after this attempt, in the same round."""
+    """Return whether a backup is tried after this attempt, in the same round."""
     return isinstance(result, Temporary | NotServedHere)
 
 

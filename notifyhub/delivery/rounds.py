@@ -12,11 +12,9 @@ What is decided is either final or the moment of the next round.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
-
-from flask import current_app
+from functools import partial
 
 from notifyhub.database import connections
 from notifyhub.database.base import now
@@ -26,21 +24,17 @@ from notifyhub.delivery.notifier_clients import NotifierClient, backend_for, mis
 from notifyhub.delivery.outcomes import FinishedAttempt
 from notifyhub.delivery.retry_policy import RestingNotifier, Result, RoundDecision, decide, goes_on, in_time
 from notifyhub.delivery.routing import PassedOver, Route
+from notifyhub.jobs.leases import CLAIM_RETRIED_SECONDS, persist
 from notifyhub.messages.models import Channel, MessageStatus
-from notifyhub.providers.base import SMS, Accepted, Email
+from notifyhub.providers.base import Accepted
 from notifyhub.providers.boundary import hand_over
 from notifyhub.providers.errors import MAX_DETAIL_LENGTH, Broken, Failure, NotServedHere, Uncertain
-
-T = TypeVar("T")
-
-CLAIM_RETRIED_SECONDS = 5.0
-"""How long a claim is tried while the database can't be reached; the sweep brings the message back."""
 
 
 def deliver(message_id: int) -> None:
     """Claim a message and give it one round; nothing is done if it is not due or another worker has it.
 
-    While a provider is talked to, no connection to the database is held.
+    While a provider is called, no connection to the database is held.
     """
     message = connections.persist(lambda: claims.claim(message_id), CLAIM_RETRIED_SECONDS)
     if message is None:
@@ -122,11 +116,11 @@ class _Round:
         if own:
             yield own
         client = own.client if own and own.client.row else None
-        yield from _persist(lambda: routing.backup_routes(self.message, client))
+        yield from persist(lambda: routing.backup_routes(self.message, client))
 
     def _own_route(self) -> Route | None:
         try:
-            own = _persist(lambda: routing.own_route(self.message))
+            own = persist(lambda: routing.own_route(self.message))
         except Exception as error:  # such as settings that no key decrypts: a backup may do
             if connections.is_out_of_reach(error):
                 raise
@@ -141,10 +135,10 @@ class _Round:
     def _admit(self, client: NotifierClient) -> circuit_breaker.Admission:
         if self.message.is_test:
             return circuit_breaker.Admission()
-        return _persist(lambda: circuit_breaker.try_acquire(client.channel, client.id))
+        return persist(lambda: circuit_breaker.try_acquire(client.channel, client.id))
 
     def _start(self, client: NotifierClient) -> int | None:
-        return _persist(lambda: claims.start_attempt(self.message, client.id, client.name))
+        return persist(lambda: claims.start_attempt(self.message, client.id, client.name))
 
     def _try(self, attempt_id: int, route: Route) -> FinishedAttempt:
         self.client = route.client
@@ -172,7 +166,7 @@ class _Round:
 
         A mail that is refused for good counts as sent where that is wished.
         """
-        policy = _persist(policies.in_force).policy
+        policy = persist(policies.in_force).policy
         decision = decide(self.failures, self.resting, self.message.rounds, policy, now())
         if self.message.otp_id is not None:
             decision = in_time(decision, self.message.expires_at)
@@ -188,7 +182,7 @@ class _Round:
         return RoundDecision(MessageStatus.EXPIRED, self.message.rounds, failure)
 
     def _record(self, finished: FinishedAttempt, *, is_probe: bool) -> None:
-        _persist(lambda: outcomes.record(self.message, finished))
+        persist(lambda: outcomes.record(self.message, finished))
         self.attempt_id = self.finished = None
         if is_probe and outcomes.shows_health(finished):
             journal.recovered(finished.route.client)
@@ -196,9 +190,9 @@ class _Round:
     def _finish(self, decision: RoundDecision, *, is_probe: bool = False) -> bool:
         finished = self.finished
         if finished is None:
-            held = _persist(lambda: outcomes.finish(self.message, decision))
+            held = persist(lambda: outcomes.finish(self.message, decision))
         else:
-            held = _persist(lambda: outcomes.finish_with(self.message, decision, finished))
+            held = persist(lambda: outcomes.finish_with(self.message, decision, finished))
         if held:
             self._log(decision, is_probe=is_probe)
         return held
@@ -223,7 +217,7 @@ def _hand_over(message: ClaimedMessage, route: Route) -> Result:
     try:
         content = replace(route.content, attempt=message.attempts)
         if message.otp_id is not None:
-            content = _revealed(content, message.otp_id)
+            content = persist(partial(one_time_codes.revealed, content, message.otp_id))
         backend = backend_for(route.client, is_test=message.is_test)
     except Failure as failure:
         return failure
@@ -231,14 +225,10 @@ def _hand_over(message: ClaimedMessage, route: Route) -> Result:
     return hand_over(backend, content)
 
 
-def _revealed(content: SMS | Email, otp_id: int) -> SMS | Email:
-    return _persist(lambda: one_time_codes.revealed(content, otp_id))
-
-
 def _goes_on(message: ClaimedMessage, failure: Failure) -> bool:
-    """Tell whether a backup is tried in the same round; a one-time password can't wait for certainty."""
+    """Return whether a backup is tried in the same round; a one-time password can't wait for certainty."""
     if isinstance(failure, Uncertain) and message.otp_id is not None:
-        return _persist(policies.in_force).policy.resend_uncertain
+        return persist(policies.in_force).policy.resend_uncertain
     return goes_on(failure)
 
 
@@ -258,7 +248,3 @@ def _explain(error: Failure, passed_over: list[Route]) -> Failure:
         f"The backup {route.client.name} was passed over: {journal.reason(route)}." for route in passed_over
     ]
     return Failure(error.code, " ".join(filter(None, [error.detail, *words]))[:MAX_DETAIL_LENGTH])
-
-
-def _persist(work: Callable[[], T]) -> T:
-    return connections.persist(work, current_app.config["LEASE_SECONDS"])

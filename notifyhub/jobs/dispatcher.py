@@ -52,7 +52,7 @@ class Dispatcher:
         return count
 
     def _any(self) -> bool:
-        """Tell whether there are any, without the lock that SQLite's transactions begin with."""
+        """Return whether there are any, without the lock that SQLite's transactions begin with."""
         return autocommit().execute(self._unqueued().limit(1), self._values(now())).first() is not None
 
     def _mark(self, limit: int) -> list[int]:
@@ -78,11 +78,7 @@ class Dispatcher:
         return select(c.id).where(self.due, not_(published), without_job).order_by(c.next_attempt_at)
 
     def _values(self, at: datetime) -> dict[str, datetime]:
-        return {
-            "now": at,
-            "published_since": at - self.published_within,
-            "lost_since": at - self.lost_after,
-        }
+        return {"now": at, "published_since": at - self.published_within, "lost_since": at - self.lost_after}
 
     def _marked(self, ids: Sequence[int], at: datetime | None) -> Update:
         c = self.table.c

@@ -5,22 +5,33 @@ next attempt's moment as well: so the row of a worker that died is due again by 
 """
 
 import secrets
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
+from flask import current_app
 from sqlalchemy import ColumnElement, FromClause, String, and_, bindparam, or_
 from sqlalchemy.orm import Mapped, mapped_column
 
+from notifyhub.database import connections
 from notifyhub.database.columns import UTC_TIME
+
+T = TypeVar("T")
 
 NOW = bindparam("now", type_=UTC_TIME)
 UNTIL = bindparam("until", type_=UTC_TIME)
 """The end of a lease that is taken or renewed."""
 TOKEN = bindparam("token", type_=String)
-"""The token of the worker that takes, or has, the lease."""
+"""The token of the worker that takes or holds the lease."""
 
 RELEASED = {"lease_token": None, "lease_until": None}
 """The values that end a lease."""
+
+
+CLAIM_RETRIED_SECONDS = 5.0
+"""How long a claim is tried while the database can't be reached; the dispatcher brings the row back."""
+
+WORKER_LOST = "The worker stopped before the outcome was known."
 
 
 class Leased:
@@ -42,19 +53,30 @@ def new_token() -> str:
     return secrets.token_hex(16)
 
 
-def due(rows: FromClause, now: ColumnElement[datetime] = NOW) -> ColumnElement[bool]:
-    """Return the condition of rows that have to be worked on by `now` and that nobody has."""
-    return and_(rows.c.next_attempt_at <= now, rows.c.lease_until.is_(None))
+def claim_values(token: str, now: datetime) -> dict[str, Any]:
+    """Return the values of NOW, UNTIL and TOKEN for a lease that is taken or renewed."""
+    until = now + timedelta(seconds=current_app.config["LEASE_SECONDS"])
+    return {"now": now, "until": until, "token": token}
 
 
-def lapsed(rows: FromClause, now: ColumnElement[datetime] = NOW) -> ColumnElement[bool]:
-    """Return the condition of rows whose worker died: its lease is over by `now`, and was not released."""
-    return and_(rows.c.next_attempt_at <= now, rows.c.lease_until <= now)
+def persist(work: Callable[[], T]) -> T:
+    """Return what `work` returns, which is tried again, as by `connections.persist`, while a lease lasts."""
+    return connections.persist(work, current_app.config["LEASE_SECONDS"])
 
 
-def free(rows: FromClause, now: ColumnElement[datetime] = NOW) -> ColumnElement[bool]:
+def due(rows: FromClause) -> ColumnElement[bool]:
+    """Return the condition of rows that have to be worked on by `NOW` and that nobody has."""
+    return and_(rows.c.next_attempt_at <= NOW, rows.c.lease_until.is_(None))
+
+
+def lapsed(rows: FromClause) -> ColumnElement[bool]:
+    """Return the condition of rows whose worker died: its lease is over by `NOW`, and was not released."""
+    return and_(rows.c.next_attempt_at <= NOW, rows.c.lease_until <= NOW)
+
+
+def free(rows: FromClause) -> ColumnElement[bool]:
     """Return the condition of rows that are due or whose lease has lapsed."""
-    return and_(rows.c.next_attempt_at <= now, or_(rows.c.lease_until.is_(None), rows.c.lease_until <= now))
+    return and_(rows.c.next_attempt_at <= NOW, or_(rows.c.lease_until.is_(None), rows.c.lease_until <= NOW))
 
 
 def held(rows: FromClause) -> ColumnElement[bool]:

@@ -4,16 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    String,
-    text,
-)
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from notifyhub.database import columns
@@ -73,7 +64,7 @@ class Batch(Identified):
 
 
 class Message(Leased, Timestamped):
-    """A message to one recipient. The row is the truth about it; the queue only wakes a worker.
+    """A message to one recipient. The row is the truth about it; a job only says that it is due.
 
     Notifiers and patterns are kept with their names, so that the message stays readable without them.
     `home_notifier_id` is the notifier that each round begins with, `notifier_id` the one that took the

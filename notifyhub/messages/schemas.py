@@ -4,17 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from notifyhub.api.fields import (
-    MAX_TEXT,
-    Choice,
-    Id,
-    List,
-    Moment,
-    Nested,
-    String,
-    Timestamp,
-    described,
-)
+from notifyhub.api.fields import MAX_TEXT, Choice, Id, List, Moment, Nested, String, Timestamp, described
 from notifyhub.api.schemas import NamedSchema, StrictSchema
 from notifyhub.messages.fields import Arguments, Base64, Line, Recipient, Texts
 from notifyhub.messages.models import Channel, MessageStatus, Outcome
@@ -239,8 +229,7 @@ class MessageRequestSchema(RecipientSchema):
     subject = Line(allow_none=True, metadata=described(f"{_FOR_EMAIL} its subject, which is required."))
     html = String(max_length=MAX_HTML, allow_none=True, metadata=described(f"{_FOR_EMAIL} the text as HTML."))
     reply_to = Mailbox(
-        allow_none=True,
-        metadata=described(f"{_FOR_EMAIL} where answers go.", "Shop <shop@example.com>"),
+        allow_none=True, metadata=described(f"{_FOR_EMAIL} where answers go.", "Shop <shop@example.com>")
     )
     attachments = List(
         Nested(AttachmentSchema), most=MAX_ATTACHMENTS, metadata=described(f"{_FOR_EMAIL} files.")

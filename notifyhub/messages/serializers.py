@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from notifyhub.api.serializers import brief
 from notifyhub.database.base import table_of
 from notifyhub.messages.models import Attempt, Message
 from notifyhub.messages.schemas import MessageSchema
@@ -56,8 +57,8 @@ def message(row: Sequence[Any]) -> dict[str, Any]:
     A pair of columns is put where its first one is: so the response keeps the order of the schema's fields.
     """
     response = dict(zip(_KEYS, row, strict=False))
-    response["notifier_data"] = _named(response["notifier_data"], response.pop("notifier_name"))
-    response["pattern_data"] = _named(response["pattern_data"], response.pop("pattern_name"))
+    response["notifier_data"] = brief(response["notifier_data"], response.pop("notifier_name"))
+    response["pattern_data"] = brief(response["pattern_data"], response.pop("pattern_name"))
     response["error"] = _error(response["error"], response.pop("error_detail"))
     return response
 
@@ -74,7 +75,7 @@ def attempts(connection: Connection, message_id: int) -> list[dict[str, Any]]:
     """Return the attempts to send a message, the first one first, as `AttemptSchema` describes them."""
     return [
         {
-            "notifier_data": _named(row.notifier_id, row.notifier_name),
+            "notifier_data": brief(row.notifier_id, row.notifier_name),
             "started_at": row.started_at,
             "duration_ms": row.duration_ms,
             "outcome": row.outcome,
@@ -82,10 +83,6 @@ def attempts(connection: Connection, message_id: int) -> list[dict[str, Any]]:
         }
         for row in connection.execute(_ATTEMPTS.where(_attempts.message_id == message_id))
     ]
-
-
-def _named(id: int | None, name: str | None) -> dict[str, Any] | None:
-    return None if id is None else {"id": id, "name": name}
 
 
 def _error(code: str | None, detail: str | None) -> dict[str, str] | None:

@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Any, NoReturn
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, or_, select, update
-from werkzeug.exceptions import Conflict, NotFound
+from werkzeug.exceptions import Conflict
 
+from notifyhub.api.resource import or_404
 from notifyhub.database.base import now, table_of
 from notifyhub.messages.models import ERASED, Message, MessageStatus
 from notifyhub.messages.references import MESSAGE_TTL
@@ -75,9 +76,7 @@ def _change(
 
 def _refuse(connection: Connection, id: int, done: str, states: tuple[str, ...], *, test: bool) -> NoReturn:
     stored = select(_messages.status, _messages.recipient, _messages.otp_id)
-    row = connection.execute(stored.where(_messages.id == id, *_visible(test=test))).first()
-    if row is None:
-        raise NotFound
+    row = or_404(connection.execute(stored.where(_messages.id == id, *_visible(test=test))).first())
     if row.recipient == ERASED:
         raise Conflict("This message is older than messages are kept: its recipient and content are erased.")
     if row.otp_id is not None and row.status in states:

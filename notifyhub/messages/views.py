@@ -4,11 +4,12 @@ from typing import Any
 
 from flask import Blueprint, g
 from sqlalchemy import Connection, select
-from werkzeug.exceptions import NotFound
 
 from notifyhub.api.endpoint import Endpoint, Permission, endpoint
 from notifyhub.api.http.parsing import body
 from notifyhub.api.idempotency import Result
+from notifyhub.api.resource import or_404
+from notifyhub.api.serializers import brief
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit
 from notifyhub.events import publish
@@ -122,7 +123,7 @@ def preview() -> dict[str, Any]:
         "text": composed.text,
         "encoding": composed.encoding,
         "segments": composed.segments,
-        "notifier_data": {"id": composed.notifier.id, "name": composed.notifier.name},
+        "notifier_data": brief(composed.notifier.id, composed.notifier.name),
         "to": composed.recipient,
     }
 
@@ -142,10 +143,7 @@ def list_messages() -> dict[str, Any]:
 @endpoint(Endpoint(VIEW, "Read a message", TAG, responses=_detail, errors=(404,)))
 def show(id: int) -> dict[str, Any]:
     """Give a message with its attempts."""
-    row = autocommit().execute(_SELECT.where(_id == id)).first()
-    if row is None:
-        raise NotFound
-    return _detailed(row)
+    return _detailed(or_404(autocommit().execute(_SELECT.where(_id == id)).first()))
 
 
 @blueprint.post("/<id:id>/cancel")
@@ -172,7 +170,4 @@ def _detailed(row: Any) -> dict[str, Any]:
 @endpoint(Endpoint(VIEW, "Read a batch", TAG, responses={200: BatchSchema()}, errors=(404,)))
 def show_batch(id: int) -> dict[str, Any]:
     """Give a batch, with the number of its messages in each status."""
-    found = batch(autocommit(), id)
-    if found is None:
-        raise NotFound
-    return found
+    return or_404(batch(autocommit(), id))

@@ -10,12 +10,7 @@ from notifyhub.api.fields import Boolean, Choice, Integer, String, described
 from notifyhub.api.schemas import ResourceSchema
 from notifyhub.notifiers import provider_settings
 from notifyhub.notifiers.fields import Mailbox, Secret, SecretObject, is_mail_host
-from notifyhub.notifiers.masks import (
-    destinations,
-    mask_values,
-    masking,
-    unmask_values,
-)
+from notifyhub.notifiers.masks import destinations, mask_values, masking, unmask_values
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.providers.plugins import UnknownProvider
 from notifyhub.providers.registry import sms_provider_names
@@ -31,9 +26,7 @@ class SMSNotifierSchema(ResourceSchema):
 
     name = String(required=True, metadata=described("Name of the notifier.", "melipayamak_general"))
     backend = Choice(
-        sms_provider_names(),
-        required=True,
-        metadata=described("Provider of SMS.", "melipayamak"),
+        sms_provider_names(), required=True, metadata=described("Provider of SMS.", "melipayamak")
     )
     settings = SecretObject(
         load_default=dict,

@@ -45,7 +45,7 @@ def code_of(row: Row) -> str:
 
 
 def is_right(row: Row, guess: str) -> bool:
-    """Tell whether a guess, in digits of any script, is the code; what can't be seen does not count."""
+    """Return whether a guess, in digits of any script, is the code; what can't be seen does not count."""
     return hmac.compare_digest(code_of(row).encode(), ascii_digits(visible(guess)).encode())
 
 

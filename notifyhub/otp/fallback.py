@@ -21,11 +21,7 @@ log = logging.getLogger(__name__)
 
 _otps = table_of(OTP).c
 _FAILED = {MessageStatus.FAILED, MessageStatus.UNDELIVERED, MessageStatus.EXPIRED}
-_unused = (
-    _otps.status == OTPStatus.PENDING,
-    _otps.fallback_to.is_not(None),
-    _otps.fallback_used.is_(False),
-)
+_unused = (_otps.status == OTPStatus.PENDING, _otps.fallback_to.is_not(None), _otps.fallback_used.is_(False))
 
 
 def on_changed(connection: Connection, event: MessageChanged) -> None:

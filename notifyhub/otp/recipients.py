@@ -16,7 +16,7 @@ _HIDDEN = 3 * MASK
 def canonical(channel: str, to: str) -> str:
     """Return the one spelling of a recipient; raises ValidationError if nobody can be reached so.
 
-    Mail servers tell local parts apart by case, as a rule on paper only, and by how an accent is composed
+    Mail servers distinguish local parts by case, as a rule on paper only, and by how an accent is composed
     not even there (RFC 6532, 3.1): a code counts for all of them.
     """
     normalized = normalize_recipient(channel, to)

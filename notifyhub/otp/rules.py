@@ -4,13 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    and_,
-    bindparam,
-    literal_column,
-    select,
-)
+from sqlalchemy import Connection, and_, bindparam, literal_column, select
 
 from notifyhub.database.base import SINGLETON_ID, table_of
 from notifyhub.database.locks import locked

@@ -60,8 +60,7 @@ class FallbackSchema(StrictSchema):
 
     channel = Choice(list(Channel), required=True, metadata=described("Another channel.", Channel.EMAIL))
     to = Recipient(
-        required=True,
-        metadata=described("Recipient: a phone number, or an address.", "customer@example.com"),
+        required=True, metadata=described("Recipient: a phone number, or an address.", "customer@example.com")
     )
 
 

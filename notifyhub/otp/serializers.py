@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, or_, select
-from werkzeug.exceptions import NotFound
 
+from notifyhub.api.resource import or_404
 from notifyhub.database.base import now, table_of
 from notifyhub.messages.models import Message
 from notifyhub.otp.models import OTP, OTPStatus
@@ -60,7 +60,6 @@ def serialize(row: OTPRow, message_id: int | None, moment: datetime) -> dict[str
 
 def read(connection: Connection, id: int, *, test: bool) -> dict[str, Any]:
     """Return a one-time password as `OTPSchema` describes it; raises NotFound."""
-    row = connection.execute(select(*COLUMNS, MESSAGE).where(_otps.id == id, _otps.is_test == test)).first()
-    if row is None:
-        raise NotFound
+    selected = select(*COLUMNS, MESSAGE).where(_otps.id == id, _otps.is_test == test)
+    row = or_404(connection.execute(selected).first())
     return serialize(row, row.message_id, now())

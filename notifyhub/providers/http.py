@@ -1,4 +1,4 @@
-"""JSON over HTTP to a provider; what goes wrong is told as a failure, without credentials."""
+"""JSON over HTTP to a provider; what goes wrong is raised as a failure, without credentials."""
 
 import json
 import re
@@ -10,14 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 from notifyhub.providers.errors import Failure, NotifierTrouble, Uncertain, quote
 from notifyhub.providers.sockets import TIMEOUTS, Timeouts
-from notifyhub.providers.transport import (
-    Lost,
-    Received,
-    is_timeout,
-    reason,
-    request,
-    shared_pool,
-)
+from notifyhub.providers.transport import Lost, Received, is_timeout, reason, request, shared_pool
 
 MAX_ANSWER_BYTES = 64 * 1024
 MAX_LIST_BYTES = 1024 * 1024

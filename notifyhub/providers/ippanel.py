@@ -11,21 +11,9 @@ from typing import Any, Literal
 from marshmallow import Schema
 
 from notifyhub.providers.base import SMS, Accepted, Credit, ProviderPattern, Report, SMSProvider
-from notifyhub.providers.errors import (
-    Failure,
-    NotifierTrouble,
-    NotServedHere,
-    Refused,
-    Uncertain,
-)
+from notifyhub.providers.errors import Failure, NotifierTrouble, NotServedHere, Refused, Uncertain
 from notifyhub.providers.fields import Line, Token
-from notifyhub.providers.http import (
-    MAX_ANSWER_BYTES,
-    Answer,
-    Client,
-    required_text,
-    whole_number,
-)
+from notifyhub.providers.http import MAX_ANSWER_BYTES, Answer, Client, required_text, whole_number
 from notifyhub.providers.rejection_rules import (
     HTTP_STATUS_RULES,
     OVERLOAD_RULES,

@@ -12,13 +12,7 @@ from decimal import Decimal
 from marshmallow import Schema
 
 from notifyhub.providers.base import SMS, Accepted, Credit, Report, SMSProvider
-from notifyhub.providers.errors import (
-    Failure,
-    NotifierTrouble,
-    NotServedHere,
-    Refused,
-    Uncertain,
-)
+from notifyhub.providers.errors import Failure, NotifierTrouble, NotServedHere, Refused, Uncertain
 from notifyhub.providers.fields import Line, PathToken
 from notifyhub.providers.http import (
     MAX_ANSWER_BYTES,

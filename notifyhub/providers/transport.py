@@ -19,16 +19,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
-from notifyhub.providers.sockets import (
-    TIMEOUTS,
-    Permit,
-    Timeouts,
-    Wire,
-    allow,
-    connect,
-    exchange,
-    has_rest,
-)
+from notifyhub.providers.sockets import TIMEOUTS, Permit, Timeouts, Wire, allow, connect, exchange, has_rest
 
 MAX_HEADER_BYTES = 64 * 1024
 """Bytes of an answer's headers, those of its interim answers included."""

@@ -17,7 +17,7 @@ class Mistakes:
     _found: list[tuple[int, str]] = field(default_factory=list)
 
     def note(self, line: int, words: str) -> None:
-        """Remember a mistake, and go on: another one may stand further up."""
+        """Note a mistake, and go on: another one may stand further up."""
         self._found.append((line, words))
 
     def fail(self, line: int, words: str) -> Mistake:

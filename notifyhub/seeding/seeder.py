@@ -136,7 +136,7 @@ class _Seeder:
         self.counts.setdefault(noun, Counter())[outcome] += 1
 
     def _name(self, kind: _Kind, entry: Node, name: str, parent: dict[str, int | None]) -> None:
-        """Remember that the file names an object, which it may do once."""
+        """Note that the file names an object, which it may do once."""
         key = (kind, name, *parent.values())
         if key in self.named:
             words = f"name: The {kind.noun} in line {self.named[key]} has this name too."

@@ -4,10 +4,9 @@ A backup notifier that has been deleted is left out wherever the list is read. I
 what is stored of it can't come to mean another notifier.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from notifyhub.api.singleton import Singleton
 from notifyhub.database.base import Base, table_of
@@ -25,11 +24,9 @@ _BACKUPS: dict[str, type[Base]] = {
 _schema = DeliverySettingsSchema(partial=True)
 
 
-def _dump(row: Sequence[Any]) -> dict[str, Any]:
-    shown = dict(zip(_schema.fields, row, strict=True))
-    for name, model in _BACKUPS.items():
-        shown[name] = _existing(model, shown[name])
-    return shown
+def _dump(row: Row[Any]) -> dict[str, Any]:
+    stored = row._asdict()
+    return stored | {name: _existing(model, stored[name]) for name, model in _BACKUPS.items()}
 
 
 def _existing(model: type[Base], ids: list[int]) -> list[int]:
@@ -43,7 +40,7 @@ def _existing(model: type[Base], ids: list[int]) -> list[int]:
 delivery_settings = Singleton(
     DeliverySettings,
     select(*(table_of(DeliverySettings).c[name] for name in _schema.fields)),
-    _dump,
+    dump=_dump,
     request=_schema,
     response=DeliverySettingsSchema(),
 )

@@ -1,8 +1,5 @@
 """The settings of one-time passwords: how they are worded, how often they are sent and guessed."""
 
-from collections.abc import Sequence
-from typing import Any
-
 from sqlalchemy import select
 
 from notifyhub.api.singleton import Singleton
@@ -10,17 +7,15 @@ from notifyhub.database.base import table_of
 from notifyhub.settings.models import OTPSettings
 from notifyhub.settings.schemas import OTPSettingsSchema
 
+_settings = table_of(OTPSettings).c
 _schema = OTPSettingsSchema(partial=True)
-
-
-def _dump(row: Sequence[Any]) -> dict[str, Any]:
-    return dict(zip(_schema.fields, row, strict=True))
 
 
 otp_settings = Singleton(
     OTPSettings,
-    select(*(table_of(OTPSettings).c[str(field.attribute)] for field in _schema.fields.values())),
-    _dump,
+    select(
+        *(_settings[str(field.attribute)].label(name) for name, field in _schema.fields.items()),
+    ),
     request=_schema,
     response=OTPSettingsSchema(),
 )

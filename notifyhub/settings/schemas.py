@@ -6,18 +6,12 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from marshmallow.types import ErrorMessages
 
-from notifyhub.api.fields import (
-    MAX_TEXT,
-    Boolean,
-    Integer,
-    List,
-    String,
-    described,
-)
+from notifyhub.api.fields import MAX_TEXT, Boolean, Integer, List, String, described
 from notifyhub.api.references import Reference, References
 from notifyhub.api.schemas import NamedSchema, StrictSchema
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
+from notifyhub.text.code_masks import MASK
 from notifyhub.text.phones import COUNTRIES
 from notifyhub.text.truncation import MAX_QUOTED_CHARACTERS, truncate
 
@@ -153,7 +147,6 @@ class DeliverySettingsSchema(StrictSchema):
 
 
 _PLACEHOLDERS = "`{code}` stands for the code, `{minutes}` for how long it is valid, rounded up"
-_MASK = "•"
 
 
 def _has_known_placeholders(value: str) -> None:
@@ -163,8 +156,8 @@ def _has_known_placeholders(value: str) -> None:
         raise ValidationError(
             f"{truncate(unknown[0], MAX_QUOTED_CHARACTERS)} is not known here: use {{code}} and {{minutes}}."
         )
-    if _MASK in value:
-        raise ValidationError(f"The character {_MASK} is not allowed: it stands for the code's digits.")
+    if MASK in value:
+        raise ValidationError(f"The character {MASK} is not allowed: it stands for the code's digits.")
 
 
 def _has_code(value: str) -> None:

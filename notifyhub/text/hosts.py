@@ -4,13 +4,7 @@ import re
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_network,
-)
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Self
 
 Address = IPv4Address | IPv6Address
@@ -42,15 +36,15 @@ class AllowedHosts:
         return cls(frozenset(names), tuple(networks))
 
     def has_name(self, host: str) -> bool:
-        """Tell whether a host is allowed by its name, whatever its address."""
+        """Return whether a host is allowed by its name, whatever its address."""
         return normalize_host(host) in self.names
 
     def has(self, address: Address) -> bool:
-        """Tell whether an address is allowed."""
+        """Return whether an address is allowed."""
         return any(unwrapped(address) in network for network in self.networks)
 
     def may_have(self, host: str) -> bool:
-        """Tell whether a host may turn out to be allowed, judged without a look-up in the DNS."""
+        """Return whether a host may turn out to be allowed, judged without a look-up in the DNS."""
         if self.has_name(host):
             return True
         try:
@@ -84,7 +78,7 @@ def shown_addresses(host: str) -> tuple[Address, ...]:
 
 
 def ends_with_number(name: str) -> bool:
-    """Tell whether the resolver takes a name as an IPv4 address: no host name ends with a number."""
+    """Return whether the resolver takes a name as an IPv4 address: no host name ends with a number."""
     return bool(re.fullmatch(r"[0-9]+|0x[0-9a-f]*", name.rpartition(".")[2]))
 
 

@@ -13,7 +13,7 @@ _IGNORABLE = re.compile(
 
 
 def is_invisible(character: str) -> bool:
-    """Tell whether a character can't be seen, blanks and line ends included."""
+    """Return whether a character can't be seen, blanks and line ends included."""
     return unicodedata.category(character) in _CATEGORIES or bool(_IGNORABLE.match(character))
 
 

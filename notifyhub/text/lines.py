@@ -6,7 +6,7 @@ _BREAKING = {"Cc", "Cs", "Zl", "Zp"}
 
 
 def is_line(text: str) -> bool:
-    """Tell whether `text` holds neither line ends nor control characters.
+    """Return whether `text` holds neither line ends nor control characters.
 
     Invisible letters may be in it: Persian words need the zero-width non-joiner, which `str.isprintable`
     refuses.

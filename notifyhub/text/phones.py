@@ -108,6 +108,6 @@ def _foreign(digits: str) -> str:
 
 
 def _is_part(digits: str, given: str) -> bool:
-    """Tell whether all digits were given, in this order: some numbering plans write more than was dialled."""
+    """Return whether all digits were given in order: some numbering plans write more than was dialled."""
     rest = iter(given)
     return all(digit in rest for digit in digits)

@@ -3,14 +3,14 @@
 import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import TypeVar
 
 from flask import current_app
 
 from notifyhub.api.http.json import timestamp
+from notifyhub.database import connections
 from notifyhub.database.base import now
-from notifyhub.database.connections import persist, release
 from notifyhub.jobs import queues
+from notifyhub.jobs.leases import CLAIM_RETRIED_SECONDS, WORKER_LOST, persist
 from notifyhub.jobs.queues import Job
 from notifyhub.text.hosts import AllowedHosts
 from notifyhub.webhooks import claims, outcomes, signatures
@@ -20,15 +20,9 @@ from notifyhub.webhooks.models import DeliveryStatus
 from notifyhub.webhooks.retry_policy import MAX_ATTEMPTS, AttemptDecision, decide
 from notifyhub.webhooks.slots import slot
 
-T = TypeVar("T")
-
 DELIVER = "notifyhub.deliver_webhook"
 
-CLAIM_SECONDS = 5.0
-"""How long a claim is tried while the database can't be reached; the dispatcher brings the delivery back."""
-
 INACTIVE = "The webhook is not active."
-WORKER_LOST = "The worker stopped before the outcome was known."
 
 
 def enqueue(ids: Iterable[int]) -> bool:
@@ -40,9 +34,9 @@ def enqueue(ids: Iterable[int]) -> bool:
 def deliver(delivery_id: int) -> None:
     """Claim a delivery and attempt it; nothing is done if it may not be claimed.
 
-    While the receiver is talked to, no connection to the database is held.
+    While the receiver is called, no connection to the database is held.
     """
-    delivery = persist(lambda: claims.claim(delivery_id), CLAIM_SECONDS)
+    delivery = connections.persist(lambda: claims.claim(delivery_id), CLAIM_RETRIED_SECONDS)
     if delivery is None:
         return
     if not delivery.is_active:
@@ -57,7 +51,7 @@ def deliver(delivery_id: int) -> None:
             if free:
                 _attempt(delivery)
             else:
-                _persist(lambda: outcomes.put_back(delivery))
+                persist(lambda: outcomes.put_back(delivery))
 
 
 def body(delivery: ClaimedDelivery) -> str:
@@ -70,7 +64,7 @@ def _attempt(delivery: ClaimedDelivery) -> None:
     started = time.monotonic()
     response, decision = _decide(delivery)
     duration_ms = round((time.monotonic() - started) * 1000)
-    disabled = _persist(lambda: outcomes.update_webhook(delivery, response, decision))
+    disabled = persist(lambda: outcomes.update_webhook(delivery, response, decision))
     _finish(delivery, lambda: outcomes.finish(delivery, response, decision, duration_ms))
     if decision.status != DeliveryStatus.DELIVERED:
         current_app.logger.warning(
@@ -99,22 +93,18 @@ def _decide(delivery: ClaimedDelivery) -> tuple[WebhookResponse, AttemptDecision
 
 def _send(delivery: ClaimedDelivery) -> WebhookResponse:
     content = body(delivery)
-    release()
+    connections.release()
     headers = signatures.headers(delivery.secret, delivery.uid, now(), content)
     return post(delivery.url, content, headers, _allowed(tuple(current_app.config["WEBHOOK_ALLOW"])))
 
 
 def _finish(delivery: ClaimedDelivery, write: Callable[[], list[int] | None]) -> None:
     """Write an attempt's end, and enqueue the delivery that waited for it."""
-    following = _persist(write)
+    following = persist(write)
     if following is None:
         current_app.logger.warning("The lease of delivery %s was over when it ended", delivery.id)
     else:
         enqueue(following)
-
-
-def _persist(work: Callable[[], T]) -> T:
-    return persist(work, current_app.config["LEASE_SECONDS"])
 
 
 @lru_cache(1)

@@ -1,10 +1,9 @@
 """Claims: which worker has a delivery. The events of an object go to a webhook one after the other."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from flask import current_app
 from sqlalchemy import ColumnElement, FromClause, and_, bindparam, exists, func, select, update
 
 from notifyhub.database.base import now, table_of
@@ -69,9 +68,7 @@ _webhook = select(webhooks.c.url, webhooks.c.secret, webhooks.c.is_active, webho
 
 def claim(delivery_id: int) -> ClaimedDelivery | None:
     """Claim a delivery; None if it is not due, somebody has it, or an earlier event of its object waits."""
-    moment = now()
-    until = moment + timedelta(seconds=current_app.config["LEASE_SECONDS"])
-    values = {"delivery_id": delivery_id, "now": moment, "until": until, "token": leases.new_token()}
+    values = {"delivery_id": delivery_id, **leases.claim_values(leases.new_token(), now())}
     connection = autocommit()
     delivery = connection.execute(_claim, values).mappings().first()
     if delivery is None:

@@ -10,14 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult
 
 from notifyhub.providers.sockets import TIMEOUTS, Timeouts
-from notifyhub.providers.transport import (
-    Lost,
-    Received,
-    checked_pool,
-    is_timeout,
-    reason,
-    request,
-)
+from notifyhub.providers.transport import Lost, Received, checked_pool, is_timeout, reason, request
 from notifyhub.text.hosts import Address, AllowedHosts
 from notifyhub.webhooks.targets import InvalidTarget, check_address, check_url, split
 

@@ -14,12 +14,7 @@ from notifyhub.jobs import leases
 from notifyhub.webhooks.claims import ClaimedDelivery, of_same_object, sequence
 from notifyhub.webhooks.client import WebhookResponse
 from notifyhub.webhooks.models import DeliveryStatus, Webhook, WebhookDelivery
-from notifyhub.webhooks.retry_policy import (
-    DISABLED_AFTER,
-    FAILED_TOO_LONG,
-    GONE,
-    AttemptDecision,
-)
+from notifyhub.webhooks.retry_policy import DISABLED_AFTER, FAILED_TOO_LONG, GONE, AttemptDecision
 
 webhooks, deliveries = table_of(Webhook), table_of(WebhookDelivery)
 later = deliveries.alias("later")
@@ -114,9 +109,7 @@ def put_back(delivery: ClaimedDelivery) -> None:
     """Give a delivery back that could not be attempted, to be claimed again in some seconds."""
     next_attempt_at = now() + NO_SLOT_DELAY * (1 + random.random())  # noqa: S311 - no secret
     back = _release.values(
-        attempts=delivery.attempts - 1,
-        next_attempt_at=next_attempt_at,
-        updated_at=deliveries.c.updated_at,
+        attempts=delivery.attempts - 1, next_attempt_at=next_attempt_at, updated_at=deliveries.c.updated_at
     )
     autocommit().execute(back, {"delivery_id": delivery.id, "token": delivery.lease_token})
 

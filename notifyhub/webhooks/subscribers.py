@@ -1,6 +1,6 @@
 """What webhooks are sent: each event of the packages below is recorded for those that ask for it.
 
-A new event needs its class in RECORDED, with its name and what is shown of it.
+A new event needs its class in RECORDED, with its name and what is sent of it.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,14 +29,14 @@ MESSAGE_EVENTS = {
 
 _WITHHELD = {"subject", "text", "args"}
 
-Shown = tuple[Event, Mapping[str, Any]]
+Payload = tuple[Event, Mapping[str, Any]]
 """An event's name and its data, whose `id` is the object's."""
 
 
-def _message(event: MessageChanged) -> Shown:
-    shown = message(event.row)
-    data = {name: value for name, value in shown.items() if name not in _WITHHELD}
-    return MESSAGE_EVENTS[shown["status"]], data
+def _message(event: MessageChanged) -> Payload:
+    payload = message(event.row)
+    data = {name: value for name, value in payload.items() if name not in _WITHHELD}
+    return MESSAGE_EVENTS[payload["status"]], data
 
 
 def _marked(event: PatternStatusChanged | OTPVerified) -> Mapping[str, Any]:
@@ -44,7 +44,7 @@ def _marked(event: PatternStatusChanged | OTPVerified) -> Mapping[str, Any]:
     return {**event.row, "test": True} if event.test else event.row
 
 
-RECORDED: dict[type[Any], Callable[[Any], Shown]] = {
+RECORDED: dict[type[Any], Callable[[Any], Payload]] = {
     MessageChanged: _message,
     PatternStatusChanged: lambda event: (Event.PATTERN_STATUS_CHANGED, _marked(event)),
     OTPVerified: lambda event: (Event.OTP_VERIFIED, _marked(event)),

@@ -33,7 +33,7 @@ class InvalidTarget(ValueError):
 
 
 def is_public(address: Address) -> bool:
-    """Tell whether an address is one of the public Internet's hosts.
+    """Return whether an address is one of the public Internet's hosts.
 
     Addresses that lead through a tunnel to an IPv4 address that they name (6to4, Teredo) are none.
     """

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, insert, select
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import after_commit
 from notifyhub.delivery import reports
+from notifyhub.delivery.events import CodeNeeded
 from notifyhub.delivery.recovery import Swept, sweep
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
@@ -38,11 +40,15 @@ pytestmark = pytest.mark.usefixtures("_context", "scripted", "codes")
 
 
 @pytest.fixture
-def codes(app: Flask, monkeypatch: pytest.MonkeyPatch) -> dict[int, str]:
+def codes() -> Iterator[dict[int, str]]:
     """The codes that live, by the id of their one-time password."""
     living = {OTP: CODE}
-    monkeypatch.setitem(app.extensions, "codes", living.get)
-    return living
+
+    def answer(_connection: Connection, event: CodeNeeded) -> None:
+        event.code = living.get(event.otp_id)
+
+    with subscribed(CodeNeeded, answer):
+        yield living
 
 
 def carrying(*script: str, **values: Any) -> int:
@@ -209,16 +215,16 @@ def test_no_message_with_a_code_is_retried_by_hand(api: Api) -> None:
     assert "one-time password" in answer.json["detail"]
 
 
-class Heard:
-    """Notes what it is told, inside the transaction, where it writes a row of its own."""
+class Recorder:
+    """Records changes inside the transaction, where it writes a row of its own."""
 
     def __init__(self) -> None:
-        self.news: list[tuple[int, str, int | None]] = []
+        self.changes: list[tuple[int, str, int | None]] = []
         self.afterwards = 0
 
     def __call__(self, connection: Connection, event: MessageChanged) -> None:
         assert connection.in_transaction()
-        self.news.append((event.row.id, event.row.status, event.otp_id))
+        self.changes.append((event.row.id, event.row.status, event.otp_id))
         connection.execute(insert(table_of(Batch)).values(count=event.row.id, created_at=now()))
         after_commit(self.count)
 
@@ -232,7 +238,7 @@ def written() -> list[int]:
     return found
 
 
-def news_of(sent: int, script: list[str], report: str | None = None) -> None:
+def deliver_and_report(sent: int, script: list[str], report: str | None = None) -> None:
     deliver(sent)
     if report:
         read = message(sent)
@@ -250,23 +256,25 @@ def news_of(sent: int, script: list[str], report: str | None = None) -> None:
         (["temporary"], None, []),
     ],
 )
-def test_others_are_told_in_the_same_transaction(
+def test_subscribers_are_called_in_the_same_transaction(
     script: list[str], report: str | None, statuses: list[MessageStatus]
 ) -> None:
-    heard = Heard()
+    recorder = Recorder()
     sent = carrying(*script)
     plain = MessageFactory(notifier=scripted_notifier("c", *script)).id
-    with subscribed(MessageChanged, heard):
-        news_of(sent, script, report)
-        news_of(plain, script)
-    told = [(sent, status, OTP) for status in statuses] + [(plain, status, None) for status in statuses[:1]]
-    assert heard.news == told
-    assert written() == [message_id for message_id, *_ in told]
-    assert heard.afterwards == len(told)
+    with subscribed(MessageChanged, recorder):
+        deliver_and_report(sent, script, report)
+        deliver_and_report(plain, script)
+    expected = [(sent, status, OTP) for status in statuses] + [
+        (plain, status, None) for status in statuses[:1]
+    ]
+    assert recorder.changes == expected
+    assert written() == [message_id for message_id, *_ in expected]
+    assert recorder.afterwards == len(expected)
 
 
-def test_others_are_told_of_what_the_sweep_ends() -> None:
-    heard = Heard()
+def test_subscribers_are_called_for_what_the_sweep_ends() -> None:
+    recorder = Recorder()
     over = carrying(expires_at=now() - timedelta(seconds=1))
     lost = carrying(
         status=MessageStatus.SENDING,
@@ -276,12 +284,12 @@ def test_others_are_told_of_what_the_sweep_ends() -> None:
         expires_at=now() + timedelta(seconds=2),
     )
     AttemptFactory(message_id=lost, outcome=None)
-    with subscribed(MessageChanged, heard):
+    with subscribed(MessageChanged, recorder):
         assert sweep() == Swept(1, 1, 0)
-    assert heard.news == [(lost, MessageStatus.FAILED, OTP), (over, MessageStatus.EXPIRED, OTP)]
+    assert recorder.changes == [(lost, MessageStatus.FAILED, OTP), (over, MessageStatus.EXPIRED, OTP)]
 
 
-def test_what_others_can_not_write_is_not_changed_either() -> None:
+def test_what_subscribers_can_not_write_is_not_changed_either() -> None:
     def fail(_connection: Connection, _event: MessageChanged) -> None:
         raise ZeroDivisionError
 

@@ -13,14 +13,7 @@ from notifyhub.database import purge
 from notifyhub.database.base import now
 from notifyhub.delivery import retention
 from notifyhub.extensions import db
-from notifyhub.messages.models import (
-    Attempt,
-    Channel,
-    Message,
-    MessageAttachment,
-    MessageStatus,
-    Outcome,
-)
+from notifyhub.messages.models import Attempt, Channel, Message, MessageAttachment, MessageStatus, Outcome
 from notifyhub.settings.models import DeliverySettings
 from tests.support.databases import stored_text
 from tests.support.factories import EmailNotifierFactory, MessageFactory, UserFactory

@@ -8,14 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from notifyhub.notifiers.masks import (
-    DOTS,
-    MASK_NOT_ENOUGH,
-    destinations,
-    mask,
-    mask_values,
-    unmask_values,
-)
+from notifyhub.notifiers.masks import DOTS, MASK_NOT_ENOUGH, destinations, mask, mask_values, unmask_values
 
 NO_SECRET = "This is the mask of a secret, not a secret."
 

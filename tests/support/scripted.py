@@ -9,14 +9,7 @@ import pytest
 from flask import Flask
 
 from notifyhub.providers.base import SMS, Accepted, Credit, ProviderPattern, Report
-from notifyhub.providers.errors import (
-    Failure,
-    NotifierTrouble,
-    NotServedHere,
-    Refused,
-    Temporary,
-    Uncertain,
-)
+from notifyhub.providers.errors import Failure, NotifierTrouble, NotServedHere, Refused, Temporary, Uncertain
 from tests.support.factories import install_backends
 
 NAME = "scripted"

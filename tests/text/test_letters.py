@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyhub.text.letters import matching, persian_letters
+from notifyhub.text.letters import persian_letters
 
 SPELLINGS = st.text(st.sampled_from("يیكکىةAaبß۱١1 \t\u200c"))
 
@@ -13,31 +13,6 @@ SPELLINGS = st.text(st.sampled_from("يیكکىةAaبß۱١1 \t\u200c"))
 )
 def test_only_arabic_yeh_and_kaf_become_persian(text: str, persian: str) -> None:
     assert persian_letters(text) == persian
-
-
-@pytest.mark.parametrize(
-    ("left", "right"),
-    [
-        ("كد تاييد", "کد تایید"),
-        ("OTP-۱۲", "otp-12"),
-        ("کد ١", "کد ۱"),
-        ("  login \t code ", "login code"),
-        ("STRASSE", "straße"),
-    ],
-)
-def test_spellings_of_one_name_match(left: str, right: str) -> None:
-    assert matching(left) == matching(right)
-
-
-@pytest.mark.parametrize(("left", "right"), [("کد", "کر"), ("login code", "logincode"), ("otp1", "otp2")])
-def test_different_names_do_not_match(left: str, right: str) -> None:
-    assert matching(left) != matching(right)
-
-
-@given(st.text() | SPELLINGS)
-def test_the_matching_form_matches_its_text(text: str) -> None:
-    assert matching(matching(text)) == matching(text)
-    assert matching(persian_letters(text)) == matching(text)
 
 
 @given(st.text() | SPELLINGS)

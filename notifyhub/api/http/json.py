@@ -81,7 +81,7 @@ def parse(data: bytes) -> Any:
 
 
 def _may_be_refused(data: bytes) -> bool:
-    """Tell whether the values must be looked at: what can't be stored is written with an escape alone."""
+    """Return whether the values must be looked at: what can't be stored is written with an escape alone."""
     return b"\\u" in data or data.count(b"[") + data.count(b"{") > MAX_DEPTH
 
 

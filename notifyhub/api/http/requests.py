@@ -83,7 +83,7 @@ def _vary(response: Response) -> Response:
 
 
 class _NoSessions(SessionInterface):
-    """A request's token says who calls; nothing is remembered in cookies."""
+    """A request's token says who calls; nothing is kept in cookies."""
 
     def open_session(self, _app: Flask, _request: Request) -> None:
         """Open none: Flask then gives the request an empty one that can't be written."""

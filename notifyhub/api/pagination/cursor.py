@@ -131,7 +131,7 @@ class CursorListing(Listing):
         return shape, values
 
     def _serves(self, index: tuple[str, ...], given: Mapping[str, Any]) -> bool:
-        """Tell whether an index has some of what is asked for, and all its ranges can be named."""
+        """Return whether an index has some of what is asked for, and all its ranges can be named."""
         useful = not index or any(name in given for name in index)
         return useful and all(name in given or self._keys[name].choices for name in index)
 

@@ -79,7 +79,7 @@ class Connection:
         self._body: Body | None = None
 
     def receive(self) -> bool:
-        """Take what has arrived; tell whether the connection is still open on the client's side."""
+        """Take what has arrived; return whether the connection is still open on the client's side."""
         data = self._read()
         if data and not self.arrived and self.request is None:
             self.since = time.monotonic()
@@ -88,7 +88,7 @@ class Connection:
         return data != b""
 
     def discard(self) -> bool:
-        """Throw away what arrives; tell whether the connection is still open on the client's side."""
+        """Throw away what arrives; return whether the connection is still open on the client's side."""
         data = self._read()
         self.discarded += len(data or b"")
         return data != b""
@@ -103,7 +103,7 @@ class Connection:
             return b""
 
     def complete(self, largest_body: int) -> bool:
-        """Tell whether the whole request has arrived, or as much of it as is ever read.
+        """Return whether the whole request has arrived, or as much of it as is ever read.
 
         Raises what the parser finds wrong with it.
         """
@@ -154,7 +154,7 @@ class Connection:
         self._source.fill(body, cut=end is None)
 
     def finish(self) -> bool:
-        """Read what is left of the body; tell whether it is known where the next request begins."""
+        """Read what is left of the body; return whether it is known where the next request begins."""
         if isinstance(self._body, ChunkedBody) and self._source.left() > _MAX_SKIPPED_BYTES:
             return False
         try:
@@ -176,7 +176,7 @@ class Connection:
         self.unsent.append(data)
 
     def flush(self) -> bool:
-        """Send what the socket takes without waiting; tell whether the client still is there."""
+        """Send what the socket takes without waiting; return whether the client still is there."""
         if not self.unsent:
             return True
         data = memoryview(self.unsent[0] if len(self.unsent) == 1 else b"".join(self.unsent))
@@ -195,7 +195,7 @@ class Connection:
         return len(self.arrived) + self._source.left() + sum(map(len, self.unsent))
 
     def started(self) -> bool:
-        """Tell whether a request has begun to arrive."""
+        """Return whether a request has begun to arrive."""
         return bool(self.arrived) or self.request is not None
 
 

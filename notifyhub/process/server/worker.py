@@ -24,7 +24,7 @@ from typing import Any
 from gunicorn.http import wsgi
 from gunicorn.workers import base
 
-from notifyhub.process.server import refusals
+from notifyhub.process.server import errors
 from notifyhub.process.server.capacity import connections_allowed
 from notifyhub.process.server.connection import BODY_SECONDS, BYTES_PER_SECOND, Connection, State
 
@@ -115,7 +115,7 @@ class Worker(base.Worker):  # type: ignore[misc]
             self._resume(self._handled.popleft())
 
     def _accept(self, listener: socket.socket) -> bool:
-        """Accept a client; tell whether more may be waiting."""
+        """Accept a client; return whether more may be waiting."""
         try:
             client, peer = listener.accept()
         except OSError as error:  # mostly it is gone again, or another worker has it
@@ -184,7 +184,7 @@ class Worker(base.Worker):  # type: ignore[misc]
             os.write(self.PIPE[1], b".")
 
     def _answer(self, connection: Connection) -> bool:
-        """Keep the application's answer in the connection; tell whether another request may follow."""
+        """Keep the application's answer in the connection; return whether another request may follow."""
         request, started = connection.request, time.monotonic()
         answer, environ = wsgi.create(request, connection, connection.peer, self._address, self.cfg)
         environ["wsgi.multithread"] = environ["notifyhub.server_drains"] = True
@@ -243,21 +243,21 @@ class Worker(base.Worker):  # type: ignore[misc]
 
     def handle_error(self, _request: Any, client: Connection, peer: Any, error: BaseException) -> None:
         """Answer in JSON what gunicorn answers in HTML."""
-        status = refusals.status_of(error)
+        status = errors.status_of(error)
         if status == 500:
             self.log.error("A request failed", exc_info=error)
         else:
             # Not the error's words: they may quote a header that holds a secret.
             self.log.warning("Invalid request from %s: %s", peer[0] if peer else "", type(error).__name__)
         client.keep = False
-        client.sendall(refusals.answer(status))
+        client.sendall(errors.response(status))
         client.flush()
 
     def _close_overdue(self, now: float) -> None:
         """Close connections past their deadline; a client in the middle of a request gets a 408."""
         for connection in [c for c in self._connections.values() if self._is_overdue(c, now)]:
             if connection.state is State.READING and connection.started():
-                connection.sendall(refusals.answer(408))
+                connection.sendall(errors.response(408))
                 connection.flush()
                 connection.unsent.clear()
                 self._linger(connection)

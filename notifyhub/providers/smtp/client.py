@@ -4,14 +4,7 @@ import smtplib
 from collections.abc import Mapping, Sequence
 
 from notifyhub.providers.base import Accepted, Credit, Email, EmailProvider
-from notifyhub.providers.errors import (
-    Failure,
-    NotifierTrouble,
-    NotServedHere,
-    Refused,
-    Uncertain,
-    quote,
-)
+from notifyhub.providers.errors import Failure, NotifierTrouble, NotServedHere, Refused, Uncertain, quote
 from notifyhub.providers.smtp.mime import compose, read_mailbox
 from notifyhub.providers.smtp.rejection_rules import Stage, classify_reply
 from notifyhub.providers.smtp.sessions import (

@@ -9,14 +9,7 @@ end. [N] is a choice, where nothing documents the words.
 import re
 from typing import Literal
 
-from notifyhub.providers.errors import (
-    Failure,
-    NotifierTrouble,
-    NotServedHere,
-    Refused,
-    Temporary,
-    Uncertain,
-)
+from notifyhub.providers.errors import Failure, NotifierTrouble, NotServedHere, Refused, Temporary, Uncertain
 from notifyhub.providers.rejection_rules import Rejection, Rule, classify
 
 Stage = Literal["open", "auth", "mail", "rcpt", "data", "end"]
@@ -244,15 +237,7 @@ _CLASSES = (
 )
 """What class and enhanced status code say, where no words are known."""
 
-RULES = (
-    *_DEFINED,
-    *_ACCOUNT,
-    *_SENDER,
-    *_RECIPIENT,
-    *_CONTENT,
-    *_LIMITS,
-    *_CLASSES,
-)
+RULES = (*_DEFINED, *_ACCOUNT, *_SENDER, *_RECIPIENT, *_CONTENT, *_LIMITS, *_CLASSES)
 
 _ENHANCED = re.compile(r"[ \t]*[#(\"']{0,2}([245]\.\d{1,3}\.\d{1,3})\b[)\"']{0,2}")
 # Every line of a reply may begin with it (RFC 2034, 4).

@@ -17,14 +17,7 @@ from notifyhub.api.http.json import timestamp
 from notifyhub.extensions import db
 from tests.api.pagination import listing_model
 from tests.api.pagination.listing_model import Pairs
-from tests.api.resources import (
-    COLLECTIONS,
-    EMAIL_NOTIFIERS,
-    SMS_NOTIFIERS,
-    SMS_PATTERNS,
-    Collection,
-    Row,
-)
+from tests.api.resources import COLLECTIONS, EMAIL_NOTIFIERS, SMS_NOTIFIERS, SMS_PATTERNS, Collection, Row
 from tests.support.clients import Api
 from tests.support.environment import on_sqlite
 from tests.support.processes import Server

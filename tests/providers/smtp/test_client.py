@@ -13,14 +13,7 @@ from typing import Any
 import pytest
 
 from notifyhub.providers.base import Accepted, Attachment, Email, EmailProvider
-from notifyhub.providers.errors import (
-    Failure,
-    NotifierTrouble,
-    NotServedHere,
-    Refused,
-    Temporary,
-    Uncertain,
-)
+from notifyhub.providers.errors import Failure, NotifierTrouble, NotServedHere, Refused, Temporary, Uncertain
 from notifyhub.providers.smtp import sessions
 from notifyhub.providers.smtp.client import SMTP
 from notifyhub.providers.sockets import Timeouts, exchange

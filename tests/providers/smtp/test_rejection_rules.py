@@ -7,14 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyhub.providers.errors import (
-    Failure,
-    NotifierTrouble,
-    NotServedHere,
-    Refused,
-    Temporary,
-    Uncertain,
-)
+from notifyhub.providers.errors import Failure, NotifierTrouble, NotServedHere, Refused, Temporary, Uncertain
 from notifyhub.providers.smtp.rejection_rules import RULES, Stage, classify_reply
 
 STAGES: tuple[Stage, ...] = get_args(Stage)

@@ -35,7 +35,7 @@ def status_of(error: BaseException) -> int:
     return next((status for kind, status in _OF_ERRORS if isinstance(error, kind)), 500)
 
 
-def answer(status: int) -> bytes:
+def response(status: int) -> bytes:
     """Return the whole answer; the connection is closed after it."""
     reason, words = STATUSES[status]
     body = json.dumps({"detail": words}, separators=(",", ":")).encode()
