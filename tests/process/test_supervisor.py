@@ -245,7 +245,7 @@ def supervise(tmp_path: Path, body: str) -> subprocess.CompletedProcess[str]:
     code = (
         "import os, signal, subprocess, sys, time\n"
         "from notifyhub.process import supervisor\n"
-        "supervisor.PATIENCE = 1\n"
+        "supervisor.STOP_SECONDS = 1\n"
         "with supervisor.Supervisor() as parts:\n" + textwrap.indent(textwrap.dedent(body), "    ")
     )
     mark = f"TESTED_SERVICE={tmp_path}"

@@ -1,12 +1,14 @@
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyhub.providers import ippanel, melipayamak
 from notifyhub.providers.errors import Failure, NotifierTrouble, Refused, Uncertain
+from notifyhub.providers.registry import BUILT_IN
 from notifyhub.providers.rejection_rules import Rejection, Rule, classify, squeeze
 
-TABLES = {"ippanel": ippanel.RULES, "melipayamak": melipayamak.RULES}
+TABLES = {name: sys.modules[provider.__module__].RULES for name, provider in BUILT_IN.items()}
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)

@@ -8,6 +8,8 @@ from typing import NoReturn
 
 import pytest
 
+from notifyhub.providers.registry import URL_VARIABLES
+
 ROOT = Path(__file__).parents[2]
 POSTGRESQL = os.environ.get("TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432")
 SECRET_KEY = "a secret key of the tests"
@@ -39,8 +41,7 @@ def environments(
             "NOTIFYHUB_INSTANCE": str(tmp_path_factory.mktemp("instance")),
             "NOTIFYHUB_SECRET_KEY": SECRET_KEY,
             "NOTIFYHUB_ENCRYPTION_KEYS": ENCRYPTION_KEY,
-            "NOTIFYHUB_IPPANEL_URL": "http://127.0.0.1:1",
-            "NOTIFYHUB_MELIPAYAMAK_URL": "http://127.0.0.1:1",
+            **{f"NOTIFYHUB_{name}": "http://127.0.0.1:1" for name in URL_VARIABLES.values()},
         }
 
     return make

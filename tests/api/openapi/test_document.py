@@ -13,6 +13,7 @@ from openapi_spec_validator import validate
 from notifyhub.api.endpoint import Access, Permission, declarations
 from notifyhub.api.openapi.document import document as written
 from notifyhub.app import create_app
+from notifyhub.providers.registry import BUILT_IN
 
 SMS = "/api/notifications/notifiers/sms"
 PATTERNS = f"{SMS}/{{notifier_id}}/patterns"
@@ -214,7 +215,7 @@ def test_a_list_documents_its_parameters(document: dict[str, Any], path: str, ow
 def test_choices_are_documented(document: dict[str, Any]) -> None:
     choices = {
         "status": ["created", "pending", "approved", "rejected"],
-        "backend": ["ippanel", "melipayamak"],
+        "backend": list(BUILT_IN),
     }
     for path, name in ((SMS, "backend"), (PATTERNS, "status")):
         (parameter,) = (p for p in document["paths"][path]["get"]["parameters"] if p["name"] == name)

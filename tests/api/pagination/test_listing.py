@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from notifyhub.api.http.json import timestamp
 from notifyhub.extensions import db
+from notifyhub.providers.registry import BUILT_IN
 from tests.api.pagination import listing_model
 from tests.api.pagination.listing_model import Pairs
 from tests.api.resources import COLLECTIONS, EMAIL_NOTIFIERS, SMS_NOTIFIERS, SMS_PATTERNS, Collection, Row
@@ -38,7 +39,7 @@ MOMENTS = st.builds(lambda day, at: timestamp(datetime.combine(day, at, UTC)), D
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "created_at": MOMENTS,
     "updated_at": MOMENTS,
-    "backend": st.sampled_from(["ippanel", "melipayamak"]),
+    "backend": st.sampled_from(list(BUILT_IN)),
     "settings": st.sampled_from([{}, {"token": "a-token"}]),
     "status": st.sampled_from(["created", "pending", "approved", "rejected"]),
     "description": st.none() | TEXTS,

@@ -28,7 +28,7 @@ PROGRAM = f"""
 import socket, sys, time
 from notifyhub.process.server import Server, capacity, connection, worker
 connection.HEAD_SECONDS = connection.BODY_SECONDS = worker.BODY_SECONDS = float(sys.argv[2])
-capacity.CONNECTIONS = {CONNECTIONS}
+capacity.MAX_CONNECTIONS = {CONNECTIONS}
 from notifyhub.api.endpoint import Access, Endpoint
 from notifyhub.app import create_app
 app = create_app()
