@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,9 +11,11 @@ import time_machine
 from flask import Flask
 from sqlalchemy import Connection, insert, select
 
+from notifyhub import events
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import after_commit
 from notifyhub.delivery import reports
+from notifyhub.delivery.events import CodeNeeded
 from notifyhub.delivery.recovery import Swept, sweep
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
@@ -41,7 +44,12 @@ pytestmark = pytest.mark.usefixtures("_context", "scripted", "codes")
 def codes(app: Flask, monkeypatch: pytest.MonkeyPatch) -> dict[int, str]:
     """The codes that live, by the id of their one-time password."""
     living = {OTP: CODE}
-    monkeypatch.setitem(app.extensions, "codes", living.get)
+
+    def give(_connection: Connection, needed: Sequence[CodeNeeded]) -> None:
+        for event in needed:
+            event.code = living.get(event.otp_id)
+
+    monkeypatch.setitem(events._subscribers, CodeNeeded, [give])
     return living
 
 
@@ -218,8 +226,8 @@ class Heard:
 
     def __call__(self, connection: Connection, event: MessageChanged) -> None:
         assert connection.in_transaction()
-        self.news.append((event.row.id, event.row.status, event.otp_id))
-        connection.execute(insert(table_of(Batch)).values(count=event.row.id, created_at=now()))
+        self.news.append((event.id, event.status, event.otp_id))
+        connection.execute(insert(table_of(Batch)).values(count=event.id, created_at=now()))
         after_commit(self.count)
 
     def count(self) -> None:
