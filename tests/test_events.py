@@ -1,5 +1,6 @@
 """Events: published inside a transaction, to the subscribers of their class."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,10 +36,10 @@ def test_the_subscribers_of_an_event_s_class_are_called_with_the_connection(app:
 
 
 def test_who_subscribes_twice_is_called_once_and_not_after_unsubscribing(app: Flask) -> None:
-    calls: list[int] = []
+    calls: list[Any] = []
 
-    def note(_connection: Connection, event: Opened) -> None:
-        calls.append(event.number)
+    def note(_connection: Connection, events: Sequence[Opened]) -> None:
+        calls.append(events)
 
     with app.app_context(), transaction() as connection:
         subscribe(Opened, note)
@@ -46,7 +47,23 @@ def test_who_subscribes_twice_is_called_once_and_not_after_unsubscribing(app: Fl
         publish(connection, Opened(1))
         unsubscribe(Opened, note)
         publish(connection, Opened(2))
-    assert calls == [1]
+    assert calls == [[Opened(1)]]
+
+
+def test_events_that_are_published_together_come_together_those_of_a_class(app: Flask) -> None:
+    calls: list[Any] = []
+
+    def note(_connection: Connection, events: Sequence[Opened | Closed]) -> None:
+        calls.append(events)
+
+    with app.app_context(), transaction() as connection:
+        subscribe(Opened, note)
+        subscribe(Closed, note)
+        publish(connection, Opened(1), Closed(2), Opened(3))
+        publish(connection)
+        unsubscribe(Opened, note)
+        unsubscribe(Closed, note)
+    assert calls == [[Opened(1), Opened(3)], [Closed(2)]]
 
 
 def test_a_subscriber_s_error_fails_the_transaction_and_what_was_to_follow_it(app: Flask) -> None:

@@ -8,37 +8,38 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, select, true
+from sqlalchemy import Connection, CursorResult, Select, bindparam, select, true
 
 from notifyhub.database.connections import autocommit, driver_connection, is_postgresql, transaction
 from notifyhub.extensions import db
 
 
-class _Step:
-    """One of the statements, to be executed on its own: what it returns, and the values that it takes."""
+class Step:
+    """A statement to be executed on its own; `columns` are what it returns, with their types."""
 
     def __init__(self, statement: Any) -> None:
         self.statement = statement
         self.columns = {column.name: column.type for column in statement.exported_columns}
         # No other values may be given: one that is named like a column would be set.
-        self.parameters = [bind.key for bind in statement.compile().binds.values() if bind.required]
+        self._parameters = [bind.key for bind in statement.compile().binds.values() if bind.required]
+
+    def execute(self, connection: Connection, values: Mapping[str, Any]) -> CursorResult[Any]:
+        """Execute the statement with those of the values that it takes."""
+        return connection.execute(self.statement, {name: values[name] for name in self._parameters})
 
 
 class CombinedStatement:
     """A change that returns at most one row, and what is done with it.
 
-    `along` are changes of other rows. Each of `then` is given the columns returned so far, as attributes, and
+    Each of `then` is given the columns returned so far, as attributes, and
     returns the query or insertion that is made of them; what that returns is added to the row.
 
     On PostgreSQL psycopg runs the statement itself: that takes half the time of SQLAlchemy's way, and all
     threads of a worker share one processor for it. So none of the values may need a conversion there.
     """
 
-    def __init__(
-        self, change: Any, *, along: Sequence[Any] = (), then: Sequence[Callable[[Any], Any]] = ()
-    ) -> None:
+    def __init__(self, change: Any, *, then: Sequence[Callable[[Any], Any]] = ()) -> None:
         self._change = change
-        self._along = along
         self._then = then
 
     def first(self, connection: Connection, values: Mapping[str, Any]) -> Any:
@@ -64,25 +65,20 @@ class CombinedStatement:
         return record and self._row._make(record)
 
     def _first_by_steps(self, connection: Connection, values: Mapping[str, Any]) -> Any:
-        def execute(step: _Step, given: Mapping[str, Any]) -> Any:
-            return connection.execute(step.statement, {name: given[name] for name in step.parameters})
-
-        along, change, then = self._steps
-        for step in along:
-            execute(step, values)
-        returned = execute(change, values).first()
+        change, *then = self._steps
+        returned = change.execute(connection, values).first()
         if returned is None:
             return None
         row = returned._asdict()
         for step in then:
-            found = execute(step, {**values, **{_parameter(name): value for name, value in row.items()}})
+            returned_so_far = {_parameter(name): value for name, value in row.items()}
+            found = step.execute(connection, {**values, **returned_so_far})
             row |= zip(step.columns, found.first() or [None] * len(step.columns), strict=True)
         return self._row(**row)
 
     @cached_property
     def _row(self) -> Any:
-        _, change, then = self._steps
-        return NamedTuple("Row", [(name, Any) for step in (change, *then) for name in step.columns])
+        return NamedTuple("Row", [(name, Any) for step in self._steps for name in step.columns])
 
     @cached_property
     def _whole(self) -> tuple[bytes, dict[str, Any]]:
@@ -93,22 +89,20 @@ class CombinedStatement:
             step = then(SimpleNamespace(**columns)).cte(f"then_{number}")
             columns |= step.c.items()
             rows = rows.outerjoin(step, true())
-        along = [change.cte(f"along_{number}") for number, change in enumerate(self._along, 1)]
-        whole: Select[Any] = select(*columns.values()).select_from(rows).add_cte(*along)
+        whole: Select[Any] = select(*columns.values()).select_from(rows)
         compiled = whole.compile(dialect=db.engine.dialect)
         return str(compiled).encode(), dict(compiled.params)
 
     @cached_property
-    def _steps(self) -> tuple[list[_Step], _Step, list[_Step]]:
+    def _steps(self) -> list[Step]:
         """The statements one by one; parameters stand for the columns that those before have returned."""
-        change = _Step(self._change)
-        columns = dict(change.columns)
-        steps = []
+        steps = [Step(self._change)]
+        columns = dict(steps[0].columns)
         for then in self._then:
             parameters = {name: bindparam(_parameter(name), type_=type_) for name, type_ in columns.items()}
-            steps.append(_Step(then(SimpleNamespace(**parameters))))
+            steps.append(Step(then(SimpleNamespace(**parameters))))
             columns |= steps[-1].columns
-        return [_Step(each) for each in self._along], change, steps
+        return steps
 
 
 def _parameter(column: str) -> str:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from flask import current_app
-from sqlalchemy import Connection, and_, bindparam, case, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, or_, select, tuple_, update
 
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit
@@ -29,9 +29,21 @@ _of_notifier = and_(
     breakers.c.notifier_id == bindparam("breaker_notifier_id"),
 )
 
+_unwell = breakers.alias("unwell")
+# Locked in one order: so two transactions that close several never wait for each other.
+_to_close = (
+    select(_unwell.c.channel, _unwell.c.notifier_id)
+    .where(
+        _unwell.c.channel == bindparam("breaker_channel"),
+        _unwell.c.notifier_id == bindparam("breaker_notifier_id"),
+        or_(_unwell.c.failures > 0, _unwell.c.open_until.is_not(None)),
+    )
+    .order_by(_unwell.c.channel, _unwell.c.notifier_id)
+    .with_for_update(of=_unwell)
+)
 close = (
     update(breakers)
-    .where(_of_notifier, or_(breakers.c.failures > 0, breakers.c.open_until.is_not(None)))
+    .where(tuple_(breakers.c.channel, breakers.c.notifier_id).in_(_to_close))
     .values(failures=0, open_until=None)
 )
 """Closes the breaker of a notifier that has answered properly; takes `named`."""

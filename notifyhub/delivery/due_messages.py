@@ -1,6 +1,6 @@
 """Due messages: a job for each is enqueued, and gives it a round."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from sqlalchemy import Connection
@@ -19,9 +19,10 @@ SINGLE_JOBS = 20
 LIST_LENGTH = 1000
 
 
-def on_due(_connection: Connection, event: MessagesDue) -> None:
+def on_due(_connection: Connection, events: Sequence[MessagesDue]) -> None:
     """Enqueue messages after the commit that makes them due."""
-    after_commit(partial(enqueue, event.ids, CODES if event.urgent else MESSAGES))
+    for event in events:
+        after_commit(partial(enqueue, event.ids, CODES if event.urgent else MESSAGES))
 
 
 def enqueue(ids: Iterable[int], queue: str = MESSAGES) -> bool:

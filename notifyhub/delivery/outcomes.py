@@ -1,18 +1,19 @@
 """Outcomes: what is written when an attempt, or a round, has ended."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import Connection, bindparam, func, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.database.columns import UTC_TIME
-from notifyhub.database.combined_statement import CombinedStatement
+from notifyhub.database.bulk_change import BulkChange
 from notifyhub.database.connections import autocommit, transaction
 from notifyhub.delivery import circuit_breaker, journal, one_time_codes
 from notifyhub.delivery.claims import ClaimedMessage
+from notifyhub.delivery.group_writer import GroupWriter
 from notifyhub.delivery.notifier_clients import report_batch
 from notifyhub.delivery.retry_policy import Result, RoundDecision
 from notifyhub.delivery.routing import Route
@@ -26,6 +27,12 @@ from notifyhub.text.segments import measure
 
 messages, attempts = table_of(Message), table_of(Attempt)
 
+ACCEPTED = (
+    *("notifier_id", "notifier_name", "provider_message_id", "report_due_at"),
+    *("text", "encoding", "segments"),
+)
+"""The columns that show who took a message, and what that was given."""
+
 _end_attempt = (
     update(attempts)
     .where(attempts.c.id == bindparam("attempt_id"), attempts.c.outcome.is_(None))
@@ -37,6 +44,12 @@ _end_attempt = (
     )
 )
 
+
+def _changed(column: str) -> ColumnElement[Any]:
+    """Return a column's new value; where none is given, its old one."""
+    return func.coalesce(bindparam(f"new_{column}", type_=messages.c[column].type), messages.c[column])
+
+
 _release = (
     update(messages)
     .where(messages.c.id == bindparam("of_message"), leases.held(messages))
@@ -47,28 +60,19 @@ _release = (
         next_attempt_at=bindparam("new_next_attempt_at"),
         error_code=bindparam("new_error_code"),
         error_detail=bindparam("new_error_detail"),
-        sent_at=func.coalesce(bindparam("new_sent_at", type_=UTC_TIME), messages.c.sent_at),
         updated_at=leases.NOW,
+        **{column: _changed(column) for column in ("sent_at", *ACCEPTED)},
     )
-    .returning(*CHANGED)
 )
 
-_accept = _release.values(
-    notifier_id=bindparam("new_notifier_id"),
-    notifier_name=bindparam("new_notifier_name"),
-    provider_message_id=bindparam("new_provider_message_id"),
-    report_due_at=bindparam("new_report_due_at"),
-    reports_asked=0,
-    **{
-        name: func.coalesce(bindparam(f"new_{name}", type_=messages.c[name].type), messages.c[name])
-        for name in ("text", "encoding", "segments")
-    },
+# Of what has not happened, an attempt or an acceptance, the values are null, and nothing is changed by them.
+_end_round = BulkChange(_release, returning=CHANGED, along=[_end_attempt, circuit_breaker.close])
+_NO_ATTEMPT = dict.fromkeys(
+    ("attempt_id", "attempt_outcome", "attempt_ms", "attempt_error_code", "attempt_error_detail")
 )
-
-_end_round = CombinedStatement(_release)
-_end_attempt_and_round = CombinedStatement(_release, along=[_end_attempt])
-_accept_test = CombinedStatement(_accept, along=[_end_attempt])
-_accept_and_close_breaker = CombinedStatement(_accept, along=[_end_attempt, circuit_breaker.close])
+_NOT_ACCEPTED = dict.fromkeys(
+    ("breaker_channel", "breaker_notifier_id", *(f"new_{column}" for column in ACCEPTED))
+)
 
 
 @dataclass(frozen=True)
@@ -88,41 +92,48 @@ def record(message: ClaimedMessage, attempt: FinishedAttempt) -> None:
     _count(connection, message, attempt)
 
 
-def finish(message: ClaimedMessage, decision: RoundDecision) -> bool:
-    """Write what a round came to whose attempts are all recorded; False if the lease was lost."""
-    return _write(_end_round, _round_values(message, decision))
+def finish(message: ClaimedMessage, decision: RoundDecision, attempt: FinishedAttempt | None) -> bool:
+    """Write what a round came to, and how its last attempt ended; False if the lease was lost.
 
-
-def finish_with(message: ClaimedMessage, decision: RoundDecision, attempt: FinishedAttempt) -> bool:
-    """Write how the last attempt ended and what the round came to, together; False if the lease was lost.
-
-    An accepted message shows who took it and what that was given.
+    `attempt` is None if all attempts are recorded. An accepted message shows who took it and what that was
+    given. What has to wait while others are written is written with them; not one-time passwords.
     """
-    values = _attempt_values(attempt) | _round_values(message, decision)
-    if isinstance(attempt.result, Accepted):
-        values |= _accepted_values(message, attempt, attempt.result, values["now"])
-        return _write(_accept_test if message.is_test else _accept_and_close_breaker, values)
-    held = _write(_end_attempt_and_round, values)
-    _count(autocommit(), message, attempt)
+    values = _round_values(message, decision) | _NO_ATTEMPT | _NOT_ACCEPTED
+    if attempt is not None:
+        values |= _attempt_values(attempt)
+        if isinstance(attempt.result, Accepted):
+            values |= _accepted_values(message, attempt, attempt.result, values["now"])
+    if message.otp_id is None:
+        held = writer().write(values)
+    else:
+        (held,) = write([values])
+    if attempt is not None and not isinstance(attempt.result, Accepted):
+        _count(autocommit(), message, attempt)
     return held
+
+
+def write(rounds: Sequence[Mapping[str, Any]]) -> list[bool]:
+    """Write the ends of rounds, and what their subscribers make of them, in one transaction.
+
+    False for one whose lease the worker does not have any more: then the sweep, or another worker, has
+    decided.
+    """
+    with transaction() as connection:
+        rows = _end_round.all(connection, rounds)
+        publish_changes(connection, filter(None, rows))
+    return [row is not None for row in rows]
+
+
+def writer() -> GroupWriter[Mapping[str, Any], bool]:
+    """Return the application's writer of the ends of rounds."""
+    found: GroupWriter[Mapping[str, Any], bool] = current_app.extensions["outcome_writer"]
+    return found
 
 
 def shows_health(attempt: FinishedAttempt) -> bool:
     """Return whether an attempt has shown that its notifier answers properly."""
     says_nothing = NotifierTrouble | Broken | Uncertain | one_time_codes.Over
     return not isinstance(attempt.route.content, Failure) and not isinstance(attempt.result, says_nothing)
-
-
-def _write(statement: CombinedStatement, values: dict[str, Any]) -> bool:
-    """Write the end of a round, and what its subscribers make of it, in one transaction.
-
-    False if the worker does not have the lease any more: then the sweep, or another worker, has decided.
-    """
-    with transaction() as connection:
-        row = statement.first(connection, values)
-        if row is not None:
-            publish_changes(connection, [row])
-    return row is not None
 
 
 def _count(connection: Connection, message: ClaimedMessage, attempt: FinishedAttempt) -> None:
@@ -170,15 +181,12 @@ def _accepted_values(
 ) -> dict[str, Any]:
     client, content = attempt.route.client, attempt.route.content
     values: dict[str, Any] = {
-        **circuit_breaker.named(client.channel, client.id),
         "new_notifier_id": client.id,
         "new_notifier_name": client.name,
         "new_provider_message_id": accepted.provider_message_id,
-        "new_report_due_at": None,
-        "new_text": None,
-        "new_encoding": None,
-        "new_segments": None,
     }
+    if not message.is_test:
+        values |= circuit_breaker.named(client.channel, client.id)
     if report_batch(client, is_test=message.is_test):
         values["new_report_due_at"] = at + timedelta(seconds=current_app.config["REPORT_DELAY"])
     if isinstance(content, SMS) and content.text != message.text:

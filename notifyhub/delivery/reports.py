@@ -142,8 +142,9 @@ def _reports(backend: Provider[Any], ids: Sequence[str]) -> dict[str, Report]:
 
 def _write(reported: Sequence[dict[str, Any]]) -> None:
     with transaction() as connection:
-        for values in reported:
-            publish_changes(connection, connection.execute(_report, values).all())
+        publish_changes(
+            connection, [row for values in reported for row in connection.execute(_report, values)]
+        )
     for values in reported:
         if values["new_status"] == MessageStatus.UNDELIVERED:
             journal.undelivered(values["message_id"], values["new_error_code"])

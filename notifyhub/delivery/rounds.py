@@ -189,10 +189,7 @@ class _Round:
 
     def _finish(self, decision: RoundDecision, *, is_probe: bool = False) -> bool:
         finished = self.finished
-        if finished is None:
-            held = persist(lambda: outcomes.finish(self.message, decision))
-        else:
-            held = persist(lambda: outcomes.finish_with(self.message, decision, finished))
+        held = persist(lambda: outcomes.finish(self.message, decision, finished))
         if held:
             self._log(decision, is_probe=is_probe)
         return held

@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 from notifyhub.database.base import table_of
 from notifyhub.events import publish
 from notifyhub.messages.models import Message, MessageStatus
-from notifyhub.messages.serializers import COLUMNS
 
 _messages = table_of(Message).c
 
@@ -22,7 +21,7 @@ PUBLISHED = (
 )
 """The statuses that are published when a message reaches them."""
 
-CHANGED = (*COLUMNS, _messages.otp_id)
+CHANGED = (_messages.id, _messages.status, _messages.otp_id)
 """What a statement returns whose changes are published."""
 
 
@@ -41,15 +40,15 @@ class MessagesDue:
 class MessageChanged:
     """A message has become sent, delivered, undelivered, failed or expired.
 
-    `row` is as CHANGED; `otp_id` is the one-time password that the message carries, if any.
+    `otp_id` is the one-time password that it carries, if any. Its row is for those to read who need it.
     """
 
-    row: Any
+    id: int
+    status: str
     otp_id: int | None
 
 
 def publish_changes(connection: Connection, rows: Iterable[Any]) -> None:
     """Publish those of the changed messages, given by their rows, that have reached a status of PUBLISHED."""
-    for row in rows:
-        if row.status in PUBLISHED:
-            publish(connection, MessageChanged(row, row.otp_id))
+    changes = (MessageChanged(row.id, row.status, row.otp_id) for row in rows if row.status in PUBLISHED)
+    publish(connection, *changes)

@@ -6,6 +6,7 @@ favours no code noticeably.
 """
 
 import hmac
+from collections.abc import Sequence
 from typing import Protocol
 
 from flask import current_app
@@ -49,8 +50,9 @@ def is_right(row: Row, guess: str) -> bool:
     return hmac.compare_digest(code_of(row).encode(), ascii_digits(visible(guess)).encode())
 
 
-def on_code_needed(connection: Connection, event: CodeNeeded) -> None:
-    """Give the delivery the code of a one-time password that may still be used."""
-    usable = _LIVE.where(_otps.c.id == event.otp_id, _otps.c.expires_at > now())
-    row = connection.execute(usable).first()
-    event.code = None if row is None else code_of(row)
+def on_code_needed(connection: Connection, events: Sequence[CodeNeeded]) -> None:
+    """Give the delivery the codes of one-time passwords that may still be used."""
+    for event in events:
+        usable = _LIVE.where(_otps.c.id == event.otp_id, _otps.c.expires_at > now())
+        row = connection.execute(usable).first()
+        event.code = None if row is None else code_of(row)

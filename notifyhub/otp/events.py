@@ -1,13 +1,14 @@
 """The events of one-time passwords."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
 class OTPVerified:
-    """A one-time password was verified: as `OTPSchema` describes it; `test` if it is a test token's."""
+    """A one-time password was verified; `test` if it is a test token's.
 
-    row: Mapping[str, Any]
+    Its row is for those to read who need it.
+    """
+
+    id: int
     test: bool

@@ -1,6 +1,7 @@
 """The fallback: when a code's message has failed for good, the code is sent by the other channel."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
 from marshmallow import ValidationError
@@ -24,15 +25,18 @@ _FAILED = {MessageStatus.FAILED, MessageStatus.UNDELIVERED, MessageStatus.EXPIRE
 _unused = (_otps.status == OTPStatus.PENDING, _otps.fallback_to.is_not(None), _otps.fallback_used.is_(False))
 
 
-def on_changed(connection: Connection, event: MessageChanged) -> None:
-    """Store the fallback's message, in the transaction that ends the first one."""
-    changed = event.row
-    if event.otp_id is None or changed.status not in _FAILED:
-        return
+def on_changed(connection: Connection, events: Sequence[MessageChanged]) -> None:
+    """Store the fallbacks' messages, in the transaction that ends the first ones."""
+    for event in events:
+        if event.otp_id is not None and event.status in _FAILED:
+            _fall_back(connection, event)
+
+
+def _fall_back(connection: Connection, event: MessageChanged) -> None:
     moment = now()
     usable = (_otps.id == event.otp_id, _otps.expires_at > moment, *_unused)
     otp = connection.execute(select(*_otps, MESSAGE).where(*usable)).first()
-    if otp is None or otp.message_id != changed.id:  # one that was sent later may still arrive
+    if otp is None or otp.message_id != event.id:  # one that was sent later may still arrive
         return
     policy = rules.lock(connection, otp.fallback_to, test=otp.is_test)
     same_term = _otps.expires_at == otp.expires_at  # it may just have been asked for again

@@ -15,7 +15,7 @@ from notifyhub.otp.codes import is_right
 from notifyhub.otp.events import OTPVerified
 from notifyhub.otp.models import DEFAULT_PURPOSE, OTP, OTPStatus
 from notifyhub.otp.recipients import canonical, channel_of
-from notifyhub.otp.serializers import OTPRow, read, status_of
+from notifyhub.otp.serializers import OTPRow, status_of
 
 _otps = table_of(OTP).c
 
@@ -100,7 +100,7 @@ def _accept(guess: dict[str, Any], *, test: bool) -> int | None:
     with transaction() as connection:
         attempts_left: int | None = connection.scalar(_ACCEPT, guess)
         if attempts_left is not None:
-            publish(connection, OTPVerified(read(connection, guess["otp_id"], test=test), test))
+            publish(connection, OTPVerified(guess["otp_id"], test))
     return attempts_left
 
 

@@ -1,22 +1,27 @@
 """What webhooks are sent: each event of the packages below is recorded for those that ask for it.
 
-A new event needs its class in RECORDED, with its name and what is sent of it.
+A new event needs its class in RECORDED, with its name and what is shown of it. Nothing is read that no
+webhook asks for.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
+from notifyhub.database.base import table_of
 from notifyhub.database.connections import after_commit
 from notifyhub.messages.events import MessageChanged
-from notifyhub.messages.models import MessageStatus
-from notifyhub.messages.serializers import message
+from notifyhub.messages.models import Message, MessageStatus
+from notifyhub.messages.serializers import COLUMNS, message
 from notifyhub.otp.events import OTPVerified
+from notifyhub.otp.serializers import read
 from notifyhub.patterns.events import PatternStatusChanged
 from notifyhub.webhooks.attempts import enqueue
 from notifyhub.webhooks.models import Event
 from notifyhub.webhooks.recorder import record
+
+_columns = table_of(Message).c
 
 MESSAGE_EVENTS = {
     MessageStatus.SENT: Event.MESSAGE_SENT,
@@ -29,30 +34,46 @@ MESSAGE_EVENTS = {
 
 _WITHHELD = {"subject", "text", "args"}
 
-Payload = tuple[Event, Mapping[str, Any]]
-"""An event's name and its data, whose `id` is the object's."""
+
+class Recorded(NamedTuple):
+    """How events of a class are recorded.
+
+    `name` gives what webhooks call an event, `show` the data of several, in their order; the `id` in it is
+    the object's.
+    """
+
+    name: Callable[[Any], Event]
+    show: Callable[[Connection, Sequence[Any]], Iterable[Mapping[str, Any]]]
 
 
-def _message(event: MessageChanged) -> Payload:
-    payload = message(event.row)
-    data = {name: value for name, value in payload.items() if name not in _WITHHELD}
-    return MESSAGE_EVENTS[payload["status"]], data
+def _messages(connection: Connection, events: Sequence[MessageChanged]) -> Iterator[Mapping[str, Any]]:
+    rows = connection.execute(select(*COLUMNS).where(_columns.id.in_([event.id for event in events])))
+    shown = {row.id: message(row) for row in rows}
+    for event in events:
+        yield {name: value for name, value in shown[event.id].items() if name not in _WITHHELD}
 
 
-def _marked(event: PatternStatusChanged | OTPVerified) -> Mapping[str, Any]:
-    """Return an event's row; where a test token is behind it, marked so."""
-    return {**event.row, "test": True} if event.test else event.row
+def _codes(connection: Connection, events: Sequence[OTPVerified]) -> Iterator[Mapping[str, Any]]:
+    for event in events:
+        yield _marked(read(connection, event.id, test=event.test), test=event.test)
 
 
-RECORDED: dict[type[Any], Callable[[Any], Payload]] = {
-    MessageChanged: _message,
-    PatternStatusChanged: lambda event: (Event.PATTERN_STATUS_CHANGED, _marked(event)),
-    OTPVerified: lambda event: (Event.OTP_VERIFIED, _marked(event)),
+def _marked(row: Mapping[str, Any], *, test: bool) -> Mapping[str, Any]:
+    """Return an object's row; where a test token is behind the event, marked so."""
+    return {**row, "test": True} if test else row
+
+
+RECORDED: dict[type[Any], Recorded] = {
+    MessageChanged: Recorded(lambda event: MESSAGE_EVENTS[event.status], _messages),
+    PatternStatusChanged: Recorded(
+        lambda _event: Event.PATTERN_STATUS_CHANGED,
+        lambda _connection, events: (_marked(event.row, test=event.test) for event in events),
+    ),
+    OTPVerified: Recorded(lambda _event: Event.OTP_VERIFIED, _codes),
 }
 
 
-def record_event(connection: Connection, event: object) -> None:
-    """Record an event of RECORDED for the webhooks that ask for it."""
-    name, data = RECORDED[type(event)](event)
-    if ids := record(connection, name, data["id"], data):
+def record_events(connection: Connection, events: Sequence[object]) -> None:
+    """Record events of one class of RECORDED for the webhooks that ask for them."""
+    if ids := record(connection, events, *RECORDED[type(events[0])]):
         after_commit(lambda: enqueue(ids))

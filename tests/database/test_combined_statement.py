@@ -9,10 +9,9 @@ from sqlalchemy import bindparam, insert, select, update
 from notifyhub.database.base import now, table_of
 from notifyhub.database.combined_statement import CombinedStatement
 from notifyhub.database.connections import autocommit, transaction
-from notifyhub.delivery.models import CircuitBreaker
 from notifyhub.messages.models import Batch
 
-batches, breakers = table_of(Batch), table_of(CircuitBreaker)
+batches = table_of(Batch)
 
 
 def _add(batch: Any) -> Any:
@@ -31,7 +30,6 @@ STATEMENT = CombinedStatement(
     .where(batches.c.id == bindparam("batch_id"))
     .values(count=bindparam("new_count"))
     .returning(batches.c.id, batches.c.count, batches.c.created_at),
-    along=[update(breakers).where(breakers.c.channel == "sms").values(failures=bindparam("new_failures"))],
     then=[_add, _insert],
 )
 
@@ -40,7 +38,6 @@ STATEMENT = CombinedStatement(
 def batch_id(app: Flask) -> Any:
     with app.app_context():
         with transaction() as connection:
-            connection.execute(insert(breakers).values(channel="sms", notifier_id=1, failures=0))
             stored = insert(batches).values(count=1, created_at=now()).returning(batches.c.id)
             found = connection.scalar(stored)
         yield found
@@ -51,31 +48,28 @@ def counts() -> list[int]:
 
 
 def test_each_step_is_made_of_what_those_before_have_returned(batch_id: int) -> None:
-    row = STATEMENT.first_alone({"batch_id": batch_id, "new_count": 5, "new_failures": 3})
+    row = STATEMENT.first_alone({"batch_id": batch_id, "new_count": 5})
     assert (row.id, row.count, row.next_count) == (batch_id, 5, 6)
     assert row.new > batch_id
     assert counts() == [5, 6]
-    assert autocommit().scalar(select(breakers.c.failures)) == 3
 
 
 def test_what_a_step_did_not_return_is_null(batch_id: int) -> None:
-    row = STATEMENT.first_alone({"batch_id": batch_id, "new_count": 9, "new_failures": 3})
+    row = STATEMENT.first_alone({"batch_id": batch_id, "new_count": 9})
     assert (row.next_count, row.new) == (10, None)
     assert counts() == [9]
 
 
-def test_without_a_row_to_change_there_is_none_but_what_goes_along_is_changed(batch_id: int) -> None:
+def test_without_a_row_to_change_there_is_none(batch_id: int) -> None:
     with transaction() as connection:
-        values = {"batch_id": batch_id + 1, "new_count": 9, "new_failures": 4}
-        assert STATEMENT.first(connection, values) is None
+        assert STATEMENT.first(connection, {"batch_id": batch_id + 1, "new_count": 9}) is None
     assert counts() == [1]
-    assert autocommit().scalar(select(breakers.c.failures)) == 4
 
 
 def test_a_transaction_that_fails_leaves_nothing_of_it(batch_id: int) -> None:
     def fail() -> None:
         with transaction() as connection:
-            STATEMENT.first(connection, {"batch_id": batch_id, "new_count": 5, "new_failures": 3})
+            STATEMENT.first(connection, {"batch_id": batch_id, "new_count": 5})
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

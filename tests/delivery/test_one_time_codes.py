@@ -14,7 +14,6 @@ from sqlalchemy import Connection, insert, select
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import after_commit
 from notifyhub.delivery import reports
-from notifyhub.delivery.events import CodeNeeded
 from notifyhub.delivery.recovery import Swept, sweep
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
@@ -43,12 +42,6 @@ pytestmark = pytest.mark.usefixtures("_context", "scripted", "codes")
 def codes() -> Iterator[dict[int, str]]:
     """The codes that live, by the id of their one-time password."""
     living = {OTP: CODE}
-
-    def answer(_connection: Connection, event: CodeNeeded) -> None:
-        event.code = living.get(event.otp_id)
-
-    with subscribed(CodeNeeded, answer):
-        yield living
 
 
 def carrying(*script: str, **values: Any) -> int:
@@ -224,8 +217,8 @@ class Recorder:
 
     def __call__(self, connection: Connection, event: MessageChanged) -> None:
         assert connection.in_transaction()
-        self.changes.append((event.row.id, event.row.status, event.otp_id))
-        connection.execute(insert(table_of(Batch)).values(count=event.row.id, created_at=now()))
+        self.changes.append((event.id, event.status, event.otp_id))
+        connection.execute(insert(table_of(Batch)).values(count=event.id, created_at=now()))
         after_commit(self.count)
 
     def count(self) -> None:

@@ -1,6 +1,6 @@
 """Subscribers for the time of a test."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -13,8 +13,14 @@ E = TypeVar("E")
 
 @contextmanager
 def subscribed(kind: type[E], subscriber: Callable[[Connection, E], None]) -> Iterator[None]:
-    subscribe(kind, subscriber)
+    """Have `subscriber` called for each event of a class."""
+
+    def call_for_each(connection: Connection, events: Sequence[E]) -> None:
+        for event in events:
+            subscriber(connection, event)
+
+    subscribe(kind, call_for_each)
     try:
         yield
     finally:
-        unsubscribe(kind, subscriber)
+        unsubscribe(kind, call_for_each)

@@ -1,9 +1,12 @@
-"""What tests of webhooks read of the rows, inside an application context."""
+"""What tests of webhooks read of the rows, and write, inside an application context."""
 
 from typing import TypeVar
 
+from sqlalchemy import Connection
+
 from notifyhub.extensions import db
-from notifyhub.webhooks.models import Webhook, WebhookDelivery
+from notifyhub.webhooks.models import Event, Webhook, WebhookDelivery
+from notifyhub.webhooks.recorder import record
 
 T = TypeVar("T")
 
@@ -25,6 +28,11 @@ def deliveries() -> list[WebhookDelivery]:
     db.session.expunge_all()
     db.session.rollback()
     return found
+
+
+def record_each(connection: Connection, event: Event, *objects: int) -> list[int]:
+    """Record an event of each of some objects, which shows their ids alone; return the deliveries' ids."""
+    return record(connection, objects, lambda _: event, lambda _, wanted: [{"id": id_} for id_ in wanted])
 
 
 def _read(model: type[T], id: int) -> T:

@@ -15,13 +15,13 @@ from notifyhub.app import create_app
 from notifyhub.extensions import db
 from notifyhub.webhooks import attempts
 from notifyhub.webhooks.models import DeliveryStatus, Event, WebhookDelivery
-from notifyhub.webhooks.recorder import record
 from tests.reliability.test_deaths import Workers
 from tests.support import brokers
 from tests.support.databases import dispose
 from tests.support.environment import ENCRYPTION_KEY, SECRET_KEY
 from tests.support.factories import WebhookFactory
 from tests.webhooks.receiver import Receiver
+from tests.webhooks.rows import record_each
 
 OBJECTS = 150
 EVENTS = (Event.MESSAGE_SENT, Event.MESSAGE_FAILED, Event.MESSAGE_DELIVERED)
@@ -66,7 +66,7 @@ def record_events(objects: int) -> None:
     for event in EVENTS:
         for number in range(1, objects + 1):
             with db.engine.begin() as connection:
-                ids = record(connection, event, number, {"id": number})
+                ids = record_each(connection, event, number)
             attempts.enqueue(ids)
             time.sleep(0.02)
 

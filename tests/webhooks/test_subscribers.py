@@ -16,6 +16,7 @@ from notifyhub.delivery import recovery
 from notifyhub.delivery.reports import fetch
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
+from notifyhub.messages.events import MessageChanged
 from notifyhub.messages.models import Message, MessageStatus
 from notifyhub.otp.codes import code_of
 from notifyhub.otp.models import OTP
@@ -31,7 +32,7 @@ from tests.support.factories import MessageFactory, SMSPatternFactory, WebhookFa
 from tests.support.queries import Queries
 from tests.support.rows import change_settings, scripted_notifier
 from tests.support.scripted import Scripted
-from tests.webhooks.rows import deliveries
+from tests.webhooks.rows import deliveries, record_each
 
 MESSAGES = "/api/notifications/messages"
 PATTERNS = "/api/notifications/notifiers/sms/{}/patterns"
@@ -144,12 +145,35 @@ def test_an_event_takes_few_statements_however_many_webhooks_ask(
     asking = [WebhookFactory().id for _ in range(webhooks)]
     db.session.remove()
     with transaction() as connection, queries as sent:
-        ids = record(connection, Event.MESSAGE_SENT, 1, {"id": 1})
+        ids = record_each(connection, Event.MESSAGE_SENT, 1)
     assert len(sent) == statements, sent
     rows = deliveries()
     assert sorted(ids) == [row.id for row in rows]
     assert sorted(row.webhook_id for row in rows) == asking
     assert {row.sequence or row.id for row in rows} == set(ids[:1])
+
+
+@pytest.mark.usefixtures("_context")
+def test_many_events_at_once_take_no_more_statements_and_each_has_its_own_number(queries: Queries) -> None:
+    first, second = WebhookFactory().id, WebhookFactory().id
+    db.session.remove()
+    with transaction() as connection, queries as sent:
+        record_each(connection, Event.MESSAGE_SENT, 5, 3, 4)
+    assert len(sent) == 3, sent
+    numbers = {row.object_id: row.id for row in deliveries() if row.webhook_id == first}
+    assert sorted(numbers, key=numbers.__getitem__) == [5, 3, 4]
+    repeated = [row for row in deliveries() if row.webhook_id == second]
+    assert {row.object_id: row.sequence for row in repeated} == numbers
+    assert len({row.uid for row in deliveries()}) == 3
+
+
+@pytest.mark.usefixtures("_context")
+def test_what_no_webhook_asks_for_is_not_read(queries: Queries) -> None:
+    WebhookFactory(events=[Event.PATTERN_STATUS_CHANGED])
+    db.session.remove()
+    with transaction() as connection, queries as sent:
+        subscribers.record_events(connection, [MessageChanged(1, MessageStatus.SENT, None)])
+    assert len(sent) == 1, sent
 
 
 @pytest.mark.usefixtures("_context")
@@ -186,7 +210,7 @@ def test_a_webhook_that_is_being_deleted_is_in_nobody_s_way() -> None:
     doomed, other = WebhookFactory().id, WebhookFactory().id
     with db.engine.begin() as deleting, db.engine.begin() as recording:
         deleting.execute(delete(Webhook).where(Webhook.id == doomed))
-        assert len(record(recording, Event.MESSAGE_SENT, 1, {"id": 1})) == 1
+        assert len(record_each(recording, Event.MESSAGE_SENT, 1)) == 1
     assert [each.webhook_id for each in deliveries()] == [other]
 
 

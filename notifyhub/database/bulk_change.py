@@ -1,0 +1,117 @@
+"""Changes of many rows, each to its own values: one statement where the database can, else one for each row.
+
+PostgreSQL joins the rows with arrays of values, and changes several tables in one statement, by common table
+expressions; SQLite can't.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    ColumnElement,
+    Connection,
+    String,
+    Text,
+    bindparam,
+    column,
+    func,
+    select,
+)
+from sqlalchemy.sql.visitors import replacement_traverse
+
+from notifyhub.database.combined_statement import Step
+from notifyhub.database.connections import driver_connection
+from notifyhub.extensions import db
+
+POSITION = "position"
+"""The column that says which of the given values a row is of."""
+
+
+class BulkChange:
+    """A change of at most one row by the values given; `along` are changes of others by the same values.
+
+    On PostgreSQL psycopg runs the statement itself, as with `CombinedStatement`: its text is the same for any
+    number of rows. So none of the values may need a conversion there.
+    """
+
+    def __init__(
+        self, change: Any, *, returning: Sequence[ColumnElement[Any]], along: Sequence[Any] = ()
+    ) -> None:
+        self._change = change
+        self._returning = returning
+        self._along = along
+
+    def all(self, connection: Connection, values: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Change a row by each of the values; return the rows, None where there was none to change.
+
+        To be called in a transaction. Raises OperationalError if the database can't be reached.
+        """
+        if connection.dialect.name == "postgresql":
+            return self._all_at_once(values)
+        return [self._change_one(connection, each) for each in values]
+
+    def _all_at_once(self, values: Sequence[Mapping[str, Any]]) -> list[Any]:
+        text, constants, types = self._whole
+        arrays = {name: _array([each[name] for each in values], type_) for name, type_ in types.items()}
+        changed: list[Any] = [None] * len(values)
+        with driver_connection() as driver:
+            for position, *record in driver.execute(text, {**constants, **arrays}):
+                changed[position - 1] = self._row._make(record)
+        return changed
+
+    def _change_one(self, connection: Connection, values: Mapping[str, Any]) -> Any:
+        *along, change = self._steps
+        for step in along:
+            step.execute(connection, values)
+        row = change.execute(connection, values).first()
+        return row and self._row._make(row)
+
+    @cached_property
+    def _steps(self) -> list[Step]:
+        return [Step(statement) for statement in (*self._along, self._change.returning(*self._returning))]
+
+    @cached_property
+    def _row(self) -> Any:
+        return NamedTuple("Row", [(name, Any) for name in self._steps[-1].columns])
+
+    @cached_property
+    def _whole(self) -> tuple[bytes, dict[str, Any], dict[str, Any]]:
+        """The one statement, as psycopg takes it, the constants in it, and the types of the parameters."""
+        dialect = db.engine.dialect
+        types: dict[str, Any] = {}
+        for step in self._steps:
+            binds = step.statement.compile(dialect=dialect).binds.values()
+            types |= {bind.key: _plain(bind.type) for bind in binds if bind.required}
+        arrays = [bindparam(name, type_=ARRAY(type_)) for name, type_ in types.items()]
+        columns = [column(name, type_) for name, type_ in types.items()]
+        rows = func.unnest(*arrays).table_valued(*columns, with_ordinality=POSITION)
+        given = select(rows.render_derived("arrays")).cte("given")
+
+        def joined(statement: Any) -> Any:
+            return replacement_traverse(statement, {}, given_column)
+
+        def given_column(element: Any, **_: Any) -> Any:
+            is_given = isinstance(element, BindParameter) and element.required
+            return given.c[element.key] if is_given else None
+
+        along = [joined(change).cte(f"along_{number}") for number, change in enumerate(self._along, 1)]
+        changed = joined(self._change).returning(given.c[POSITION], *self._returning).cte("changed")
+        whole = select(*changed.c).add_cte(*along)
+        compiled = whole.compile(dialect=dialect)
+        constants = {name: value for name, value in compiled.params.items() if name not in types}
+        return str(compiled).encode(), constants, types
+
+
+def _plain(type_: Any) -> Any:
+    """Return the type of an array's items; a cast to a text of limited length would cut it off silently."""
+    return Text() if isinstance(type_, String) else type_
+
+
+def _array(values: list[Any], type_: Any) -> list[Any]:
+    """Return an array as psycopg takes it: of plain texts, not mixed with members of enumerations."""
+    if isinstance(type_, String):
+        return [value if value is None else str(value) for value in values]
+    return values

@@ -1,0 +1,99 @@
+"""Group commit: what many threads have to write at the same time is written together.
+
+A thread that comes while nobody writes is the leader, and writes at once. Those that come meanwhile wait; the
+first of them is the next leader, and writes what all of them have brought. So nobody waits by a clock: groups
+form where what there is to write comes faster than it is written.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from notifyhub.database.connections import is_out_of_reach
+
+V = TypeVar("V")
+R = TypeVar("R")
+
+MAX_GROUP = 100
+"""As many are written in one transaction at most."""
+
+
+class _Pending(Generic[V, R]):
+    """What a thread has to write; `result`, or `error`, once that has been done."""
+
+    def __init__(self, values: V) -> None:
+        self.values = values
+        self.is_done = False
+        self.result: R | None = None
+        self.error: BaseException | None = None
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def wait(self) -> None:
+        """Wait until it is done, or its thread is to be the leader."""
+        self._lock.acquire()
+
+    def wake(self) -> None:
+        """Have its thread go on."""
+        self._lock.release()
+
+
+class GroupWriter(Generic[V, R]):
+    """Writes by `write_all`, which writes what it is given in one transaction and returns a result for each.
+
+    One serves all threads of a process; none of them is writing when the process forks.
+    """
+
+    def __init__(self, write_all: Callable[[Sequence[V]], Sequence[R]]) -> None:
+        self._write_all = write_all
+        self._lock = threading.Lock()
+        self._waiting: deque[_Pending[V, R]] = deque()
+        self._is_led = False
+
+    def write(self, values: V) -> R:
+        """Write, and return the result once that is committed, in the context of one of the threads.
+
+        If the database can't be reached, all of a group raise that. Any other error is of one alone: what
+        fails together is written one after the other.
+        """
+        own: _Pending[V, R] = _Pending(values)
+        with self._lock:
+            self._waiting.append(own)
+            leads, self._is_led = not self._is_led, True
+        if not leads:
+            own.wait()
+        if not own.is_done:
+            self._lead()
+        if own.error is not None:
+            raise own.error
+        return own.result  # type: ignore[return-value]  # it is done
+
+    def _lead(self) -> None:
+        """Write what waits, the leader's own first; then the first of those that have come since leads."""
+        with self._lock:
+            group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
+        try:
+            self._write(group)
+        finally:
+            with self._lock:
+                following = self._waiting[0] if self._waiting else None
+                self._is_led = following is not None
+            for each in group[1:]:
+                each.wake()
+            if following is not None:
+                following.wake()
+
+    def _write(self, group: Sequence[_Pending[V, R]]) -> None:
+        try:
+            results = self._write_all([each.values for each in group])
+        except BaseException as error:  # noqa: BLE001 - each thread of the group raises it
+            if len(group) > 1 and isinstance(error, Exception) and not is_out_of_reach(error):
+                for each in group:
+                    self._write([each])
+                return
+            for each in group:
+                each.error, each.is_done = error, True
+        else:
+            for each, result in zip(group, results, strict=True):
+                each.result, each.is_done = result, True
