@@ -14,6 +14,7 @@ from sqlalchemy import Connection, insert, select
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import after_commit
 from notifyhub.delivery import reports
+from notifyhub.delivery.events import CodeNeeded
 from notifyhub.delivery.recovery import Swept, sweep
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
@@ -42,6 +43,12 @@ pytestmark = pytest.mark.usefixtures("_context", "scripted", "codes")
 def codes() -> Iterator[dict[int, str]]:
     """The codes that live, by the id of their one-time password."""
     living = {OTP: CODE}
+
+    def answer(_connection: Connection, event: CodeNeeded) -> None:
+        event.code = living.get(event.otp_id)
+
+    with subscribed(CodeNeeded, answer):
+        yield living
 
 
 def carrying(*script: str, **values: Any) -> int:
