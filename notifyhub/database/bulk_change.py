@@ -13,11 +13,13 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
+    Select,
     String,
     Text,
     bindparam,
     column,
     func,
+    literal_column,
     select,
 )
 from sqlalchemy.sql.visitors import replacement_traverse
@@ -34,7 +36,7 @@ class BulkChange:
     """A change of at most one row by the values given; `along` are changes of others by the same values.
 
     On PostgreSQL psycopg runs the statement itself, as with `CombinedStatement`: its text is the same for any
-    number of rows. So none of the values may need a conversion there.
+    number of rows, but one. So none of the values may need a conversion there.
     """
 
     def __init__(
@@ -54,11 +56,17 @@ class BulkChange:
         return [self._change_one(connection, each) for each in values]
 
     def _all_at_once(self, values: Sequence[Mapping[str, Any]]) -> list[Any]:
-        text, constants, types = self._whole
-        arrays = {name: _array([each[name] for each in values], type_) for name, type_ in types.items()}
+        if len(values) == 1:
+            text, constants = self._for_one
+            given = values[0]
+        else:
+            text, constants = self._for_many
+            given = {
+                name: _array([each[name] for each in values], type_) for name, type_ in self._types.items()
+            }
         changed: list[Any] = [None] * len(values)
         with driver_connection() as driver:
-            for position, *record in driver.execute(text, {**constants, **arrays}):
+            for position, *record in driver.execute(text, {**constants, **given}):
                 changed[position - 1] = self._row._make(record)
         return changed
 
@@ -78,17 +86,30 @@ class BulkChange:
         return NamedTuple("Row", [(name, Any) for name in self._steps[-1].columns])
 
     @cached_property
-    def _whole(self) -> tuple[bytes, dict[str, Any], dict[str, Any]]:
-        """The one statement, as psycopg takes it, the constants in it, and the types of the parameters."""
-        dialect = db.engine.dialect
+    def _types(self) -> dict[str, Any]:
+        """The types of the parameters."""
         types: dict[str, Any] = {}
         for step in self._steps:
-            binds = step.statement.compile(dialect=dialect).binds.values()
+            binds = step.statement.compile(dialect=db.engine.dialect).binds.values()
             types |= {bind.key: _plain(bind.type) for bind in binds if bind.required}
-        arrays = [bindparam(name, type_=ARRAY(type_)) for name, type_ in types.items()]
-        columns = [column(name, type_) for name, type_ in types.items()]
+        return types
+
+    @cached_property
+    def _for_one(self) -> tuple[bytes, dict[str, Any]]:
+        """The statement without arrays: to make them would take as long as the rest."""
+        parameters = (bindparam(name, type_=type_).label(name) for name, type_ in self._types.items())
+        return self._of(select(*parameters, literal_column("1").label(POSITION)))
+
+    @cached_property
+    def _for_many(self) -> tuple[bytes, dict[str, Any]]:
+        arrays = [bindparam(name, type_=ARRAY(type_)) for name, type_ in self._types.items()]
+        columns = [column(name, type_) for name, type_ in self._types.items()]
         rows = func.unnest(*arrays).table_valued(*columns, with_ordinality=POSITION)
-        given = select(rows.render_derived("arrays")).cte("given")
+        return self._of(select(rows.render_derived("arrays")))
+
+    def _of(self, values: Select[Any]) -> tuple[bytes, dict[str, Any]]:
+        """Return the one statement for a query of values, as psycopg takes it, and the constants in it."""
+        given = values.cte("given")
 
         def joined(statement: Any) -> Any:
             return replacement_traverse(statement, {}, given_column)
@@ -99,10 +120,9 @@ class BulkChange:
 
         along = [joined(change).cte(f"along_{number}") for number, change in enumerate(self._along, 1)]
         changed = joined(self._change).returning(given.c[POSITION], *self._returning).cte("changed")
-        whole = select(*changed.c).add_cte(*along)
-        compiled = whole.compile(dialect=dialect)
-        constants = {name: value for name, value in compiled.params.items() if name not in types}
-        return str(compiled).encode(), constants, types
+        compiled = select(*changed.c).add_cte(*along).compile(dialect=db.engine.dialect)
+        constants = {name: value for name, value in compiled.params.items() if name not in self._types}
+        return str(compiled).encode(), constants
 
 
 def _plain(type_: Any) -> Any:

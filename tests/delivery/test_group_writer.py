@@ -248,7 +248,7 @@ def test_breakers_are_closed_in_one_order_so_that_groups_do_not_lock_each_other_
 def accepted_by(notifier_id: int) -> dict[str, Any]:
     """Return the values of a round's end by which the breaker of a notifier is closed, and nothing else."""
     given = {"breaker_channel": "sms", "breaker_notifier_id": notifier_id}
-    return dict.fromkeys(outcomes._end_round._whole[2]) | given
+    return dict.fromkeys(outcomes._end_round._types) | given
 
 
 def in_context(app: Flask, work: Callable[[], Any]) -> None:
