@@ -63,12 +63,17 @@ def _marked(row: Mapping[str, Any], *, test: bool) -> Mapping[str, Any]:
     return {**row, "test": True} if test else row
 
 
+def of_object(name: Event) -> Recorded:
+    """Return how events are recorded that have their object's `row`, and `test` for a test token's."""
+    return Recorded(
+        lambda _event: name,
+        lambda _connection, events: (_marked(event.row, test=event.test) for event in events),
+    )
+
+
 RECORDED: dict[type[Any], Recorded] = {
     MessageChanged: Recorded(lambda event: MESSAGE_EVENTS[event.status], _messages),
-    PatternStatusChanged: Recorded(
-        lambda _event: Event.PATTERN_STATUS_CHANGED,
-        lambda _connection, events: (_marked(event.row, test=event.test) for event in events),
-    ),
+    PatternStatusChanged: of_object(Event.PATTERN_STATUS_CHANGED),
     OTPVerified: Recorded(lambda _event: Event.OTP_VERIFIED, _codes),
 }
 
