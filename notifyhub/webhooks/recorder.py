@@ -39,7 +39,7 @@ def record(
     """
     webhooks_of: dict[str, list[int]] = {}
     for webhook in connection.execute(_active):
-        for asked in webhook.events:
+        for asked in set(webhook.events):
             webhooks_of.setdefault(asked, []).append(webhook.id)
     wanted = [event for event in events if name(event) in webhooks_of]
     if not wanted:
