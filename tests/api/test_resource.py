@@ -11,10 +11,11 @@ from notifyhub.api.pagination.cursor import CursorListing
 from notifyhub.api.pagination.filters import one_of, text
 from notifyhub.api.resource import Names, Resource
 from notifyhub.database.base import table_of
-from notifyhub.notifiers.models import SMSNotifier, SMSProvider
+from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.notifiers.schemas import SMSNotifierSchema
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.patterns.schemas import SMSPatternSchema
+from notifyhub.providers.registry import BUILT_IN
 from tests.support.clients import Api
 from tests.support.factories import SMSNotifierFactory, SMSPatternFactory
 
@@ -32,7 +33,7 @@ def client(other_app: Callable[..., Flask], api: Api) -> Api:
         SMSNotifierSchema,
         operations=("list", "read"),
         pagination=CursorListing,
-        filters={"name": text(NOTIFIERS.name, "By name."), "backend": one_of(NOTIFIERS.backend, SMSProvider)},
+        filters={"name": text(NOTIFIERS.name, "By name."), "backend": one_of(NOTIFIERS.backend, BUILT_IN)},
         indexes=(),
     ).register(things)
     parts = Blueprint("parts", __name__, url_prefix="/api/things/<id:notifier_id>/parts")

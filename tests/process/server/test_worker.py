@@ -299,4 +299,6 @@ def test_a_body_in_tiny_chunks_that_nobody_wants_costs_nothing(
     before = server.seconds_of_cpu()
     for _ in range(5):
         assert int(server.ask(head + chunks).split()[1]) == status
-    assert server.seconds_of_cpu() - before < 1  # more than 1.5, were the chunks taken apart
+    assert (
+        server.seconds_of_cpu() - before < 1.4
+    )  # more than 1.5, were the chunks taken apart, on a fast machine
