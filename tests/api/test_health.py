@@ -84,7 +84,7 @@ def test_a_broker_that_says_nothing_is_not_waited_for(
 ) -> None:
     started = time.monotonic()
     answer = ready(f"{scheme}://127.0.0.1:{silent_port}")
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 3  # the probe's 1.5 seconds; two time-outs of the broker's would be 4
     assert (answer.status, answer.json["broker"]) == (503, "no answer")
 
 
