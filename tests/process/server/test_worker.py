@@ -296,9 +296,11 @@ def test_a_body_in_tiny_chunks_that_nobody_wants_costs_nothing(
 ) -> None:
     chunks = b"1\r\nx\r\n" * 150_000 + b"0\r\n\r\n"
     head = method + b" /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-    before = server.seconds_of_cpu()
-    for _ in range(5):
-        assert int(server.ask(head + chunks).split()[1]) == status
-    assert (
-        server.seconds_of_cpu() - before < 1.4
-    )  # more than 1.5, were the chunks taken apart, on a fast machine
+
+    def cost() -> float:
+        before = server.seconds_of_cpu()
+        for _ in range(5):
+            assert int(server.ask(head + chunks).split()[1]) == status
+        return server.seconds_of_cpu() - before
+
+    assert min(cost(), cost()) < 1  # more than 1.5, were the chunks taken apart
