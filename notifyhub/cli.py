@@ -23,6 +23,7 @@ from notifyhub.database.outages import in_one_line
 from notifyhub.extensions import db
 from notifyhub.instance import InvalidSetting
 from notifyhub.jobs import worker as delivery
+from notifyhub.jobs.threads import CONCURRENCY
 from notifyhub.process.server import Server
 from notifyhub.process.supervisor import PartEnded, Supervisor
 
@@ -65,7 +66,7 @@ def up(host: str, port: int, workers: int) -> None:
 
 
 @main.command()
-@click.option("--concurrency", default=delivery.CONCURRENCY, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--concurrency", default=CONCURRENCY, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--beat", is_flag=True, help="Keep the time for all workers; at least one has to.")
 def worker(concurrency: int, *, beat: bool) -> None:
     """Deliver messages until stopped; wait for a broker or database that is not there yet."""

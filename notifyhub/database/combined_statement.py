@@ -1,4 +1,4 @@
-"""Statements that are done together: as one where the database can, else one after the other.
+"""Changes of rows, and what is done with each of them: one statement where the database can, else several.
 
 PostgreSQL changes several tables in one statement, by common table expressions; SQLite can't.
 """
@@ -8,10 +8,13 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, CursorResult, Select, bindparam, select, true
+from sqlalchemy import ARRAY, Column, Connection, CursorResult, any_, bindparam, select
 
 from notifyhub.database.connections import autocommit, driver_connection, is_postgresql, transaction
 from notifyhub.extensions import db
+
+KEYS = "keys"
+"""The parameter that names the rows: one on SQLite, an array on PostgreSQL."""
 
 
 class Step:
@@ -29,42 +32,41 @@ class Step:
 
 
 class CombinedStatement:
-    """A change that returns at most one row, and what is done with it.
+    """A change of the rows that `key` names, and what is done with each of those that were changed.
 
-    Each of `then` is given the columns returned so far, as attributes, and
-    returns the query or insertion that is made of them; what that returns is added to the row.
+    `change` returns `key` and more. Each of `then` is given the columns returned so far, as attributes, and
+    returns the query or insertion that is made of them, whose first column is the row's key; what that
+    returns is added to the row.
 
     On PostgreSQL psycopg runs the statement itself: that takes half the time of SQLAlchemy's way, and all
     threads of a worker share one processor for it. So none of the values may need a conversion there.
     """
 
-    def __init__(self, change: Any, *, then: Sequence[Callable[[Any], Any]] = ()) -> None:
+    def __init__(self, key: Column[Any], change: Any, *, then: Sequence[Callable[[Any], Any]] = ()) -> None:
+        self._key = key
         self._change = change
         self._then = then
 
-    def first(self, connection: Connection, values: Mapping[str, Any]) -> Any:
-        """Return the row, by names; None if there was none to change. To be called in a transaction.
+    def all(self, keys: Sequence[Any], values: Mapping[str, Any]) -> list[Any]:
+        """Return the rows, by names, that were there to be changed; what `then` did not return is null.
 
-        What one of `then` did not return is null. Raises OperationalError if the database can't be reached.
+        They are changed in a transaction of their own: on PostgreSQL the statement is one. Raises
+        OperationalError if the database can't be reached.
         """
-        if connection.dialect.name == "postgresql":
-            return self._first_at_once(values)
-        return self._first_by_steps(connection, values)
-
-    def first_alone(self, values: Mapping[str, Any]) -> Any:
-        """Return the row as `first` does, in a transaction of its own: on PostgreSQL the statement is one."""
         if is_postgresql():
-            return self.first(autocommit(), values)
+            return self._all_at_once(keys, values)
         with transaction() as connection:
-            return self.first(connection, values)
+            rows = [self._by_steps(connection, {**values, KEYS: key}) for key in keys]
+        return [row for row in rows if row is not None]
 
-    def _first_at_once(self, values: Mapping[str, Any]) -> Any:
+    def _all_at_once(self, keys: Sequence[Any], values: Mapping[str, Any]) -> list[Any]:
         text, constants = self._whole
+        autocommit()
         with driver_connection() as driver:
-            record = driver.execute(text, {**constants, **values}).fetchone()
-        return record and self._row._make(record)
+            records = driver.execute(text, {**constants, **values, KEYS: list(keys)}).fetchall()
+        return list(map(self._row._make, records))
 
-    def _first_by_steps(self, connection: Connection, values: Mapping[str, Any]) -> Any:
+    def _by_steps(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         change, *then = self._steps
         returned = change.execute(connection, values).first()
         if returned is None:
@@ -72,36 +74,43 @@ class CombinedStatement:
         row = returned._asdict()
         for step in then:
             returned_so_far = {_parameter(name): value for name, value in row.items()}
-            found = step.execute(connection, {**values, **returned_so_far})
-            row |= zip(step.columns, found.first() or [None] * len(step.columns), strict=True)
+            found = step.execute(connection, {**values, **returned_so_far}).first()
+            added = list(step.columns)[1:]
+            row |= zip(added, found[1:] if found else [None] * len(added), strict=True)
         return self._row(**row)
 
     @cached_property
     def _row(self) -> Any:
-        return NamedTuple("Row", [(name, Any) for step in self._steps for name in step.columns])
+        change, *then = self._steps
+        columns = [*change.columns, *(name for step in then for name in list(step.columns)[1:])]
+        return NamedTuple("Row", [(name, Any) for name in columns])
 
     @cached_property
     def _whole(self) -> tuple[bytes, dict[str, Any]]:
         """The one statement, as psycopg takes it, and the constants in it."""
-        rows: Any = self._change.cte("changed")
-        columns = dict(rows.c.items())
+        named = self._key == any_(bindparam(KEYS, type_=ARRAY(self._key.type)))
+        rows = self._change.where(named).cte("changed")
         for number, then in enumerate(self._then, 1):
-            step = then(SimpleNamespace(**columns)).cte(f"then_{number}")
-            columns |= step.c.items()
-            rows = rows.outerjoin(step, true())
-        whole: Select[Any] = select(*columns.values()).select_from(rows)
-        compiled = whole.compile(dialect=db.engine.dialect)
-        return str(compiled).encode(), dict(compiled.params)
+            step = then(rows.c).cte(f"then_{number}")
+            key, *added = step.c
+            joined = rows.outerjoin(step, key == rows.c[self._key.name])
+            rows = select(*rows.c, *added).select_from(joined).cte(f"rows_{number}")
+        compiled = select(*rows.c).compile(dialect=db.engine.dialect)
+        constants = {name: value for name, value in compiled.params.items() if name != KEYS}
+        return str(compiled).encode(), constants
 
     @cached_property
     def _steps(self) -> list[Step]:
         """The statements one by one; parameters stand for the columns that those before have returned."""
-        steps = [Step(self._change)]
+        named = self._key == bindparam(KEYS, type_=self._key.type)
+        steps = [Step(self._change.where(named))]
         columns = dict(steps[0].columns)
         for then in self._then:
-            parameters = {name: bindparam(_parameter(name), type_=type_) for name, type_ in columns.items()}
+            parameters = {
+                name: bindparam(_parameter(name), type_=type_).label(name) for name, type_ in columns.items()
+            }
             steps.append(Step(then(SimpleNamespace(**parameters))))
-            columns |= steps[-1].columns
+            columns |= list(steps[-1].columns.items())[1:]
         return steps
 
 

@@ -1,9 +1,10 @@
-"""Claims: a worker takes a message that is due, for the time of a lease.
+"""Claims: a worker takes messages that are due, for the time of a lease.
 
-The start of the attempt at the message's own notifier is written with the claim; not if that notifier's
-circuit breaker is open or it is gone: then a further attempt may be started later.
+The start of the attempt at a message's own notifier is written with the claim; not if that notifier's circuit
+breaker is open or it is gone: then a further attempt may be started later.
 """
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -81,14 +82,13 @@ def due() -> ColumnElement[bool]:
     return and_(or_(*(messages.c.status == status for status in LIVE)), leases.due(messages))
 
 
-_of_message = messages.c.id == bindparam("of_message")
 _lease_end = case(
     (messages.c.otp_id.is_not(None), bindparam("code_until", type_=UTC_TIME)), else_=leases.UNTIL
 )
 
 _take = (
     update(messages)
-    .where(_of_message, due(), messages.c.expires_at > leases.NOW)
+    .where(due(), messages.c.expires_at > leases.NOW)
     .values(**leases.taken(_lease_end), status=MessageStatus.SENDING, updated_at=leases.NOW)
     .returning(
         messages.c.id,
@@ -108,7 +108,7 @@ _take = (
 
 
 def _look_up(message: Any) -> Select[Any]:
-    """Return the query of what a claimed message's notifier, pattern and past attempts are, one row."""
+    """Return the query of what claimed messages' notifiers, patterns and past attempts are."""
 
     def of_own_notifier(column: str) -> ColumnElement[Any]:
         by_sms, by_email = (
@@ -126,6 +126,7 @@ def _look_up(message: Any) -> Select[Any]:
     past = attempts.c.message_id == message.id
     latest_round = select(func.coalesce(func.max(attempts.c.round), 0)).where(past).scalar_subquery()
     return select(
+        message.id,
         of_own_notifier("name").label("own_name"),
         of_own_notifier("updated_at").label("own_version"),
         pattern.scalar_subquery().label("pattern_version"),
@@ -136,58 +137,82 @@ def _look_up(message: Any) -> Select[Any]:
 
 
 def _start_first(message: Any) -> Insert:
-    """Return the insertion of the attempt at the message's own notifier, if that may be tried."""
+    """Return the insertion of the attempts at the messages' own notifiers, where those may be tried."""
     columns = ["message_id", "round", "notifier_id", "notifier_name", "started_at"]
     started = select(message.id, message.round, message.home_notifier_id, message.own_name, leases.NOW).where(
         message.own_version.is_not(None), message.is_breaker_open == false()
     )
-    return insert(attempts).from_select(columns, started).returning(attempts.c.id.label("attempt_id"))
+    inserted = insert(attempts).from_select(columns, started)
+    return inserted.returning(attempts.c.message_id, attempts.c.id.label("attempt_id"))
 
 
-# By the primary key of each table and ix_attempts_message_id: a row of each, however many messages there are.
-_claim = CombinedStatement(_take, then=[_look_up, _start_first])
+# By the primary key of each table and ix_attempts_message_id: as many rows of each as are claimed.
+_claim = CombinedStatement(messages.c.id, _take, then=[_look_up, _start_first])
 
 _renew = (
     update(messages)
-    .where(_of_message, leases.held(messages))
+    .where(leases.held(messages))
     .values(**leases.renewed(_lease_end), updated_at=messages.c.updated_at)
     .returning(messages.c.id)
 )
-_start = insert(attempts).returning(attempts.c.id)
-_running = select(attempts.c.id).where(
-    attempts.c.message_id == bindparam("of_message"),
-    attempts.c.round == bindparam("in_round"),
-    attempts.c.notifier_id == bindparam("at_notifier"),
-    attempts.c.outcome.is_(None),
+_running = select(attempts.c.id, attempts.c.message_id, attempts.c.round).where(
+    attempts.c.notifier_id == bindparam("of_notifier"), attempts.c.outcome.is_(None)
 )
+_start = insert(attempts).returning(attempts.c.id, sort_by_parameter_order=True)
 
 
-def claim(message_id: int) -> ClaimedMessage | None:
-    """Claim a message; None if it is not due, somebody has it, or its time is over.
+def claim(ids: Sequence[int]) -> list[ClaimedMessage]:
+    """Claim those of some messages that are due, that nobody has, and whose time is not over.
 
-    The claim, what the worker needs to know and the attempt's start are written and read together: a worker
-    that dies leaves either a message that is still due or a lease with the attempt that it was for.
+    The claim, what the worker needs to know and the attempts' start are written and read together: a worker
+    that dies leaves either messages that are still due or leases with the attempts that they were for.
     """
     token = leases.new_token()
-    row = _claim.first_alone({"of_message": message_id, **_lease(token, now())})
-    return row and ClaimedMessage(**row._asdict(), lease_token=token)
+    rows = _claim.all(ids, _lease(token, now()))
+    return [ClaimedMessage(**row._asdict(), lease_token=token) for row in rows]
 
 
-def start_attempt(message: ClaimedMessage, notifier_id: int, notifier_name: str) -> int | None:
-    """Renew the lease and start a further attempt of the round; None if the lease has been lost.
+def start_attempts(
+    messages_to_try: Sequence[ClaimedMessage],
+    notifier_id: int,
+    notifier_name: str,
+    *,
+    waiting: Iterable[ClaimedMessage] = (),
+) -> dict[int, int]:
+    """Start a further attempt of messages that were claimed together; return the attempts' ids by theirs.
 
+    Their leases are renewed, and those of the messages that wait for them; one that has lost it is left out.
     Asked twice it starts one attempt: the first answer may have been lost on its way.
     """
     at = now()
-    started = {"message_id": message.id, "round": message.round, "started_at": at}
-    started |= {"notifier_id": notifier_id, "notifier_name": notifier_name}
-    running = {"of_message": message.id, "in_round": message.round, "at_notifier": notifier_id}
+    tried = {message.id: message for message in messages_to_try}
+    wanted = [*tried, *(message.id for message in waiting)]
     with transaction() as connection:
-        lease = {"of_message": message.id, **_lease(message.lease_token, at)}
-        if connection.execute(_renew, lease).first() is None:
-            return None
-        attempt_id: int | None = connection.scalar(_running, running)
-        return attempt_id or connection.scalar(_start, started)
+        lease = _lease(messages_to_try[0].lease_token, at)
+        held = set(connection.scalars(_renew.where(messages.c.id.in_(wanted)), lease))
+        started = {
+            row.message_id: row.id
+            for row in connection.execute(_unfinished(tried), {"of_notifier": notifier_id})
+            if row.round == tried[row.message_id].round
+        }
+        new = [id_ for id_ in tried if id_ in held and id_ not in started]
+        rows = [
+            {
+                "message_id": id_,
+                "round": tried[id_].round,
+                "notifier_id": notifier_id,
+                "notifier_name": notifier_name,
+                "started_at": at,
+            }
+            for id_ in new
+        ]
+        inserted = connection.scalars(_start, rows).all() if rows else []
+    ids = {**started, **dict(zip(new, inserted, strict=True))}
+    return {id_: attempt_id for id_, attempt_id in ids.items() if id_ in held}
+
+
+def _unfinished(ids: Collection[int]) -> Select[Any]:
+    return _running.where(attempts.c.message_id.in_(ids))
 
 
 def _lease(token: str, at: datetime) -> dict[str, Any]:

@@ -1,22 +1,25 @@
-"""Due messages: a job for each is enqueued, and gives it a round."""
+"""Due messages: jobs with lists of them are enqueued, and workers give them their rounds."""
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from functools import partial
 
+from flask import current_app
 from sqlalchemy import Connection
 
-from notifyhub.database.connections import after_commit
+from notifyhub.database.connections import after_commit, release
 from notifyhub.delivery import rounds
+from notifyhub.delivery.shared_calls import plan
 from notifyhub.jobs.queues import CODES, MESSAGES, Job, publisher
 from notifyhub.jobs.tasks import task
+from notifyhub.jobs.threads import threads
 from notifyhub.messages.events import MessagesDue
 
 DELIVER = "notifyhub.deliver"
-FAN_OUT = "notifyhub.fan_out"
+DELIVER_CODE = "notifyhub.deliver_code"
 
-SINGLE_JOBS = 20
-"""As many messages get a job each at once; more are enqueued as lists, which a worker takes apart."""
 LIST_LENGTH = 1000
+"""The most messages that a job carries."""
 
 
 def on_due(_connection: Connection, events: Sequence[MessagesDue]) -> None:
@@ -26,23 +29,46 @@ def on_due(_connection: Connection, events: Sequence[MessagesDue]) -> None:
 
 
 def enqueue(ids: Iterable[int], queue: str = MESSAGES) -> bool:
-    """Enqueue messages; False if the broker can't be reached: then the sweep does it."""
+    """Enqueue messages; False if the broker can't be reached: then the recovery does it."""
     ids = list(ids)
-    if len(ids) <= SINGLE_JOBS:
-        jobs = [Job(DELIVER, [message_id]) for message_id in ids]
+    if queue == CODES:
+        jobs = [Job(DELIVER_CODE, [id_]) for id_ in ids]
     else:
-        lists = [ids[start : start + LIST_LENGTH] for start in range(0, len(ids), LIST_LENGTH)]
-        jobs = [Job(FAN_OUT, [each, queue]) for each in lists]
+        jobs = [Job(DELIVER, [ids[n : n + LIST_LENGTH]]) for n in range(0, len(ids), LIST_LENGTH)]
     return publisher().publish(jobs, queue)
 
 
+@task(DELIVER_CODE)
+def deliver_code(message_id: int) -> None:
+    """Give a message with a one-time password a round, in this thread."""
+    rounds.give_rounds(rounds.claim([message_id]))
+
+
 @task(DELIVER)
-def deliver(message_id: int) -> None:
-    """Give one message a round."""
-    rounds.deliver(message_id)
+def deliver(ids: list[int]) -> None:
+    """Give messages their rounds, as many at a time as there are threads free for them.
+
+    What is not begun when the worker is told to stop is enqueued for another.
+    """
+    calls = deque(plan(ids))
+    while calls:
+        reserved = threads().reserve(len(calls))
+        if not reserved:
+            enqueue(id_ for call in calls for id_ in call)
+            return
+        _begin([calls.popleft() for _ in range(reserved)])
 
 
-@task(FAN_OUT)
-def fan_out(ids: list[int], queue: str) -> None:
-    """Enqueue a job for each of many messages."""
-    publisher().publish([Job(DELIVER, [message_id]) for message_id in ids], queue)
+def _begin(calls: Sequence[Sequence[int]]) -> None:
+    """Claim the messages of some calls, and begin their rounds in the threads that are reserved for them."""
+    begun = 0
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    try:
+        claimed = {message.id: message for message in rounds.claim([id_ for call in calls for id_ in call])}
+        release()
+        for call in calls:
+            if found := [claimed[id_] for id_ in call if id_ in claimed]:
+                threads().run(app, rounds.give_rounds, found)
+                begun += 1
+    finally:
+        threads().give_back(len(calls) - begun)

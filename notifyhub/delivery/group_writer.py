@@ -16,16 +16,16 @@ V = TypeVar("V")
 R = TypeVar("R")
 
 MAX_GROUP = 100
-"""As many are written in one transaction at most."""
+"""As many are written in one transaction, unless one thread has brought more."""
 
 
 class _Pending(Generic[V, R]):
-    """What a thread has to write; `result`, or `error`, once that has been done."""
+    """What a thread has to write; `results`, or `error`, once that has been done."""
 
-    def __init__(self, values: V) -> None:
+    def __init__(self, values: Sequence[V]) -> None:
         self.values = values
         self.is_done = False
-        self.result: R | None = None
+        self.results: Sequence[R] = ()
         self.error: BaseException | None = None
         self._lock = threading.Lock()
         self._lock.acquire()
@@ -51,11 +51,11 @@ class GroupWriter(Generic[V, R]):
         self._waiting: deque[_Pending[V, R]] = deque()
         self._is_led = False
 
-    def write(self, values: V) -> R:
-        """Write, and return the result once that is committed, in the context of one of the threads.
+    def write(self, values: Sequence[V]) -> Sequence[R]:
+        """Write, and return the results once they are committed, in the context of one of the threads.
 
-        If the database can't be reached, all of a group raise that. Any other error is of one alone: what
-        fails together is written one after the other.
+        If the database can't be reached, all of a group raise that. Any other error is of one thread alone:
+        what fails together is written one after the other.
         """
         own: _Pending[V, R] = _Pending(values)
         with self._lock:
@@ -67,12 +67,15 @@ class GroupWriter(Generic[V, R]):
             self._lead()
         if own.error is not None:
             raise own.error
-        return own.result  # type: ignore[return-value]  # it is done
+        return own.results
 
     def _lead(self) -> None:
         """Write what waits, the leader's own first; then the first of those that have come since leads."""
         with self._lock:
-            group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
+            group = [self._waiting.popleft()]
+            size = len(group[0].values)
+            while self._waiting and (size := size + len(self._waiting[0].values)) <= MAX_GROUP:
+                group.append(self._waiting.popleft())
         try:
             self._write(group)
         finally:
@@ -86,7 +89,7 @@ class GroupWriter(Generic[V, R]):
 
     def _write(self, group: Sequence[_Pending[V, R]]) -> None:
         try:
-            results = self._write_all([each.values for each in group])
+            results = iter(self._write_all([values for each in group for values in each.values]))
         except BaseException as error:  # noqa: BLE001 - each thread of the group raises it
             if len(group) > 1 and isinstance(error, Exception) and not is_out_of_reach(error):
                 for each in group:
@@ -95,5 +98,5 @@ class GroupWriter(Generic[V, R]):
             for each in group:
                 each.error, each.is_done = error, True
         else:
-            for each, result in zip(group, results, strict=True):
-                each.result, each.is_done = result, True
+            for each in group:
+                each.results, each.is_done = [next(results) for _ in each.values], True

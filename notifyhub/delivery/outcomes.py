@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import ColumnElement, Connection, bindparam, func, update
+from sqlalchemy import ColumnElement, bindparam, func, update
 
 from notifyhub.database.base import now, table_of
 from notifyhub.database.bulk_change import BulkChange
@@ -52,7 +52,7 @@ def _changed(column: str) -> ColumnElement[Any]:
 
 _release = (
     update(messages)
-    .where(messages.c.id == bindparam("of_message"), leases.held(messages))
+    .where(messages.c.id == bindparam("ended_id"), leases.held(messages))
     .values(
         **leases.RELEASED,
         status=bindparam("new_status"),
@@ -77,38 +77,46 @@ _NOT_ACCEPTED = dict.fromkeys(
 
 @dataclass(frozen=True)
 class FinishedAttempt:
-    """An attempt that has ended: its id, the route it took, how it ended, in how many milliseconds."""
+    """An attempt that has ended: its id, the route it took, how it ended, in how many milliseconds.
+
+    `counts` is false if another one of the same call to the provider tells the circuit breaker the same.
+    """
 
     id: int
     route: Route
     result: Result
     ms: int
+    counts: bool = True
 
 
-def record(message: ClaimedMessage, attempt: FinishedAttempt) -> None:
-    """Write how an attempt ended after which the round goes on."""
-    connection = autocommit()
-    connection.execute(_end_attempt, _attempt_values(attempt))
-    _count(connection, message, attempt)
+@dataclass(frozen=True)
+class FinishedRound:
+    """What a round came to, and its last attempt; None if all its attempts are recorded."""
+
+    message: ClaimedMessage
+    decision: RoundDecision
+    attempt: FinishedAttempt | None
 
 
-def finish(message: ClaimedMessage, decision: RoundDecision, attempt: FinishedAttempt | None) -> bool:
-    """Write what a round came to, and how its last attempt ended; False if the lease was lost.
+def record(attempts: Sequence[tuple[ClaimedMessage, FinishedAttempt]]) -> None:
+    """Write how attempts ended after which their rounds go on."""
+    autocommit().execute(_end_attempt, [_attempt_values(attempt) for _, attempt in attempts])
+    for message, attempt in attempts:
+        _count(message, attempt)
 
-    `attempt` is None if all attempts are recorded. An accepted message shows who took it and what that was
-    given. What has to wait while others are written is written with them; not one-time passwords.
+
+def finish(rounds: Sequence[FinishedRound]) -> Sequence[bool]:
+    """Write what rounds came to, and how their last attempts ended; False for one whose lease was lost.
+
+    An accepted message shows who took it and what that was given. What has to wait while others are written
+    is written with them; not one-time passwords.
     """
-    values = _round_values(message, decision) | _NO_ATTEMPT | _NOT_ACCEPTED
-    if attempt is not None:
-        values |= _attempt_values(attempt)
-        if isinstance(attempt.result, Accepted):
-            values |= _accepted_values(message, attempt, attempt.result, values["now"])
-    if message.otp_id is None:
-        held = writer().write(values)
-    else:
-        (held,) = write([values])
-    if attempt is not None and not isinstance(attempt.result, Accepted):
-        _count(autocommit(), message, attempt)
+    values = [_values(each) for each in rounds]
+    urgent = any(each.message.otp_id is not None for each in rounds)
+    held = (write if urgent else writer().write)(values)
+    for each in rounds:
+        if each.attempt is not None and not isinstance(each.attempt.result, Accepted):
+            _count(each.message, each.attempt)
     return held
 
 
@@ -136,16 +144,26 @@ def shows_health(attempt: FinishedAttempt) -> bool:
     return not isinstance(attempt.route.content, Failure) and not isinstance(attempt.result, says_nothing)
 
 
-def _count(connection: Connection, message: ClaimedMessage, attempt: FinishedAttempt) -> None:
+def _count(message: ClaimedMessage, attempt: FinishedAttempt) -> None:
     """Count a notifier's failure, or forget its failures; messages of test tokens say nothing about it."""
-    if message.is_test or isinstance(attempt.route.content, Failure):
+    if message.is_test or not attempt.counts or isinstance(attempt.route.content, Failure):
         return
-    client = attempt.route.client
+    client, connection = attempt.route.client, autocommit()
     if isinstance(attempt.result, NotifierTrouble):
         if opening := circuit_breaker.record_failure(connection, client.channel, client.id):
             journal.breaker_opened(client, opening, attempt.result.code)
     elif shows_health(attempt):
         connection.execute(circuit_breaker.close, circuit_breaker.named(client.channel, client.id))
+
+
+def _values(round_: FinishedRound) -> dict[str, Any]:
+    message, attempt = round_.message, round_.attempt
+    values = _round_values(message, round_.decision) | _NO_ATTEMPT | _NOT_ACCEPTED
+    if attempt is not None:
+        values |= _attempt_values(attempt)
+        if isinstance(attempt.result, Accepted):
+            values |= _accepted_values(message, attempt, attempt.result, values["now"])
+    return values
 
 
 def _attempt_values(attempt: FinishedAttempt) -> dict[str, Any]:
@@ -163,7 +181,7 @@ def _round_values(message: ClaimedMessage, decision: RoundDecision) -> dict[str,
     at = now()
     next_attempt_at = decision.next_attempt_at
     return {
-        "of_message": message.id,
+        "ended_id": message.id,
         "token": message.lease_token,
         "now": at,
         "new_status": decision.status,

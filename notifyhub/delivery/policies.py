@@ -19,6 +19,7 @@ class Delivery:
     policy: Policy
     backups: dict[str, list[int]]
     retention_days: int
+    sms_batch_size: int = 100
 
 
 def in_force() -> Delivery:

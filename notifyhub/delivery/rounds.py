@@ -1,4 +1,4 @@
-"""Rounds: a message is claimed and given to its notifiers, one after the other, until the round is decided.
+"""Rounds: messages are claimed and given to their notifiers, one after the other, until each is decided.
 
     claim ─► next notifier ──────────► breaker open: it rests ─► next notifier
                   │
@@ -8,240 +8,218 @@
                   └────► permanent, or uncertain ────────────────────► decided, see retry_policy
               no notifier left ──────────────────────────────────────► decided, see retry_policy
 
-What is decided is either final or the moment of the next round.
+What is decided is either final or the moment of the next round. The attempts of several messages at one
+notifier may share a call, see shared_calls; each message has a round of its own nevertheless.
 """
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from notifyhub.database import connections
-from notifyhub.database.base import now
-from notifyhub.delivery import circuit_breaker, claims, journal, one_time_codes, outcomes, policies, routing
+from notifyhub.delivery import circuit_breaker, claims, journal, one_time_codes, outcomes, policies
+from notifyhub.delivery.circuit_breaker import Admission
 from notifyhub.delivery.claims import ClaimedMessage
-from notifyhub.delivery.notifier_clients import NotifierClient, backend_for, missing_client
-from notifyhub.delivery.outcomes import FinishedAttempt
-from notifyhub.delivery.retry_policy import RestingNotifier, Result, RoundDecision, decide, goes_on, in_time
+from notifyhub.delivery.message_round import MessageRound
+from notifyhub.delivery.notifier_clients import NotifierClient, backend_for
+from notifyhub.delivery.outcomes import FinishedRound
+from notifyhub.delivery.retry_policy import Result, RoundDecision
 from notifyhub.delivery.routing import PassedOver, Route
+from notifyhub.delivery.shared_calls import call_key, call_limit
 from notifyhub.jobs.leases import CLAIM_RETRIED_SECONDS, persist
-from notifyhub.messages.models import Channel, MessageStatus
-from notifyhub.providers.base import Accepted
-from notifyhub.providers.boundary import hand_over
-from notifyhub.providers.errors import MAX_DETAIL_LENGTH, Broken, Failure, NotServedHere, Uncertain
+from notifyhub.providers.base import SMS, Email
+from notifyhub.providers.boundary import hand_over, hand_over_all
+from notifyhub.providers.errors import Failure, NotServedHere
+
+
+def claim(ids: Sequence[int]) -> list[ClaimedMessage]:
+    """Claim those of some messages that are due and that nobody has."""
+    return connections.persist(lambda: claims.claim(ids), CLAIM_RETRIED_SECONDS)
 
 
 def deliver(message_id: int) -> None:
-    """Claim a message and give it one round; nothing is done if it is not due or another worker has it.
+    """Claim a message and give it a round; nothing is done if it is not due or another worker has it."""
+    give_rounds(claim([message_id]))
+
+
+def give_rounds(claimed: Sequence[ClaimedMessage]) -> None:
+    """Give messages that were claimed together a round each, in which those that can share calls.
 
     While a provider is called, no connection to the database is held.
     """
-    message = connections.persist(lambda: claims.claim(message_id), CLAIM_RETRIED_SECONDS)
-    if message is None:
-        return
-    current = _Round(message)
-    try:
-        held = current.run()
-    except Exception as error:  # the message must not wait until its worker is taken for dead
-        if connections.is_out_of_reach(error):
-            raise
-        journal.broken_off(message, error)
-        held = current.break_off(error)
-    if not held:
-        journal.lease_lost(message)
-
-
-@dataclass
-class _Round:
-    """A round under way.
-
-    `failures` are those of its attempts, `resting` and `passed_over` the notifiers that were not tried,
-    `client` is the last one that was. `attempt_id` is the attempt that is not recorded as ended, `finished`
-    how it ended, once that is known.
-    """
-
-    message: ClaimedMessage
-    failures: list[Failure] = field(default_factory=list)
-    resting: list[RestingNotifier] = field(default_factory=list)
-    passed_over: list[Route] = field(default_factory=list)
-    client: NotifierClient | None = None
-    attempt_id: int | None = None
-    finished: FinishedAttempt | None = None
-
-    def run(self) -> bool:
-        """Try the notifiers in their order; False if the lease was lost."""
-        self.attempt_id = self.message.attempt_id
-        for route in self._routes():
-            if isinstance(route.content, PassedOver):
-                journal.passed_over(self.message, route)
-                self.passed_over.append(route)
-                continue
-            if now() >= self.message.expires_at:
-                return self._finish(self._expired())
-            # The attempt that was started with the claim needs no admission: the breaker was closed then.
-            admission = circuit_breaker.Admission() if self.attempt_id else self._admit(route.client)
-            if admission.open_until:
-                self.resting.append(RestingNotifier(route.client.name, admission.open_until))
-                continue
-            self.attempt_id = self.attempt_id or self._start(route.client)
-            if self.attempt_id is None:
-                return False
-            finished = self.finished = self._try(self.attempt_id, route)
-            decision = self._decide_after(finished.result)
-            if decision is not None:
-                return self._finish(decision, is_probe=admission.is_probe)
-            self._record(finished, is_probe=admission.is_probe)
-        return self._finish(self._decide())
-
-    def break_off(self, error: Exception) -> bool:
-        """End the round in which the program itself has failed; False if the lease was lost.
-
-        What a provider has taken is uncertain, if that could not be written together with what subscribers
-        make of it.
-        """
-        accepted = self.finished is not None and isinstance(self.finished.result, Accepted)
-        words = f"The service itself failed: {type(error).__name__}."
-        failure = (Uncertain if accepted else Broken)("internal_error", words)
-        if self.finished is not None and accepted:
-            self.finished = replace(self.finished, result=failure)
-        elif self.finished is None and self.attempt_id is not None:
-            route = Route(self.client or _own_client(self.message), failure)
-            self.finished = FinishedAttempt(self.attempt_id, route, failure, 0)
-        self.failures.append(failure)
-        return self._finish(self._decide())
-
-    def _routes(self) -> Iterator[Route]:
-        """Yield the message's own notifier, then its backups, which are looked up when they are needed."""
-        own = self._own_route()
-        if own:
-            yield own
-        client = own.client if own and own.client.row else None
-        yield from persist(lambda: routing.backup_routes(self.message, client))
-
-    def _own_route(self) -> Route | None:
+    going = [MessageRound(message) for message in claimed]
+    while going:
+        tried = going[:1]
         try:
-            own = persist(lambda: routing.own_route(self.message))
-        except Exception as error:  # such as settings that no key decrypts: a backup may do
+            route = going[0].next_route()
+            if route is not None:
+                tried = _sharing(going, route)
+                going = _try(tried, route.client, going)
+        except Exception as error:  # the messages must not wait until their worker is taken for dead
             if connections.is_out_of_reach(error):
                 raise
-            journal.unprepared(self.message, "own notifier", error)
-            words = f"The message could not be prepared: {type(error).__name__}."
-            return Route(_own_client(self.message), Broken("internal_error", words))
-        if own is None and self.attempt_id is not None:  # gone since it was claimed
-            gone = NotServedHere("no_notifier", "The notifier was deleted.")
-            return Route(_own_client(self.message), gone)
-        return own
-
-    def _admit(self, client: NotifierClient) -> circuit_breaker.Admission:
-        if self.message.is_test:
-            return circuit_breaker.Admission()
-        return persist(lambda: circuit_breaker.try_acquire(client.channel, client.id))
-
-    def _start(self, client: NotifierClient) -> int | None:
-        return persist(lambda: claims.start_attempt(self.message, client.id, client.name))
-
-    def _try(self, attempt_id: int, route: Route) -> FinishedAttempt:
-        self.client = route.client
-        self.message.attempts += 1
-        started = time.monotonic()
-        result = _hand_over(self.message, route)
-        ms = round((time.monotonic() - started) * 1000)
-        if isinstance(result, Failure):
-            journal.attempt_failed(self.message, route.client, result, ms)
-        return FinishedAttempt(attempt_id, route, result, ms)
-
-    def _decide_after(self, result: Result) -> RoundDecision | None:
-        """Return what the round comes to with an attempt's result; None if the next notifier is tried."""
-        if isinstance(result, Accepted):
-            return RoundDecision(MessageStatus.SENT, self.message.rounds + 1)
-        if isinstance(result, one_time_codes.Over):
-            expired = now() >= self.message.expires_at
-            status = MessageStatus.EXPIRED if expired else MessageStatus.CANCELLED
-            return RoundDecision(status, self.message.rounds, result)
-        self.failures.append(result)
-        return None if _goes_on(self.message, result) else self._decide()
-
-    def _decide(self) -> RoundDecision:
-        """Return what the round comes to in which no notifier took the message.
-
-        A mail that is refused for good counts as sent where that is wished.
-        """
-        policy = persist(policies.in_force).policy
-        decision = decide(self.failures, self.resting, self.message.rounds, policy, now())
-        if self.message.otp_id is not None:
-            decision = in_time(decision, self.message.expires_at)
-        refused = bool(self.failures) and self.failures[-1].outcome == "permanent"
-        if decision.status == MessageStatus.FAILED and refused and _fails_silently(self.client):
-            return RoundDecision(MessageStatus.SENT, decision.rounds)
-        if decision.error is None:
-            return decision
-        return replace(decision, error=_explain(decision.error, self.passed_over))
-
-    def _expired(self) -> RoundDecision:
-        failure = self.failures[-1] if self.failures else None
-        return RoundDecision(MessageStatus.EXPIRED, self.message.rounds, failure)
-
-    def _record(self, finished: FinishedAttempt, *, is_probe: bool) -> None:
-        persist(lambda: outcomes.record(self.message, finished))
-        self.attempt_id = self.finished = None
-        if is_probe and outcomes.shows_health(finished):
-            journal.recovered(finished.route.client)
-
-    def _finish(self, decision: RoundDecision, *, is_probe: bool = False) -> bool:
-        finished = self.finished
-        held = persist(lambda: outcomes.finish(self.message, decision, finished))
-        if held:
-            self._log(decision, is_probe=is_probe)
-        return held
-
-    def _log(self, decision: RoundDecision, *, is_probe: bool) -> None:
-        finished = self.finished
-        if is_probe and finished and outcomes.shows_health(finished):
-            journal.recovered(finished.route.client)
-        if decision.status in {MessageStatus.FAILED, MessageStatus.EXPIRED}:
-            journal.ended(self.message.id, decision.status, decision.rounds, decision.error)
-        elif finished and isinstance(finished.result, Accepted):
-            client = finished.route.client
-            if client.id != self.message.home_notifier_id:
-                journal.failed_over(self.message, client, self.failures, self.resting, self.passed_over)
+            for each in tried:
+                each.break_off(error)
+        _finish([each for each in going if each.decision])
+        going = [each for each in going if not each.decision]
 
 
-def _hand_over(message: ClaimedMessage, route: Route) -> Result:
-    if isinstance(route.content, Failure):
-        return route.content
-    if isinstance(route.content, PassedOver):
-        return NotServedHere("passed_over", route.content.reason)
+def _sharing(going: Sequence[MessageRound], route: Route) -> list[MessageRound]:
+    """Return the first of the rounds, whose next route is given, and those that share the call with it."""
+    sharing = list(going[:1])
+    key = _key(going[0], route) if len(going) > 1 else None
+    if key is None:
+        return sharing
+    limit = call_limit(route.client, persist(policies.in_force).sms_batch_size)
+    for other in going[1:]:
+        other_route = other.next_route() if len(sharing) < limit else None
+        if other_route and other_route.client.id == route.client.id and _key(other, other_route) == key:
+            sharing.append(other)
+    return sharing
+
+
+def _key(round_: MessageRound, route: Route) -> object:
+    """Return what the messages of a call have in common; None for one that goes alone."""
+    message = round_.message
+    if message.is_test or message.otp_id is not None or not isinstance(route.content, SMS):
+        return None
+    return call_key(route.client, route.content)
+
+
+def _try(
+    tried: list[MessageRound], client: NotifierClient, going: Sequence[MessageRound]
+) -> list[MessageRound]:
+    """Try the next notifier of some rounds, unless it rests; return the rounds that still have their leases.
+
+    A notifier that is probed is given one message; the others come after it.
+    """
+    if not tried[0].attempt_id:  # what was started with the claim needs no admission
+        admission = _admit(tried[0].message, client)
+        if admission.open_until:
+            for each in tried:
+                each.rest(client, admission.open_until)
+            return list(going)
+        if admission.is_probe:
+            del tried[1:]
+            tried[0].is_probe = True
+        lost = _start(tried, client, [each for each in going if each not in tried])
+        tried[:] = [each for each in tried if each not in lost]
+        going = [each for each in going if each not in lost]
+    if tried:
+        _call(tried, client)
+    return list(going)
+
+
+def _admit(message: ClaimedMessage, client: NotifierClient) -> Admission:
+    if message.is_test:
+        return Admission()
+    return persist(lambda: circuit_breaker.try_acquire(client.channel, client.id))
+
+
+def _start(
+    tried: Sequence[MessageRound], client: NotifierClient, waiting: Sequence[MessageRound]
+) -> list[MessageRound]:
+    """Start an attempt of some rounds; return those whose leases were lost."""
+    started = persist(
+        lambda: claims.start_attempts(
+            [each.message for each in tried],
+            client.id,
+            client.name,
+            waiting=[each.message for each in waiting],
+        )
+    )
+    for each in tried:
+        each.attempt_id = started.get(each.message.id, 0)
+    lost = [each for each in tried if not each.attempt_id]
+    for each in lost:
+        journal.lease_lost(each.message)
+    return lost
+
+
+def _call(tried: Sequence[MessageRound], client: NotifierClient) -> None:
+    """Hand the messages over in one call, and take its answers."""
+    routes = [route for each in tried if (route := each.next_route())]
+    for each in tried:
+        each.client = client
+        each.message.attempts += 1
+    started = time.monotonic()
+    results = _hand_over([each.message for each in tried], routes)
+    ms = round((time.monotonic() - started) * 1000)
+    told: set[type[Result]] = set()
+    for each, route, result in zip(tried, routes, results, strict=True):
+        each.take(result, route, ms, counts=type(result) not in told)
+        told.add(type(result))
+    going_on = [each for each in tried if each.decision is None]
+    if going_on:
+        ended = [(each.message, each.finished) for each in going_on if each.finished]
+        persist(lambda: outcomes.record(ended))
+    for each in going_on:
+        each.recorded()
+
+
+def _hand_over(messages: Sequence[ClaimedMessage], routes: Sequence[Route]) -> Sequence[Result]:
     try:
-        content = replace(route.content, attempt=message.attempts)
-        if message.otp_id is not None:
-            content = persist(partial(one_time_codes.revealed, content, message.otp_id))
-        backend = backend_for(route.client, is_test=message.is_test)
+        contents = [_content(message, route) for message, route in zip(messages, routes, strict=True)]
+        backend = backend_for(routes[0].client, is_test=messages[0].is_test)
     except Failure as failure:
-        return failure
+        return [failure for _ in messages]
     connections.release()
-    return hand_over(backend, content)
+    if len(contents) == 1:
+        return [hand_over(backend, contents[0])]
+    return hand_over_all(backend, contents)
 
 
-def _goes_on(message: ClaimedMessage, failure: Failure) -> bool:
-    """Return whether a backup is tried in the same round; a one-time password can't wait for certainty."""
-    if isinstance(failure, Uncertain) and message.otp_id is not None:
-        return persist(policies.in_force).policy.resend_uncertain
-    return goes_on(failure)
+def _content(message: ClaimedMessage, route: Route) -> SMS | Email:
+    """Return what a notifier is given to send; raises Failure if it can't be given that."""
+    if isinstance(route.content, Failure):
+        raise route.content
+    if isinstance(route.content, PassedOver):
+        raise NotServedHere("passed_over", route.content.reason)
+    content = replace(route.content, attempt=message.attempts)
+    if message.otp_id is None:
+        return content
+    return persist(partial(one_time_codes.revealed, content, message.otp_id))
 
 
-def _own_client(message: ClaimedMessage) -> NotifierClient:
-    return missing_client(message.channel, message.home_notifier_id)
+def _finish(ended: Sequence[MessageRound]) -> None:
+    """Write what rounds have come to; one for which that fails is broken off."""
+    if not ended:
+        return
+    try:
+        written = _write(ended)
+    except Exception as error:
+        if connections.is_out_of_reach(error):
+            raise
+        if len(ended) > 1:
+            _finish_singly(ended)
+            return
+        ended[0].break_off(error)
+        written = _write(ended)
+    for each, decision in zip(ended, written, strict=True):
+        if decision is not None:
+            each.log_end(decision)
+        else:
+            journal.lease_lost(each.message)
 
 
-def _fails_silently(client: NotifierClient | None) -> bool:
-    return client is not None and client.channel == Channel.EMAIL and bool(client.row.get("fail_silently"))
-
-
-def _explain(error: Failure, passed_over: list[Route]) -> Failure:
-    """Return the error with the backups that could not be tried."""
-    if not passed_over:
-        return error
-    words = [
-        f"The backup {route.client.name} was passed over: {journal.reason(route)}." for route in passed_over
+def _write(ended: Sequence[MessageRound]) -> list[RoundDecision | None]:
+    """Write what rounds have come to, and return it; None for one whose lease was lost."""
+    finished = [
+        FinishedRound(each.message, decision, each.finished)
+        for each in ended
+        if (decision := each.decision) is not None
     ]
-    return Failure(error.code, " ".join(filter(None, [error.detail, *words]))[:MAX_DETAIL_LENGTH])
+    held = persist(lambda: outcomes.finish(finished))
+    return [each.decision if is_held else None for each, is_held in zip(finished, held, strict=True)]
+
+
+def _finish_singly(ended: Sequence[MessageRound]) -> None:
+    errors = []
+    for each in ended:
+        try:
+            _finish([each])
+        except Exception as error:  # noqa: BLE001 - it is raised when the others are written
+            errors.append(error)
+    if errors:
+        raise errors[0]

@@ -8,6 +8,7 @@ from typing import Any
 
 from celery import Celery
 from celery.beat import ScheduleEntry, Scheduler, Service
+from celery.bootsteps import ConsumerStep
 from celery.platforms import EX_FAILURE, EX_OK
 from celery.worker import state
 from flask import Flask
@@ -21,14 +22,17 @@ from notifyhub.extensions import celery, db
 from notifyhub.jobs import queues, tasks
 from notifyhub.jobs.pool import queue_pool
 from notifyhub.jobs.queues import Job
+from notifyhub.jobs.threads import CONCURRENCY, Threads
 
 log = logging.getLogger(__name__)
 
-CONCURRENCY = 32
-QUEUE_THREADS = {queues.CODES: 16, queues.WEBHOOKS: 16, queues.UPKEEP: 4}
-"""Threads for the queues beside the messages', which has as many as the worker is started with."""
+QUEUE_THREADS = {queues.MESSAGES: 1, queues.CODES: 16, queues.WEBHOOKS: 16, queues.UPKEEP: 4}
+"""Threads for the jobs of each queue. A list of messages is worked on by as many as the worker is started
+with: the one of its job only deals them out."""
 PREFETCH_MULTIPLIER = 4
 """Jobs that a worker holds for each of its threads, so that none of them waits for the broker."""
+PREFETCHED_LISTS = 1
+"""Lists that a worker holds beside the one that it works on: more would keep other workers idle."""
 
 
 def run(app: Flask, concurrency: int = CONCURRENCY, *, beat: bool = False) -> int:
@@ -44,15 +48,13 @@ def run(app: Flask, concurrency: int = CONCURRENCY, *, beat: bool = False) -> in
         signal.signal(number, _stop)
     if beat:
         threading.Thread(target=_beat, name="beat", daemon=True).start()
+    delivery_threads = app.extensions["threads"] = Threads(concurrency)
+    queue_threads = {_named(app, name).name: count for name, count in QUEUE_THREADS.items()}
     worker = celery_worker(
         celery,
-        concurrency,
-        pool=queue_pool(
-            {
-                queues.named_queue(app.config["QUEUE_PREFIX"], name).name: n
-                for name, n in QUEUE_THREADS.items()
-            }
-        ),
+        sum(QUEUE_THREADS.values()),
+        queues=[name for name in queue_threads if name != _named(app, queues.MESSAGES).name],
+        pool=queue_pool(queue_threads, delivery_threads),
         ready_callback=lambda _consumer: log.info("The worker is ready"),
     )
     worker.start()
@@ -61,12 +63,12 @@ def run(app: Flask, concurrency: int = CONCURRENCY, *, beat: bool = False) -> in
 
 def configure(app: Flask) -> None:
     """Make Celery work for the application; its tasks run in the application's context."""
-    prefix = app.config["QUEUE_PREFIX"]
-    declared = [queues.named_queue(prefix, name) for name in queues.QUEUES]
+    declared = [_named(app, name) for name in queues.QUEUES]
     celery.flask_app = app
     celery.set_default()  # for the threads of the pool
     celery.conf.update(celery_options(*queues.broker(app), declared))
     celery.conf.beat_schedule = tasks.beat_schedule()
+    celery.steps["consumer"].add(ListConsumer)
 
 
 def celery_options(url: str, transport: dict[str, Any], queues: list[Queue]) -> dict[str, Any]:
@@ -131,6 +133,26 @@ def wait_for_broker(app: Flask) -> None:
             time.sleep(1)
 
 
+class ListConsumer(ConsumerStep):  # type: ignore[misc]
+    """Consumes the messages' queue on a channel of its own.
+
+    The jobs that a worker holds of all other queues are counted together. Lists, each of which is work for
+    seconds, would fill that number, and one-time passwords would wait behind them.
+    """
+
+    requires = ("celery.worker.consumer:Tasks",)
+
+    def start(self, c: Any) -> None:
+        """Begin to consume, as often as the worker has connected to the broker."""
+        channel = c.connection.channel()
+        channel.basic_qos(0, PREFETCHED_LISTS, False)
+        messages = _named(c.app.flask_app, queues.MESSAGES)
+        consumer = c.app.amqp.TaskConsumer(channel, queues=[messages], on_decode_error=c.on_decode_error)
+        consumer.on_message = c.create_task_handler()
+        consumer.consume()
+        self.consumers = [consumer]
+
+
 class PeriodicScheduler(Scheduler):  # type: ignore[misc]
     """Celery's scheduler, which publishes as all others do: a broker that is down stops nothing.
 
@@ -161,3 +183,7 @@ def _stop(*_: object) -> None:
     It stands for Celery's own handlers, which write to standard output and let a second Ctrl-C drop attempts.
     """
     state.should_stop = EX_OK
+
+
+def _named(app: Flask, queue: str) -> Queue:
+    return queues.named_queue(app.config["QUEUE_PREFIX"], queue)

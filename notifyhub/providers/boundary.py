@@ -56,6 +56,10 @@ def hand_over(provider: Provider[M], message: M) -> Accepted | Failure:
     return Accepted(quote(str(id_))[:MAX_ID_LENGTH])
 
 
+def hand_over_all(provider: Provider[M], messages: Sequence[M]) -> list[Accepted | Failure]:
+    return [hand_over(provider, message) for message in messages]
+
+
 def ask(call: Callable[[], T]) -> T:
     """Return what a call of a provider's method returns; raises Failure and nothing else."""
     try:

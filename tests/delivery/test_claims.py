@@ -27,7 +27,7 @@ app = create_app()
 with app.app_context():
     print("ready", flush=True)
     sys.stdin.readline()
-    print(*(each for each in map(int, sys.argv[1:]) if claims.claim(each)))
+    print(*(each for each in map(int, sys.argv[1:]) if claims.claim([each])))
 """
 
 
@@ -117,8 +117,7 @@ def test_a_claim_counts_rounds_and_attempts_on_over_retries(app: Flask) -> None:
                 )
             )
         db.session.commit()
-        claim = claims.claim(message_id)
-    assert claim
+        (claim,) = claims.claim([message_id])
     assert (claim.round, claim.attempts) == (4, 3)
 
 
@@ -126,8 +125,7 @@ def test_a_claim_lasts_for_the_lease_and_starts_the_attempt_with_it(app: Flask) 
     [message_id] = stored(app, 1)
     before = now()
     with app.app_context():
-        claim = claims.claim(message_id)
-        assert claim
+        (claim,) = claims.claim([message_id])
         message = db.session.get_one(Message, message_id)
         [attempt] = message.attempts
         db.session.commit()
@@ -140,9 +138,8 @@ def test_a_claim_lasts_for_the_lease_and_starts_the_attempt_with_it(app: Flask) 
 def test_an_attempt_that_is_started_twice_is_one(app: Flask) -> None:
     [message_id] = stored(app, 1)
     with app.app_context():
-        claim = claims.claim(message_id)
-        assert claim
-        first = claims.start_attempt(claim, 7, "backup")
+        (claim,) = claims.claim([message_id])
+        first = claims.start_attempts([claim], 7, "backup")
         assert first
-        assert first == claims.start_attempt(claim, 7, "backup")
-        assert first != claims.start_attempt(claim, 8, "another")
+        assert first == claims.start_attempts([claim], 7, "backup")
+        assert first != claims.start_attempts([claim], 8, "another")

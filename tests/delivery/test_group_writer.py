@@ -49,6 +49,10 @@ class Written:
         self.writer = GroupWriter[int, int](self.write_all)
         self.error: Exception | None = None
 
+    def write(self, value: int) -> int:
+        (result,) = self.writer.write([value])
+        return result
+
     def write_all(self, values: Sequence[int]) -> list[int]:
         self.groups.append(list(values))
         if len(self.groups) == 1:
@@ -68,22 +72,22 @@ def wait_for(writer: GroupWriter[Any, Any], count: int) -> None:
 
 def test_what_comes_while_one_is_written_is_written_together_and_each_gets_its_own_result() -> None:
     written = Written(20)
-    assert in_threads(written.writer.write, range(20)) == [10 * value for value in range(20)]
+    assert in_threads(written.write, range(20)) == [10 * value for value in range(20)]
     assert [len(group) for group in written.groups] == [1, 19]
-    assert written.writer.write(5) == 50
+    assert written.write(5) == 50
     assert written.groups[2:] == [[5]]
 
 
 def test_a_group_has_its_limit() -> None:
     written = Written(MAX_GROUP + 12)
-    in_threads(written.writer.write, range(MAX_GROUP + 12))
+    in_threads(written.write, range(MAX_GROUP + 12))
     assert [len(group) for group in written.groups] == [1, MAX_GROUP, 11]
 
 
 def test_an_error_is_of_that_alone_which_fails_alone() -> None:
     written = Written(10)
     written.error = ZeroDivisionError("seven")
-    results = in_threads(written.writer.write, [*range(10, 19), 7])
+    results = in_threads(written.write, [*range(10, 19), 7])
     if written.groups[0] == [7]:  # it came first, when nothing fails
         pytest.skip("The one that fails led")
     assert results == [*(10 * value for value in range(10, 19)), written.error]
@@ -93,11 +97,11 @@ def test_an_error_is_of_that_alone_which_fails_alone() -> None:
 def test_that_the_database_is_out_of_reach_is_said_to_all_and_the_next_are_written() -> None:
     written = Written(10)
     written.error = UNREACHABLE
-    results = in_threads(written.writer.write, [*range(10, 19), 7])
+    results = in_threads(written.write, [*range(10, 19), 7])
     if written.groups[0] == [7]:
         pytest.skip("The one that fails led")
     assert Counter(map(type, results)) == {int: 1, OperationalError: 9}
-    assert written.writer.write(5) == 50
+    assert written.write(5) == 50
 
 
 @pytest.fixture

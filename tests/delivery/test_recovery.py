@@ -106,7 +106,7 @@ def test_what_is_over_expires(status: MessageStatus) -> None:
 def died(**values: Any) -> Message:
     """A message whose worker died in its attempt."""
     message = stored(**values)
-    assert claims.claim(message.id)
+    assert claims.claim([message.id])
     message.lease_until = message.next_attempt_at = now() - MINUTE / 60
     db.session.commit()
     return message
@@ -148,13 +148,13 @@ def test_a_worker_that_died_between_two_attempts_leaves_no_doubt() -> None:
     swept = sweep()
     assert (swept.recovered, swept.enqueued) == (1, 1)
     assert (read(message).rounds, message.lease_token) == (0, None)
-    assert claims.claim(message.id)
+    assert claims.claim([message.id])
 
 
 @pytest.mark.usefixtures("context")
 def test_a_message_in_good_hands_is_left_alone() -> None:
     message = stored()
-    assert claims.claim(message.id)
+    assert claims.claim([message.id])
     assert sweep() == Swept(0, 0, 0)
     assert read(message).lease_token
 

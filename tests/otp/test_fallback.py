@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from notifyhub.delivery import reports
-from notifyhub.delivery.due_messages import deliver
+from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.messages.events import MessagesDue
 from notifyhub.messages.models import Message, MessageStatus

@@ -1,0 +1,86 @@
+"""Which messages can share a call to a provider: texts without a pattern that it takes together."""
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from sqlalchemy import false, select
+
+from notifyhub.database.base import table_of
+from notifyhub.database.connections import autocommit, is_out_of_reach
+from notifyhub.delivery import policies
+from notifyhub.delivery.notifier_clients import NotifierClient, load_client
+from notifyhub.messages.models import Channel, Message
+from notifyhub.notifiers.models import SMSNotifier
+from notifyhub.providers.base import SMS
+from notifyhub.providers.boundary import ask
+from notifyhub.providers.errors import Failure
+
+messages, notifiers = table_of(Message), table_of(SMSNotifier)
+
+_texts = (
+    select(
+        messages.c.id,
+        messages.c.recipient,
+        messages.c.text,
+        messages.c.home_notifier_id,
+        notifiers.c.updated_at.label("notifier_version"),
+    )
+    .join(notifiers, notifiers.c.id == messages.c.home_notifier_id)
+    .where(
+        messages.c.channel == Channel.SMS,
+        messages.c.pattern_id.is_(None),
+        messages.c.otp_id.is_(None),
+        messages.c.is_test == false(),
+    )
+)
+
+
+def plan(ids: Sequence[int]) -> list[list[int]]:
+    """Return lists of the messages that can share a call each, in the order of their first ones.
+
+    It is what can be said before they are claimed: for the calls to their own notifiers.
+    """
+    most = policies.in_force().sms_batch_size if len(ids) > 1 else 1
+    if most == 1:
+        return [[id_] for id_ in ids]
+    rows = {row.id: row for row in autocommit().execute(_texts.where(messages.c.id.in_(ids)))}
+    calls: list[list[int]] = []
+    unfilled: dict[Hashable, list[int]] = {}
+    for id_ in ids:
+        client, key = _own_call(rows.get(id_))
+        call = unfilled.get((client, key))
+        if client is None or key is None or call is None or len(call) == call_limit(client, most):
+            calls.append(call := [])
+            if key is not None:
+                unfilled[client, key] = call
+        call.append(id_)
+    return calls
+
+
+def call_limit(client: NotifierClient, most: int) -> int:
+    """Return how many messages a call of a notifier takes, `most` by the settings."""
+    size: object = getattr(client.backend, "batch_size", 1)
+    return min(size, most) if isinstance(size, int) else 1
+
+
+def call_key(client: NotifierClient, sms: SMS) -> Hashable:
+    """Return what the messages of a call have in common; None for a message that goes alone."""
+    try:
+        if call_limit(client, 2) < 2:
+            return None
+        key: Hashable = ask(lambda: client.backend.batch_key(sms))
+    except Failure:  # its attempt will say so
+        return None
+    return key
+
+
+def _own_call(row: Any) -> tuple[NotifierClient | None, Hashable]:
+    if row is None:
+        return None, None
+    try:
+        client = load_client(Channel.SMS, row.home_notifier_id, row.notifier_version)
+    except Exception as error:  # such as settings that no key decrypts: its round will say so
+        if is_out_of_reach(error):
+            raise
+        return None, None
+    return client, client and call_key(client, SMS(row.recipient, row.text or ""))
