@@ -14,7 +14,7 @@ from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit, transaction
 from notifyhub.delivery import journal, policies
 from notifyhub.delivery.claims import LIVE, due
-from notifyhub.delivery.due_messages import enqueue
+from notifyhub.delivery.due_messages import LIST_LENGTH, enqueue
 from notifyhub.delivery.retry_policy import RoundDecision, decide, in_time
 from notifyhub.jobs import leases, queues
 from notifyhub.jobs.dispatcher import BATCH, Dispatcher
@@ -23,6 +23,9 @@ from notifyhub.messages.models import Attempt, Message, MessageStatus, Outcome
 from notifyhub.providers.errors import Temporary, Uncertain
 
 messages, attempts = table_of(Message), table_of(Attempt)
+
+MAX_QUEUED_LISTS = 200
+"""Beyond which the messages' queue is not filled."""
 
 WORKER_LOST = Uncertain("worker_lost", leases.WORKER_LOST)
 BETWEEN_ATTEMPTS = Temporary("worker_lost", "The worker stopped before it made the next attempt.")
@@ -51,6 +54,8 @@ _others = Dispatcher(
     _new,
     queues.MESSAGES,
     lambda ids: enqueue(ids, queues.MESSAGES),
+    rows_per_job=LIST_LENGTH,
+    max_depth=MAX_QUEUED_LISTS,
 )
 
 

@@ -13,7 +13,7 @@ notifier may share a call, see shared_calls; each message has a round of its own
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -43,10 +43,11 @@ def deliver(message_id: int) -> None:
     give_rounds(claim([message_id]))
 
 
-def give_rounds(claimed: Sequence[ClaimedMessage]) -> None:
+def give_rounds(claimed: Sequence[ClaimedMessage], after_calls: Callable[[], object] = lambda: None) -> None:
     """Give messages that were claimed together a round each, in which those that can share calls.
 
-    While a provider is called, no connection to the database is held.
+    `after_calls` is called once all are decided, before what is left of them is written. While a provider is
+    called, no connection to the database is held.
     """
     going = [MessageRound(message) for message in claimed]
     while going:
@@ -61,8 +62,11 @@ def give_rounds(claimed: Sequence[ClaimedMessage]) -> None:
                 raise
             for each in tried:
                 each.break_off(error)
-        _finish([each for each in going if each.decision])
+        ended = [each for each in going if each.decision]
         going = [each for each in going if not each.decision]
+        if not going:
+            after_calls()
+        _finish(ended)
 
 
 def _sharing(going: Sequence[MessageRound], route: Route) -> list[MessageRound]:

@@ -48,11 +48,11 @@ def plan(ids: Sequence[int]) -> list[list[int]]:
     unfilled: dict[Hashable, list[int]] = {}
     for id_ in ids:
         client, key = _own_call(rows.get(id_))
-        call = unfilled.get((client, key))
-        if client is None or key is None or call is None or len(call) == call_limit(client, most):
+        call = unfilled.get((client.id, key)) if client and key is not None else None
+        if client is None or call is None or len(call) == call_limit(client, most):
             calls.append(call := [])
-            if key is not None:
-                unfilled[client, key] = call
+            if client and key is not None:
+                unfilled[client.id, key] = call
         call.append(id_)
     return calls
 

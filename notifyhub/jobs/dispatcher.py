@@ -25,7 +25,8 @@ class Dispatcher:
     `due` is the condition of rows that may be enqueued at `leases.NOW`. `new` is that of rows that have just
     been stored: for the time `published_within` they are left to the job that was published with them. After
     the time `lost_after` a job is taken for lost. `enqueue` publishes jobs for ids, and returns False where
-    the broker does not answer.
+    the broker does not answer; a job is for `rows_per_job` of them, at most. `max_depth` stands for
+    MAX_QUEUE_DEPTH, if it is given.
     """
 
     table: Table
@@ -35,13 +36,14 @@ class Dispatcher:
     enqueue: Callable[[Sequence[int]], bool]
     published_within: timedelta = timedelta(seconds=10)
     lost_after: timedelta = timedelta(seconds=30)
+    rows_per_job: int = 1
+    max_depth: int | None = None
 
     def enqueue_due(self) -> int:
         """Enqueue what is due, but no more than workers can soon take up; return how many rows."""
         count = 0
         while self._any():
-            depth = queues.publisher().depth(self.queue)
-            room = 0 if depth is None else min(BATCH, MAX_QUEUE_DEPTH - depth)
+            room = self._room()
             ids = self._mark(room) if room > 0 else []
             if not ids:
                 break
@@ -50,6 +52,14 @@ class Dispatcher:
                 break
             count += len(ids)
         return count
+
+    def _room(self) -> int:
+        """Return how many rows may be enqueued now."""
+        depth = queues.publisher().depth(self.queue)
+        if depth is None:
+            return 0
+        jobs = (self.max_depth or MAX_QUEUE_DEPTH) - depth
+        return min(BATCH, jobs * self.rows_per_job)
 
     def _any(self) -> bool:
         """Return whether there are any, without the lock that SQLite's transactions begin with."""

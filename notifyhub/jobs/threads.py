@@ -17,32 +17,37 @@ CONCURRENCY = 32
 
 
 class Threads:
-    """So many threads; each is reserved before it is given work, so that nothing waits in a queue."""
+    """Threads for so much work at once; each is reserved before it is given work: nothing waits in a queue.
+
+    Work may say that what it is counted for is over, and only its end is left to be written: then other work
+    may begin beside it, in as many threads again.
+    """
 
     def __init__(self, count: int) -> None:
-        self._executor = ThreadPoolExecutor(count, thread_name_prefix="delivery")
-        self._free = count
+        self._executor = ThreadPoolExecutor(2 * count, thread_name_prefix="delivery")
+        self._places = count
+        self._idle = 2 * count
         self._change = threading.Condition()
         self._is_closed = False
 
     def reserve(self, most: int) -> int:
-        """Wait until a thread is free; return how many are reserved, 0 once the threads are closed."""
+        """Wait until there is a place for work; return for how much there is, 0 once this is closed."""
         with self._change:
-            self._change.wait_for(lambda: self._free or self._is_closed)
-            if self._is_closed:
-                return 0
-            reserved = min(self._free, most)
-            self._free -= reserved
+            self._change.wait_for(lambda: self._is_closed or self._free())
+            reserved = 0 if self._is_closed else min(self._free(), most)
+            self._places -= reserved
+            self._idle -= reserved
             return reserved
 
-    def give_back(self, count: int = 1) -> None:
-        """Free reserved threads for which there is no work, or no more."""
-        with self._change:
-            self._free += count
-            self._change.notify()
+    def give_back(self, count: int) -> None:
+        """Free reserved places for which there is no work."""
+        self._leave(places=count, idle=count)
 
     def run(self, app: Flask, work: Callable[..., object], *args: Any) -> None:
-        """Do work in a reserved thread, in the context of an application, and free it then."""
+        """Do work in a reserved place, in the context of an application.
+
+        It is called with `args` and a function to call when its end alone is left.
+        """
         self._executor.submit(self._run, app, work, args)
 
     def close(self) -> None:
@@ -52,16 +57,32 @@ class Threads:
             self._change.notify_all()
         self._executor.shutdown()
 
+    def _free(self) -> int:
+        return min(self._places, self._idle)
+
+    def _leave(self, *, places: int = 0, idle: int = 0) -> None:
+        with self._change:
+            self._places += places
+            self._idle += idle
+            self._change.notify()
+
     def _run(self, app: Flask, work: Callable[..., object], args: tuple[Any, ...]) -> None:
+        place = [1]
+
+        def leave() -> None:
+            if place:
+                self._leave(places=place.pop())
+
         try:
             with app.app_context():
                 try:
-                    work(*args)
+                    work(*args, leave)
                 except Exception as error:
                     if not log_outage(current_app.extensions["outage_log"], error):
                         log.exception("What a job asked for has failed")
         finally:
-            self.give_back()
+            leave()
+            self._leave(idle=1)
 
 
 def threads() -> Threads:

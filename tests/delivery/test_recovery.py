@@ -1,6 +1,7 @@
 """The sweep: what nobody else looks after."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -74,10 +75,11 @@ def test_the_queue_is_not_filled_beyond_what_workers_can_soon_take_up(
 ) -> None:
     monkeypatch.setattr("notifyhub.jobs.dispatcher.BATCH", 4)
     depth = queues.publisher().depth(queues.MESSAGES) or 0
-    monkeypatch.setattr("notifyhub.jobs.dispatcher.MAX_QUEUE_DEPTH", depth + 10)
+    dispatcher = replace(recovery._others, rows_per_job=4, max_depth=depth + 3)
+    monkeypatch.setattr(recovery, "_others", dispatcher)
     for _ in range(15):
         stored(status=MessageStatus.SCHEDULED, next_attempt_at=-MINUTE)
-    assert sweep().enqueued == 10
+    assert sweep().enqueued == 3 * 4
     assert sweep().enqueued == 0
 
 

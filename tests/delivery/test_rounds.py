@@ -287,7 +287,7 @@ def test_no_backup_is_asked_once_the_message_has_expired(post: Post) -> None:
     with post.app.app_context():
         Scripted.during = lambda: _expire(message_id)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("notifyhub.delivery.rounds.now", lambda: now() + timedelta(seconds=_shift[0]))
+            patch.setattr("notifyhub.delivery.message_round.now", lambda: now() + timedelta(seconds=_shift[0]))
             message = post.deliver(message_id)
     assert (message.status, message.error_code) == (MessageStatus.EXPIRED, "deferred")
     assert Scripted.sent["b"] == []
