@@ -1,6 +1,6 @@
-"""The sweep: it finds, in the rows, what is due and nobody works on.
+"""Recovery: finds, in the rows, what is due and nobody works on.
 
-Any number of sweeps may run at once: each takes rows that no other one holds.
+It may run any number of times at once: each run takes rows that no other one holds.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -55,18 +55,18 @@ _others = Dispatcher(
 
 
 @dataclass(frozen=True)
-class Swept:
-    """How many messages a sweep recovered from dead workers, expired and enqueued."""
+class Recovery:
+    """How many messages a recovery released from dead workers, expired and enqueued."""
 
-    recovered: int
+    released: int
     expired: int
     enqueued: int
 
 
-def sweep() -> Swept:
-    """Recover, expire and enqueue what is due, batch after batch."""
-    recovered, expired = _in_batches(_lapsed, _recover), _in_batches(_over, _expire)
-    return Swept(recovered, expired, _codes.enqueue_due() + _others.enqueue_due())
+def recover() -> Recovery:
+    """Release, expire and enqueue what is due, batch after batch."""
+    released, expired = _in_batches(_lapsed, _release), _in_batches(_over, _expire)
+    return Recovery(released, expired, _codes.enqueue_due() + _others.enqueue_due())
 
 
 def _in_batches(
@@ -95,7 +95,7 @@ def _any(condition: ColumnElement[bool]) -> bool:
     return autocommit().execute(_rows.where(condition).limit(1), {"now": now()}).first() is not None
 
 
-def _recover(connection: Connection, rows: Rows, at: datetime) -> list[Any]:
+def _release(connection: Connection, rows: Rows, at: datetime) -> list[Any]:
     """End the rounds of workers that died: an attempt without an outcome is uncertain."""
     running = attempts.c.message_id.in_([row.id for row in rows]) & attempts.c.outcome.is_(None)
     lost = {"outcome": Outcome.UNCERTAIN, "error_code": WORKER_LOST.code, "error_detail": WORKER_LOST.detail}
@@ -114,7 +114,7 @@ def _recover(connection: Connection, rows: Rows, at: datetime) -> list[Any]:
             decision = in_time(decision, row.expires_at)
         if decision.status == MessageStatus.FAILED:
             journal.ended(row.id, decision.status, decision.rounds, decision.error)
-        release = (
+        released = (
             update(messages)
             .where(messages.c.id == row.id)
             .values(
@@ -127,7 +127,7 @@ def _recover(connection: Connection, rows: Rows, at: datetime) -> list[Any]:
                 updated_at=at,
             )
         )
-        changed.append(connection.execute(release.returning(*CHANGED)).one())
+        changed.append(connection.execute(released.returning(*CHANGED)).one())
     return changed
 
 

@@ -7,16 +7,16 @@ from notifyhub.jobs import queues
 from notifyhub.jobs.queues import Job
 from notifyhub.jobs.tasks import task
 
-SWEEP = "notifyhub.sweep"
+RECOVER = "notifyhub.recover"
 ASK_REPORTS = "notifyhub.ask_reports"
 FETCH_REPORTS = "notifyhub.fetch_reports"
 ERASE = "notifyhub.erase"
 
 
-@task(SWEEP, every=1.0)
-def run_sweep() -> None:
+@task(RECOVER, every=1.0)
+def recover() -> None:
     """Find what is due and nobody works on."""
-    recovery.sweep()
+    recovery.recover()
 
 
 @task(ASK_REPORTS, every=1.0)

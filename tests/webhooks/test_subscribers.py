@@ -119,7 +119,7 @@ def test_delivery_reports_are_recorded_after_the_sending(
 def test_a_message_that_expires_has_failed(enqueued: list[int]) -> None:
     WebhookFactory()
     MessageFactory(expires_at=now())
-    recovery.sweep()
+    recovery.recover()
     ((kind, data),) = recorded()
     assert (kind, data["status"]) == (Event.MESSAGE_FAILED, "expired")
 
@@ -291,7 +291,7 @@ def test_a_one_time_password_that_is_verified_is_recorded_once_without_its_code(
         assert enqueued == [each.id for each in deliveries()]
 
 
-def test_a_broker_that_is_away_leaves_events_to_the_sweep(
+def test_a_broker_that_is_away_leaves_events_to_the_recovery(
     app: Flask, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with app.app_context():
