@@ -24,8 +24,8 @@ from notifyhub.providers.errors import Temporary, Uncertain
 
 messages, attempts = table_of(Message), table_of(Attempt)
 
-WORKER_LOST = Uncertain("worker_lost", leases.WORKER_LOST)
-BETWEEN_ATTEMPTS = Temporary("worker_lost", "The worker stopped before it made the next attempt.")
+LOST_IN_ATTEMPT = Uncertain("worker_lost", leases.WORKER_LOST)
+LOST_BETWEEN_ATTEMPTS = Temporary("worker_lost", "The worker stopped before it made the next attempt.")
 
 Rows = Sequence[Any]
 
@@ -98,7 +98,11 @@ def _any(condition: ColumnElement[bool]) -> bool:
 def _release(connection: Connection, rows: Rows, at: datetime) -> list[Any]:
     """End the rounds of workers that died: an attempt without an outcome is uncertain."""
     running = attempts.c.message_id.in_([row.id for row in rows]) & attempts.c.outcome.is_(None)
-    lost = {"outcome": Outcome.UNCERTAIN, "error_code": WORKER_LOST.code, "error_detail": WORKER_LOST.detail}
+    lost = {
+        "outcome": Outcome.UNCERTAIN,
+        "error_code": LOST_IN_ATTEMPT.code,
+        "error_detail": LOST_IN_ATTEMPT.detail,
+    }
     uncertain = set(
         connection.scalars(update(attempts).where(running).values(lost).returning(attempts.c.message_id))
     )
@@ -106,9 +110,9 @@ def _release(connection: Connection, rows: Rows, at: datetime) -> list[Any]:
     changed = []
     for row in rows:
         if row.id in uncertain:
-            decision = decide([WORKER_LOST], [], row.rounds, policy, at)
+            decision = decide([LOST_IN_ATTEMPT], [], row.rounds, policy, at)
         else:  # it died between two attempts: the round begins anew
-            decision = RoundDecision(MessageStatus.SENDING, row.rounds, BETWEEN_ATTEMPTS, at)
+            decision = RoundDecision(MessageStatus.SENDING, row.rounds, LOST_BETWEEN_ATTEMPTS, at)
         journal.worker_lost(row.id, during_attempt=row.id in uncertain)
         if row.otp_id is not None:
             decision = in_time(decision, row.expires_at)

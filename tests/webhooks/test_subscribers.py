@@ -18,7 +18,7 @@ from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.messages.events import MessageChanged
 from notifyhub.messages.models import Message, MessageStatus
-from notifyhub.otp.codes import code_of
+from notifyhub.otp.codes import compute_code
 from notifyhub.otp.models import OTP
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.providers.base import Report
@@ -282,7 +282,7 @@ def test_a_one_time_password_that_is_verified_is_recorded_once_without_its_code(
     codes = Codes(app, Api(app.test_client(), token(test=test)))
     id_ = codes.issued()["id"]
     with app.app_context():
-        code = code_of(db.session.get_one(OTP, id_))
+        code = compute_code(db.session.get_one(OTP, id_))
     assert [codes.guess(guess, id=id_)["verified"] for guess in ("x", code, code)] == [False, True, False]
     shown = codes.show(id_)
     shown.pop("code", None)
