@@ -14,6 +14,7 @@ from notifyhub.database.versioned_cache import load_versioned
 from notifyhub.messages.models import Channel
 from notifyhub.notifiers.clients import email_client, sms_client
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
+from notifyhub.providers.base import Provider
 from notifyhub.providers.sandbox import Sandbox
 
 _tables = {Channel.SMS: table_of(SMSNotifier), Channel.EMAIL: table_of(EmailNotifier)}
@@ -32,7 +33,7 @@ class NotifierClient:
         return f"<{self.channel} notifier {self.id}>"
 
     @cached_property
-    def backend(self) -> Any:
+    def backend(self) -> Provider[Any]:
         """The backend of its provider; raises a failure if its settings can't be used."""
         if self.channel == Channel.EMAIL:
             return email_client(self.row)
@@ -44,7 +45,7 @@ def missing_client(channel: str, id: int) -> NotifierClient:
     return NotifierClient(channel, id, str(id), {})
 
 
-def backend_for(client: NotifierClient, *, is_test: bool) -> Any:
+def backend_for(client: NotifierClient, *, is_test: bool) -> Provider[Any]:
     """Return the backend of a client, or for the messages of test tokens the one that pretends; may fail."""
     return Sandbox() if is_test else client.backend
 
