@@ -12,7 +12,7 @@ from notifyhub.database.base import table_of
 from notifyhub.database.connections import autocommit
 from notifyhub.database.versioned_cache import load_versioned
 from notifyhub.messages.models import Channel
-from notifyhub.notifiers.clients import email_client, sms_client
+from notifyhub.notifiers.backends import email_backend, sms_backend
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.providers.base import Provider
 from notifyhub.providers.sandbox import Sandbox
@@ -36,8 +36,8 @@ class NotifierClient:
     def backend(self) -> Provider[Any]:
         """The backend of its provider; raises a failure if its settings can't be used."""
         if self.channel == Channel.EMAIL:
-            return email_client(self.row)
-        return sms_client(self.row["backend"], self.row["settings"])
+            return email_backend(self.row)
+        return sms_backend(self.row["backend"], self.row["settings"])
 
 
 def missing_client(channel: str, id: int) -> NotifierClient:
