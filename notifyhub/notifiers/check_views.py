@@ -11,8 +11,8 @@ from notifyhub.api.endpoint import endpoint
 from notifyhub.api.resource import or_404
 from notifyhub.database.base import table_of
 from notifyhub.database.connections import autocommit, release
-from notifyhub.notifiers.checks import check
 from notifyhub.notifiers.backends import email_backend, sms_backend
+from notifyhub.notifiers.checks import check
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.notifiers.schemas import NotifierCheckSchema
 from notifyhub.notifiers.views import email_notifiers, sms_notifiers

@@ -9,7 +9,7 @@ from marshmallow import Schema, ValidationError, fields, pre_load
 from notifyhub.api.fields import Boolean, Choice, Integer, String, described
 from notifyhub.api.schemas import ResourceSchema
 from notifyhub.notifiers import provider_settings
-from notifyhub.notifiers.fields import NamedAddress, Secret, MaskedObject, is_mail_host
+from notifyhub.notifiers.fields import MaskedObject, NamedAddress, Secret, is_mail_host
 from notifyhub.notifiers.masks import destinations, mask_values, masking, unmask_values
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.providers.plugins import UnknownProvider

@@ -24,7 +24,7 @@ from notifyhub.otp.codes import Row, compute_code
 from notifyhub.otp.composition import CodeMessage, compose_all
 from notifyhub.otp.models import OTP, OTPStatus
 from notifyhub.otp.rules import Rules
-from notifyhub.otp.serializers import COLUMNS, OTPRow, serialize, current_status
+from notifyhub.otp.serializers import COLUMNS, OTPRow, current_status, serialize
 
 NONCE_BYTES = 16
 

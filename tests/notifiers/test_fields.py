@@ -77,4 +77,7 @@ def test_an_address_that_can_not_be_sent_from_is_refused_with_the_reason(sender:
 
 
 def test_the_address_is_kept_in_its_one_form_and_the_name_as_given() -> None:
-    assert NamedAddress().deserialize('"Shop,  Inc." <Info@Straße.DE>') == '"Shop,  Inc." <Info@xn--strae-oqa.de>'
+    assert (
+        NamedAddress().deserialize('"Shop,  Inc." <Info@Straße.DE>')
+        == '"Shop,  Inc." <Info@xn--strae-oqa.de>'
+    )
