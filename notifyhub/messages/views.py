@@ -76,10 +76,10 @@ def send(connection: Connection, request: dict[str, Any]) -> IdempotentResult:
     """Store a message, to be sent."""
     moment = now()
     composed = compose(request, resolve(connection, [request]), moment)
-    stored = message(store(connection, composed, moment, test=g.caller.test))
+    message_id, row = store(connection, composed, moment, test=g.caller.test)
     if composed.send_at is None:
-        publish(connection, MessagesDue([stored["id"]]))
-    return IdempotentResult(stored)
+        publish(connection, MessagesDue([message_id]))
+    return IdempotentResult(message(row))
 
 
 @blueprint.post("/bulk")
