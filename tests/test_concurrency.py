@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import SMSNotifier
-from notifyhub.notifiers.provider_settings import check
+from notifyhub.notifiers.provider_settings import check_settings
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.settings.models import NotificationSettings
 from tests.support.factories import SMSNotifierFactory, SMSPatternFactory
@@ -231,6 +231,6 @@ def test_a_backend_and_settings_changed_together_always_fit(
 
 def fits(backend: str, settings: dict[str, Any]) -> bool:
     try:
-        return check(backend, settings) == settings
+        return check_settings(backend, settings) == settings
     except ValidationError:
         return False

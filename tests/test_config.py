@@ -1,6 +1,7 @@
 """Settings from the environment and the instance folder."""
 
 import os
+import re
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,14 +10,16 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from flask import Flask
+from marshmallow import missing
 
 from notifyhub import config
 from notifyhub.app import create_app
 from notifyhub.config import InvalidSetting
 from notifyhub.extensions import db
+from notifyhub.providers import ippanel, melipayamak
 from notifyhub.providers.registry import URL_VARIABLES
 from tests.support.databases import dispose
-from tests.support.environment import ENCRYPTION_KEY, SECRET_KEY
+from tests.support.environment import ENCRYPTION_KEY, ROOT, SECRET_KEY
 
 GIVEN = {
     "NOTIFYHUB_DATABASE_URL": "postgresql://user:hunter2@localhost/notifyhub",
@@ -45,6 +48,21 @@ def refusal(instance: Path, **variables: str) -> str:
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_readme_lists_the_variables_that_are_read_with_their_defaults() -> None:
+    table = re.findall(r"^\| `NOTIFYHUB_(\w+)` \| ([^|]+) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    fields = config._Environment().fields
+    assert sorted(name for name, _ in table) == sorted([*fields, *URL_VARIABLES.values()])
+    defaults = {name: field.load_default for name, field in fields.items()}
+    given = {name: str(int(value) if isinstance(value, bool) else value) for name, value in defaults.items()}
+    urls = {"IPPANEL_URL": ippanel.URL, "MELIPAYAMAK_URL": melipayamak.URL}
+    for name, words in table:
+        literal = re.fullmatch(r"`([^`]+)`(?: \(\w+\))?", words)
+        if literal:
+            assert literal[1] == {**given, **urls}[name], name
+        else:  # nothing, or what can't be given: the instance folder's
+            assert defaults[name] in {missing, None, list, frozenset, "filesystem://"}, name
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,8 @@ class Endpoint:
     `max_body` is the greatest length of its body in bytes, where the configured one is too small for it.
     `examples` are bodies that can be sent as they are.
     One that is `idempotent` takes an Idempotency-Key, which the kit keeps: the view gets the connection and
-    the body's values, and returns a Result; `atomic` and `restore` as `idempotency.idempotent` has them.
+    the body's values, and returns an IdempotentResult; `atomic` and `restore` as `idempotency.idempotent` has
+    them.
     `operation_id` is what generated clients call it by; None: by the names of its blueprint and view.
     """
 

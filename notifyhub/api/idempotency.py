@@ -64,7 +64,7 @@ _STORED = (_keys.c.id, _keys.c.digest, _keys.c.status, _keys.c.answer, _keys.c.c
 
 
 @dataclass(frozen=True)
-class Result:
+class IdempotentResult:
     """What an idempotent view has done: its answer, and the status of that.
 
     `unstored` is a part of the answer that must not be stored.
@@ -75,7 +75,7 @@ class Result:
     unstored: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
-IdempotentView = Callable[..., Result]
+IdempotentView = Callable[..., IdempotentResult]
 """A view that gets the connection to do everything with, and the body as its schema has read it."""
 
 NeedsTransaction = Callable[[dict[str, Any]], bool]

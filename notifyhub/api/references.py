@@ -26,7 +26,7 @@ class Reference(Id):
         return number
 
 
-class References(List):
+class ReferenceList(List):
     """Ids of other objects in an order, each of them once; the objects must exist."""
 
     default_error_messages: ErrorMessages = {"duplicate": "{pk} stands in this list already."}

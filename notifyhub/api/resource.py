@@ -11,7 +11,6 @@ from werkzeug.exceptions import NotFound
 from notifyhub.api.endpoint import Endpoint, Permission, declare_method
 from notifyhub.api.http.parsing import body
 from notifyhub.api.pagination.filters import Filters
-from notifyhub.api.pagination.listing import Listing
 from notifyhub.api.pagination.offset import OffsetListing
 from notifyhub.api.schemas import ResourceSchema
 from notifyhub.api.serializers import TableSerializer
@@ -25,7 +24,7 @@ VERBS = ("create", "view", "change", "delete")
 """What permissions allow."""
 
 
-class Route(NamedTuple):
+class Operation(NamedTuple):
     """Where an operation is found, the verb of its permission, the word of its summary, its method here."""
 
     url: str
@@ -35,14 +34,13 @@ class Route(NamedTuple):
     view: str
 
 
-ROUTES = {
-    "create": Route("", ["POST"], "create", "Create", "create"),
-    "list": Route("", ["GET"], "view", "List", "page"),
-    "read": Route("/<id:id>", ["GET"], "view", "Read", "show"),
-    "update": Route("/<id:id>", ["PATCH", "POST"], "change", "Change", "update"),
-    "delete": Route("/<id:id>", ["DELETE"], "delete", "Delete", "delete"),
+OPERATIONS = {
+    "create": Operation("", ["POST"], "create", "Create", "create"),
+    "list": Operation("", ["GET"], "view", "List", "page"),
+    "read": Operation("/<id:id>", ["GET"], "view", "Read", "show"),
+    "update": Operation("/<id:id>", ["PATCH", "POST"], "change", "Change", "update"),
+    "delete": Operation("/<id:id>", ["DELETE"], "delete", "Delete", "delete"),
 }
-OPERATIONS = tuple(ROUTES)
 
 
 class Names(NamedTuple):
@@ -57,13 +55,12 @@ class Names(NamedTuple):
 
 
 class Resource:
-    """The operations on one kind of object: all of OPERATIONS, or those that are named.
+    """The OPERATIONS on one kind of object.
 
     A resource within another names in `parent` its column that refers to the parent object. The parameter of
     the path has the same name: `<id:notifier_id>`. An object of a resource that is `protected` is not
     deleted while it is in use. The response to a creation is as `create_response` has it, if that is more
-    than `schema`. `pagination` is how the list is cut into pages, and takes `filters` and what `listing`
-    names: `search` and `ordering` of an OffsetListing, `indexes` of a CursorListing.
+    than `schema`. `search`, `ordering` and `filters` are those of the list, an OffsetListing.
     """
 
     def __init__(
@@ -72,16 +69,14 @@ class Resource:
         model: type[Timestamped],
         schema: type[ResourceSchema],
         *,
-        operations: tuple[str, ...] = OPERATIONS,
-        pagination: type[Listing] = OffsetListing,
+        search: tuple[str, ...],
+        ordering: tuple[str, ...],
         filters: Filters,
         create_response: type[ResourceSchema] | None = None,
         parent: str | None = None,
         protected: bool = False,
-        **listing: Any,
     ) -> None:
         self.names = names
-        self.operations = operations
         self.protected = protected
         self.model = model
         self.schema = schema()
@@ -90,7 +85,9 @@ class Resource:
         self.create_response = create_response() if create_response else self.schema
         self.serializer = TableSerializer(table, self.schema)
         self._create_serializer = TableSerializer(table, self.create_response)
-        self.listing = pagination(table, self.serializer, parent=parent, filters=filters, **listing)
+        self.listing = OffsetListing(
+            table, self.serializer, parent=parent, filters=filters, search=search, ordering=ordering
+        )
         self._select_parent = None if parent is None else _select_referred(table.c[parent])
         scope = [] if parent is None else [table.c[parent] == bindparam(parent)]
         this = and_(table.c.id == bindparam("id"), *scope)
@@ -114,12 +111,11 @@ class Resource:
             "update": {"body": self.patched, "responses": one, "errors": (404,)},
             "delete": {"responses": {204: None}, "errors": (404, 409) if self.protected else (404,)},
         }
-        for operation in self.operations:
-            route = ROUTES[operation]
-            noun = f"{self.names.noun}s" if operation == "list" else self.names.noun
-            declaration = self.declare(route.verb, f"{route.summary} {noun}", **declared[operation])
-            view = declare_method(declaration, getattr(self, route.view))
-            blueprint.add_url_rule(route.url, route.view, view, methods=route.methods)
+        for name, operation in OPERATIONS.items():
+            noun = f"{self.names.noun}s" if name == "list" else self.names.noun
+            declaration = self.declare(operation.verb, f"{operation.summary} {noun}", **declared[name])
+            view = declare_method(declaration, getattr(self, operation.view))
+            blueprint.add_url_rule(operation.url, operation.view, view, methods=operation.methods)
 
     def create(self, **path: int) -> tuple[dict[str, Any], int]:
         """Create an object in one statement, its own transaction. One with secrets is given its id before."""
@@ -140,7 +136,7 @@ class Resource:
         except ValidationError:
             self._check_parent(path)
             raise
-        if not page.get("count"):
+        if not page["count"]:
             self._check_parent(path)
         return page
 

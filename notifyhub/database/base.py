@@ -12,6 +12,12 @@ from notifyhub.database.columns import UTC_TIME
 ID = BigInteger().with_variant(Integer(), "sqlite")
 SINGLETON_ID = 1
 
+# Where a column stands in its table (`sort_order`), as the migrations have made it. Without one a model's own
+# columns stand behind its id.
+LEASE, AFTER_LEASE, TIMES = 1, 2, 3
+ADDED = 4
+"""The `sort_order` of a column that a later migration adds to a table with TIMES: it stands at the end."""
+
 
 def now() -> datetime:
     """Return the present moment in UTC, with microseconds."""
@@ -45,8 +51,8 @@ class Timestamped(Identified):
 
     __abstract__ = True
 
-    created_at: Mapped[datetime] = mapped_column(UTC_TIME, default=now, sort_order=1)
-    updated_at: Mapped[datetime] = mapped_column(UTC_TIME, default=now, onupdate=now, sort_order=1)
+    created_at: Mapped[datetime] = mapped_column(UTC_TIME, default=now, sort_order=TIMES)
+    updated_at: Mapped[datetime] = mapped_column(UTC_TIME, default=now, onupdate=now, sort_order=TIMES)
 
 
 class SingletonRow(Base):

@@ -12,8 +12,9 @@ from notifyhub.database.base import table_of
 from notifyhub.database.connections import autocommit
 from notifyhub.database.versioned_cache import load_versioned
 from notifyhub.messages.models import Channel
-from notifyhub.notifiers.clients import email_client, sms_client
+from notifyhub.notifiers.backends import email_backend, sms_backend
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
+from notifyhub.providers.base import Provider
 from notifyhub.providers.sandbox import Sandbox
 
 _tables = {Channel.SMS: table_of(SMSNotifier), Channel.EMAIL: table_of(EmailNotifier)}
@@ -32,11 +33,11 @@ class NotifierClient:
         return f"<{self.channel} notifier {self.id}>"
 
     @cached_property
-    def backend(self) -> Any:
+    def backend(self) -> Provider[Any]:
         """The backend of its provider; raises a failure if its settings can't be used."""
         if self.channel == Channel.EMAIL:
-            return email_client(self.row)
-        return sms_client(self.row["backend"], self.row["settings"])
+            return email_backend(self.row)
+        return sms_backend(self.row["backend"], self.row["settings"])
 
 
 def missing_client(channel: str, id: int) -> NotifierClient:
@@ -44,7 +45,7 @@ def missing_client(channel: str, id: int) -> NotifierClient:
     return NotifierClient(channel, id, str(id), {})
 
 
-def backend_for(client: NotifierClient, *, is_test: bool) -> Any:
+def backend_for(client: NotifierClient, *, is_test: bool) -> Provider[Any]:
     """Return the backend of a client, or for the messages of test tokens the one that pretends; may fail."""
     return Sandbox() if is_test else client.backend
 

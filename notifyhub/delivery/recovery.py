@@ -1,6 +1,6 @@
-"""The sweep: it finds, in the rows, what is due and nobody works on.
+"""Recovery: finds, in the rows, what is due and nobody works on.
 
-Any number of sweeps may run at once: each takes rows that no other one holds.
+It may run any number of times at once: each run takes rows that no other one holds.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -27,8 +27,8 @@ messages, attempts = table_of(Message), table_of(Attempt)
 MAX_QUEUED_LISTS = 200
 """Beyond which the messages' queue is not filled."""
 
-WORKER_LOST = Uncertain("worker_lost", leases.WORKER_LOST)
-BETWEEN_ATTEMPTS = Temporary("worker_lost", "The worker stopped before it made the next attempt.")
+LOST_IN_ATTEMPT = Uncertain("worker_lost", leases.WORKER_LOST)
+LOST_BETWEEN_ATTEMPTS = Temporary("worker_lost", "The worker stopped before it made the next attempt.")
 
 Rows = Sequence[Any]
 
@@ -60,18 +60,18 @@ _others = Dispatcher(
 
 
 @dataclass(frozen=True)
-class Swept:
-    """How many messages a sweep recovered from dead workers, expired and enqueued."""
+class Recovery:
+    """How many messages a recovery released from dead workers, expired and enqueued."""
 
-    recovered: int
+    released: int
     expired: int
     enqueued: int
 
 
-def sweep() -> Swept:
-    """Recover, expire and enqueue what is due, batch after batch."""
-    recovered, expired = _in_batches(_lapsed, _recover), _in_batches(_over, _expire)
-    return Swept(recovered, expired, _codes.enqueue_due() + _others.enqueue_due())
+def recover() -> Recovery:
+    """Release, expire and enqueue what is due, batch after batch."""
+    released, expired = _in_batches(_lapsed, _release), _in_batches(_over, _expire)
+    return Recovery(released, expired, _codes.enqueue_due() + _others.enqueue_due())
 
 
 def _in_batches(
@@ -100,10 +100,14 @@ def _any(condition: ColumnElement[bool]) -> bool:
     return autocommit().execute(_rows.where(condition).limit(1), {"now": now()}).first() is not None
 
 
-def _recover(connection: Connection, rows: Rows, at: datetime) -> list[Any]:
+def _release(connection: Connection, rows: Rows, at: datetime) -> list[Any]:
     """End the rounds of workers that died: an attempt without an outcome is uncertain."""
     running = attempts.c.message_id.in_([row.id for row in rows]) & attempts.c.outcome.is_(None)
-    lost = {"outcome": Outcome.UNCERTAIN, "error_code": WORKER_LOST.code, "error_detail": WORKER_LOST.detail}
+    lost = {
+        "outcome": Outcome.UNCERTAIN,
+        "error_code": LOST_IN_ATTEMPT.code,
+        "error_detail": LOST_IN_ATTEMPT.detail,
+    }
     uncertain = set(
         connection.scalars(update(attempts).where(running).values(lost).returning(attempts.c.message_id))
     )
@@ -111,15 +115,15 @@ def _recover(connection: Connection, rows: Rows, at: datetime) -> list[Any]:
     changed = []
     for row in rows:
         if row.id in uncertain:
-            decision = decide([WORKER_LOST], [], row.rounds, policy, at)
+            decision = decide([LOST_IN_ATTEMPT], [], row.rounds, policy, at)
         else:  # it died between two attempts: the round begins anew
-            decision = RoundDecision(MessageStatus.SENDING, row.rounds, BETWEEN_ATTEMPTS, at)
+            decision = RoundDecision(MessageStatus.SENDING, row.rounds, LOST_BETWEEN_ATTEMPTS, at)
         journal.worker_lost(row.id, during_attempt=row.id in uncertain)
         if row.otp_id is not None:
             decision = in_time(decision, row.expires_at)
         if decision.status == MessageStatus.FAILED:
             journal.ended(row.id, decision.status, decision.rounds, decision.error)
-        release = (
+        released = (
             update(messages)
             .where(messages.c.id == row.id)
             .values(
@@ -132,7 +136,7 @@ def _recover(connection: Connection, rows: Rows, at: datetime) -> list[Any]:
                 updated_at=at,
             )
         )
-        changed.append(connection.execute(release.returning(*CHANGED)).one())
+        changed.append(connection.execute(released.returning(*CHANGED)).one())
     return changed
 
 

@@ -1,7 +1,7 @@
 """Which messages can share a call to a provider: texts without a pattern that it takes together."""
 
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import false, select
 
@@ -11,7 +11,7 @@ from notifyhub.delivery import policies
 from notifyhub.delivery.notifier_clients import NotifierClient, load_client
 from notifyhub.messages.models import Channel, Message
 from notifyhub.notifiers.models import SMSNotifier
-from notifyhub.providers.base import SMS
+from notifyhub.providers.base import SMS, SMSProvider
 from notifyhub.providers.boundary import ask
 from notifyhub.providers.errors import Failure
 
@@ -68,7 +68,8 @@ def call_key(client: NotifierClient, sms: SMS) -> Hashable:
     try:
         if call_limit(client, 2) < 2:
             return None
-        key: Hashable = ask(lambda: client.backend.batch_key(sms))
+        provider = cast("SMSProvider", client.backend)
+        key: Hashable = ask(lambda: provider.batch_key(sms))
     except Failure:  # its attempt will say so
         return None
     return key

@@ -7,19 +7,16 @@ from notifyhub.jobs import queues
 from notifyhub.jobs.queues import Job
 from notifyhub.jobs.tasks import task
 
-SWEEP = "notifyhub.sweep"
-ASK_REPORTS = "notifyhub.ask_reports"
 FETCH_REPORTS = "notifyhub.fetch_reports"
-ERASE = "notifyhub.erase"
 
 
-@task(SWEEP, every=1.0)
-def run_sweep() -> None:
+@task("notifyhub.recover", every=1.0)
+def recover() -> None:
     """Find what is due and nobody works on."""
-    recovery.sweep()
+    recovery.recover()
 
 
-@task(ASK_REPORTS, every=1.0)
+@task("notifyhub.ask_reports", every=1.0)
 def ask_reports() -> None:
     """Enqueue the fetching of delivery reports that are due, each notifier's apart."""
     for ids in reports.claim_due():
@@ -32,7 +29,7 @@ def fetch_reports(ids: list[int]) -> None:
     reports.fetch(ids)
 
 
-@task(ERASE, every=600.0)
+@task("notifyhub.erase", every=600.0)
 def erase() -> None:
     """Erase what has been kept long enough."""
     erased, purged = retention.erase(), retention.purge_keys()

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, FromClause, String, and_, bindparam, or_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notifyhub.database import connections
+from notifyhub.database.base import LEASE
 from notifyhub.database.columns import UTC_TIME
 
 T = TypeVar("T")
@@ -42,10 +43,10 @@ class Leased:
     enqueued it.
     """
 
-    next_attempt_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
-    enqueued_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
-    lease_token: Mapped[str | None] = mapped_column(String(32))
-    lease_until: Mapped[datetime | None] = mapped_column(UTC_TIME)
+    next_attempt_at: Mapped[datetime | None] = mapped_column(UTC_TIME, sort_order=LEASE)
+    enqueued_at: Mapped[datetime | None] = mapped_column(UTC_TIME, sort_order=LEASE)
+    lease_token: Mapped[str | None] = mapped_column(String(32), sort_order=LEASE)
+    lease_until: Mapped[datetime | None] = mapped_column(UTC_TIME, sort_order=LEASE)
 
 
 def new_token() -> str:

@@ -20,7 +20,7 @@ Errors = dict[int, dict[str, Any]]
 _message, _recipient, _common = MessageRequestSchema(), RecipientSchema(), SharedMessageSchema()
 
 
-def compose_all(
+def compose_bulk(
     connection: Connection, request: Mapping[str, Any], moment: datetime
 ) -> list[ComposedMessage]:
     """Return all messages of a bulk request, as `BulkSchema` has read it.

@@ -12,7 +12,7 @@ from notifyhub.api.fields import Object, String, Worded
 from notifyhub.text.lines import is_line
 
 
-class Line(String):
+class SingleLine(String):
     """A text of one line. In a mail a line end, even around it, would begin another header."""
 
     default_error_messages: ErrorMessages = {"line": "Line ends and control characters are not allowed."}

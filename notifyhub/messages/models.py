@@ -8,7 +8,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from notifyhub.database import columns
-from notifyhub.database.base import NO_ID_REUSE, Identified, Timestamped, now
+from notifyhub.database.base import ADDED, AFTER_LEASE, NO_ID_REUSE, Identified, Timestamped, now
 from notifyhub.database.columns import UTC_TIME
 from notifyhub.jobs.leases import Leased
 
@@ -125,10 +125,10 @@ class Message(Leased, Timestamped):
     error_detail: Mapped[str | None] = mapped_column(columns.text())
 
     rounds: Mapped[int] = mapped_column(Integer, default=0)
-    report_due_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
-    reports_asked: Mapped[int] = mapped_column(Integer, default=0)
-    otp_id: Mapped[int | None] = mapped_column(BigInteger, sort_order=2)
-    otp_client: Mapped[str | None] = mapped_column(columns.text(128), sort_order=2)
+    report_due_at: Mapped[datetime | None] = mapped_column(UTC_TIME, sort_order=AFTER_LEASE)
+    reports_asked: Mapped[int] = mapped_column(Integer, default=0, sort_order=AFTER_LEASE)
+    otp_id: Mapped[int | None] = mapped_column(BigInteger, sort_order=ADDED)
+    otp_client: Mapped[str | None] = mapped_column(columns.text(128), sort_order=ADDED)
 
     attempts: Mapped[list["Attempt"]] = relationship(passive_deletes=True, order_by="Attempt.id")
     attachments: Mapped[list["MessageAttachment"]] = relationship(

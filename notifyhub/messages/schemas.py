@@ -6,9 +6,9 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from notifyhub.api.fields import MAX_TEXT, Choice, Id, List, Moment, Nested, String, Timestamp, described
 from notifyhub.api.schemas import NamedSchema, StrictSchema
-from notifyhub.messages.fields import Arguments, Base64, Line, Recipient, Texts
+from notifyhub.messages.fields import Arguments, Base64, Recipient, SingleLine, Texts
 from notifyhub.messages.models import Channel, MessageStatus, Outcome
-from notifyhub.notifiers.fields import Mailbox
+from notifyhub.notifiers.fields import NamedAddress
 from notifyhub.text import media_types
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -176,8 +176,8 @@ def _is_media_type(value: str) -> None:
 class AttachmentSchema(StrictSchema):
     """A file that goes with an email."""
 
-    filename = Line(required=True, metadata=described("Name of the file.", "bill.pdf"))
-    content_type = Line(
+    filename = SingleLine(required=True, metadata=described("Name of the file.", "bill.pdf"))
+    content_type = SingleLine(
         required=True,
         validate=[_is_media_type],
         metadata=described("Its media type.", "application/pdf", pattern=media_types.PATTERN),
@@ -226,9 +226,9 @@ class MessageRequestSchema(RecipientSchema):
         allow_none=True,
         metadata=described(f"The text; that of an SMS has no more than {MAX_TEXT} characters."),
     )
-    subject = Line(allow_none=True, metadata=described(f"{_FOR_EMAIL} its subject, which is required."))
+    subject = SingleLine(allow_none=True, metadata=described(f"{_FOR_EMAIL} its subject, which is required."))
     html = String(max_length=MAX_HTML, allow_none=True, metadata=described(f"{_FOR_EMAIL} the text as HTML."))
-    reply_to = Mailbox(
+    reply_to = NamedAddress(
         allow_none=True, metadata=described(f"{_FOR_EMAIL} where answers go.", "Shop <shop@example.com>")
     )
     attachments = List(

@@ -26,13 +26,15 @@ _BATCH = select(_batches)
 _STATUSES = select(_messages.c.status, func.count().label("total")).group_by(_messages.c.status)
 
 
-def store(connection: Connection, message: ComposedMessage, moment: datetime, *, test: bool) -> list[Any]:
-    """Store a message; return its row of `serializers.COLUMNS`. Attachments need a transaction."""
+def store(
+    connection: Connection, message: ComposedMessage, moment: datetime, *, test: bool
+) -> tuple[int, list[Any]]:
+    """Store a message; return its id and its row of `serializers.COLUMNS`. Attachments need a transaction."""
     values = _values(message, moment, test=test)
-    message_id = connection.execute(_INSERT, values).scalar_one()
+    message_id: int = connection.execute(_INSERT, values).scalar_one()
     _store_attachments(connection, [message_id], [message])
     # The database would give back what it was given: all but the id is known.
-    return [message_id, *(values.get(column.name) for column in COLUMNS[1:])]
+    return message_id, [message_id, *(values.get(column.name) for column in COLUMNS[1:])]
 
 
 def store_with_code(

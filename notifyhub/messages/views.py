@@ -7,14 +7,14 @@ from sqlalchemy import Connection, select
 
 from notifyhub.api.endpoint import Endpoint, Permission, endpoint
 from notifyhub.api.http.parsing import body
-from notifyhub.api.idempotency import Result
+from notifyhub.api.idempotency import IdempotentResult
 from notifyhub.api.resource import or_404
 from notifyhub.api.serializers import brief
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit
 from notifyhub.events import publish
 from notifyhub.messages import transitions
-from notifyhub.messages.bulk import compose_all
+from notifyhub.messages.bulk import compose_bulk
 from notifyhub.messages.composition import compose
 from notifyhub.messages.events import MessagesDue
 from notifyhub.messages.models import Message
@@ -72,14 +72,14 @@ _id = table_of(Message).c.id
         examples=EXAMPLES,
     )
 )
-def send(connection: Connection, request: dict[str, Any]) -> Result:
+def send(connection: Connection, request: dict[str, Any]) -> IdempotentResult:
     """Store a message, to be sent."""
     moment = now()
     composed = compose(request, resolve(connection, [request]), moment)
-    stored = message(store(connection, composed, moment, test=g.caller.test))
+    message_id, row = store(connection, composed, moment, test=g.caller.test)
     if composed.send_at is None:
-        publish(connection, MessagesDue([stored["id"]]))
-    return Result(stored)
+        publish(connection, MessagesDue([message_id]))
+    return IdempotentResult(message(row))
 
 
 @blueprint.post("/bulk")
@@ -94,14 +94,14 @@ def send(connection: Connection, request: dict[str, Any]) -> Result:
         idempotent=True,
     )
 )
-def send_many(connection: Connection, request: dict[str, Any]) -> Result:
+def send_many(connection: Connection, request: dict[str, Any]) -> IdempotentResult:
     """Store messages as a batch: all of them or none."""
     moment = now()
-    composed = compose_all(connection, request, moment)
+    composed = compose_bulk(connection, request, moment)
     stored, due = store_batch(connection, composed, moment, test=g.caller.test)
     if due:
         publish(connection, MessagesDue(due))
-    return Result({"batch": stored, "count": len(composed)})
+    return IdempotentResult({"batch": stored, "count": len(composed)})
 
 
 @blueprint.post("/preview")

@@ -11,8 +11,8 @@ from notifyhub.api.endpoint import endpoint
 from notifyhub.api.resource import or_404
 from notifyhub.database.base import table_of
 from notifyhub.database.connections import autocommit, release
+from notifyhub.notifiers.backends import email_backend, sms_backend
 from notifyhub.notifiers.checks import check
-from notifyhub.notifiers.clients import email_client, sms_client
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.notifiers.schemas import NotifierCheckSchema
 from notifyhub.notifiers.views import email_notifiers, sms_notifiers
@@ -41,7 +41,7 @@ def check_sms_notifier(id: int) -> dict[str, Any]:
 
     The database is not held meanwhile. A process makes four such calls at once; beyond them it answers 429.
     """
-    return _check(_sms_settings, id, lambda notifier: sms_client(notifier.backend, notifier.settings))
+    return _check(_sms_settings, id, lambda notifier: sms_backend(notifier.backend, notifier.settings))
 
 
 @blueprint.post("/email/<id:id>/check")
@@ -58,10 +58,10 @@ def check_email_notifier(id: int) -> dict[str, Any]:
 
     The database is not held meanwhile. A process makes four such calls at once; beyond them it answers 429.
     """
-    return _check(_email_settings, id, lambda notifier: email_client(notifier._asdict()))
+    return _check(_email_settings, id, lambda notifier: email_backend(notifier._asdict()))
 
 
-def _check(query: Select[Any], id: int, make_client: Callable[[Row[Any]], Provider[Any]]) -> dict[str, Any]:
+def _check(query: Select[Any], id: int, make_backend: Callable[[Row[Any]], Provider[Any]]) -> dict[str, Any]:
     notifier = or_404(autocommit().execute(query, {"id": id}).first())
     release()
-    return asdict(check(lambda: make_client(notifier), test=g.caller.test))
+    return asdict(check(lambda: make_backend(notifier), test=g.caller.test))

@@ -31,7 +31,7 @@ class Check:
     latency_ms: int
 
 
-def check(make_client: Callable[[], Provider[Any]], *, test: bool = False) -> Check:
+def check(make_backend: Callable[[], Provider[Any]], *, test: bool = False) -> Check:
     """Talk to a notifier's provider, sending nothing.
 
     For a test token the settings are looked at, but the provider is not called. Raises TooManyRequests if too
@@ -40,12 +40,12 @@ def check(make_client: Callable[[], Provider[Any]], *, test: bool = False) -> Ch
     begun = time.monotonic()
     ok, credit = True, None
     try:
-        client = make_client()
+        backend = make_backend()
         if test:
             detail = "With a test token the provider is not called."
         else:
             with provider_call(CHECK_SECONDS):
-                detail, credit = ask(lambda: _describe(client.check()))
+                detail, credit = ask(lambda: _describe(backend.check()))
     except Failure as failure:
         ok, detail = False, failure.detail or failure.code
     return Check(ok, detail, credit, latency_ms=round((time.monotonic() - begun) * 1000))

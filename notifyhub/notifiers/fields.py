@@ -11,7 +11,7 @@ from notifyhub.text.addresses import InvalidAddress, normalize_mailbox
 from notifyhub.text.hosts import AllowedHosts
 
 
-class SecretObject(Object):
+class MaskedObject(Object):
     """A JSON object that holds secrets."""
 
     def _serialize(self, value: Any, *_: Any, **__: Any) -> Any:
@@ -28,7 +28,7 @@ class Secret(String):
         return mask(value) if masking() and value is not None else value
 
 
-class Mailbox(String):
+class NamedAddress(String):
     """One address, or `Name <address>`; it is read with the address in its one form, the name as given."""
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:

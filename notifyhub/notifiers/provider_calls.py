@@ -14,7 +14,7 @@ from notifyhub.providers.sockets import exchange
 MAX_CONCURRENT_CALLS = 4
 """Calls that this process makes at once."""
 
-RETRY_AFTER_SECONDS = 5
+CALL_RETRY_AFTER_SECONDS = 5
 """Seconds after which it is worth trying again."""
 
 _slots = threading.BoundedSemaphore(MAX_CONCURRENT_CALLS)
@@ -27,7 +27,7 @@ def provider_call(seconds: float, limit: float = float("inf")) -> Iterator[None]
     Raises TooManyRequests at once if all slots are taken.
     """
     if not _slots.acquire(blocking=False):
-        raise throttled(RETRY_AFTER_SECONDS)
+        raise throttled(CALL_RETRY_AFTER_SECONDS)
     try:
         with exchange(seconds, limit):
             yield

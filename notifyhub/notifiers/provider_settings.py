@@ -30,7 +30,7 @@ def schemas() -> Iterator[Schema]:
             log.warning("%s", error)
 
 
-def check(backend: str, settings: dict[str, Any]) -> dict[str, Any]:
+def check_settings(backend: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Return the settings as they are stored: with the digits of lines in ASCII.
 
     Empty settings are taken for any provider. Raises ValidationError, by key, if a rule is broken; and

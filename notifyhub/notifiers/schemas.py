@@ -9,7 +9,7 @@ from marshmallow import Schema, ValidationError, fields, pre_load
 from notifyhub.api.fields import Boolean, Choice, Integer, String, described
 from notifyhub.api.schemas import ResourceSchema
 from notifyhub.notifiers import provider_settings
-from notifyhub.notifiers.fields import Mailbox, Secret, SecretObject, is_mail_host
+from notifyhub.notifiers.fields import MaskedObject, NamedAddress, Secret, is_mail_host
 from notifyhub.notifiers.masks import destinations, mask_values, masking, unmask_values
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.providers.plugins import UnknownProvider
@@ -28,7 +28,7 @@ class SMSNotifierSchema(ResourceSchema):
     backend = Choice(
         sms_provider_names(), required=True, metadata=described("Provider of SMS.", "melipayamak")
     )
-    settings = SecretObject(
+    settings = MaskedObject(
         load_default=dict,
         shapes=provider_settings.schemas,
         metadata=described(
@@ -51,7 +51,7 @@ class SMSNotifierSchema(ResourceSchema):
                 if stored and has_request_context():  # the operator, who has no request, knows the secrets
                     moved = backend != stored.backend or destinations(settings) != destinations(old)
                     unmask_values(given, old, moved=moved)
-            return {**values, "settings": provider_settings.check(backend, settings)}
+            return {**values, "settings": provider_settings.check_settings(backend, settings)}
         except UnknownProvider as error:
             raise ValidationError({"backend": [str(error)]}) from None
         except ValidationError as error:
@@ -92,7 +92,7 @@ class EmailNotifierSchema(ResourceSchema):
     password = Secret(
         required=True, metadata=described("Password at the mail server; blank if it asks for none.", "value1")
     )
-    from_email = Mailbox(
+    from_email = NamedAddress(
         required=True,
         metadata=described("Sender: an address, or `Name <address>`.", "Example <info@example.com>"),
     )

@@ -38,7 +38,7 @@ class Row(Protocol):
     def code_len(self) -> int: ...
 
 
-def code_of(row: Row) -> str:
+def compute_code(row: Row) -> str:
     """Return the code of a one-time password."""
     key = hmac.digest(current_app.config["SECRET_KEY"].encode(), _LABEL, _DIGEST)
     digest = hmac.digest(key, row.id.to_bytes(8) + row.nonce, _DIGEST)
@@ -47,7 +47,7 @@ def code_of(row: Row) -> str:
 
 def is_right(row: Row, guess: str) -> bool:
     """Return whether a guess, in digits of any script, is the code; what can't be seen does not count."""
-    return hmac.compare_digest(code_of(row).encode(), ascii_digits(visible(guess)).encode())
+    return hmac.compare_digest(compute_code(row).encode(), ascii_digits(visible(guess)).encode())
 
 
 def on_code_needed(connection: Connection, events: Sequence[CodeNeeded]) -> None:
@@ -55,4 +55,4 @@ def on_code_needed(connection: Connection, events: Sequence[CodeNeeded]) -> None
     for event in events:
         usable = _LIVE.where(_otps.c.id == event.otp_id, _otps.c.expires_at > now())
         row = connection.execute(usable).first()
-        event.code = None if row is None else code_of(row)
+        event.code = None if row is None else compute_code(row)

@@ -20,11 +20,11 @@ from notifyhub.database.base import now, table_of
 from notifyhub.messages.models import Channel, Message, MessageStatus
 from notifyhub.messages.storage import store_with_code
 from notifyhub.otp import rate_limits, rules
-from notifyhub.otp.codes import Row, code_of
+from notifyhub.otp.codes import Row, compute_code
 from notifyhub.otp.composition import CodeMessage, compose_all
 from notifyhub.otp.models import OTP, OTPStatus
 from notifyhub.otp.rules import Rules
-from notifyhub.otp.serializers import COLUMNS, OTPRow, serialize, status_of
+from notifyhub.otp.serializers import COLUMNS, OTPRow, current_status, serialize
 
 NONCE_BYTES = 16
 
@@ -129,7 +129,7 @@ def code_to_show(connection: Connection, response: Mapping[str, Any], *, test: b
 
 
 def _code(row: Row) -> dict[str, str]:
-    return {"code": code_of(row)}
+    return {"code": compute_code(row)}
 
 
 def _issue(connection: Connection, request: OTPRequest) -> tuple[OTPRow, int, bool]:
@@ -137,7 +137,7 @@ def _issue(connection: Connection, request: OTPRequest) -> tuple[OTPRow, int, bo
     policy = rules.lock(connection, request.recipient, test=request.test, client=request.client)
     moment = now()
     latest = _latest(connection, request, policy, moment)
-    is_pending = latest.id is not None and status_of(latest, moment) == OTPStatus.PENDING
+    is_pending = latest.id is not None and current_status(latest, moment) == OTPStatus.PENDING
     term = _term(request, policy, moment, latest.code_len if is_pending else policy.code_len)
     message, *_ = compose_all(
         [

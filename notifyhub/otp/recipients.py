@@ -54,7 +54,7 @@ def channel_of(to: str) -> Channel:
     return Channel.EMAIL if "@" in to else Channel.SMS
 
 
-def masked(recipient: str) -> str:
+def mask_recipient(recipient: str) -> str:
     """Return a recipient as responses hold it: +98912•••4567, a•••@example.com."""
     local, at, domain = recipient.rpartition("@")
     return f"{local[0]}{_HIDDEN}@{domain}" if at else f"{recipient[:-7]}{_HIDDEN}{recipient[-4:]}"

@@ -9,7 +9,7 @@ from notifyhub.api.resource import or_404
 from notifyhub.database.base import now, table_of
 from notifyhub.messages.models import Message
 from notifyhub.otp.models import OTP, OTPStatus
-from notifyhub.otp.recipients import masked
+from notifyhub.otp.recipients import mask_recipient
 
 _otps, _messages = table_of(OTP).c, table_of(Message).c
 
@@ -36,7 +36,7 @@ MESSAGE = (
 """The id of the latest message that carries a one-time password."""
 
 
-def status_of(row: OTPRow, moment: datetime) -> OTPStatus:
+def current_status(row: OTPRow, moment: datetime) -> OTPStatus:
     """Return the status of a one-time password: that its term is over may not be stored yet."""
     if row.status == OTPStatus.PENDING and row.expires_at <= moment:
         return OTPStatus.EXPIRED
@@ -47,10 +47,10 @@ def serialize(row: OTPRow, message_id: int | None, moment: datetime) -> dict[str
     """Return a row of COLUMNS as `OTPSchema` describes it, its moments not encoded yet."""
     return {
         "id": row.id,
-        "to": masked(row.recipient),
+        "to": mask_recipient(row.recipient),
         "channel": row.channel,
         "purpose": row.purpose,
-        "status": status_of(row, moment),
+        "status": current_status(row, moment),
         "expires_at": row.expires_at,
         "resend_at": row.resend_at,
         "attempts_left": row.attempts_left,
@@ -58,7 +58,7 @@ def serialize(row: OTPRow, message_id: int | None, moment: datetime) -> dict[str
     }
 
 
-def read(connection: Connection, id: int, *, test: bool) -> dict[str, Any]:
+def read_otp(connection: Connection, id: int, *, test: bool) -> dict[str, Any]:
     """Return a one-time password as `OTPSchema` describes it; raises NotFound."""
     selected = select(*COLUMNS, MESSAGE).where(_otps.id == id, _otps.is_test == test)
     row = or_404(connection.execute(selected).first())

@@ -15,7 +15,7 @@ from notifyhub.otp.codes import is_right
 from notifyhub.otp.events import OTPVerified
 from notifyhub.otp.models import DEFAULT_PURPOSE, OTP, OTPStatus
 from notifyhub.otp.recipients import canonical, channel_of
-from notifyhub.otp.serializers import OTPRow, status_of
+from notifyhub.otp.serializers import OTPRow, current_status
 
 _otps = table_of(OTP).c
 
@@ -58,7 +58,7 @@ def verify(request: Mapping[str, Any], *, test: bool) -> dict[str, Any]:
     if row is None:
         return _response(Reason.NOT_FOUND, 0)
     moment = now()
-    if reason := _OVER.get(status_of(row, moment)):
+    if reason := _OVER.get(current_status(row, moment)):
         return _response(reason, row.attempts_left)
     guess = {"otp_id": row.id, "now": moment}
     if is_right(row, request["code"]):
@@ -109,7 +109,7 @@ def _ended_before(id: int, moment: datetime) -> dict[str, Any]:
     row = autocommit().execute(select(*_STATE).where(_otps.id == id)).first()
     if row is None:
         return _response(Reason.NOT_FOUND, 0)
-    return _response(_OVER.get(status_of(row, moment), Reason.EXPIRED), row.attempts_left)
+    return _response(_OVER.get(current_status(row, moment), Reason.EXPIRED), row.attempts_left)
 
 
 def _response(reason: Reason | None, attempts_left: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from notifyhub.api.endpoint import Endpoint, Permission, endpoint
 from notifyhub.api.http.parsing import body
-from notifyhub.api.idempotency import Result
+from notifyhub.api.idempotency import IdempotentResult
 from notifyhub.database.connections import autocommit
 from notifyhub.events import publish
 from notifyhub.messages.events import MessagesDue
@@ -20,7 +20,7 @@ from notifyhub.otp.schemas import (
     VerificationRequestSchema,
     VerificationSchema,
 )
-from notifyhub.otp.serializers import read
+from notifyhub.otp.serializers import read_otp
 from notifyhub.otp.verification import verify
 
 blueprint = Blueprint("otp", __name__, url_prefix="/api/notifications/otp")
@@ -48,12 +48,12 @@ _responses = {200: OTPSchema()}
         restore=lambda connection, response: code_to_show(connection, response, test=g.caller.test),
     )
 )
-def send(connection: Connection, values: dict[str, Any]) -> Result:
+def send(connection: Connection, values: dict[str, Any]) -> IdempotentResult:
     """Send a new code (201), or the pending one again (200)."""
     issued = issue(connection, values, test=g.caller.test)
     status = 201 if issued.is_new else 200
     publish(connection, MessagesDue([issued.message_id], urgent=True))
-    return Result(issued.response, status, issued.code)
+    return IdempotentResult(issued.response, status, issued.code)
 
 
 @blueprint.post("/verify")
@@ -69,7 +69,7 @@ def check() -> dict[str, Any]:
 @endpoint(Endpoint(VIEW, "Read a one-time password", TAG, responses=_responses, errors=(404,)))
 def show(id: int) -> dict[str, Any]:
     """Give a one-time password, without its code."""
-    return read(autocommit(), id, test=g.caller.test)
+    return read_otp(autocommit(), id, test=g.caller.test)
 
 
 @blueprint.post("/<id:id>/cancel")

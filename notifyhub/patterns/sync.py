@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from notifyhub.api.fields import MAX_LENGTH
 from notifyhub.api.resource import or_404
-from notifyhub.notifiers.clients import sms_client, sms_provider_class
+from notifyhub.notifiers.backends import sms_backend, sms_provider_class
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.notifiers.provider_calls import provider_call
 from notifyhub.patterns.models import SMSPattern
@@ -47,7 +47,7 @@ def source(backend_name: str, settings: Mapping[str, Any]) -> SMSProvider:
     if not sms_provider_class(backend_name).offers_patterns:
         words = f"The SMS backend {backend_name} shows no patterns of an account."
         raise NotServedHere("not_offered", words)
-    return sms_client(backend_name, settings)
+    return sms_backend(backend_name, settings)
 
 
 def read(backend: SMSProvider) -> list[ProviderPattern]:

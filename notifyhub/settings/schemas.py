@@ -7,7 +7,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from marshmallow.types import ErrorMessages
 
 from notifyhub.api.fields import MAX_TEXT, Boolean, Integer, List, String, described
-from notifyhub.api.references import Reference, References
+from notifyhub.api.references import Reference, ReferenceList
 from notifyhub.api.schemas import NamedSchema, StrictSchema
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import SMSPattern
@@ -92,7 +92,7 @@ class Countries(List):
 class DeliverySettingsSchema(StrictSchema):
     """How hard a message is tried, and through which notifiers when its own one fails."""
 
-    sms_backup_notifiers = References(
+    sms_backup_notifiers = ReferenceList(
         SMSNotifier,
         most=MOST_BACKUPS,
         required=True,
@@ -100,7 +100,7 @@ class DeliverySettingsSchema(StrictSchema):
             f"Ids of the SMS notifiers to try when a message's own one fails{_BACKUPS}", [3, 1]
         ),
     )
-    email_backup_notifiers = References(
+    email_backup_notifiers = ReferenceList(
         EmailNotifier,
         most=MOST_BACKUPS,
         required=True,

@@ -8,7 +8,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, tex
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notifyhub.database import columns
-from notifyhub.database.base import NO_ID_REUSE, Timestamped
+from notifyhub.database.base import AFTER_LEASE, NO_ID_REUSE, Timestamped
 from notifyhub.database.columns import UTC_TIME, EncryptedObject
 from notifyhub.database.confidential import Confidential
 from notifyhub.jobs.leases import Leased
@@ -96,7 +96,7 @@ class WebhookDelivery(Leased, Timestamped):
     happened_at: Mapped[datetime] = mapped_column(UTC_TIME)
     status: Mapped[str] = mapped_column(String(16), default=DeliveryStatus.PENDING)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
-    response_status: Mapped[int | None] = mapped_column(Integer)
-    response_body: Mapped[str | None] = mapped_column(columns.text())
-    error: Mapped[str | None] = mapped_column(columns.text())
-    duration_ms: Mapped[int | None] = mapped_column(Integer)
+    response_status: Mapped[int | None] = mapped_column(Integer, sort_order=AFTER_LEASE)
+    response_body: Mapped[str | None] = mapped_column(columns.text(), sort_order=AFTER_LEASE)
+    error: Mapped[str | None] = mapped_column(columns.text(), sort_order=AFTER_LEASE)
+    duration_ms: Mapped[int | None] = mapped_column(Integer, sort_order=AFTER_LEASE)

@@ -23,7 +23,7 @@ NO_SLOT_DELAY = timedelta(seconds=5)
 """The least time until a delivery that found no free slot is claimed again."""
 
 _this_webhook = webhooks.c.id == bindparam("webhook_id")
-_recover = (
+_end_failing = (
     update(webhooks)
     .where(_this_webhook, webhooks.c.failing_since.is_not(None))
     .values(failing_since=None, updated_at=webhooks.c.updated_at)
@@ -74,7 +74,7 @@ def update_webhook(
     values = {"webhook_id": delivery.webhook_id, "now": moment}
     connection = autocommit()
     if decision.status == DeliveryStatus.DELIVERED:
-        connection.execute(_recover, values)
+        connection.execute(_end_failing, values)
         return None
     if response.status == HTTPStatus.GONE:
         reason = GONE

@@ -22,6 +22,6 @@ _dispatcher = Dispatcher(
 )
 
 
-def sweep() -> int:
+def recover() -> int:
     """Enqueue what is due; return for how many deliveries."""
     return _dispatcher.enqueue_due()

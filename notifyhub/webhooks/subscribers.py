@@ -15,7 +15,7 @@ from notifyhub.messages.events import MessageChanged
 from notifyhub.messages.models import Message, MessageStatus
 from notifyhub.messages.serializers import COLUMNS, message
 from notifyhub.otp.events import OTPVerified
-from notifyhub.otp.serializers import read
+from notifyhub.otp.serializers import read_otp
 from notifyhub.patterns.events import PatternStatusChanged
 from notifyhub.webhooks.attempts import enqueue
 from notifyhub.webhooks.models import Event
@@ -55,7 +55,7 @@ def _messages(connection: Connection, events: Sequence[MessageChanged]) -> Itera
 
 def _codes(connection: Connection, events: Sequence[OTPVerified]) -> Iterator[Mapping[str, Any]]:
     for event in events:
-        yield _marked(read(connection, event.id, test=event.test), test=event.test)
+        yield _marked(read_otp(connection, event.id, test=event.test), test=event.test)
 
 
 def _marked(row: Mapping[str, Any], *, test: bool) -> Mapping[str, Any]:

@@ -12,10 +12,10 @@ def deliver(delivery_id: int) -> None:
     attempts.deliver(delivery_id)
 
 
-@task("notifyhub.sweep_webhooks", every=1.0)
-def sweep() -> None:
+@task("notifyhub.recover_webhooks", every=1.0)
+def recover() -> None:
     """Enqueue deliveries that are due and that nobody works on."""
-    recovery.sweep()
+    recovery.recover()
 
 
 @task("notifyhub.purge_webhook_deliveries", every=600.0)

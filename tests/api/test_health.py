@@ -1,6 +1,5 @@
 """`/readyz`, with every kind of broker, there or not."""
 
-import os
 import socket
 import threading
 import time
@@ -10,31 +9,17 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from kombu import Connection
 from sqlalchemy import text
 
 from notifyhub.api import health
 from notifyhub.api.health import Probe, ReadinessSchema
 from notifyhub.extensions import db
+from tests.support import brokers
 from tests.support.clients import Answer, Api
-from tests.support.environment import absent, on_sqlite
+from tests.support.environment import on_sqlite
 from tests.support.processes import free_port
 
-PREFIX = f"health-{os.getpid()}"
-
-
-@pytest.fixture
-def rabbitmq_url() -> Iterator[str]:
-    """The URL of a RabbitMQ server, on which our queues are deleted."""
-    url = os.environ.get("TEST_RABBITMQ_URL", "amqp://127.0.0.1:5672")
-    try:
-        connection = Connection(url, connect_timeout=2)
-        connection.connect()
-    except OSError:
-        absent("RabbitMQ", "TEST_RABBITMQ_URL")
-    yield url
-    connection.default_channel.queue_delete(f"{PREFIX}.messages")
-    connection.release()
+PREFIX = brokers.prefix()
 
 
 @pytest.fixture
@@ -62,12 +47,11 @@ def silent_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-@pytest.mark.parametrize("broker", ["filesystem", "redis", "rabbitmq"])
-def test_it_is_ready_with_a_database_and_a_broker(
-    ready: Callable[[str], Answer], request: pytest.FixtureRequest, broker: str
-) -> None:
-    url = "" if broker == "filesystem" else request.getfixturevalue(f"{broker}_url")
+@pytest.mark.parametrize("broker", brokers.KINDS)
+def test_it_is_ready_with_a_database_and_a_broker(ready: Callable[[str], Answer], broker: str) -> None:
+    url = brokers.broker_url(broker)
     answer = ready(url)
+    brokers.delete_queues(url, PREFIX)
     assert (answer.status, answer.json) == (200, {"status": "ok", "database": "ok", "broker": "ok"})
     assert set(answer.json) == set(ReadinessSchema().fields)
 

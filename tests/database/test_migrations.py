@@ -65,7 +65,7 @@ def described() -> dict[str, dict[str, Any]]:
         table: {
             "columns": [
                 {**column, "type": (repr(column["type"]), getattr(column["type"], "collation", None))}
-                for column in sorted(inspector.get_columns(table), key=_name)
+                for column in inspector.get_columns(table)
             ],
             "primary key": [inspector.get_pk_constraint(table)],
             "foreign keys": sorted(inspector.get_foreign_keys(table), key=_name),
@@ -83,8 +83,8 @@ def _plain(index: Any) -> dict[str, Any]:
     return {**index, "dialect_options": options}
 
 
-def _name(part: Any) -> str:
-    return str(part["name"])
+def _name(constraint: Any) -> str:
+    return str(constraint["name"])
 
 
 @pytest.mark.usefixtures("unmigrated")

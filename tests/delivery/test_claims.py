@@ -69,7 +69,7 @@ def test_no_two_processes_claim_the_same_message(
         db.session.rollback()
 
 
-def test_two_sweeps_and_ten_workers_at_once_send_each_message_once(
+def test_two_recoveries_and_ten_workers_at_once_send_each_message_once(
     app: Flask, scripted: type[Scripted]
 ) -> None:
     ids = stored(app, 40, status=MessageStatus.SCHEDULED)
@@ -88,7 +88,7 @@ def test_two_sweeps_and_ten_workers_at_once_send_each_message_once(
         for message_id in ids:
             deliver(message_id)
 
-    works = [*[deliver_all] * 10, *[recovery.sweep] * 2]
+    works = [*[deliver_all] * 10, *[recovery.recover] * 2]
     threads = [threading.Thread(target=run, args=[work]) for work in works]
     for thread in threads:
         thread.start()

@@ -15,7 +15,7 @@ from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import after_commit
 from notifyhub.delivery import reports
 from notifyhub.delivery.events import CodeNeeded
-from notifyhub.delivery.recovery import Swept, sweep
+from notifyhub.delivery.recovery import Recovery, recover
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.jobs import queues
@@ -184,7 +184,7 @@ def test_a_lost_call_is_made_up_for_soon_by_the_queue_of_codes() -> None:
     sent = carrying(next_attempt_at=now() - timedelta(seconds=3))
     MessageFactory(next_attempt_at=now() - timedelta(seconds=3))
     before = queues.publisher().depth(queues.CODES) or 0
-    assert sweep() == Swept(0, 0, 1)
+    assert recover() == Recovery(0, 0, 1)
     assert queues.publisher().depth(queues.CODES) == before + 1
     assert message(sent).enqueued_at
 
@@ -202,7 +202,7 @@ def test_a_dead_workers_attempt_is_taken_over_within_the_codes_life() -> None:
             with pytest.raises(SystemExit):
                 deliver(one)
         clock.shift(timedelta(seconds=31))
-        assert sweep().recovered == 1
+        assert recover().released == 1
         assert attempts(sent) == [(1, "a", "uncertain")]
         assert message(sent).status == MessageStatus.SENDING
 
@@ -273,7 +273,7 @@ def test_subscribers_are_called_in_the_same_transaction(
     assert recorder.afterwards == len(expected)
 
 
-def test_subscribers_are_called_for_what_the_sweep_ends() -> None:
+def test_subscribers_are_called_for_what_the_recovery_ends() -> None:
     recorder = Recorder()
     over = carrying(expires_at=now() - timedelta(seconds=1))
     lost = carrying(
@@ -285,7 +285,7 @@ def test_subscribers_are_called_for_what_the_sweep_ends() -> None:
     )
     AttemptFactory(message_id=lost, outcome=None)
     with subscribed(MessageChanged, recorder):
-        assert sweep() == Swept(1, 1, 0)
+        assert recover() == Recovery(1, 1, 0)
     assert recorder.changes == [(lost, MessageStatus.FAILED, OTP), (over, MessageStatus.EXPIRED, OTP)]
 
 

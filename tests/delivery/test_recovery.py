@@ -1,4 +1,4 @@
-"""The sweep: what nobody else looks after."""
+"""The recovery: what nobody else looks after."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,7 +10,7 @@ from flask import Flask
 
 from notifyhub.database.base import now
 from notifyhub.delivery import claims, recovery
-from notifyhub.delivery.recovery import Swept, sweep
+from notifyhub.delivery.recovery import Recovery, recover
 from notifyhub.extensions import db
 from notifyhub.jobs import queues
 from notifyhub.messages.models import Message, MessageStatus, Outcome
@@ -63,8 +63,8 @@ def test_what_is_due_and_not_looked_after_is_enqueued_once(values: dict[str, Any
     message = stored(**values)
     changed = message.updated_at
     before = queues.publisher().depth(queues.MESSAGES) or 0
-    assert sweep() == Swept(0, 0, enqueued)
-    assert sweep() == Swept(0, 0, 0)
+    assert recover() == Recovery(0, 0, enqueued)
+    assert recover() == Recovery(0, 0, 0)
     assert queues.publisher().depth(queues.MESSAGES) == before + enqueued
     assert read(message).updated_at == changed
 
@@ -79,8 +79,8 @@ def test_the_queue_is_not_filled_beyond_what_workers_can_soon_take_up(
     monkeypatch.setattr(recovery, "_others", dispatcher)
     for _ in range(15):
         stored(status=MessageStatus.SCHEDULED, next_attempt_at=-MINUTE)
-    assert sweep().enqueued == 3 * 4
-    assert sweep().enqueued == 0
+    assert recover().enqueued == 3 * 4
+    assert recover().enqueued == 0
 
 
 @pytest.mark.usefixtures("context")
@@ -88,9 +88,9 @@ def test_what_could_not_be_enqueued_is_not_taken_for_enqueued(monkeypatch: pytes
     message = stored(status=MessageStatus.SCHEDULED, next_attempt_at=-MINUTE)
     with monkeypatch.context() as patch:
         patch.setattr(recovery, "enqueue", lambda *_: False)
-        assert sweep().enqueued == 0
+        assert recover().enqueued == 0
     assert read(message).enqueued_at is None
-    assert sweep().enqueued == 1
+    assert recover().enqueued == 1
 
 
 @pytest.mark.usefixtures("context")
@@ -99,7 +99,7 @@ def test_what_is_over_expires(status: MessageStatus) -> None:
     message = stored(
         status=status, next_attempt_at=-MINUTE, expires_at=timedelta(seconds=-1), error_code="deferred"
     )
-    assert sweep() == Swept(0, 1, 0)
+    assert recover() == Recovery(0, 1, 0)
     expired = read(message)
     assert (expired.status, expired.next_attempt_at) == (MessageStatus.EXPIRED, None)
     assert expired.error_code == "deferred"
@@ -117,7 +117,7 @@ def died(**values: Any) -> Message:
 @pytest.mark.usefixtures("context")
 def test_an_attempt_whose_worker_died_is_uncertain_and_the_message_waits_for_its_next_round() -> None:
     message = read(died())
-    assert sweep() == Swept(1, 0, 0)
+    assert recover() == Recovery(1, 0, 0)
     read(message)
     [attempt] = message.attempts
     assert (attempt.outcome, attempt.error_code) == (Outcome.UNCERTAIN, "worker_lost")
@@ -131,14 +131,14 @@ def test_an_attempt_whose_worker_died_is_uncertain_and_the_message_waits_for_its
 def test_it_fails_where_doubtful_messages_are_not_repeated() -> None:
     db.session.merge(DeliverySettings(id=1, resend_uncertain=False))
     message = died()
-    assert sweep() == Swept(1, 0, 0)
+    assert recover() == Recovery(1, 0, 0)
     assert (read(message).status, message.error_code) == (MessageStatus.FAILED, "uncertain")
 
 
 @pytest.mark.usefixtures("context")
 def test_its_next_round_is_not_put_off_beyond_its_expiry() -> None:
     message = died(expires_at=timedelta(seconds=2))
-    assert sweep().recovered == 1
+    assert recover().released == 1
     assert read(message).next_attempt_at == message.expires_at
 
 
@@ -147,8 +147,8 @@ def test_a_worker_that_died_between_two_attempts_leaves_no_doubt() -> None:
     message = died()
     message.attempts[0].outcome = Outcome.TEMPORARY
     db.session.commit()
-    swept = sweep()
-    assert (swept.recovered, swept.enqueued) == (1, 1)
+    done = recover()
+    assert (done.released, done.enqueued) == (1, 1)
     assert (read(message).rounds, message.lease_token) == (0, None)
     assert claims.claim([message.id])
 
@@ -157,7 +157,7 @@ def test_a_worker_that_died_between_two_attempts_leaves_no_doubt() -> None:
 def test_a_message_in_good_hands_is_left_alone() -> None:
     message = stored()
     assert claims.claim([message.id])
-    assert sweep() == Swept(0, 0, 0)
+    assert recover() == Recovery(0, 0, 0)
     assert read(message).lease_token
 
 
@@ -166,4 +166,4 @@ def test_batches_follow_one_another_until_all_is_done(monkeypatch: pytest.Monkey
     monkeypatch.setattr("notifyhub.delivery.recovery.BATCH", 2)
     for _ in range(5):
         stored(expires_at=-MINUTE)
-    assert sweep().expired == 5
+    assert recover().expired == 5

@@ -151,7 +151,7 @@ def test_rounds_go_as_the_model_says(
             if message.status != MessageStatus.SENDING:
                 break
             if message.next_attempt_at == message.expires_at:
-                message.status = MessageStatus.EXPIRED  # the sweep's part
+                message.status = MessageStatus.EXPIRED  # the recovery's part
                 break
             clock.move_to(message.next_attempt_at)
         numbers = {notifier.id: number for number, notifier in enumerate(notifiers)}

@@ -11,6 +11,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from notifyhub.database.base import now
+from notifyhub.delivery import message_round
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.messages.models import Channel, Message, MessageAttachment, MessageStatus, Outcome
@@ -287,7 +288,7 @@ def test_no_backup_is_asked_once_the_message_has_expired(post: Post) -> None:
     with post.app.app_context():
         Scripted.during = lambda: _expire(message_id)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("notifyhub.delivery.message_round.now", lambda: now() + timedelta(seconds=_shift[0]))
+            patch.setattr(message_round, "now", lambda: now() + timedelta(seconds=_shift[0]))
             message = post.deliver(message_id)
     assert (message.status, message.error_code) == (MessageStatus.EXPIRED, "deferred")
     assert Scripted.sent["b"] == []

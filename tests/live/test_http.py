@@ -1,11 +1,10 @@
 """Faulty peers and crafty clients of HTTP, through the whole service."""
 
 import re
-import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from tests.live.conftest import Live
 from tests.simulators import MeliPayamakSimulator, melipayamak
 from tests.simulators.server import Reply, Request
+from tests.support.peers import trickling
 from tests.support.processes import free_port
 from tests.support.service import Service, until
 from tests.webhooks.receiver import Receiver
@@ -112,30 +112,9 @@ def test_a_check_without_a_line_is_not_ok(live: Live) -> None:
     assert live.call("DELETE", f"{SMS}/{made}")[0] == 204
 
 
-@contextmanager
-def trickling() -> Iterator[int]:
-    """Give the port of a mail server that never comes to the end of its greeting."""
-    listener, over = socket.create_server(("127.0.0.1", 0), backlog=64), threading.Event()
-
-    def speak(connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            while not over.wait(0.1):
-                connection.sendall(b"220-a\r\n")
-
-    def serve() -> None:
-        with suppress(OSError):
-            while True:
-                threading.Thread(target=speak, args=[listener.accept()[0]], daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    yield listener.getsockname()[1]
-    over.set()
-    listener.close()
-
-
 def test_one_token_does_not_stall_the_api_with_checks(live: Live) -> None:
     """Of twenty checks, four at most run in each of the two processes; the others are told to come back."""
-    with trickling() as port:
+    with trickling(b"220-a\r\n") as port:
         body = {"name": "slow", "host": "127.0.0.1", "port": port, "username": "", "password": ""}
         slow = live.make(EMAIL, {**body, "from_email": "a@example.com", "use_tls": False})["id"]
         statuses: list[int] = []

@@ -22,6 +22,7 @@ from tests.support.clients import Api
 from tests.support.events import subscribed
 from tests.support.factories import SMSNotifierFactory
 from tests.support.queries import Queries
+from tests.support.words import BLANK, LONG, NO_STRING, NULL, REQUIRED
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -43,10 +44,6 @@ FIELDS = [
     *("segments", "reference", "metadata", "batch", "test", "send_at", "expires_at", "created_at"),
     *("updated_at", "next_attempt_at", "sent_at", "delivered_at", "provider_message_id", "error"),
 ]
-REQUIRED = ["This field is required."]
-NULL = ["This field may not be null."]
-BLANK = ["This field may not be blank."]
-NO_STRING = ["Not a valid string."]
 LINE = ["Line ends and control characters are not allowed."]
 ADDRESS = ["Enter a valid email address."]
 NOT_FOR_SMS = ["This field does not belong to an SMS."]
@@ -56,9 +53,6 @@ NOT_FOR_EMAIL = ["This field does not belong to an email."]
 def no_default(channel: str) -> list[str]:
     setting = f"`notifications_{channel}_notifier` at /api/settings/notifications"
     return [f"None is given, and there is no default one: {setting} names it."]
-
-
-LONG = ["Ensure this field has no more than 255 characters."]
 
 
 def no_object(pk: Any) -> list[str]:

@@ -1,12 +1,10 @@
 """Checks of notifiers over HTTP, against simulated providers."""
 
-import itertools
 import json
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +20,7 @@ from tests.simulators.provider import Provider
 from tests.simulators.server import Reply, Request
 from tests.support.clients import Api
 from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory
+from tests.support.peers import trickling
 from tests.support.processes import free_port
 from tests.support.service import until
 
@@ -163,29 +162,6 @@ def test_settings_without_a_line_are_told_though_the_account_is_good(
     assert (found["ok"], found["credit"]) == (False, None)
     assert found["detail"] == "The notifier's settings hold no number to send texts from."
     assert console.requests == 1
-
-
-@contextmanager
-def trickling(greeting: bytes) -> Iterator[int]:
-    """Give the port of a server that says something without end, byte by byte."""
-    listener, over = socket.create_server(("127.0.0.1", 0)), threading.Event()
-
-    def speak(connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            for byte in itertools.cycle(greeting):
-                connection.sendall(bytes([byte]))
-                if over.wait(0.02):
-                    return
-
-    def serve() -> None:
-        with suppress(OSError):
-            while True:
-                threading.Thread(target=speak, args=[listener.accept()[0]], daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    yield listener.getsockname()[1]
-    over.set()
-    listener.close()
 
 
 @pytest.mark.parametrize("greeting", [b"220-a\r\n", b"a", b"HTTP/1.1 103 x\r\n\r\n"])

@@ -3,7 +3,7 @@
 import pytest
 from marshmallow import ValidationError
 
-from notifyhub.notifiers.fields import Mailbox
+from notifyhub.notifiers.fields import NamedAddress
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from notifyhub.notifiers.fields import Mailbox
     ],
 )
 def test_an_address_with_or_without_a_name_is_a_sender(sender: str) -> None:
-    assert Mailbox().deserialize(sender) == sender
+    assert NamedAddress().deserialize(sender) == sender
 
 
 @pytest.mark.parametrize(
@@ -67,14 +67,17 @@ def test_anything_else_is_none(sender: str) -> None:
     with pytest.raises(
         ValidationError, match=r"Enter a valid email address\.|may not be blank|invisible|Line ends"
     ):
-        Mailbox().deserialize(sender)
+        NamedAddress().deserialize(sender)
 
 
 @pytest.mark.parametrize("sender", ["a@i\u2764.ws", "N <a@gm\u200bail.com>", "N <=?utf-8?q?a?=@b.ir>"])
 def test_an_address_that_can_not_be_sent_from_is_refused_with_the_reason(sender: str) -> None:
     with pytest.raises(ValidationError, match=r"IDNA|invisible|Encoded words"):
-        Mailbox().deserialize(sender)
+        NamedAddress().deserialize(sender)
 
 
 def test_the_address_is_kept_in_its_one_form_and_the_name_as_given() -> None:
-    assert Mailbox().deserialize('"Shop,  Inc." <Info@Straße.DE>') == '"Shop,  Inc." <Info@xn--strae-oqa.de>'
+    assert (
+        NamedAddress().deserialize('"Shop,  Inc." <Info@Straße.DE>')
+        == '"Shop,  Inc." <Info@xn--strae-oqa.de>'
+    )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from marshmallow import ValidationError
 
-from notifyhub.notifiers.provider_settings import check
+from notifyhub.notifiers.provider_settings import check_settings
 from notifyhub.providers.registry import BUILT_IN
 
 REQUIRED = "This field is required."
@@ -43,7 +43,7 @@ LINE = "+983000505"
 def test_settings_that_satisfy_their_backend_are_kept_as_they_are(
     backend: str, settings: dict[str, Any]
 ) -> None:
-    checked = check(backend, settings)
+    checked = check_settings(backend, settings)
     assert checked == settings
     assert list(checked) == list(settings)
 
@@ -60,7 +60,7 @@ def test_settings_that_satisfy_their_backend_are_kept_as_they_are(
     ],
 )
 def test_the_digits_of_lines_are_stored_as_ascii(backend: str, key: str, written: str, stored: str) -> None:
-    assert check(backend, {"token": "۱۲", key: written, "other": "۱۲"}) == {
+    assert check_settings(backend, {"token": "۱۲", key: written, "other": "۱۲"}) == {
         "token": "۱۲",
         key: stored,
         "other": "۱۲",
@@ -85,7 +85,7 @@ def test_the_digits_of_lines_are_stored_as_ascii(backend: str, key: str, written
 )
 def test_a_token_is_a_text_that_is_not_blank(backend: str, token: Any, words: str) -> None:
     with pytest.raises(ValidationError) as refused:
-        check(backend, {"token": token, "from_number": LINE})
+        check_settings(backend, {"token": token, "from_number": LINE})
     assert refused.value.messages == {"token": [words]}
 
 
@@ -110,7 +110,7 @@ def test_a_token_is_a_text_that_is_not_blank(backend: str, token: Any, words: st
 )
 def test_a_line_of_melipayamak_has_more_than_four_digits(number: Any, words: str) -> None:
     with pytest.raises(ValidationError) as refused:
-        check(MELIPAYAMAK, {"token": "t", "number": number})
+        check_settings(MELIPAYAMAK, {"token": "t", "number": number})
     assert refused.value.messages == {"number": [words]}
 
 
@@ -139,7 +139,7 @@ def test_a_line_of_melipayamak_has_more_than_four_digits(number: Any, words: str
 )
 def test_a_line_of_ippanel_is_an_iranian_number(number: Any, words: str) -> None:
     with pytest.raises(ValidationError) as refused:
-        check(IPPANEL, {"token": "t", "from_number": number})
+        check_settings(IPPANEL, {"token": "t", "from_number": number})
     assert refused.value.messages == {"from_number": [words]}
 
 
@@ -160,5 +160,5 @@ def test_every_key_that_is_wrong_or_missing_is_named(
     backend: str, settings: dict[str, Any], errors: dict[str, list[str]]
 ) -> None:
     with pytest.raises(ValidationError) as refused:
-        check(backend, settings)
+        check_settings(backend, settings)
     assert refused.value.messages == errors

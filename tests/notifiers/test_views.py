@@ -15,6 +15,7 @@ from notifyhub.patterns.models import SMSPattern
 from tests.support.clients import Api
 from tests.support.databases import stored_bytes, stored_text
 from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
+from tests.support.words import BLANK, LONG, NO_BOOLEAN, NO_INTEGER, NO_STRING, NULL, REQUIRED
 
 SMS = "/api/notifications/notifiers/sms"
 EMAIL = "/api/notifications/notifiers/email"
@@ -27,13 +28,6 @@ EMAIL_FIELDS = [
 ]
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
-REQUIRED = ["This field is required."]
-NULL = ["This field may not be null."]
-BLANK = ["This field may not be blank."]
-NO_STRING = ["Not a valid string."]
-NO_BOOLEAN = ["Must be a valid boolean."]
-NO_INTEGER = ["A valid integer is required."]
-LONG = ["Ensure this field has no more than 255 characters."]
 NO_SECRET = ["This is the mask of a secret, not a secret."]
 
 IPPANEL = {"token": "a-token-of-ippanel", "from_number": "+983000505"}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 from flask import Flask
 
-from notifyhub.otp.codes import code_of, is_right
+from notifyhub.otp.codes import compute_code, is_right
 
 KEY = "a secret key of the tests"
 COUNT = 100_000
@@ -50,11 +50,11 @@ def test_a_code_is_the_hmac_of_its_row_modulo_its_length() -> None:
     row = Row(7, bytes(range(16)), 6)
     key = hmac.new(KEY.encode(), b"notifyhub one-time passwords", hashlib.sha256).digest()
     digest = hmac.new(key, (7).to_bytes(8, "big") + bytes(range(16)), hashlib.sha256).hexdigest()
-    assert code_of(row) == f"{int(digest, 16) % 1_000_000:06}"
+    assert compute_code(row) == f"{int(digest, 16) % 1_000_000:06}"
 
 
 def test_every_digit_is_as_likely_in_every_place() -> None:
-    codes = [code_of(row) for row in rows(COUNT, 5)]
+    codes = [compute_code(row) for row in rows(COUNT, 5)]
     assert {len(code) for code in codes} == {5}
     for place in range(5):
         # 9 degrees of freedom: above 33.7 in one case of 10,000.
@@ -67,14 +67,14 @@ def test_every_digit_is_as_likely_in_every_place() -> None:
 
 
 def test_every_code_is_as_likely() -> None:
-    counts = Counter(code_of(row) for row in rows(COUNT, 4))
+    counts = Counter(compute_code(row) for row in rows(COUNT, 4))
     # 9,999 degrees of freedom: the deviation is 141.
     assert abs(chi_squared(counts, 10_000) - 9_999) < 4 * 141
 
 
 @pytest.mark.parametrize("length", range(4, 11))
 def test_a_code_has_its_length_with_leading_zeros(length: int) -> None:
-    codes = [code_of(row) for row in rows(500, length)]
+    codes = [compute_code(row) for row in rows(500, length)]
     assert {len(code) for code in codes} == {length}
     assert any(code.startswith("0") for code in codes)
 
@@ -82,12 +82,12 @@ def test_a_code_has_its_length_with_leading_zeros(length: int) -> None:
 def test_the_row_the_nonce_and_the_key_each_make_another_code(context: Flask) -> None:
     row = Row(7, b"n" * 16, 10)
     others = [Row(8, b"n" * 16, 10), Row(7, b"m" * 16, 10)]
-    codes = {code_of(one) for one in (row, *others)}
+    codes = {compute_code(one) for one in (row, *others)}
     context.config["SECRET_KEY"] = "another secret key of the tests"
-    assert len({*codes, code_of(row)}) == 4
+    assert len({*codes, compute_code(row)}) == 4
 
 
 def test_the_code_alone_is_right() -> None:
     row = Row(7, b"n" * 16, 4)
     right = [guess for guess in (f"{number:04}" for number in range(10_000)) if is_right(row, guess)]
-    assert right == [code_of(row)]
+    assert right == [compute_code(row)]

@@ -16,7 +16,7 @@ from notifyhub.extensions import db
 from notifyhub.jobs import queues
 from notifyhub.messages.models import Attempt, Message, MessageStatus, Outcome
 from notifyhub.notifiers.models import SMSNotifier
-from notifyhub.otp.codes import code_of
+from notifyhub.otp.codes import compute_code
 from notifyhub.settings.models import DeliverySettings
 from tests.messages.accounts import make_accounts
 from tests.otp.codes import Codes
@@ -105,7 +105,7 @@ def test_every_code_arrives_while_workers_are_killed(
             to = f"0912{number:07}"
             made = installation.issued(to)
             with installation.app.app_context():
-                secrets[to] = code_of(installation.row(made["id"]))
+                secrets[to] = compute_code(installation.row(made["id"]))
             over.wait(0.1)
         console.journal.wait_for(COUNT // 2, 60)
         over.set()

@@ -12,7 +12,7 @@ import time_machine
 from notifyhub.extensions import db
 from notifyhub.jobs.queues import CODES
 from notifyhub.messages.models import MessageStatus
-from notifyhub.otp.codes import code_of
+from notifyhub.otp.codes import compute_code
 from notifyhub.providers.sandbox import FAILS_TWICE
 from notifyhub.settings.models import DeliverySettings
 from tests.otp.codes import NUMBER, Codes, wrong
@@ -42,7 +42,7 @@ def backups(codes: Codes, **values: Any) -> None:
 
 def code(codes: Codes, id: int) -> str:
     with codes.app.app_context():
-        return code_of(codes.row(id))
+        return compute_code(codes.row(id))
 
 
 def test_the_provider_is_given_the_code_and_the_row_keeps_the_mask(live: Codes) -> None:

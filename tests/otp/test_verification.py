@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from notifyhub.database.connections import after_commit
-from notifyhub.otp.codes import code_of, is_right
+from notifyhub.otp.codes import compute_code, is_right
 from notifyhub.otp.events import OTPVerified
-from notifyhub.otp.serializers import read
+from notifyhub.otp.serializers import read_otp
 from tests.otp.codes import NUMBER, URL, Codes, wrong
 from tests.support.clients import Api
 from tests.support.events import subscribed
@@ -149,7 +149,7 @@ def test_a_pasted_code_is_taken_whatever_invisible_marks_are_in_it(number: int, 
     app = Flask(__name__)
     app.config["SECRET_KEY"] = "x" * 32
     with app.app_context():
-        code = code_of(row)
+        code = compute_code(row)
         pasted = "".join(f"{mark}{digit}" for mark, digit in zip(marks, code, strict=False)) + marks[-1]
         assert is_right(row, pasted)
         assert not is_right(row, wrong(pasted.strip("".join(INVISIBLE))))
@@ -263,7 +263,7 @@ def published() -> Iterator[list[Any]]:
 
     def receive(connection: Connection, event: OTPVerified) -> None:
         assert connection.in_transaction()
-        received.append((read(connection, event.id, test=event.test), event.test))
+        received.append((read_otp(connection, event.id, test=event.test), event.test))
         after_commit(lambda: received.append("committed"))
 
     with subscribed(OTPVerified, receive):

@@ -8,15 +8,12 @@ from flask import Flask
 
 from tests.support.clients import Api
 from tests.support.factories import SMSNotifierFactory, SMSPatternFactory
+from tests.support.words import BLANK, NO_STRING, NULL, REQUIRED
 
 SMS = "/api/notifications/notifiers/sms"
 FIELDS = ["id", "status", "name", "code", "description", "body", "created_at", "updated_at"]
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
-REQUIRED = ["This field is required."]
-NULL = ["This field may not be null."]
-BLANK = ["This field may not be blank."]
-NO_STRING = ["Not a valid string."]
 TAKEN = {"name": ["sms pattern with this name already exists."]}
 
 # "Create SMS pattern" of the documentation.

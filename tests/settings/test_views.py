@@ -10,6 +10,7 @@ from notifyhub.extensions import db
 from notifyhub.settings.models import NotificationSettings
 from tests.support.clients import Api
 from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory
+from tests.support.words import NO_INTEGER, NULL
 
 URL = "/api/settings/notifications"
 DEFAULTS = {
@@ -18,8 +19,6 @@ DEFAULTS = {
     "notifications_otp_code_len": 5,
     "notifications_otp_ttl": 120,
 }
-NULL = ["This field may not be null."]
-NO_INTEGER = ["A valid integer is required."]
 NO_OBJECT = 'Invalid pk "{}" - object does not exist.'
 NO_PK = "Incorrect type. Expected pk value, received {}."
 

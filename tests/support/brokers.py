@@ -6,7 +6,6 @@ import socket
 from urllib.parse import urlsplit
 
 import pytest
-import redis
 from kombu import Connection
 
 from notifyhub.jobs import queues
@@ -44,9 +43,4 @@ def delete_queues(url: str, prefix: str) -> None:
 @pytest.fixture(scope="session")
 def redis_url() -> str:
     """The URL of a Redis server."""
-    url = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
-    try:
-        redis.Redis.from_url(url, socket_connect_timeout=2).ping()
-    except redis.RedisError:
-        absent("Redis", "TEST_REDIS_URL")
-    return url
+    return broker_url("redis")

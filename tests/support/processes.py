@@ -34,9 +34,9 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def wait_for_port(process: subprocess.Popen[str], port: int, seconds: float = 60) -> None:
-    """Wait until the process listens."""
-    deadline = time.monotonic() + seconds
+def wait_for_port(process: subprocess.Popen[str], port: int) -> None:
+    """Wait until the process listens, for a minute at most."""
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

@@ -9,7 +9,7 @@ from notifyhub.database.base import now
 from notifyhub.jobs import dispatcher, queues
 from notifyhub.webhooks import retention
 from notifyhub.webhooks.models import DeliveryStatus
-from notifyhub.webhooks.recovery import sweep
+from notifyhub.webhooks.recovery import recover
 from tests.support.factories import WebhookDeliveryFactory, WebhookFactory
 from tests.support.rows import change_settings
 from tests.webhooks.rows import deliveries, delivery
@@ -46,7 +46,7 @@ def stored(**values: Any) -> int:
 def test_what_is_due_and_not_looked_after_is_enqueued_once(values: dict[str, Any], enqueued: int) -> None:
     changed = delivery(id_ := stored(**values)).updated_at
     before = queues.publisher().depth(queues.WEBHOOKS) or 0
-    assert (sweep(), sweep()) == (enqueued, 0)
+    assert (recover(), recover()) == (enqueued, 0)
     assert queues.publisher().depth(queues.WEBHOOKS) == before + enqueued
     assert delivery(id_).updated_at == changed
 
@@ -56,7 +56,7 @@ def test_what_waits_for_an_earlier_event_of_its_object_is_not_enqueued(first: in
     webhook = WebhookFactory().id
     stored(webhook_id=webhook, object_id=first, attempts=1, next_attempt_at=MINUTE)
     later = stored(webhook_id=webhook, object_id=second, next_attempt_at=-MINUTE)
-    assert sweep() == (0 if first == second else 1)
+    assert recover() == (0 if first == second else 1)
     assert (delivery(later).enqueued_at is None) is (first == second)
 
 
@@ -66,7 +66,7 @@ def test_what_is_over_is_in_nothing_s_way() -> None:
     stored(webhook_id=webhook, object_id=5, **over)
     stored(webhook_id=webhook, object_id=5, next_attempt_at=-MINUTE)
     stored(webhook_id=webhook, object_id=5, next_attempt_at=-MINUTE)
-    assert sweep() == 1
+    assert recover() == 1
 
 
 def test_the_queue_is_not_filled_beyond_what_workers_can_soon_take_up(
@@ -77,15 +77,15 @@ def test_the_queue_is_not_filled_beyond_what_workers_can_soon_take_up(
     webhook = WebhookFactory().id
     for _ in range(7):
         stored(webhook_id=webhook, next_attempt_at=-MINUTE)
-    assert (sweep(), sweep()) == (5, 0)
+    assert (recover(), recover()) == (5, 0)
 
 
 def test_what_a_broker_does_not_take_is_enqueued_later(monkeypatch: pytest.MonkeyPatch) -> None:
     stored(next_attempt_at=-MINUTE)
     with monkeypatch.context() as patched:
         patched.setattr(queues.Publisher, "publish", lambda *_: False)
-        assert sweep() == 0
-    assert sweep() == 1
+        assert recover() == 0
+    assert recover() == 1
 
 
 @pytest.mark.parametrize("batch", [2, 500])

@@ -18,7 +18,7 @@ from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.messages.events import MessageChanged
 from notifyhub.messages.models import Message, MessageStatus
-from notifyhub.otp.codes import code_of
+from notifyhub.otp.codes import compute_code
 from notifyhub.otp.models import OTP
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.providers.base import Report
@@ -119,7 +119,7 @@ def test_delivery_reports_are_recorded_after_the_sending(
 def test_a_message_that_expires_has_failed(enqueued: list[int]) -> None:
     WebhookFactory()
     MessageFactory(expires_at=now())
-    recovery.sweep()
+    recovery.recover()
     ((kind, data),) = recorded()
     assert (kind, data["status"]) == (Event.MESSAGE_FAILED, "expired")
 
@@ -282,7 +282,7 @@ def test_a_one_time_password_that_is_verified_is_recorded_once_without_its_code(
     codes = Codes(app, Api(app.test_client(), token(test=test)))
     id_ = codes.issued()["id"]
     with app.app_context():
-        code = code_of(db.session.get_one(OTP, id_))
+        code = compute_code(db.session.get_one(OTP, id_))
     assert [codes.guess(guess, id=id_)["verified"] for guess in ("x", code, code)] == [False, True, False]
     shown = codes.show(id_)
     shown.pop("code", None)
@@ -291,7 +291,7 @@ def test_a_one_time_password_that_is_verified_is_recorded_once_without_its_code(
         assert enqueued == [each.id for each in deliveries()]
 
 
-def test_a_broker_that_is_away_leaves_events_to_the_sweep(
+def test_a_broker_that_is_away_leaves_events_to_the_recovery(
     app: Flask, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with app.app_context():

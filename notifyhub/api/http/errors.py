@@ -21,7 +21,7 @@ from notifyhub.text.truncation import MAX_QUOTED_CHARACTERS, truncate
 
 log = logging.getLogger(__name__)
 
-RETRY_AFTER_SECONDS = 5
+DATABASE_RETRY_AFTER_SECONDS = 5
 """How long a client is asked to wait while the database can't be reached."""
 
 WORDS = {
@@ -114,9 +114,8 @@ def _no_database(error: Exception) -> Response:
     """Answer 503 while the database can't be used, which the log says in one line."""
     if not log_outage(current_app.extensions["outage_log"], error):
         return _server_error(error)
-    return http_error(
-        ServiceUnavailable("The database can't be reached at the moment.", retry_after=RETRY_AFTER_SECONDS)
-    )
+    words = "The database can't be reached at the moment."
+    return http_error(ServiceUnavailable(words, retry_after=DATABASE_RETRY_AFTER_SECONDS))
 
 
 def _server_error(error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""The client of a notifier's provider, made from the notifier's row and the configured addresses."""
+"""The backend of a notifier: its provider's object, made from its row and the configured addresses."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,23 +14,23 @@ from notifyhub.providers.smtp.client import SMTP
 from notifyhub.text.hosts import AllowedHosts
 
 
-def sms_provider_class(backend: str) -> type[SMSProvider]:
+def sms_provider_class(name: str) -> type[SMSProvider]:
     """Return the class of a provider; raises NotifierTrouble if its package is not there any more."""
     try:
-        return sms_provider(backend)
+        return sms_provider(name)
     except UnknownProvider as error:
         raise NotifierTrouble("unknown_backend", str(error)) from error
 
 
-def sms_client(backend: str, settings: Mapping[str, Any]) -> SMSProvider:
-    """Return the client for an SMS notifier's settings; raises NotifierTrouble if they are not enough."""
-    url = current_app.config[URL_VARIABLES[backend]] if backend in URL_VARIABLES else None
-    provider = sms_provider_class(backend)
+def sms_backend(name: str, settings: Mapping[str, Any]) -> SMSProvider:
+    """Return the backend for an SMS notifier's settings; raises NotifierTrouble if they are not enough."""
+    url = current_app.config[URL_VARIABLES[name]] if name in URL_VARIABLES else None
+    provider = sms_provider_class(name)
     return ask(lambda: provider(settings, url))
 
 
-def email_client(notifier: Mapping[str, Any]) -> SMTP:
-    """Return the client for an email notifier, given as its columns; raises NotifierTrouble as above."""
+def email_backend(notifier: Mapping[str, Any]) -> SMTP:
+    """Return the backend for an email notifier, given as its columns; raises NotifierTrouble as above."""
     hosts = current_app.config["MAIL_HOSTS"]
     verify = current_app.config["SMTP_VERIFY"]
     return SMTP(notifier, verify=verify, hosts=AllowedHosts.read(hosts) if hosts else None)
