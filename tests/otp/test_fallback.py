@@ -66,7 +66,7 @@ def fail(codes: Codes, message_id: int) -> None:
         message = db.session.get_one(Message, message_id)
         message.home_notifier_id = 10**9
         db.session.commit()
-        deliver(message_id)
+        deliver([message_id])
 
 
 def test_a_message_that_is_reported_undelivered_has_failed_for_good(

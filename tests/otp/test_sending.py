@@ -151,7 +151,7 @@ def test_a_code_goes_by_a_queue_of_its_own(live: Codes) -> None:
     before = calls(live)
     made = live.issued()
     new = [call for call in calls(live) if call not in before]
-    assert [(queue.rpartition(".")[2], args) for queue, args in new] == [(CODES, [made["message"]])]
+    assert [(queue.rpartition(".")[2], args) for queue, args in new] == [(CODES, [[made["message"]]])]
 
 
 def calls(codes: Codes) -> list[tuple[str, list[Any]]]:
