@@ -24,7 +24,7 @@ from tests.support.brokers import AppAt, taken
 from tests.support.clients import Api
 from tests.support.environment import on_sqlite
 from tests.support.processes import Server
-from tests.support.service import Service, until
+from tests.support.service import until
 
 pytestmark = on_sqlite
 
@@ -106,7 +106,7 @@ def serve(gunicorn: Callable[..., Server], tmp_path: Path) -> Serve:
 def post(server: Server, key: str) -> int:
     """Send a message over HTTP, and return its id."""
     headers = {"Authorization": f"Token {key}"}
-    answer = urllib3.request("POST", server.url + MESSAGES, json=sms(), headers=headers)
+    answer = urllib3.request("POST", server.url + MESSAGES, json=sms(), headers=headers, timeout=30)
     assert answer.status == 201
     return int(answer.json()["id"])
 
@@ -122,28 +122,6 @@ def test_a_worker_that_is_told_to_stop_enqueues_what_is_pending(
     assert taken(app) == []
     server.stop()
     assert until(lambda: taken(app), "the job is on the broker") == [(DELIVER, [ids])]
-
-
-def test_a_service_that_is_told_to_stop_enqueues_what_is_pending(tmp_path: Path) -> None:
-    (tmp_path / "service").mkdir()
-    instance = tmp_path / "instance"
-    service = Service(
-        tmp_path / "service", {"NOTIFYHUB_INSTANCE": str(instance)}, "up", "--workers=1", first=NEVER
-    )
-    try:
-        service.wait_until_it_serves()
-        body = {"name": "n", "backend": "melipayamak", "settings": {"token": "t", "number": "5000"}}
-        notifier = service.post("/api/notifications/notifiers/sms", body, service.key)["id"]
-        # Not before the worker's start, which would take the job.
-        os.kill(service.parts()["worker"], signal.SIGSTOP)
-        service.post(MESSAGES, sms(notifier=notifier), service.key)
-        assert list(instance.rglob("*.msg")) == []
-        os.kill(service.parts()["server"], signal.SIGTERM)
-        until(lambda: list(instance.rglob("*.msg")), "the job is in the queue's folder")
-    finally:
-        for process in service.living():
-            os.kill(process, signal.SIGKILL)
-        service.process.wait(10)
 
 
 def test_a_message_whose_process_is_killed_is_called_for_by_the_dispatcher(

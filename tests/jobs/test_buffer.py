@@ -71,7 +71,9 @@ def test_a_flush_waits_for_what_is_being_enqueued(app: Flask) -> None:
     assert enqueued == [1]
 
 
-def test_an_error_is_logged_and_what_follows_is_enqueued(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_is_logged_and_what_follows_is_enqueued(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
     enqueued = Enqueued()
     enqueued.error = ValueError("a mistake")
     jobs = JobBuffer(app, enqueued)

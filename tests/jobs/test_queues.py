@@ -19,6 +19,7 @@ from tests.support import brokers
 from tests.support.brokers import AppAt, taken
 from tests.support.environment import on_sqlite
 
+
 @pytest.fixture(params=brokers.KINDS)
 def url(request: pytest.FixtureRequest) -> str:
     return brokers.broker_url(request.param)
@@ -53,9 +54,7 @@ def test_messages_that_are_due_are_enqueued(app_at: AppAt, url: str) -> None:
 
 
 @on_sqlite
-def test_threads_and_forks_publish_without_getting_into_each_others_way(
-    app_at: AppAt, url: str
-) -> None:
+def test_threads_and_forks_publish_without_getting_into_each_others_way(app_at: AppAt, url: str) -> None:
     app = app_at(url)
     answers: list[bool] = []
 
@@ -87,9 +86,7 @@ def test_threads_and_forks_publish_without_getting_into_each_others_way(
 
 @on_sqlite
 @pytest.mark.parametrize("scheme", ["amqp", "redis"])
-def test_a_broker_that_is_down_costs_little_and_raises_nothing(
-    app_at: AppAt, scheme: str
-) -> None:
+def test_a_broker_that_is_down_costs_little_and_raises_nothing(app_at: AppAt, scheme: str) -> None:
     app = app_at(f"{scheme}://127.0.0.1:1")
     with app.app_context():
         queues.publisher()._errors()  # imports the transport
@@ -155,9 +152,7 @@ def test_a_lost_connection_is_replaced_at_once_and_a_broker_that_is_back_is_foun
 
 
 @on_sqlite
-def test_a_folder_that_cannot_be_written_is_a_broker_that_is_down(
-    app_at: AppAt, tmp_path: Path
-) -> None:
+def test_a_folder_that_cannot_be_written_is_a_broker_that_is_down(app_at: AppAt, tmp_path: Path) -> None:
     app = app_at("")
     folder = tmp_path / "instance" / "queue"
     with app.app_context():
