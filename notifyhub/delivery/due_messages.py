@@ -26,7 +26,7 @@ def on_due(_connection: Connection, events: Sequence[MessagesDue]) -> None:
 
 
 def _enqueue_event(event: MessagesDue) -> None:
-    """Enqueue the messages of an event: a single one with others of these milliseconds, unless it is urgent."""
+    """Enqueue messages: a single one with others of these milliseconds, unless it is urgent."""
     if event.urgent:
         enqueue(event.ids, CODES)
     elif len(event.ids) > 1:

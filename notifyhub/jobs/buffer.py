@@ -32,12 +32,20 @@ class JobBuffer:
         os.register_at_fork(after_in_child=self._reset)
         atexit.register(self.flush)
 
+    def _reset(self) -> None:
+        """Begin anew in a fork: the thread is the parent's, and so is what it has yet to enqueue."""
+        self._pending: deque[int] = deque(maxlen=MAX_PENDING)
+        self._has_pending = threading.Event()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
     def add(self, id: int) -> None:
         """Have an id enqueued soon."""
         self._pending.append(id)
+        if self._thread is None:
+            self._start()
         if not self._has_pending.is_set():
             self._has_pending.set()
-            self._start()
 
     def flush(self) -> None:
         """Enqueue what is pending; return when all that was added before has been enqueued."""
@@ -48,11 +56,11 @@ class JobBuffer:
                     self._enqueue(ids)
 
     def _start(self) -> None:
-        if self._thread is None:
-            with self._lock:
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="job buffer", daemon=True)
-                    self._thread.start()
+        with self._lock:
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="job buffer", daemon=True)
+                thread.start()
+                self._thread = thread
 
     def _run(self) -> None:
         while self._has_pending.wait():
@@ -62,10 +70,3 @@ class JobBuffer:
                 self.flush()
             except Exception:
                 self._app.logger.exception("Jobs could not be enqueued")
-
-    def _reset(self) -> None:
-        """Begin anew in a fork: the thread is the parent's, and so is what it has yet to enqueue."""
-        self._pending: deque[int] = deque(maxlen=MAX_PENDING)
-        self._has_pending = threading.Event()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
