@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from notifyhub.database.connections import after_commit, release
 from notifyhub.delivery import rounds
 from notifyhub.delivery.shared_calls import plan
+from notifyhub.jobs.buffer import JobBuffer
 from notifyhub.jobs.queues import CODES, MESSAGES, Job, publisher
 from notifyhub.jobs.tasks import task
 from notifyhub.jobs.threads import threads
@@ -25,7 +26,17 @@ LIST_LENGTH = 1000
 def on_due(_connection: Connection, events: Sequence[MessagesDue]) -> None:
     """Enqueue messages after the commit that makes them due."""
     for event in events:
-        after_commit(partial(enqueue, event.ids, CODES if event.urgent else MESSAGES))
+        after_commit(partial(_enqueue_event, event))
+
+
+def _enqueue_event(event: MessagesDue) -> None:
+    """Enqueue messages: a single one with others of these milliseconds, unless it is urgent."""
+    if event.urgent:
+        enqueue(event.ids, CODES)
+    elif len(event.ids) > 1:
+        enqueue(event.ids)
+    else:
+        buffer().add(event.ids[0])
 
 
 def enqueue(ids: Iterable[int], queue: str = MESSAGES) -> bool:
@@ -36,6 +47,11 @@ def enqueue(ids: Iterable[int], queue: str = MESSAGES) -> bool:
     else:
         jobs = [Job(DELIVER, [ids[n : n + LIST_LENGTH]]) for n in range(0, len(ids), LIST_LENGTH)]
     return publisher().publish(jobs, queue)
+
+
+def buffer() -> JobBuffer:
+    """Return the current application's buffer of due messages."""
+    return current_app.extensions["due_messages"]  # type: ignore[no-any-return]
 
 
 @task(DELIVER_CODE)

@@ -123,7 +123,7 @@ def finish(rounds: Sequence[FinishedRound]) -> Sequence[bool]:
 def write(rounds: Sequence[Mapping[str, Any]]) -> list[bool]:
     """Write the ends of rounds, and what their subscribers make of them, in one transaction.
 
-    False for one whose lease the worker does not have any more: then the sweep, or another worker, has
+    False for one whose lease the worker does not have any more: then the recovery, or another worker, has
     decided.
     """
     with transaction() as connection:
@@ -187,7 +187,7 @@ def _round_values(message: ClaimedMessage, decision: RoundDecision) -> dict[str,
         "new_status": decision.status,
         "new_rounds": decision.rounds,
         "new_sent_at": at if decision.status == MessageStatus.SENT else None,
-        # Not beyond its expiry, so that the sweep finds it then.
+        # Not beyond its expiry, so that the recovery finds it then.
         "new_next_attempt_at": next_attempt_at and min(next_attempt_at, message.expires_at),
         "new_error_code": decision.error and decision.error.code,
         "new_error_detail": decision.error and decision.error.detail,

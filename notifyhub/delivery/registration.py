@@ -2,16 +2,17 @@
 
 from flask import Flask
 
-from notifyhub.delivery import outcomes
-from notifyhub.delivery.due_messages import on_due
+from notifyhub.delivery import due_messages, outcomes
 from notifyhub.delivery.group_writer import GroupWriter
 from notifyhub.events import subscribe
 from notifyhub.extensions import celery
+from notifyhub.jobs.buffer import JobBuffer
 from notifyhub.messages.events import MessagesDue
 
 
 def init_app(app: Flask) -> None:
-    """Register the tasks, have due messages delivered at once, and the ends of rounds written in groups."""
+    """Register the tasks, have due messages enqueued together, and the ends of rounds written in groups."""
     celery.autodiscover_tasks(["notifyhub.delivery"], force=True)
-    subscribe(MessagesDue, on_due)
+    subscribe(MessagesDue, due_messages.on_due)
+    app.extensions["due_messages"] = JobBuffer(app, due_messages.enqueue)
     app.extensions["outcome_writer"] = GroupWriter(outcomes.write)

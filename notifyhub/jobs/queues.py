@@ -3,6 +3,7 @@
 Jobs are Celery's messages, published by kombu's producer: a request must not wait for a broker that is down.
 """
 
+import atexit
 import os
 import threading
 import time
@@ -80,9 +81,10 @@ class Publisher:
         return self._ask(lambda producer: _depth(producer, named))
 
     def close(self) -> None:
-        """Close the connection; the next job opens another."""
-        with self._lock:
-            self._drop()
+        """Close the connection, whose jobs the broker has read then; the next job opens another."""
+        if self._process == os.getpid():  # else it is a parent's
+            with self._lock:
+                self._drop()
 
     def _ask(self, work: Callable[[Producer], T]) -> T | None:
         """Return what `work` does with a producer; None if the broker does not answer or is left alone."""
@@ -139,9 +141,11 @@ def named_queue(prefix: str, queue: str) -> Queue:
 
 
 def init_app(app: Flask) -> None:
-    """Give the application its publisher."""
+    """Give the application its publisher, which is closed when the process ends."""
     url, options = broker(app)
-    app.extensions["publisher"] = Publisher(url, _with_timeouts(url, options), app.config["QUEUE_PREFIX"])
+    publisher = Publisher(url, _with_timeouts(url, options), app.config["QUEUE_PREFIX"])
+    app.extensions["publisher"] = publisher
+    atexit.register(publisher.close)
 
 
 def broker(app: Flask) -> tuple[str, dict[str, Any]]:

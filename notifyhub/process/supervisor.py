@@ -1,5 +1,6 @@
 """Runs the parts of the service as child processes: all of them, or none."""
 
+import atexit
 import logging
 import os
 import signal
@@ -114,7 +115,8 @@ def _run_part(name: str, run: Callable[[], object], supervisor: int, mask: set[i
     except Exception:
         log.exception("The %s failed", name)
     finally:
-        logging.shutdown()
+        # What Python does at the end of a process that does not go on as a copy of the supervisor.
+        atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status & 0xFF)

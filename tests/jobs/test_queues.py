@@ -1,17 +1,12 @@
 """The queues: jobs go out quickly, and a broker that is down is no reason to fail."""
 
-import json
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from flask import Flask
-from kombu import Connection
 
 from notifyhub.config import InvalidSetting, read
 from notifyhub.database.connections import autocommit
@@ -21,9 +16,8 @@ from notifyhub.jobs import queues
 from notifyhub.messages.events import MessagesDue
 from tests.reliability.proxy import Proxy
 from tests.support import brokers
+from tests.support.brokers import AppAt, taken
 from tests.support.environment import on_sqlite
-
-Make = Callable[..., Flask]
 
 
 @pytest.fixture(params=brokers.KINDS)
@@ -31,76 +25,37 @@ def url(request: pytest.FixtureRequest) -> str:
     return brokers.broker_url(request.param)
 
 
-@pytest.fixture
-def make(other_app: Make, tmp_path: Path) -> Iterator[Callable[[str], Flask]]:
-    """Give a function that makes an application that talks to a broker, by queues of its own."""
-    made: list[Flask] = []
-
-    def make_app(url: str) -> Flask:
-        made.append(
-            other_app(
-                NOTIFYHUB_BROKER_URL=url,
-                NOTIFYHUB_QUEUE_PREFIX=brokers.prefix(),
-                NOTIFYHUB_INSTANCE=str(tmp_path / "instance"),
-            )
-        )
-        return made[-1]
-
-    yield make_app
-    for app in made:
-        with app.app_context():
-            queues.publisher().close()
-        if app.config["BROKER_URL"] in {brokers.RABBITMQ, brokers.REDIS}:
-            brokers.delete_queues(app.config["BROKER_URL"], app.config["QUEUE_PREFIX"])
-
-
-def taken(app: Flask) -> list[tuple[str, list[Any]]]:
-    """Take all jobs from the queue of messages: task and arguments of each."""
-    url, options = queues.broker(app)
-    jobs = []
-    with Connection(url, transport_options=options) as connection:
-        name = queues.named_queue(app.config["QUEUE_PREFIX"], queues.MESSAGES)
-        bound = name(connection.default_channel)
-        while (message := bound.get(no_ack=True)) is not None:
-            assert message.content_type == "application/json"
-            args, _, _ = json.loads(message.body)
-            jobs.append((message.headers["task"], args))
-    return jobs
-
-
 @on_sqlite
-def test_a_call_holds_nothing_but_the_task_and_ids(make: Callable[[str], Flask], url: str) -> None:
-    app = make(url)
+def test_a_call_holds_nothing_but_the_task_and_ids(app_at: AppAt, url: str) -> None:
+    app = app_at(url)
     with app.app_context():
         assert due_messages.enqueue([5, 7])
-    assert taken(app) == [(due_messages.DELIVER, [5]), (due_messages.DELIVER, [7])]
+    assert taken(app) == [(due_messages.DELIVER, [[5, 7]])]
 
 
 @on_sqlite
-def test_many_messages_go_as_lists(make: Callable[[str], Flask], url: str) -> None:
-    app = make(url)
+def test_many_messages_go_as_lists(app_at: AppAt, url: str) -> None:
+    app = app_at(url)
     ids = list(range(1, 2502))
     with app.app_context():
         assert due_messages.enqueue(ids)
     jobs = taken(app)
-    assert [task for task, _ in jobs] == [due_messages.FAN_OUT] * 3
-    assert sorted(one for _, (ids_, _) in jobs for one in ids_) == ids
-    assert {name for _, (_, name) in jobs} == {queues.MESSAGES}
+    assert [task for task, _ in jobs] == [due_messages.DELIVER] * 3
+    assert [one for _, (ids_,) in jobs for one in ids_] == ids
 
 
 @on_sqlite
-def test_messages_that_are_due_are_enqueued(make: Callable[[str], Flask], url: str) -> None:
-    app = make(url)
+def test_messages_that_are_due_are_enqueued(app_at: AppAt, url: str) -> None:
+    app = app_at(url)
     with app.app_context():
         publish(autocommit(), MessagesDue([3]))
-    assert taken(app) == [(due_messages.DELIVER, [3])]
+        due_messages.buffer().flush()
+    assert taken(app) == [(due_messages.DELIVER, [[3]])]
 
 
 @on_sqlite
-def test_threads_and_forks_publish_without_getting_into_each_others_way(
-    make: Callable[[str], Flask], url: str
-) -> None:
-    app = make(url)
+def test_threads_and_forks_publish_without_getting_into_each_others_way(app_at: AppAt, url: str) -> None:
+    app = app_at(url)
     answers: list[bool] = []
 
     def publish() -> None:
@@ -131,10 +86,8 @@ def test_threads_and_forks_publish_without_getting_into_each_others_way(
 
 @on_sqlite
 @pytest.mark.parametrize("scheme", ["amqp", "redis"])
-def test_a_broker_that_is_down_costs_little_and_raises_nothing(
-    make: Callable[[str], Flask], scheme: str
-) -> None:
-    app = make(f"{scheme}://127.0.0.1:1")
+def test_a_broker_that_is_down_costs_little_and_raises_nothing(app_at: AppAt, scheme: str) -> None:
+    app = app_at(f"{scheme}://127.0.0.1:1")
     with app.app_context():
         queues.publisher()._errors()  # imports the transport
         started = time.monotonic()
@@ -148,9 +101,9 @@ def test_a_broker_that_is_down_costs_little_and_raises_nothing(
 
 @on_sqlite
 @pytest.mark.parametrize("scheme", ["amqp", "redis"])
-def test_a_broker_that_hangs_costs_a_few_seconds_at_most(make: Callable[[str], Flask], scheme: str) -> None:
+def test_a_broker_that_hangs_costs_a_few_seconds_at_most(app_at: AppAt, scheme: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        app = make(f"{scheme}://127.0.0.1:{silent.getsockname()[1]}")
+        app = app_at(f"{scheme}://127.0.0.1:{silent.getsockname()[1]}")
         with app.app_context():
             started = time.monotonic()
             assert not due_messages.enqueue([1])
@@ -171,13 +124,13 @@ def wait_for_depth(count: int) -> None:
 @on_sqlite
 @pytest.mark.parametrize("kind", ["rabbitmq", "redis"])
 def test_a_lost_connection_is_replaced_at_once_and_a_broker_that_is_back_is_found(
-    make: Callable[[str], Flask], kind: str, monkeypatch: pytest.MonkeyPatch
+    app_at: AppAt, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queues, "BROKER_PAUSE_SECONDS", 0.5)
     url = brokers.broker_url(kind)
     port = 5672 if kind == "rabbitmq" else 6379
     with Proxy(port) as proxy:
-        app = make(url.replace(f":{port}", f":{proxy.port}"))
+        app = app_at(url.replace(f":{port}", f":{proxy.port}"))
         with app.app_context():
             assert due_messages.enqueue([1])
             wait_for_depth(1)
@@ -192,17 +145,15 @@ def test_a_lost_connection_is_replaced_at_once_and_a_broker_that_is_back_is_foun
             assert not due_messages.enqueue([4])  # it is left alone for a while
             time.sleep(0.6)
             assert due_messages.enqueue([5])
-        assert [args for _, args in taken(app)] == [[1], [2], [5]]
+        assert [ids for _, (ids,) in taken(app)] == [[1], [2], [5]]
         with app.app_context():
             queues.publisher().close()
         brokers.delete_queues(app.config["BROKER_URL"], app.config["QUEUE_PREFIX"])
 
 
 @on_sqlite
-def test_a_folder_that_cannot_be_written_is_a_broker_that_is_down(
-    make: Callable[[str], Flask], tmp_path: Path
-) -> None:
-    app = make("")
+def test_a_folder_that_cannot_be_written_is_a_broker_that_is_down(app_at: AppAt, tmp_path: Path) -> None:
+    app = app_at("")
     folder = tmp_path / "instance" / "queue"
     with app.app_context():
         assert due_messages.enqueue([1])
@@ -214,8 +165,8 @@ def test_a_folder_that_cannot_be_written_is_a_broker_that_is_down(
 
 
 @on_sqlite
-def test_the_embedded_queue_is_for_its_owner_alone(make: Callable[[str], Flask], tmp_path: Path) -> None:
-    with make("").app_context():
+def test_the_embedded_queue_is_for_its_owner_alone(app_at: AppAt, tmp_path: Path) -> None:
+    with app_at("").app_context():
         assert due_messages.enqueue([1])
     assert (tmp_path / "instance" / "queue").stat().st_mode & 0o777 == 0o700
 
@@ -235,10 +186,10 @@ def test_other_prefixes_of_queues_are_refused(value: str) -> None:
 @on_sqlite
 @pytest.mark.parametrize("kind", ["rabbitmq", "redis"])
 def test_a_broker_that_refuses_the_log_in_is_told_as_that(
-    make: Callable[[str], Flask], kind: str, capsys: pytest.CaptureFixture[str]
+    app_at: AppAt, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scheme, _, rest = brokers.broker_url(kind).partition("://")
-    app = make(f"{scheme}://nobody:hunter2@{rest.rpartition('@')[2]}")
+    app = app_at(f"{scheme}://nobody:hunter2@{rest.rpartition('@')[2]}")
     with app.app_context():
         assert queues.publisher().depth(queues.MESSAGES) is None
     told = capsys.readouterr().err
@@ -249,10 +200,10 @@ def test_a_broker_that_refuses_the_log_in_is_told_as_that(
 @on_sqlite
 @pytest.mark.parametrize("url", ["amqp://me:hunter2@127.0.0.1:1//", "redis://:hunter2@127.0.0.1:1/0"])
 def test_a_broker_that_is_away_is_told_once_with_the_systems_words(
-    make: Callable[[str], Flask], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, url: str
+    app_at: AppAt, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, url: str
 ) -> None:
     monkeypatch.setattr(queues, "BROKER_PAUSE_SECONDS", 0.0)
-    with make(url).app_context():
+    with app_at(url).app_context():
         for _ in range(3):
             assert queues.publisher().depth(queues.MESSAGES) is None
     assert caplog.messages == ["The broker can't be reached: Connection refused"]

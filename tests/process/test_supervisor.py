@@ -1,5 +1,6 @@
 """`notifyhub up` and `notifyhub worker` as processes: what they deliver, and how they end."""
 
+import json
 import os
 import signal
 import socket
@@ -30,12 +31,14 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Give a function that starts `notifyhub` on one instance; whatever the test leaves of it is killed."""
     started: list[Service] = []
 
-    def begin(command: str = "up", *options: str, port: int = 0, **variables: str) -> Service:
+    def begin(
+        command: str = "up", *options: str, port: int = 0, first: str = "", **variables: str
+    ) -> Service:
         folder = tmp_path / f"start-{len(started)}"
         folder.mkdir()
         given = {"NOTIFYHUB_INSTANCE": str(tmp_path / "instance"), **variables}
         options = (*options, "--workers", "1") if command == "up" else options
-        started.append(Service(folder, given, command, *options, port=port))
+        started.append(Service(folder, given, command, *options, port=port, first=first))
         return started[-1]
 
     yield begin
@@ -175,6 +178,19 @@ def test_a_part_that_ends_takes_all_others_with_it(
     assert end(service) == 1
     assert service.err.splitlines()[-1] == f"Error: The {part} {words}: everything is stopped."
     assert service.err.count("Error") == 1
+
+
+def test_a_stop_enqueues_what_is_pending(start: Start, tmp_path: Path) -> None:
+    service = start(first="from notifyhub.jobs import buffer; buffer.LINGER_SECONDS = 3600")
+    service.wait_until_it_serves()
+    notifier, parts = add_notifier(service, service.key), service.parts()
+    os.kill(parts["worker"], signal.SIGSTOP)  # which would take the job
+    service.post(MESSAGES, {**TEXT, "notifier": notifier}, service.key)
+    queue = tmp_path / "instance" / "queue"
+    assert list(queue.glob("*/*.msg")) == []
+    os.kill(parts["server"], signal.SIGTERM)
+    (job,) = until(lambda: list(queue.glob("*.messages/*.msg")), "the job is in the queue's folder")
+    assert json.loads(job.read_text())["headers"]["task"] == "notifyhub.deliver"
 
 
 def test_the_parts_do_not_outlive_their_supervisor(start: Start) -> None:

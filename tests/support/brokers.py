@@ -1,11 +1,16 @@
 """The brokers that the tests talk to."""
 
+import json
 import os
 import secrets
 import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from flask import Flask
 from kombu import Connection
 
 from notifyhub.jobs import queues
@@ -14,6 +19,8 @@ from tests.support.environment import absent
 RABBITMQ = os.environ.get("TEST_RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672//")
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
 KINDS = ("filesystem", "rabbitmq", "redis")
+
+AppAt = Callable[[str], Flask]
 
 
 def broker_url(kind: str) -> str:
@@ -38,6 +45,45 @@ def delete_queues(url: str, prefix: str) -> None:
         with Connection(url) as connection:
             for name in queues.QUEUES:
                 queues.named_queue(prefix, name)(connection.default_channel).delete()
+
+
+def taken(app: Flask, queue: str = queues.MESSAGES) -> list[tuple[str, list[Any]]]:
+    """Take all jobs from a queue: task and arguments of each."""
+    url, options = queues.broker(app)
+    jobs = []
+    with Connection(url, transport_options=options) as connection:
+        name = queues.named_queue(app.config["QUEUE_PREFIX"], queue)
+        bound = name(connection.default_channel)
+        bound.queue_declare()
+        while (message := bound.get(no_ack=True)) is not None:
+            assert message.content_type == "application/json"
+            args, _, _ = json.loads(message.body)
+            jobs.append((message.headers["task"], args))
+    return jobs
+
+
+@pytest.fixture
+def app_at(other_app: Callable[..., Flask], tmp_path: Path) -> Iterator[AppAt]:
+    """Give a function that makes an application that talks to a broker, by queues of its own."""
+    made: list[Flask] = []
+
+    def make_app(url: str) -> Flask:
+        made.append(
+            other_app(
+                NOTIFYHUB_BROKER_URL=url,
+                NOTIFYHUB_QUEUE_PREFIX=prefix(),
+                NOTIFYHUB_INSTANCE=str(tmp_path / "instance"),
+            )
+        )
+        return made[-1]
+
+    yield make_app
+    for app in made:
+        app.extensions["due_messages"].flush()
+        with app.app_context():
+            queues.publisher().close()
+        if app.config["BROKER_URL"] in {RABBITMQ, REDIS}:
+            delete_queues(app.config["BROKER_URL"], app.config["QUEUE_PREFIX"])
 
 
 @pytest.fixture(scope="session")

@@ -20,16 +20,27 @@ READY = {"status": "ok", "database": "ok", "broker": "ok"}
 
 
 class Service:
-    """A started `notifyhub`, the leader of a process group, in a folder beside which its output is kept."""
+    """A started `notifyhub`, the leader of a process group, in a folder beside which its output is kept.
 
-    def __init__(self, folder: Path, variables: dict[str, str], command: str, *options: str, port: int = 0):
+    `first` is Python that its process runs before.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        variables: dict[str, str],
+        command: str,
+        *options: str,
+        port: int = 0,
+        first: str = "",
+    ):
         self.folder = folder
         self.port = port or free_port()
         if command == "up":
             options = ("--port", str(self.port), *options)
         with self._output("out").open("w") as out, self._output("err").open("w") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", "from notifyhub.cli import main; main()", command, *options],
+                [sys.executable, "-c", f"{first}\nfrom notifyhub.cli import main; main()", command, *options],
                 cwd=folder,
                 env={**os.environ, **variables, "TESTED_SERVICE": str(folder)},
                 stdout=out,
