@@ -56,9 +56,6 @@ REFUSALS: dict[str, Callable[[], Reply]] = {
     "unapproved_pattern": lambda: _invalid(code="الگو تایید نشده است"),  # [N]
     "no_credit": lambda: _error(422, "400-2", "اعتبار کافی نیست"),  # [N]
     "line_not_allowed": lambda: _invalid(from_number="گزینه انتخاب شده from_number صحیح نمی باشد"),  # [N]
-    "invalid_recipient": lambda: _invalid(
-        **{"recipients.0": "گزینه انتخاب شده recipients.0 صحیح نمی باشد"}
-    ),  # [N]
     "refusal_with_200": lambda: Reply(200, _envelope(None, "انجام نشد", "400-9", status=False)),  # [N]
     "unknown_refusal": lambda: _error(422, "400-99", "خطای ناشناخته"),  # [N]
 }
@@ -71,8 +68,8 @@ class IPPanelSimulator(Provider):
     `invalid_recipient` is sent to nobody, and the answer names that one.
     """
 
-    kinds = WIRE_TROUBLES | set(REFUSALS) | set(LATER) | set(ROW_LATER)
-    about_one = frozenset({"invalid_recipient"})
+    about_one = frozenset({"invalid_recipient", *ROW_LATER})
+    kinds = WIRE_TROUBLES | set(REFUSALS) | set(LATER) | about_one
     switches: ClassVar = {**Provider.switches, "refuse_duplicates": bool}
 
     def __init__(self, port: int = 0) -> None:
@@ -136,18 +133,16 @@ class IPPanelSimulator(Provider):
         recipients = [str(each) for each in given] if isinstance(given, list) else []
         later = self.troubles.take(*recipients, kinds=LATER)
         state_id = LATER[later.kind] if later else 6
-        if len(recipients) > 1:
-            return self.suffer_each(lambda kinds: self._accept(body, recipients, state_id, kinds), recipients)
-        return self.suffer(lambda: self._accept(body, recipients, state_id), *recipients)
+        return self.suffer_each(lambda kinds: self._accept(body, recipients, state_id, kinds), recipients)
 
     def _accept(
         self,
         body: dict[str, Any],
         recipients: Sequence[str],
         state_id: int,
-        kinds: Mapping[str, str] | None = None,
+        kinds: Mapping[str, str],
     ) -> Reply:
-        if refusal := _check(body, recipients, kinds or {}):
+        if refusal := _check(body, recipients, kinds):
             return refusal
         pattern, text = None, body.get("message", "")
         if body["sending_type"] == "pattern":
@@ -168,8 +163,8 @@ class IPPanelSimulator(Provider):
         sent = Sent(outbox_id, state_id if at_once or state_id != 6 else 2, [])
         for recipient in recipients:
             received = Received(outbox_id, recipient, text, body.get("code"), params, body["from_number"])
-            later = self.troubles.take(recipient, kinds=ROW_LATER)
-            sent.rows.append(Row(received, ROW_LATER[later.kind] if later else "2" if at_once else ""))
+            status = ROW_LATER.get(kinds.get(recipient, ""), "2" if at_once else "")
+            sent.rows.append(Row(received, status))
         with self._lock:
             self.sent[outbox_id] = sent
         for row in sent.rows:
@@ -233,7 +228,7 @@ class IPPanelSimulator(Provider):
 def _check(body: dict[str, Any], recipients: Sequence[str], kinds: Mapping[str, str]) -> Reply | None:
     """The documented validation; None if there is nothing to complain of.
 
-    Who is among `kinds` is wrong in any case.
+    Who has the trouble `invalid_recipient` is wrong in any case ([N]: its body).
     """
     required = {"from_number": str, "params": dict}
     place, most = "params.recipients", MAX_RECIPIENTS
@@ -254,7 +249,9 @@ def _check(body: dict[str, Any], recipients: Sequence[str], kinds: Mapping[str, 
     if not 0 < len(recipients) <= most:
         wrong[place] = f"تکمیل گزینه {place} الزامی است"
     for index, recipient in enumerate(recipients):
-        if recipient in kinds or not re.fullmatch(r"\+989\d{9}", recipient, re.ASCII):
+        if kinds.get(recipient) == "invalid_recipient" or not re.fullmatch(
+            r"\+989\d{9}", recipient, re.ASCII
+        ):
             wrong[f"{place}.{index}"] = f"گزینه انتخاب شده {place}.{index} صحیح نمی باشد"
     if len(body.get("message", "")) > 1400:
         wrong["message"] = "گزینه پیام بیش از حد بلند است"

@@ -86,14 +86,17 @@ class Provider(Controlled):
         raise NotImplementedError
 
     def suffer_each(self, accept: Callable[[Mapping[str, str]], Reply], recipients: Sequence[str]) -> Reply:
-        """As `suffer`, for a send to several: `accept` is told the kinds of trouble that some have alone."""
+        """As `suffer`, for a send to several.
+
+        If the first trouble is one that a recipient has alone, `accept` is told the kinds of all such.
+        """
         kinds: dict[str, str] = {}
         left = list(recipients)
         while left and not self.canned and (trouble := self.troubles.take(*left, first=self.about_one)):
             one = trouble.recipient or left[0]
             kinds[one] = trouble.kind
             left = [other for other in left if other != one]
-        return self.suffer(lambda: accept(kinds), *left) if left else accept(kinds)
+        return accept(kinds) if kinds else self.suffer(lambda: accept(kinds), *recipients)
 
     def suffer(self, accept: Callable[[], Reply], *recipients: str | None, on: str = "send") -> Reply:
         """Answer by `accept`, unless a trouble is due."""
