@@ -23,10 +23,12 @@ from notifyhub.providers.http import (
     required_text,
     whole_number,
 )
-from notifyhub.providers.ippanel.envelope import data_of, failure_of, meta_of, objects, refused_fields
+from notifyhub.providers.ippanel.envelope import RULES, data_of, failure_of, meta_of, objects, refused_fields
 from notifyhub.providers.ippanel.reports import reports_of
 from notifyhub.providers.rejection_rules import rejection_of_all
 from notifyhub.providers.sockets import TIMEOUTS, Timeouts
+
+__all__ = ["RULES", "IPPanel"]
 
 URL = "https://edge.ippanel.com/v1"
 PATTERNS_PER_PAGE = 100  # EDGE docs/pattern: the most it allows
