@@ -14,12 +14,15 @@ from notifyhub.settings.models import DeliverySettings
 
 @dataclass(frozen=True)
 class Delivery:
-    """The rules in force: the policy of rounds, backups by channel, days until a message is erased."""
+    """The rules in force: the policy of rounds, backups by channel, days until a message is erased.
+
+    `sms_batch_size` is how many texts go to a provider in one call.
+    """
 
     policy: Policy
     backups: dict[str, list[int]]
     retention_days: int
-    sms_batch_size: int = 100
+    sms_batch_size: int
 
 
 def in_force() -> Delivery:
@@ -34,4 +37,5 @@ def in_force() -> Delivery:
         ),
         {Channel.SMS: stored.sms_backup_notifiers, Channel.EMAIL: stored.email_backup_notifiers},
         stored.retention_days,
+        stored.sms_batch_size,
     )

@@ -1,7 +1,11 @@
-"""Delivery reports: providers are asked in batches, at growing intervals, what became of sent messages."""
+"""Delivery reports: providers are asked in batches, at growing intervals, what became of sent messages.
 
-from collections.abc import Sequence
+Messages that one call has sent may have one id at the provider. They are asked for together.
+"""
+
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -15,7 +19,7 @@ from notifyhub.delivery.notifier_clients import backend_for, load_clients
 from notifyhub.jobs import leases
 from notifyhub.messages.events import CHANGED, publish_changes
 from notifyhub.messages.models import Message, MessageStatus
-from notifyhub.providers.base import Provider, Report
+from notifyhub.providers.base import Provider, Report, Sent
 from notifyhub.providers.boundary import ask, code_of, detail_of
 from notifyhub.providers.errors import Failure
 from notifyhub.providers.sandbox import Sandbox
@@ -24,7 +28,9 @@ messages = table_of(Message)
 
 BATCH = 1000
 MESSAGES_PER_TASK = 100
-"""The most messages, of one notifier, that a task asks for."""
+"""The most messages, of one notifier, that a task asks for; more only of those that have one id."""
+
+ROWS_PER_TRANSACTION = 100
 
 LONGEST_INTERVAL = timedelta(hours=6)
 """Between two questions about one message; each interval is twice the one before, up to this."""
@@ -37,6 +43,7 @@ _due = (
         messages.c.channel,
         messages.c.notifier_id,
         messages.c.is_test,
+        messages.c.provider_message_id,
         messages.c.sent_at,
         messages.c.reports_asked,
     )
@@ -59,6 +66,7 @@ _sent = select(
     messages.c.notifier_id,
     messages.c.is_test,
     messages.c.provider_message_id,
+    messages.c.recipient,
     messages.c.otp_id,
 ).where(messages.c.status == MessageStatus.SENT, messages.c.provider_message_id.is_not(None))
 _report = (
@@ -94,11 +102,11 @@ def claim_due() -> list[list[int]]:
         rows = connection.execute(_due.with_for_update(skip_locked=True), {"now": at}).all()
         if rows:
             connection.execute(_postpone, [{"message_id": row.id, "next": _next(row, at)} for row in rows])
-    lists = [[row.id for row in group] for _, group in groupby(sorted(rows, key=_notifier), _notifier)]
+    notifiers = groupby(sorted(rows, key=_notifier), _notifier)
     return [
-        ids[start : start + MESSAGES_PER_TASK]
-        for ids in lists
-        for start in range(0, len(ids), MESSAGES_PER_TASK)
+        [row.id for row in task]
+        for _, group in notifiers
+        for task in _portions(list(group), MESSAGES_PER_TASK)
     ]
 
 
@@ -117,24 +125,27 @@ def fetch(ids: Sequence[int]) -> None:
 
 def _ask(backend: Provider[Any], rows: Sequence[Any]) -> None:
     size: int = getattr(backend, "report_batch", 0)
-    for start in range(0, len(rows) if size else 0, size or 1):
-        batch = rows[start : start + size]
-        reports = _reports(backend, [row.provider_message_id for row in batch])
+    sends = _by_id(rows)
+    for start in range(0, len(sends) if size else 0, size or 1):
+        batch = [row for send in sends[start : start + size] for row in send]
+        reports = _reports(backend, [_sent_message(row) for row in batch])
         reported = [
             _values(row, report)
             for row in batch
-            if (report := reports.get(row.provider_message_id)) and report.state != "pending"
+            if (report := reports.get(_sent_message(row))) and report.state != "pending"
         ]
-        if reported:
-            _write(reported)
+        for first in range(0, len(reported), ROWS_PER_TRANSACTION):
+            _write(reported[first : first + ROWS_PER_TRANSACTION])
 
 
-def _reports(backend: Provider[Any], ids: Sequence[str]) -> dict[str, Report]:
+def _reports(backend: Provider[Any], sent: Sequence[Sent]) -> dict[Sent, Report]:
     """Return the reports that a backend gives; what is no report is left out."""
+    # A backend of another package may have no more than `reports`.
+    reports_of = getattr(backend, "reports_of", None) or partial(Provider.reports_of, backend)
 
-    def read() -> dict[str, Report]:
-        given = backend.reports(ids)
-        return {id_: given[id_] for id_ in ids if isinstance(given.get(id_), Report)}
+    def read() -> dict[Sent, Report]:
+        given = reports_of(sent)
+        return {one: given[one] for one in sent if isinstance(given.get(one), Report)}
 
     release()
     return ask(read)
@@ -171,6 +182,29 @@ def _next(row: Any, at: datetime) -> datetime | None:
     first = timedelta(seconds=current_app.config["REPORT_DELAY"])
     doublings: int = min(row.reports_asked + 1, 32)
     return min(at + min(first * (1 << doublings), LONGEST_INTERVAL), end)
+
+
+def _portions(rows: Sequence[Any], size: int) -> Iterator[list[Any]]:
+    """Yield rows in lists of up to `size`, in which those of one id stay together, however many they are."""
+    portion: list[Any] = []
+    for send in _by_id(rows):
+        if portion and len(portion) + len(send) > size:
+            yield portion
+            portion = []
+        portion += send
+    if portion:
+        yield portion
+
+
+def _by_id(rows: Sequence[Any]) -> list[list[Any]]:
+    sends: dict[str | None, list[Any]] = {}
+    for row in rows:
+        sends.setdefault(row.provider_message_id, []).append(row)
+    return list(sends.values())
+
+
+def _sent_message(row: Any) -> Sent:
+    return Sent(row.provider_message_id, row.recipient)
 
 
 def _notifier(row: Any) -> tuple[str, int, bool]:

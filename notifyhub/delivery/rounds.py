@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import cast
 
 from notifyhub.database import connections
 from notifyhub.delivery import circuit_breaker, claims, journal, one_time_codes, outcomes, policies
@@ -28,9 +29,9 @@ from notifyhub.delivery.retry_policy import Result, RoundDecision
 from notifyhub.delivery.routing import PassedOver, Route
 from notifyhub.delivery.shared_calls import call_key, call_limit
 from notifyhub.jobs.leases import CLAIM_RETRIED_SECONDS, persist
-from notifyhub.providers.base import SMS, Email
+from notifyhub.providers.base import SMS, Email, SMSProvider
 from notifyhub.providers.boundary import hand_over, hand_over_all
-from notifyhub.providers.errors import Failure, NotServedHere
+from notifyhub.providers.errors import BATCH_REFUSED, Failure, NotServedHere
 
 
 def claim(ids: Sequence[int]) -> list[ClaimedMessage]:
@@ -87,6 +88,8 @@ def _key(round_: MessageRound, route: Route) -> object:
     """Return what the messages of a call have in common; None for one that goes alone."""
     message = round_.message
     if message.is_test or message.otp_id is not None or not isinstance(route.content, SMS):
+        return None
+    if round_.failures and round_.failures[-1].code == BATCH_REFUSED:
         return None
     return call_key(route.client, route.content)
 
@@ -171,7 +174,7 @@ def _hand_over(messages: Sequence[ClaimedMessage], routes: Sequence[Route]) -> S
     connections.release()
     if len(contents) == 1:
         return [hand_over(backend, contents[0])]
-    return hand_over_all(backend, contents)
+    return hand_over_all(cast("SMSProvider", backend), cast("list[SMS]", contents))
 
 
 def _content(message: ClaimedMessage, route: Route) -> SMS | Email:

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Sequence
 from typing import Any, cast
 
-from sqlalchemy import false, select
+from sqlalchemy import false, func, select
 
 from notifyhub.database.base import table_of
 from notifyhub.database.connections import autocommit, is_out_of_reach
@@ -12,8 +12,8 @@ from notifyhub.delivery.notifier_clients import NotifierClient, load_client
 from notifyhub.messages.models import Channel, Message
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.providers.base import SMS, SMSProvider
-from notifyhub.providers.boundary import ask
-from notifyhub.providers.errors import Failure
+from notifyhub.providers.boundary import batch_key
+from notifyhub.providers.errors import BATCH_REFUSED, Failure
 
 messages, notifiers = table_of(Message), table_of(SMSNotifier)
 
@@ -31,6 +31,7 @@ _texts = (
         messages.c.pattern_id.is_(None),
         messages.c.otp_id.is_(None),
         messages.c.is_test == false(),
+        func.coalesce(messages.c.error_code, "") != BATCH_REFUSED,
     )
 )
 
@@ -68,11 +69,9 @@ def call_key(client: NotifierClient, sms: SMS) -> Hashable:
     try:
         if call_limit(client, 2) < 2:
             return None
-        provider = cast("SMSProvider", client.backend)
-        key: Hashable = ask(lambda: provider.batch_key(sms))
+        return batch_key(cast("SMSProvider", client.backend), sms)
     except Failure:  # its attempt will say so
         return None
-    return key
 
 
 def _own_call(row: Any) -> tuple[NotifierClient | None, Hashable]:

@@ -1,14 +1,14 @@
 """What a provider is: the classes to inherit from, what they are asked to send, and what they answer."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import ClassVar, Generic, Literal, TypeVar
 
 from marshmallow import Schema
 
-from notifyhub.providers.errors import NotServedHere
+from notifyhub.providers.errors import Broken, Failure, NotServedHere
 from notifyhub.providers.fields import TokenSettingsSchema
 
 
@@ -28,6 +28,11 @@ class SMS:
     params: Mapping[str, str] = field(default_factory=dict, repr=False)
     attempt: int = 1
     secrets: Sequence[str] = field(default=(), repr=False)
+
+    @property
+    def may_share_a_call(self) -> bool:
+        """Whether it may go together with others: a text without a pattern that holds no secret."""
+        return self.pattern_code is None and not self.secrets
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,20 @@ class Email:
 
 @dataclass(frozen=True)
 class Accepted:
-    """The provider took the message; `provider_message_id` is its name for it, by which `reports` asks."""
+    """The provider took the message; `provider_message_id` is its name for it, by which `reports` asks.
+
+    Messages that one call has sent may have one id.
+    """
 
     provider_message_id: str
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message that the provider took: its id there, and its recipient, which is empty once it is erased."""
+
+    id: str
+    recipient: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,7 +123,7 @@ class Provider(ABC, Generic[M]):
     """
 
     report_batch: ClassVar[int] = 0
-    """How many ids one call of `reports` takes; 0 where the provider reports nothing."""
+    """How many ids one call of `reports` or `reports_of` takes; 0 where the provider reports nothing."""
 
     @abstractmethod
     def send(self, message: M, /) -> Accepted:
@@ -116,6 +132,15 @@ class Provider(ABC, Generic[M]):
     def reports(self, ids: Sequence[str], /) -> Mapping[str, Report]:  # noqa: ARG002 - for subclasses
         """Return the delivery reports by id; an id that the provider says nothing of is left out."""
         return {}
+
+    def reports_of(self, sent: Sequence[Sent], /) -> Mapping[Sent, Report]:
+        """Return the delivery reports of messages; one that the provider says nothing of is left out.
+
+        What the delivery calls. Several may have one id, and messages to one recipient may be equal. By
+        default `reports` is asked, where an id is that of one message.
+        """
+        told = self.reports(list(dict.fromkeys(one.id for one in sent)))
+        return {one: told[one.id] for one in sent if one.id in told}
 
     @abstractmethod
     def check(self) -> Credit | None:
@@ -145,8 +170,25 @@ class SMSProvider(Provider[SMS]):
     offers_patterns: ClassVar[bool] = False
     """Whether `patterns` can be called."""
 
+    batch_size: ClassVar[int] = 1
+    """How many texts without a pattern one call of `send_batch` takes; 1 where each is a call of its own."""
+
     def __init__(self, settings: Mapping[str, object], url: str | None = None) -> None:
         """Take the settings of a notifier; raises NotifierTrouble if they are not enough."""
+
+    def batch_key(self, sms: SMS, /) -> Hashable | None:  # noqa: ARG002 - for subclasses
+        """Return what is equal for messages that may share a call; None if this one goes singly.
+
+        Nothing is sent for it. What is not `may_share_a_call` has no key.
+        """
+        return None
+
+    def send_batch(self, messages: Sequence[SMS], /) -> Sequence[Accepted | Failure]:  # noqa: ARG002
+        """Hand messages with one key to the provider, within 45 seconds; return how each of them ended.
+
+        Raises the failure that is the same for all.
+        """
+        raise Broken("not_offered", "The provider takes one message at a time.")
 
     def patterns(self) -> Iterator[ProviderPattern]:
         """Yield every pattern of the account."""

@@ -6,11 +6,11 @@ Whatever they raise or return, what comes back is one of our own types, fit to b
 import logging
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 from notifyhub.logs import LogThrottle, outline
-from notifyhub.providers.base import Accepted, M, Provider
+from notifyhub.providers.base import SMS, Accepted, M, Provider, SMSProvider
 from notifyhub.providers.errors import (
     Broken,
     Failure,
@@ -37,27 +37,33 @@ _outlined = LogThrottle(60.0)
 
 def hand_over(provider: Provider[M], message: M) -> Accepted | Failure:
     """Have a provider send a message; return how that ended."""
-    before = writes()
+    answer = _answer(provider, lambda: provider.send(message))
+    return _outcome(answer, message.secrets)
+
+
+def hand_over_all(provider: SMSProvider, messages: Sequence[SMS]) -> list[Accepted | Failure]:
+    """Have a provider send messages that share a call; return how that ended, in their order."""
+    secrets = [secret for message in messages for secret in message.secrets]
+    answer = _answer(provider, lambda: _listed(provider.send_batch(messages)))
+    if isinstance(answer, list) and len(answer) == len(messages):
+        return [_outcome(one, secrets) for one in answer]
+    return [_outcome(answer if isinstance(answer, Failure) else None, secrets)] * len(messages)
+
+
+def batch_key(provider: SMSProvider, message: SMS) -> Hashable | None:
+    """Return the key of the messages that may share a call with this one; None if it goes singly.
+
+    So does what a provider of another package has no key for, or fails to tell it.
+    """
     try:
-        accepted: object = provider.send(message)
-    except Failure as failure:
-        return _known(failure, message.secrets)
+        key: Hashable | None = provider.batch_key(message) if hasattr(provider, "batch_key") else None
+        hash(key)
     except BaseException as error:
         if _stops_the_process(error):
             raise
-        # Others may write to sockets that we don't watch.
-        unsent = _is_ours(provider) and writes() == before
-        return (Broken if unsent else Uncertain)("backend_error", _words(error))
-    if not isinstance(accepted, Accepted):
-        return Uncertain("not_understood", "The backend does not say whether the message was taken.")
-    id_ = accepted.provider_message_id
-    if isinstance(id_, str) and len(id_) <= MAX_ID_LENGTH and id_.isprintable():
-        return accepted
-    return Accepted(quote(str(id_))[:MAX_ID_LENGTH])
-
-
-def hand_over_all(provider: Provider[M], messages: Sequence[M]) -> list[Accepted | Failure]:
-    return [hand_over(provider, message) for message in messages]
+        _words(error)
+        return None
+    return key
 
 
 def ask(call: Callable[[], T]) -> T:
@@ -83,6 +89,37 @@ def code_of(word: object, *, coded: bool = False) -> str:
     """Return the code of a failure or a report as it is stored."""
     code = re.sub(r"[^\w.-]+", "_", str(word), flags=re.ASCII)[:MAX_CODE_LENGTH] or "unknown"
     return mask_digits(code, MASK) if coded else code
+
+
+def _answer(provider: object, call: Callable[[], object]) -> object:
+    """Return what a call that sends returns, or the failure that it ends with."""
+    before = writes()
+    try:
+        return call()
+    except Failure as failure:
+        return failure
+    except BaseException as error:
+        if _stops_the_process(error):
+            raise
+        # Others may write to sockets that we don't watch.
+        unsent = _is_ours(provider) and writes() == before
+        return (Broken if unsent else Uncertain)("backend_error", _words(error))
+
+
+def _listed(answers: object) -> object:
+    return list(answers) if isinstance(answers, Sequence) else answers
+
+
+def _outcome(answer: object, secrets: Sequence[str]) -> Accepted | Failure:
+    """Return how a sending ended of which a provider answers this."""
+    if isinstance(answer, Failure):
+        return _known(answer, secrets)
+    if not isinstance(answer, Accepted):
+        return Uncertain("not_understood", "The backend does not say whether the message was taken.")
+    id_: object = answer.provider_message_id
+    if isinstance(id_, str) and len(id_) <= MAX_ID_LENGTH and id_.isprintable():
+        return answer
+    return Accepted(quote(str(id_))[:MAX_ID_LENGTH])
 
 
 def _known(failure: Failure, secrets: Sequence[str] = ()) -> Failure:

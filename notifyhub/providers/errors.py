@@ -21,6 +21,11 @@ from notifyhub.text.code_masks import MASK
 Outcome = Literal["temporary", "permanent", "uncertain"]
 
 MAX_DETAIL_LENGTH = 500
+
+BATCH_REFUSED = "batch_refused"
+"""The code of a refusal that is about one of the messages of a call and does not say which: each is tried
+again, alone."""
+
 ZWNJ = "\u200c"  # belongs to Persian spelling
 
 

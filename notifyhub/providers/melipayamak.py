@@ -3,10 +3,13 @@
 Sources: the console's own pages of its methods; "WEB" are the web service's pages
 www.melipayamak.com/api/sendbybasenumber, …/sendsimplesms and …/sendsms, whose result codes and texts the
 console's `status` is taken to repeat.
+
+Several texts go out in one call, each with an id of its own, if each ends with the words by which recipients
+stop them (WEB sendsimplesms).
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from decimal import Decimal
 
 from marshmallow import Schema
@@ -29,6 +32,7 @@ from notifyhub.providers.rejection_rules import (
     Rejection,
     Rule,
     classify,
+    rejection_of_all,
     squeeze,
 )
 from notifyhub.providers.sockets import TIMEOUTS, Timeouts
@@ -36,6 +40,7 @@ from notifyhub.text.digits import ascii_digits
 
 URL = "https://console.melipayamak.com/api"
 SUCCESS = "ارسال موفق بود"
+OPT_OUT = "لغو11"
 
 RESULTS: tuple[tuple[int, str, type[Failure], str], ...] = (
     (-111, "IP درخواست کننده نامعتبر است", NotifierTrouble, "address_not_allowed"),
@@ -95,7 +100,7 @@ RULES = (
     ),
     *HTTP_STATUS_RULES,
 )
-RESULT_CODES = frozenset(number for number, *_ in RESULTS)
+RESULT_TEXTS = {number: text for number, text, *_ in RESULTS}
 
 # WEB, help page of the web service "send": delivery codes. 0 at the operator, 8 reached it, 5 and 100
 # unknown, 200 sent, 400 in the queue; 9 not updated yet, null reports switched off (both seen in clients):
@@ -127,6 +132,7 @@ class MeliPayamak(SMSProvider):
     line_setting = "number"
     url_variable = "MELIPAYAMAK_URL"
     report_batch = 100  # WEB sendsms, clients: the most that one call takes
+    batch_size = 100  # the same
 
     def __init__(
         self, settings: Mapping[str, object], url: str | None = None, *, timeouts: Timeouts = TIMEOUTS
@@ -141,9 +147,29 @@ class MeliPayamak(SMSProvider):
         body = self._body(answer, sms.secrets)
         rec_id = whole_number(body.get("recId"))
         # An id has up to 19 digits; a result code in its place is no success.
-        if rec_id and rec_id > 0 and (rec_id not in RESULT_CODES or _status(body) == SUCCESS):
+        if rec_id and rec_id > 0 and (rec_id not in RESULT_TEXTS or _status(body) == SUCCESS):
             return Accepted(str(rec_id))
         raise self._failure(answer, sms.secrets)
+
+    def batch_key(self, sms: SMS) -> Hashable | None:
+        may = sms.may_share_a_call and self._number and sms.text.endswith(OPT_OUT) and _is_served(sms.to)
+        return "send/multiple" if may else None
+
+    def send_batch(self, messages: Sequence[SMS]) -> list[Accepted | Failure]:
+        request = {
+            "from": self._line(),
+            "to": [_local(sms.to) for sms in messages],
+            "text": [sms.text for sms in messages],
+            "udh": "",
+        }
+        answer = self._client.post(f"/send/multiple/{self._key}", request)
+        body = self._body(answer)
+        ids = [whole_number(one) for one in _list(body.get("recIds"))]
+        if len(ids) == len(messages):
+            return [self._outcome(rec_id, _status(body)) for rec_id in _confirmed(ids, body)]
+        if any(map(_is_id, ids)):
+            raise Uncertain("not_understood", "The answer does not hold one id for each message.")
+        raise rejection_of_all(self._failure(answer))
 
     def reports(self, ids: Sequence[str]) -> dict[str, Report]:
         known = [sent for sent in ids if whole_number(sent)]
@@ -188,6 +214,14 @@ class MeliPayamak(SMSProvider):
             raise NotifierTrouble("bad_settings", words)
         return self._number
 
+    def _outcome(self, rec_id: int | None, status: str) -> Accepted | Failure:
+        """Return how one of several messages ended; `status` is that of the whole call."""
+        if _is_id(rec_id):
+            return Accepted(str(rec_id))
+        if rec_id and rec_id in RESULT_TEXTS:  # a result code of its own
+            return self._failure(Answer(200, {"recId": rec_id, "status": RESULT_TEXTS[rec_id]}))
+        return rejection_of_all(self._failure(Answer(200, {"recId": rec_id, "status": status})))
+
     def _body(self, answer: Answer, secrets: Sequence[str] = ()) -> dict[str, object]:
         """Return the object of a 200, or raise what the refusal means."""
         if answer.status != 200:
@@ -217,8 +251,29 @@ def _status(body: Mapping[str, object]) -> str:
     return SUCCESS if squeeze(text) == squeeze(SUCCESS) else text
 
 
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _confirmed(ids: list[int | None], body: Mapping[str, object]) -> list[int | None]:
+    """Return what stands in the ids' places, without the ids that `success` denies (seen in clients)."""
+    success = _list(body.get("success"))
+    if len(success) != len(ids):
+        return ids
+    return [None if told is False and _is_id(one) else one for one, told in zip(ids, success, strict=True)]
+
+
+def _is_id(rec_id: int | None) -> bool:
+    """Whether a number in an id's place is one, and no result code."""
+    return rec_id is not None and rec_id > 0 and rec_id not in RESULT_TEXTS
+
+
+def _is_served(number: str) -> bool:
+    return re.fullmatch(r"\+98\d{10}", number) is not None
+
+
 def _local(number: str) -> str:
     """The national form, the only one in the vendor's samples."""
-    if not re.fullmatch(r"\+98\d{10}", number):
+    if not _is_served(number):
         raise NotServedHere("recipient_not_served", "MeliPayamak takes Iranian numbers only.")
     return "0" + number.removeprefix("+98")

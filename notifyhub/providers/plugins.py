@@ -5,8 +5,9 @@ package names in the entry-point group `notifyhub.sms_backends`. The name, of up
 clients give as a notifier's `backend`; it can't take the place of one of ours.
 
 The class need not inherit from SMSProvider; then it must have its methods, `report_batch` and
-`offers_patterns`. What its `settings_schema` loads is stored, so it must be JSON; without one a `token` that
-is not blank must be there. Further keys are kept in either case.
+`offers_patterns`. Without `batch_key` and `send_batch` its messages go singly, without `reports_of` its
+`reports` are asked. What its `settings_schema` loads is stored, so it must be JSON; without one a `token`
+that is not blank must be there. Further keys are kept in either case.
 """
 
 from importlib.metadata import entry_points

@@ -10,7 +10,15 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from notifyhub.providers.errors import Failure, NotifierTrouble, NotServedHere, Refused, Uncertain
+from notifyhub.providers.errors import (
+    BATCH_REFUSED,
+    Failure,
+    NotifierTrouble,
+    NotServedHere,
+    Refused,
+    Temporary,
+    Uncertain,
+)
 from notifyhub.text.letters import persian_letters
 
 
@@ -61,6 +69,17 @@ def classify(rules: Iterable[Rule], rejection: Rejection, detail: str) -> Failur
         if rule.fits(rejection):
             return rule.failure(rule.code, detail)
     return Refused("refused", detail)
+
+
+def rejection_of_all(failure: Failure, *, of_the_text: Container[str] = ()) -> Failure:
+    """Return what a failure of a whole call means for each of the messages that shared it.
+
+    A refusal that names nobody may be about one of them alone, so that they are tried again, singly; unless
+    its code is one `of_the_text` that all have.
+    """
+    if isinstance(failure, Refused) and failure.code not in of_the_text:
+        return Temporary(BATCH_REFUSED, failure.detail)
+    return failure
 
 
 @lru_cache(1024)

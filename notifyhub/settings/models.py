@@ -44,6 +44,7 @@ class DeliverySettings(SingletonRow):
     retention_days: Mapped[int] = mapped_column(Integer)
     resend_uncertain: Mapped[bool] = mapped_column()
     sms_countries: Mapped[list[str]] = mapped_column(JSON, server_default='["IR"]')
+    sms_batch_size: Mapped[int] = mapped_column(Integer, server_default="100")
 
 
 class OTPSettings(SingletonRow):

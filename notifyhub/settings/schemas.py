@@ -115,6 +115,16 @@ class DeliverySettingsSchema(StrictSchema):
             ["IR"],
         ),
     )
+    sms_batch_size = Integer(
+        1,
+        1000,
+        required=True,
+        metadata=described(
+            "Texts without a pattern that go to a provider in one call, if it takes several; 1: each in a"
+            " call of its own (at first 100).",
+            100,
+        ),
+    )
     max_attempts = Integer(
         1, 50, required=True, metadata=described("Rounds of attempts for a message (at first 5).", 5)
     )

@@ -36,6 +36,7 @@ def test_a_new_installation_has_the_documented_settings() -> None:
         "retention_days": 90,
         "resend_uncertain": True,
         "sms_countries": ["IR"],
+        "sms_batch_size": 100,
     }
     limits = stored(OTPSettings)
     assert {name: limits[name] for name in limits if not name.startswith(("sms", "email"))} == {

@@ -12,12 +12,15 @@ from notifyhub.delivery import reports
 from notifyhub.extensions import db
 from notifyhub.messages.models import Message, MessageStatus
 from notifyhub.notifiers.models import SMSNotifier
-from notifyhub.providers.base import Report
+from notifyhub.providers.base import SMS, Accepted, Report
 from notifyhub.providers.errors import NotifierTrouble
+from notifyhub.providers.ippanel import IPPanel
 from notifyhub.providers.sandbox import Sandbox
+from tests.simulators import IPPanelSimulator, ippanel
 from tests.support.factories import MessageFactory, SMSNotifierFactory
 from tests.support.scripted import NAME, Scripted
 
+RECIPIENT = "+989121234567"
 START = datetime(2026, 3, 21, 12, tzinfo=UTC)
 
 
@@ -179,3 +182,77 @@ def test_a_test_message_is_delivered_by_itself(notifier: SMSNotifier) -> None:
     assert (read(delivered).status, read(unreported).status) == (MessageStatus.DELIVERED, MessageStatus.SENT)
     assert Scripted.asked == []
     assert Sandbox.report_batch
+
+
+def test_messages_with_one_id_are_asked_for_together_however_many_they_are(
+    notifier: SMSNotifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "MESSAGES_PER_TASK", 2)
+    monkeypatch.setattr(reports, "ROWS_PER_TRANSACTION", 2)
+    together = [sent(notifier, 1, recipient=f"+98912000000{index}") for index in range(5)]
+    others = [sent(notifier, number) for number in (2, 3, 4)]
+    Scripted.told |= dict.fromkeys(("a-1", "a-3"), Report("delivered"))
+    lists = reports.claim_due()
+    assert sorted(map(len, lists)) == [1, 2, 5]
+    assert sorted(map(sorted, lists))[0] == [message.id for message in together]
+    for ids in lists:
+        reports.fetch(ids)
+    assert sorted(Scripted.asked) == [["a-1"], ["a-2", "a-3"], ["a-4"]]
+    delivered = [read(message).status == MessageStatus.DELIVERED for message in (*together, *others)]
+    assert delivered == [True] * 5 + [False, True, False]
+
+
+@pytest.fixture
+def edge_notifier(clock: time_machine.Traveller, _simulated: None) -> SMSNotifier:
+    settings = {"token": ippanel.TOKEN, "from_number": ippanel.LINE}
+    return SMSNotifierFactory(backend="ippanel", settings=settings)  # type: ignore[no-any-return]
+
+
+def send_together(edge: IPPanelSimulator, recipients: list[str]) -> str:
+    """Have the provider send a text to some recipients; return the id that they share."""
+    backend = IPPanel({"token": ippanel.TOKEN, "from_number": ippanel.LINE}, edge.url)
+    (accepted,) = set(backend.send_batch([SMS(recipient, "The text") for recipient in recipients]))
+    assert isinstance(accepted, Accepted)
+    return accepted.provider_message_id
+
+
+def test_each_message_of_a_send_to_many_has_its_recipients_report(
+    edge: IPPanelSimulator, edge_notifier: SMSNotifier
+) -> None:
+    edge.reports = "on_demand"
+    recipients = [f"+98912{index:07}" for index in range(150)]
+    id_ = send_together(edge, recipients)
+    together = [sent(edge_notifier, provider_message_id=id_, recipient=to) for to in recipients]
+    for recipient in recipients[:-1]:
+        edge.advance("delivered", id_, recipient)
+    edge.advance("blacklisted", id_, recipients[120])
+    before = edge.requests
+    assert list(map(len, ask())) == [150]
+    assert edge.requests == before + 3, "two pages of recipients, and the state of the whole send"
+    statuses = [read(message).status for message in together]
+    assert statuses.pop() == MessageStatus.SENT
+    assert statuses.pop(120) == MessageStatus.UNDELIVERED
+    assert together[120].error_code == "blacklisted"
+    assert set(statuses) == {MessageStatus.DELIVERED}
+
+
+def test_both_messages_to_a_number_that_stands_in_a_send_twice_have_its_report(
+    edge: IPPanelSimulator, edge_notifier: SMSNotifier
+) -> None:
+    id_ = send_together(edge, [RECIPIENT, RECIPIENT])
+    both = [sent(edge_notifier, provider_message_id=id_, recipient=RECIPIENT) for _ in range(2)]
+    ask()
+    assert [read(message).status for message in both] == [MessageStatus.DELIVERED] * 2
+
+
+def test_a_send_that_failed_as_a_whole_fails_all_of_its_messages(
+    edge: IPPanelSimulator, edge_notifier: SMSNotifier
+) -> None:
+    edge.troubles.add("no_credit_later")
+    recipients = [RECIPIENT, "+989121234568"]
+    id_ = send_together(edge, recipients)
+    both = [sent(edge_notifier, provider_message_id=id_, recipient=to) for to in recipients]
+    ask()
+    assert [(read(one).status, one.error_code) for one in both] == [
+        (MessageStatus.UNDELIVERED, "no_credit")
+    ] * 2

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from notifyhub.logs import LogThrottle
 from notifyhub.providers import boundary
 from notifyhub.providers.base import SMS, Accepted
-from notifyhub.providers.boundary import ask, hand_over
+from notifyhub.providers.boundary import ask, batch_key, hand_over, hand_over_all
 from notifyhub.providers.errors import (
     Broken,
     Failure,
@@ -22,6 +22,7 @@ from notifyhub.providers.errors import (
     Temporary,
     Uncertain,
 )
+from notifyhub.providers.sandbox import Sandbox
 
 PLAIN = SMS("+989121234567", "The text")
 CODED = SMS("+989121234567", "The text", secrets=["12345"])
@@ -37,6 +38,20 @@ class Provider:
         if isinstance(self.result, BaseException):
             raise self.result
         return self.result
+
+    def batch_key(self, _: SMS) -> Any:
+        return self.send(_)
+
+    def send_batch(self, _: list[SMS]) -> Any:
+        return self.send(_[0])
+
+
+def sent_together(result: object, count: int = 2) -> list[Accepted | Failure]:
+    return hand_over_all(Provider(result), [PLAIN] * count)  # type: ignore[arg-type]
+
+
+def key(result: object) -> object:
+    return batch_key(Provider(result), PLAIN)  # type: ignore[arg-type]
 
 
 def sent(result: object, sms: SMS = PLAIN) -> Accepted | Failure:
@@ -146,3 +161,66 @@ def test_a_code_in_another_spelling_is_masked(spelled: str) -> None:
     result = sent(NotServedHere("pattern_mismatch", f"bad value {spelled}"), CODED)
     assert isinstance(result, Failure)
     assert not set(spelled) & set(result.detail.removeprefix("bad value").replace(" ", ""))
+
+
+def test_each_of_a_batch_has_its_own_fate() -> None:
+    accepted, refused, odd = sent_together((Accepted("a\n" * 200), Refused("not valid!", "x" * 999), None), 3)
+    assert isinstance(accepted, Accepted)
+    assert len(accepted.provider_message_id) == 255
+    assert isinstance(refused, Refused)
+    assert (refused.code, len(refused.detail)) == ("not_valid_", 500)
+    assert isinstance(odd, Uncertain)
+
+
+def test_what_is_raised_is_the_fate_of_the_whole_batch() -> None:
+    for failure in (NotifierTrouble("rate_limited", "x"), NotServedHere("y"), Uncertain("timeout")):
+        assert sent_together(failure) == [failure, failure]
+    assert [type(one) for one in sent_together(Failure("x"))] == [Uncertain, Uncertain]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        {},
+        "ab",
+        Accepted("1"),
+        [],
+        [Accepted("1")],
+        [Accepted("1")] * 3,
+        [Accepted, "2"],
+        {Accepted("1"), Accepted("2")},
+        (Accepted(str(number)) for number in range(2)),
+    ],
+)
+def test_answers_that_can_not_be_told_apart_are_uncertain_for_all(answer: object) -> None:
+    assert [(type(one), one.code) for one in sent_together(answer) if isinstance(one, Failure)] == [
+        (Uncertain, "not_understood")
+    ] * 2
+
+
+@pytest.mark.parametrize("error", [KeyError("secret"), asyncio.CancelledError("secret")])
+def test_an_unexpected_error_is_uncertain_for_the_whole_batch_unless_nothing_has_left(
+    error: BaseException, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [type(one) for one in sent_together(error)] == [Uncertain, Uncertain]
+    assert len(caplog.records) == 1
+    assert "secret" not in caplog.text
+    monkeypatch.setattr(Provider, "__module__", "notifyhub.providers.some")
+    assert [type(one) for one in sent_together(error)] == [Broken, Broken]
+
+
+def test_what_no_provider_has_a_key_for_goes_singly(caplog: pytest.LogCaptureFixture) -> None:
+    assert key("the text") == "the text"
+    assert key(None) is None
+    assert caplog.records == []
+    assert key([]) is None, "lists can't be compared by their hash"
+    assert key(KeyError("secret")) is None
+    assert "secret" not in caplog.text
+    assert batch_key(object(), PLAIN) is None  # type: ignore[arg-type]
+
+
+def test_a_provider_that_takes_one_at_a_time_sends_no_batch() -> None:
+    assert Sandbox.batch_size == 1
+    assert Sandbox().batch_key(PLAIN) is None
+    assert [type(one) for one in hand_over_all(Sandbox(), [PLAIN, PLAIN])] == [Broken, Broken]

@@ -7,9 +7,18 @@ from decimal import Decimal
 import pytest
 
 from notifyhub.providers import ippanel
-from notifyhub.providers.base import SMS, Accepted, Credit, ProviderPattern, Report
-from notifyhub.providers.errors import Failure, NotifierTrouble, NotServedHere, Refused, Uncertain
+from notifyhub.providers.base import SMS, Accepted, Credit, ProviderPattern, Report, Sent
+from notifyhub.providers.errors import (
+    Failure,
+    NotifierTrouble,
+    NotServedHere,
+    Refused,
+    Temporary,
+    Uncertain,
+)
 from notifyhub.providers.ippanel import IPPanel
+from notifyhub.providers.ippanel.reports import RECIPIENT_REPORTS
+from notifyhub.providers.sockets import TIMEOUTS
 from tests.simulators import IPPanelSimulator
 from tests.simulators.ippanel import LINE, TOKEN, Pattern
 from tests.simulators.server import Reply
@@ -17,6 +26,24 @@ from tests.simulators.server import Reply
 TO = "+989121234567"
 OTP = SMS(TO, "Your login code is 12345", "simulatedotp001", ["12345"], {"code": "12345"})
 TEXT = SMS(TO, "سلام دنیا")
+PENDING, DELIVERED = Report("pending"), Report("delivered")
+
+
+def number(index: int) -> str:
+    return f"+98912{index:07}"
+
+
+def texts(count: int) -> list[SMS]:
+    return [SMS(number(index), TEXT.text) for index in range(count)]
+
+
+def kinds_of(outcomes: list[Accepted | Failure]) -> list[tuple[type, str]]:
+    return [(type(one), getattr(one, "code", "")) for one in outcomes]
+
+
+ACCEPTED = (Accepted, "")
+INVALID = (Refused, "invalid_recipient")
+PUT_OFF = (Temporary, "batch_refused")
 
 
 def failure_of(backend: IPPanel, sms: SMS = OTP) -> Failure:
@@ -156,8 +183,8 @@ def test_a_one_time_code_is_not_repeated_from_the_providers_words(
     [
         ("sent", Report("pending")),
         ("delivered", Report("delivered")),
-        ("undelivered", ippanel.RECIPIENT_REPORTS["3"]),
-        ("blacklisted", ippanel.RECIPIENT_REPORTS["4"]),
+        ("undelivered", RECIPIENT_REPORTS["3"]),
+        ("blacklisted", RECIPIENT_REPORTS["4"]),
     ],
 )
 def test_a_report_tells_the_recipients_state(
@@ -266,3 +293,216 @@ def test_refused_fields_are_found_wherever_they_stand(
 def test_the_token_of_the_simulator_is_the_one_in_use(edge: IPPanelSimulator) -> None:
     assert re.fullmatch(r"[\x20-\x7e]{30,255}", TOKEN)
     assert edge.token == TOKEN
+
+
+def test_texts_share_a_call_that_are_equal(ippanel_client: IPPanel) -> None:
+    key = ippanel_client.batch_key(TEXT)
+    assert key is not None
+    assert ippanel_client.batch_key(SMS(number(7), TEXT.text)) == key
+    assert ippanel_client.batch_key(SMS(TO, "another")) != key
+    for single in (OTP, SMS(TO, TEXT.text, secrets=["12345"])):
+        assert ippanel_client.batch_key(single) is None
+
+
+@pytest.mark.parametrize("count", [1, 2, IPPanel.batch_size])
+def test_a_text_goes_to_many_in_one_call_and_has_one_id(
+    edge: IPPanelSimulator, ippanel_client: IPPanel, count: int
+) -> None:
+    outcomes = ippanel_client.send_batch(texts(count))
+    received = edge.journal.messages()
+    assert edge.requests == 1
+    assert outcomes == [Accepted(received[0].id)] * count
+    assert [(one.recipient, one.text) for one in received] == [(sms.to, sms.text) for sms in texts(count)]
+
+
+def test_who_is_refused_by_name_is_refused_alone_and_the_rest_goes_out_in_a_further_call(
+    edge: IPPanelSimulator, ippanel_client: IPPanel
+) -> None:
+    edge.troubles.add("invalid_recipient", recipient=number(3))
+    edge.troubles.add("invalid_recipient", recipient=number(0))
+    outcomes = ippanel_client.send_batch(texts(5))
+    assert kinds_of(outcomes) == [INVALID, ACCEPTED, ACCEPTED, INVALID, ACCEPTED]
+    refused = outcomes[3]
+    assert isinstance(refused, Failure)
+    assert "params.recipients.3" in refused.detail
+    assert "params.recipients.0" not in refused.detail
+    assert (edge.requests, edge.journal.counts()) == (2, {number(index): 1 for index in (1, 2, 4)})
+
+
+def test_places_are_those_of_the_further_call(edge: IPPanelSimulator, ippanel_client: IPPanel) -> None:
+    edge.canned += [Reply(422, refusal("params.recipients.1")), Reply(422, refusal("recipients.1"))]
+    outcomes = ippanel_client.send_batch(texts(4))
+    assert kinds_of(outcomes) == [ACCEPTED, INVALID, INVALID, ACCEPTED]
+    assert list(edge.journal.counts()) == [number(0), number(3)]
+
+
+def test_there_are_three_calls_at_most(edge: IPPanelSimulator, ippanel_client: IPPanel) -> None:
+    edge.canned += [Reply(422, refusal("params.recipients.0")) for _ in range(4)]
+    outcomes = ippanel_client.send_batch(texts(5))
+    assert kinds_of(outcomes) == [INVALID, INVALID, INVALID, PUT_OFF, PUT_OFF]
+    assert edge.requests == 3
+
+
+def test_no_call_begins_late(
+    edge: IPPanelSimulator, ippanel_client: IPPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ippanel, "LAST_CALL_SECONDS", 0)
+    edge.canned.append(Reply(422, refusal("params.recipients.0")))
+    assert kinds_of(ippanel_client.send_batch(texts(2))) == [INVALID, PUT_OFF]
+    assert edge.requests == 1
+    longest = TIMEOUTS.connect + TIMEOUTS.read
+    monkeypatch.undo()
+    assert ippanel.LAST_CALL_SECONDS + longest <= 45
+
+
+def test_all_may_be_refused_by_name(edge: IPPanelSimulator, ippanel_client: IPPanel) -> None:
+    batch = [SMS("+98912", TEXT.text), SMS("+982188776655", TEXT.text)]
+    assert kinds_of(ippanel_client.send_batch(batch)) == [INVALID, INVALID]
+    assert edge.requests == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "failure"),
+    [
+        ("bad_token", (NotifierTrouble, "bad_credentials")),
+        ("no_credit", (NotifierTrouble, "no_credit")),
+        ("rate_limited", (NotifierTrouble, "rate_limited")),
+        ("server_error", (NotifierTrouble, "unavailable")),
+        ("line_not_allowed", (NotServedHere, "line_not_allowed")),
+        ("html", (Uncertain, "not_understood")),
+        ("broken_json", (Uncertain, "not_understood")),
+        ("reset_after_accepting", (Uncertain, "connection_lost")),
+        ("timeout_after_accepting", (Uncertain, "timeout")),
+        ("unknown_refusal", PUT_OFF),
+        ("refusal_with_200", PUT_OFF),
+    ],
+)
+def test_a_trouble_of_the_call_is_that_of_all_and_a_refusal_that_names_nobody_puts_all_off(
+    edge: IPPanelSimulator, ippanel_client: IPPanel, kind: str, failure: tuple[type, str]
+) -> None:
+    edge.troubles.add(kind)
+    assert kinds_of(ippanel_client.send_batch(texts(3))) == [failure] * 3
+    assert edge.requests == 1
+    assert kinds_of(ippanel_client.send_batch(texts(2))) == [ACCEPTED] * 2, "the next call goes through"
+
+
+def test_a_trouble_of_the_further_call_is_that_of_the_rest(
+    edge: IPPanelSimulator, ippanel_client: IPPanel
+) -> None:
+    edge.canned += [Reply(422, refusal("params.recipients.0")), Reply(429, {})]
+    limited = (NotifierTrouble, "rate_limited")
+    assert kinds_of(ippanel_client.send_batch(texts(3))) == [INVALID, limited, limited]
+
+
+@pytest.mark.parametrize(
+    ("field", "failure"),
+    [
+        ("message", (Refused, "invalid_text")),
+        ("params.recipients", PUT_OFF),
+        ("params.recipients.9", PUT_OFF),
+    ],
+)
+def test_a_refusal_of_the_text_is_that_of_all_and_one_of_nobody_in_particular_is_not(
+    edge: IPPanelSimulator, ippanel_client: IPPanel, field: str, failure: tuple[type, str]
+) -> None:
+    edge.canned.append(Reply(422, refusal(field)))
+    assert kinds_of(ippanel_client.send_batch(texts(2))) == [failure] * 2
+
+
+def test_the_last_one_that_is_left_has_its_own_refusal(
+    edge: IPPanelSimulator, ippanel_client: IPPanel
+) -> None:
+    edge.canned += [Reply(422, refusal("params.recipients.0")), Reply(422, refusal("params.recipients"))]
+    assert kinds_of(ippanel_client.send_batch(texts(2))) == [INVALID, INVALID]
+
+
+def refusal(field: str) -> dict[str, object]:
+    return {"meta": {"status": False, "message": "x", "message_code": "400-2", "errors": {field: ["bad"]}}}
+
+
+def test_each_recipient_of_a_send_has_its_own_report(edge: IPPanelSimulator, ippanel_client: IPPanel) -> None:
+    edge.reports = "on_demand"
+    sent = batch_sent(ippanel_client, 4)
+    assert ippanel_client.reports_of(sent) == dict.fromkeys(sent, PENDING)
+    for index, state in enumerate(["sent", "delivered", "blacklisted"]):
+        edge.advance(state, sent[0].id, number(index))
+    blacklisted = RECIPIENT_REPORTS["4"]
+    before = edge.requests
+    assert ippanel_client.reports_of(sent) == dict(
+        zip(sent, [PENDING, DELIVERED, blacklisted, PENDING], strict=True)
+    )
+    assert edge.requests == before + 2, "the list, and the state of the send for whom it does not name"
+    assert ippanel_client.reports_of(sent[:3]) == dict(
+        zip(sent, [PENDING, DELIVERED, blacklisted], strict=False)
+    )
+    assert edge.requests == before + 3
+
+
+def batch_sent(client: IPPanel, count: int) -> list[Sent]:
+    outcomes = client.send_batch(texts(count))
+    return [
+        Sent(one.provider_message_id, number(index))
+        for index, one in enumerate(outcomes)
+        if isinstance(one, Accepted)
+    ]
+
+
+def test_all_pages_of_a_send_are_read_and_no_more_than_needed(
+    edge: IPPanelSimulator, ippanel_client: IPPanel
+) -> None:
+    sent = batch_sent(ippanel_client, IPPanel.batch_size)
+    before = edge.requests
+    assert ippanel_client.reports_of(sent) == dict.fromkeys(sent, DELIVERED)
+    assert edge.requests == before + 10
+    assert ippanel_client.reports_of(sent[99:101]) == dict.fromkeys(sent[99:101], DELIVERED)
+    assert edge.requests == before + 12
+
+
+def test_a_list_that_does_not_end_is_not_read_for_ever(
+    edge: IPPanelSimulator, ippanel_client: IPPanel
+) -> None:
+    meta = {"status": True, "last_page": 10**6}
+    row = {"recipient": number(1), "message_status": "2"}
+    edge.canned += [Reply(200, {"data": [row, row], "meta": meta}) for _ in range(50)]
+    ippanel_client.reports_of([Sent("5", number(0))])
+    assert edge.requests == 11
+
+
+def test_the_state_of_a_send_fails_those_of_whom_the_operator_says_nothing(
+    edge: IPPanelSimulator, ippanel_client: IPPanel
+) -> None:
+    edge.troubles.add("no_credit_later")
+    sent = batch_sent(ippanel_client, 3)
+    edge.sent[sent[0].id].rows[1].message_status = "2"
+    reports = ippanel_client.reports_of(sent)
+    assert [reports[one].code for one in sent] == ["no_credit", None, "no_credit"]
+    assert reports[sent[1]] == DELIVERED
+
+
+def test_a_number_that_stands_in_a_send_twice_has_one_report(
+    edge: IPPanelSimulator, ippanel_client: IPPanel
+) -> None:
+    first, second = ippanel_client.send_batch([TEXT, TEXT])
+    assert isinstance(first, Accepted)
+    assert first == second
+    assert edge.journal.counts() == {TO: 2}
+    edge.sent[first.provider_message_id].rows[1].message_status = "3"
+    one = Sent(first.provider_message_id, TO)
+    assert ippanel_client.reports_of([one, one]) == {one: DELIVERED}
+
+
+@pytest.mark.parametrize("spelled", ["09121234567", "989121234567", "9121234567", "+98 912 123 4567"])
+def test_a_recipient_is_known_in_any_spelling(
+    edge: IPPanelSimulator, ippanel_client: IPPanel, spelled: str
+) -> None:
+    rows = [{"recipient": to, "message_status": "2"} for to in ("+989120000000", spelled)]
+    edge.canned.append(Reply(200, {"data": rows, "meta": {"status": True}}))
+    assert ippanel_client.reports_of([Sent("5", TO)]) == {Sent("5", TO): DELIVERED}
+
+
+def test_of_an_erased_recipient_the_report_is_known_if_it_is_the_only_one(
+    edge: IPPanelSimulator, ippanel_client: IPPanel
+) -> None:
+    alone = Sent(ippanel_client.send(TEXT).provider_message_id)
+    among = Sent(batch_sent(ippanel_client, 2)[0].id)
+    assert ippanel_client.reports_of([alone, among]) == {alone: DELIVERED, among: PENDING}

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from notifyhub.providers import melipayamak
 from notifyhub.providers.base import SMS, Accepted, Credit, Report
-from notifyhub.providers.errors import Failure, NotifierTrouble, NotServedHere, Refused, Uncertain
+from notifyhub.providers.errors import (
+    Failure,
+    NotifierTrouble,
+    NotServedHere,
+    Refused,
+    Temporary,
+    Uncertain,
+)
 from notifyhub.providers.http import whole_number
 from notifyhub.providers.melipayamak import MeliPayamak
 from tests.simulators import MeliPayamakSimulator
@@ -18,6 +25,26 @@ from tests.simulators.server import Reply
 TO = "+989121234567"
 OTP = SMS(TO, "Your login code is 12345", "13420", ["12345"])
 TEXT = SMS(TO, "سلام دنیا")
+PUT_OFF = (Temporary, "batch_refused")
+ACCEPTED = (Accepted, "")
+
+
+def number(index: int) -> str:
+    return f"+98912{index:07}"
+
+
+def texts(count: int) -> list[SMS]:
+    return [SMS(number(index), f"متن {index}\nلغو11") for index in range(count)]
+
+
+def kinds_of(outcomes: list[Accepted | Failure]) -> list[tuple[type, str]]:
+    return [(type(one), getattr(one, "code", "")) for one in outcomes]
+
+
+def failure_of_all(backend: MeliPayamak, count: int = 2) -> tuple[type, str]:
+    with pytest.raises(Failure) as caught:
+        backend.send_batch(texts(count))
+    return type(caught.value), caught.value.code
 
 
 def failure_of(backend: MeliPayamak, sms: SMS = OTP) -> Failure:
@@ -290,4 +317,130 @@ def test_a_token_that_would_shorten_the_path_is_never_sent(console: MeliPayamakS
     with pytest.raises(NotifierTrouble) as refused:
         MeliPayamak({"token": token}, console.url)
     assert refused.value.code == "bad_settings"
+    assert console.requests == 0
+
+
+def test_texts_share_a_call_that_say_how_to_stop_them(
+    console: MeliPayamakSimulator, melipayamak_client: MeliPayamak
+) -> None:
+    first, second = texts(2)
+    assert melipayamak_client.batch_key(first) == melipayamak_client.batch_key(second)
+    assert melipayamak_client.batch_key(first) is not None
+    for single in (
+        TEXT,
+        OTP,
+        SMS(TO, "لغو11 نه"),
+        SMS("+14155550100", first.text),
+        SMS(TO, first.text, secrets=["12345"]),
+    ):
+        assert melipayamak_client.batch_key(single) is None
+    assert MeliPayamak({"token": TOKEN}, console.url).batch_key(first) is None, "it has no line"
+
+
+@pytest.mark.parametrize("count", [1, 2, MeliPayamak.batch_size])
+def test_texts_go_out_in_one_call_each_with_its_own_id(
+    console: MeliPayamakSimulator, melipayamak_client: MeliPayamak, count: int
+) -> None:
+    outcomes = melipayamak_client.send_batch(texts(count))
+    received = console.journal.messages()
+    assert console.requests == 1
+    assert outcomes == [Accepted(one.id) for one in received]
+    assert len(set(outcomes)) == count
+    assert [(one.recipient, one.text, one.sender) for one in received] == [
+        ("0" + sms.to.removeprefix("+98"), sms.text, NUMBER) for sms in texts(count)
+    ]
+
+
+def test_who_is_refused_of_several_is_refused_alone(
+    console: MeliPayamakSimulator, melipayamak_client: MeliPayamak
+) -> None:
+    console.troubles.add("blacklisted", recipient="09120000001")
+    console.troubles.add("invalid_recipient", recipient="09120000003")
+    batch = [*texts(4), SMS("+982188776655", texts(1)[0].text)]
+    assert kinds_of(melipayamak_client.send_batch(batch)) == [
+        ACCEPTED,
+        (Refused, "blacklisted"),
+        ACCEPTED,
+        (Refused, "invalid_recipient"),
+        (Refused, "invalid_recipient"),
+    ]
+    assert console.journal.counts() == {"09120000000": 1, "09120000002": 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "failure"),
+    [
+        ("bad_token", (NotifierTrouble, "bad_credentials")),
+        ("no_credit", (NotifierTrouble, "no_credit")),
+        ("rate_limited", (NotifierTrouble, "rate_limited")),
+        ("server_error", (NotifierTrouble, "unavailable")),
+        ("line_not_allowed", (NotServedHere, "line_not_allowed")),
+        ("internal_error", (Uncertain, "provider_error")),
+        ("html", (Uncertain, "not_understood")),
+        ("half_answer", (Uncertain, "connection_lost")),
+        ("timeout_after_accepting", (Uncertain, "timeout")),
+        ("filtered_text", PUT_OFF),
+        ("no_opt_out", PUT_OFF),
+        ("too_many", (NotifierTrouble, "rate_limited")),
+        ("unknown_refusal", PUT_OFF),
+    ],
+)
+def test_a_trouble_of_the_call_is_that_of_all_and_a_refusal_that_names_nobody_puts_all_off(
+    console: MeliPayamakSimulator, melipayamak_client: MeliPayamak, kind: str, failure: tuple[type, str]
+) -> None:
+    console.troubles.add(kind)
+    assert failure_of_all(melipayamak_client) == failure
+    assert kinds_of(melipayamak_client.send_batch(texts(2))) == [ACCEPTED] * 2, "the next call goes through"
+
+
+@pytest.mark.parametrize(
+    ("body", "kinds"),
+    [
+        ({"recIds": [47072035, 2], "status": SUCCESS}, [ACCEPTED, (NotifierTrouble, "no_credit")]),
+        ({"recIds": ["4707203589561557161", -10], "status": ""}, [ACCEPTED, (Refused, "forbidden_text")]),
+        ({"recIds": [47072035, 0], "status": SUCCESS}, [ACCEPTED, (Uncertain, "not_understood")]),
+        ({"recIds": [47072035, None], "status": ""}, [ACCEPTED, (Uncertain, "not_understood")]),
+        ({"recIds": [0, 47072035], "status": "اعتبار کافی نیست"}, [(NotifierTrouble, "no_credit"), ACCEPTED]),
+        ({"recIds": [0, 0], "status": "شماره گیرنده نامعتبر است"}, [PUT_OFF, PUT_OFF]),
+        ({"recIds": [35, 18], "status": "x"}, [(Refused, "blacklisted"), (Refused, "invalid_recipient")]),
+        ({"recIds": [-99, 47072035], "status": "x"}, [PUT_OFF, ACCEPTED]),
+        (
+            {"recIds": [47072035, 47072036], "success": [True, False], "status": SUCCESS},
+            [ACCEPTED, (Uncertain, "not_understood")],
+        ),
+        ({"recIds": [47072035, 47072036], "success": [False], "status": SUCCESS}, [ACCEPTED, ACCEPTED]),
+    ],
+)
+def test_each_id_or_result_code_is_that_of_its_message(
+    console: MeliPayamakSimulator,
+    melipayamak_client: MeliPayamak,
+    body: object,
+    kinds: list[tuple[type, str]],
+) -> None:
+    console.canned.append(Reply(200, body))
+    assert kinds_of(melipayamak_client.send_batch(texts(2))) == kinds
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        [],
+        {"recIds": [], "status": SUCCESS},
+        {"recIds": [47072035], "status": SUCCESS},
+        {"recIds": [47072035, 47072036, 47072037], "status": SUCCESS},
+        {"recIds": "4707203589561557161", "status": SUCCESS},
+        {"recId": 47072035, "status": SUCCESS},
+    ],
+)
+def test_answers_that_can_not_be_told_apart_are_uncertain_for_all(
+    console: MeliPayamakSimulator, melipayamak_client: MeliPayamak, body: object
+) -> None:
+    console.canned.append(Reply(200, body))
+    assert failure_of_all(melipayamak_client) == (Uncertain, "not_understood")
+
+
+def test_texts_need_a_number_to_come_from(console: MeliPayamakSimulator) -> None:
+    backend = MeliPayamak({"token": TOKEN}, console.url)
+    assert failure_of_all(backend) == (NotifierTrouble, "bad_settings")
     assert console.requests == 0

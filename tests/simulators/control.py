@@ -7,7 +7,8 @@
 | `DELETE /_control/messages` | forgets them |
 | `POST /_control/troubles` `{"kind", "times", "recipient", "seconds", "on"}` | queues a trouble; `"times":
 null` makes it a standing one | | `DELETE /_control/troubles` | ends all troubles |
-| `POST /_control/reports` `{"state", "id"}` | advances the delivery reports of one message, or of all |
+| `POST /_control/reports` `{"state", "id"}` | advances the delivery reports of one message, or of all; with
+IPPanel `"recipient"` is one of a send to several |
 | `PATCH /_control` `{"latency": 0.05, …}` | changes the simulator's switches |
 """
 

@@ -4,7 +4,7 @@ import itertools
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,6 +14,8 @@ from tests.simulators.server import Reply, Request
 
 TOKEN = "simulated-ippanel-token-0123456789"
 LINE = "+983000505"
+MAX_RECIPIENTS = 1000  # [N] "more may cause problems"
+MAX_ROWS = 100  # [N] of a page of reports
 
 
 @dataclass
@@ -28,15 +30,24 @@ class Pattern:
 
 
 @dataclass
-class Sent:
-    """`state_id` of the send, `message_status` of its recipient (empty: nothing known yet)."""
+class Row:
+    """A recipient of a send; without a `message_status` nothing is known yet, and it is not listed."""
 
     received: Received
-    state_id: int
     message_status: str
 
 
-LATER = {"no_credit_later": 8, "invalid_recipient_later": 4}  # accepted, then this state_id
+@dataclass
+class Sent:
+    """A send: `state_id` of the whole, a row for each recipient."""
+
+    id: str
+    state_id: int
+    rows: list[Row]
+
+
+LATER = {"no_credit_later": 8, "invalid_recipient_later": 4}  # accepted, then this state_id of the send
+ROW_LATER = {"undelivered_later": "3", "blacklisted_later": "4"}  # … this message_status of one recipient
 
 # Unmarked: documented. The bodies of those marked [N] are a choice.
 REFUSALS: dict[str, Callable[[], Reply]] = {
@@ -45,9 +56,6 @@ REFUSALS: dict[str, Callable[[], Reply]] = {
     "unapproved_pattern": lambda: _invalid(code="الگو تایید نشده است"),  # [N]
     "no_credit": lambda: _error(422, "400-2", "اعتبار کافی نیست"),  # [N]
     "line_not_allowed": lambda: _invalid(from_number="گزینه انتخاب شده from_number صحیح نمی باشد"),  # [N]
-    "invalid_recipient": lambda: _invalid(
-        **{"recipients.0": "گزینه انتخاب شده recipients.0 صحیح نمی باشد"}
-    ),  # [N]
     "refusal_with_200": lambda: Reply(200, _envelope(None, "انجام نشد", "400-9", status=False)),  # [N]
     "unknown_refusal": lambda: _error(422, "400-99", "خطای ناشناخته"),  # [N]
 }
@@ -56,10 +64,12 @@ REFUSALS: dict[str, Callable[[], Reply]] = {
 class IPPanelSimulator(Provider):
     """Serves under `url`; `patterns` by code, `sent` by outbox id.
 
-    `refuse_duplicates` turns the 40-second rule on.
+    `refuse_duplicates` turns the 40-second rule on. A text to many whose one recipient has the trouble
+    `invalid_recipient` is sent to nobody, and the answer names that one.
     """
 
-    kinds = WIRE_TROUBLES | set(REFUSALS) | set(LATER)
+    about_one = frozenset({"invalid_recipient", *ROW_LATER})
+    kinds = WIRE_TROUBLES | set(REFUSALS) | set(LATER) | about_one
     switches: ClassVar = {**Provider.switches, "refuse_duplicates": bool}
 
     def __init__(self, port: int = 0) -> None:
@@ -82,11 +92,14 @@ class IPPanelSimulator(Provider):
     def url(self) -> str:
         return f"{self.server.address}/v1"
 
-    def advance(self, state: str, id: str | None = None) -> None:
+    def advance(self, state: str, id: str | None = None, recipient: str | None = None) -> None:
         status = {"sent": "1", "delivered": "2", "undelivered": "3", "blacklisted": "4"}[state]
         with self._lock:
             for sent in [self.sent[id]] if id else self.sent.values():
-                sent.state_id, sent.message_status = 6, status
+                sent.state_id = 6
+                for row in sent.rows:
+                    if recipient in {None, row.received.recipient}:
+                        row.message_status = status
 
     def server_error(self) -> Any:
         return _envelope(None, "خطای سرور", "500-1", status=False)
@@ -115,19 +128,21 @@ class IPPanelSimulator(Provider):
     def _send(self, request: Request) -> Reply:
         body = request.body if isinstance(request.body, dict) else {}
         params = body.get("params")
-        as_pattern = body.get("sending_type") == "pattern"
-        recipients = body.get("recipients") if as_pattern else (params or {}).get("recipients")
-        recipient = recipients[0] if isinstance(recipients, list) and recipients else None
-        later = self.troubles.take(recipient, kinds=LATER)
+        place = body if body.get("sending_type") == "pattern" else params if isinstance(params, dict) else {}
+        given = place.get("recipients")
+        recipients = [str(each) for each in given] if isinstance(given, list) else []
+        later = self.troubles.take(*recipients, kinds=LATER)
         state_id = LATER[later.kind] if later else 6
+        return self.suffer_each(lambda kinds: self._accept(body, recipients, state_id, kinds), recipients)
 
-        def accept() -> Reply:
-            return self._accept(body, recipients, state_id)
-
-        return self.suffer(accept, recipient)
-
-    def _accept(self, body: dict[str, Any], recipients: Any, state_id: int) -> Reply:
-        if refusal := _check(body, recipients):
+    def _accept(
+        self,
+        body: dict[str, Any],
+        recipients: Sequence[str],
+        state_id: int,
+        kinds: Mapping[str, str],
+    ) -> Reply:
+        if refusal := _check(body, recipients, kinds):
             return refusal
         pattern, text = None, body.get("message", "")
         if body["sending_type"] == "pattern":
@@ -140,30 +155,31 @@ class IPPanelSimulator(Provider):
                 odd = sorted(set(body["params"]) ^ pattern.names)
                 return _invalid(**{f"params.{name}": f"تکمیل گزینه {name} الزامی است" for name in odd})
             text = re.sub(r"%(\w+)%", lambda match: str(body["params"][match[1]]), pattern.body)
-        if self.refuse_duplicates and self._is_duplicate(body["from_number"], recipients[0], text):
+        if self.refuse_duplicates and self._is_duplicate(body["from_number"], recipients, text):
             return Reply(429, {})
+        params = body["params"] if pattern else {}
         outbox_id = str(next(self._ids))
-        received = Received(
-            outbox_id,
-            recipients[0],
-            text,
-            body.get("code"),
-            body["params"] if pattern else {},
-            body["from_number"],
-        )
+        at_once = self.reports == "at_once" and state_id == 6
+        sent = Sent(outbox_id, state_id if at_once or state_id != 6 else 2, [])
+        for recipient in recipients:
+            received = Received(outbox_id, recipient, text, body.get("code"), params, body["from_number"])
+            status = ROW_LATER.get(kinds.get(recipient, ""), "2" if at_once else "")
+            sent.rows.append(Row(received, status))
         with self._lock:
-            at_once = self.reports == "at_once" and state_id == 6
-            self.sent[outbox_id] = Sent(
-                received, state_id if at_once or state_id != 6 else 2, "2" if at_once else ""
-            )
-        self.journal.add(received)
+            self.sent[outbox_id] = sent
+        for row in sent.rows:
+            self.journal.add(row.received)
         return Reply(200, _envelope({"message_outbox_ids": [int(outbox_id)]}, "انجام شد", "200-1"))
 
-    def _is_duplicate(self, *message: str) -> bool:
+    def _is_duplicate(self, sender: str, recipients: Sequence[str], text: str) -> bool:
+        """Whether one of the recipients was sent the text in the last 40 seconds."""
+        messages = {(sender, recipient, text) for recipient in recipients}
         with self._lock:
-            now, before = time.monotonic(), self._latest.get(message)
-            self._latest[message] = now
-            return before is not None and now - before < 40
+            now = time.monotonic()
+            if any(now - self._latest[message] < 40 for message in messages & self._latest.keys()):
+                return True
+            self._latest |= dict.fromkeys(messages, now)
+            return False
 
     def _recipients(self, request: Request) -> Reply:
         if "bulk_id" not in request.query:
@@ -173,20 +189,23 @@ class IPPanelSimulator(Provider):
             return _error(404, "404-1", "یافت نشد")
         data = [
             {
-                "recipient": sent.received.recipient,
-                "message": sent.received.text,
+                "recipient": row.received.recipient,
+                "message": row.received.text,
                 "is_readable": True,
                 "msg_parts": "1",
-                "message_status": sent.message_status,
+                "message_status": row.message_status,
             }
+            for row in sent.rows
+            if row.message_status
         ]
-        return Reply(200, _page(data if sent.message_status else [], 1, 10))
+        return Reply(200, _page(data, request, MAX_ROWS))
 
     def _by_bulk(self, request: Request) -> Reply:
         sent = self.sent.get(request.query.get("messages_outbox_id", ""))
         if sent is None:  # [N]
             return _error(404, "404-1", "یافت نشد")
-        state = {"messages_outbox_id": sent.received.id, "state_id": sent.state_id, "state": "finish"}
+        state = {"messages_outbox_id": sent.id, "state_id": sent.state_id, "state": "finish"}
+        state["rcpts_count"] = str(len(sent.rows))
         return Reply(200, _envelope(state, "انجام شد", "200-1"))
 
     def _patterns(self, request: Request) -> Reply:
@@ -200,18 +219,22 @@ class IPPanelSimulator(Provider):
             }
             for code, p in self.patterns.items()
         ]
-        size = min(int(request.query.get("per_page", 10)), 100)
-        return Reply(200, _page(entries, int(request.query.get("page", 1)), size))
+        return Reply(200, _page(entries, request, 100))
 
     def _credit(self, _: Request) -> Reply:
         return Reply(200, _envelope({"credit": self.credit, "gift": 0}, "انجام شد", "200-1"))
 
 
-def _check(body: dict[str, Any], recipients: Any) -> Reply | None:
-    """The documented validation; None if there is nothing to complain of."""
+def _check(body: dict[str, Any], recipients: Sequence[str], kinds: Mapping[str, str]) -> Reply | None:
+    """The documented validation; None if there is nothing to complain of.
+
+    Who has the trouble `invalid_recipient` is wrong in any case ([N]: its body).
+    """
     required = {"from_number": str, "params": dict}
+    place, most = "params.recipients", MAX_RECIPIENTS
     if body.get("sending_type") == "pattern":
         required |= {"code": str, "recipients": list}
+        place, most = "recipients", 1
     elif body.get("sending_type") == "webservice":
         required |= {"message": str}
     else:
@@ -223,10 +246,13 @@ def _check(body: dict[str, Any], recipients: Any) -> Reply | None:
     }
     if not wrong and not re.fullmatch(r"\+98\w{3,17}", body["from_number"]):
         wrong["from_number"] = "گزینه انتخاب شده from_number صحیح نمی باشد"
-    if not isinstance(recipients, list) or len(recipients) != 1:
-        wrong["recipients"] = "تکمیل گزینه recipients الزامی است"
-    elif not re.fullmatch(r"\+989\d{9}", str(recipients[0]), re.ASCII):
-        wrong["recipients.0"] = "گزینه انتخاب شده recipients.0 صحیح نمی باشد"
+    if not 0 < len(recipients) <= most:
+        wrong[place] = f"تکمیل گزینه {place} الزامی است"
+    for index, recipient in enumerate(recipients):
+        if kinds.get(recipient) == "invalid_recipient" or not re.fullmatch(
+            r"\+989\d{9}", recipient, re.ASCII
+        ):
+            wrong[f"{place}.{index}"] = f"گزینه انتخاب شده {place}.{index} صحیح نمی باشد"
     if len(body.get("message", "")) > 1400:
         wrong["message"] = "گزینه پیام بیش از حد بلند است"
     return _invalid(**wrong) if wrong else None
@@ -248,7 +274,9 @@ def _invalid(**errors: str) -> Reply:
     return reply
 
 
-def _page(entries: list[Any], page: int, size: int) -> dict[str, Any]:
+def _page(entries: list[Any], request: Request, most: int) -> dict[str, Any]:
+    size = min(int(request.query.get("per_page", 10)), most)
+    page = int(request.query.get("page", 1))
     body = _envelope(entries[(page - 1) * size : page * size], "انجام شد", "200-1")
     last = max(1, -(-len(entries) // size))
     body["meta"] |= {"current_page": page, "last_page": last, "per_page": size, "total": len(entries)}

@@ -3,6 +3,7 @@
 import itertools
 import re
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,6 +14,8 @@ from tests.simulators.server import Reply, Request
 TOKEN = "0123456789abcdef0123456789abcdef"
 NUMBER = "50002710008883"
 SUCCESS = "ارسال موفق بود"
+OPT_OUT = "لغو11"
+MAX_RECIPIENTS = 100
 # [N] The console is taken to repeat the texts of the web service's result codes.
 TEXTS = {
     "no_credit": "اعتبار کافی نمی‌باشد",
@@ -26,8 +29,12 @@ TEXTS = {
     "empty_text": "متن پیامک خالی می‌باشد",
     "hourly_limit": "از محدودیت ساعتی فراتر رفته‌اید",
     "blacklisted": "شماره موبایل گیرنده در لیست سیاه مخابرات است",
+    "no_opt_out": 'ارسال به بیش از 1 شماره همراه بدون درج "لغو11" ممکن نیست',
+    "too_many": "محدودیت در حجم ارسال",  # [N] for more recipients than a call takes
     "unknown_refusal": "خطای ناشناخته",
 }
+# [N] In a call to several the result code stands in the place of a refused recipient's recId.
+CODES = {"invalid_recipient": 18, "blacklisted": 35}
 STATES = {"sent": (200, "ارسال شده"), "delivered": (1, "رسیده به گوشی"), "undelivered": (2, "نرسیده به گوشی")}
 STATES |= {"blacklisted": (35, "لیست سیاه"), "filtered": (300, "فیلتر شده"), "unknown": (100, "نامشخص")}
 
@@ -49,6 +56,7 @@ class MeliPayamakSimulator(Provider):
     """
 
     kinds = WIRE_TROUBLES | {"bad_token", *TEXTS}
+    about_one = frozenset(CODES)
     switches: ClassVar = {**Provider.switches, "refused_id": (int, type(None))}
 
     def __init__(self, port: int = 0) -> None:
@@ -89,6 +97,8 @@ class MeliPayamakSimulator(Provider):
         routes = {
             ("POST", "send/shared"): self._shared,
             ("POST", "send/simple"): self._simple,
+            ("POST", "send/advanced"): self._advanced,
+            ("POST", "send/multiple"): self._multiple,
             ("POST", "receive/status"): self._status,
             ("GET", "receive/credit"): self._credit,
         }
@@ -98,6 +108,8 @@ class MeliPayamakSimulator(Provider):
         if token != self.token:
             return self.refuse("bad_token")
         body = request.body if isinstance(request.body, dict) else {}
+        if method in {"send/advanced", "send/multiple"}:
+            return view(body)
         if method.startswith("send/"):
             return self.suffer(lambda: view(body), body.get("to"))
         return self.suffer(lambda: view(body), on="read")
@@ -120,16 +132,59 @@ class MeliPayamakSimulator(Provider):
             return self.refuse("empty_text")
         return self._accept(body, body["text"])
 
+    def _advanced(self, body: dict[str, Any]) -> Reply:
+        to = _texts(body.get("to"))
+        reply = self._several(body, to, [str(body.get("text", ""))] * len(to))
+        if isinstance(reply.body, dict):
+            reply.body.pop("success", None)
+        return reply
+
+    def _multiple(self, body: dict[str, Any]) -> Reply:
+        return self._several(body, _texts(body.get("to")), _texts(body.get("text")))
+
+    def _several(self, body: dict[str, Any], to: Sequence[str], texts: Sequence[str]) -> Reply:
+        reply = self.suffer_each(lambda kinds: self._accept_several(body, to, texts, kinds), to)
+        if isinstance(reply.body, dict) and "recId" in reply.body:  # refused as a whole
+            reply.body = {"recIds": [], "status": reply.body["status"]}
+        return reply
+
+    def _accept_several(
+        self, body: dict[str, Any], to: Sequence[str], texts: Sequence[str], kinds: Mapping[str, str]
+    ) -> Reply:
+        if not to or len(to) != len(texts):  # [N]
+            return self.refuse("invalid_recipient")
+        if len(to) > MAX_RECIPIENTS:
+            return self.refuse("too_many")
+        if not re.fullmatch(r"\d{5,}", str(body.get("from", "")), re.ASCII):
+            return self.refuse("line_not_allowed")
+        if not all(texts):
+            return self.refuse("empty_text")
+        if len(to) > 1 and not all(text.endswith(OPT_OUT) for text in texts):
+            return self.refuse("no_opt_out")
+        ids = []
+        for recipient, text in zip(to, texts, strict=True):
+            valid = re.fullmatch(r"09\d{9}", recipient, re.ASCII)
+            kind = kinds.get(recipient) or (None if valid else "invalid_recipient")
+            ids.append(CODES[kind] if kind else self._store(recipient, text, sender=body["from"]))
+        success = [rec_id not in CODES.values() for rec_id in ids]  # [C]
+        return Reply(200, {"recIds": ids, "success": success, "status": SUCCESS})
+
     def _accept(
         self, body: dict[str, Any], text: str, pattern: str | None = None, args: list[str] | None = None
     ) -> Reply:
         if not re.fullmatch(r"09\d{9}", str(body.get("to", "")), re.ASCII):
             return self.refuse("invalid_recipient")
+        rec_id = self._store(body["to"], text, pattern, args or [], sender=body.get("from", ""))
+        return Reply(200, {"recId": rec_id, "status": SUCCESS})
+
+    def _store(
+        self, to: str, text: str, pattern: str | None = None, args: Sequence[str] = (), *, sender: str
+    ) -> int:
         rec_id = next(self._ids)
         with self._lock:
             self.states[str(rec_id)] = "delivered" if self.reports == "at_once" else "sent"
-        self.journal.add(Received(str(rec_id), body["to"], text, pattern, args or [], body.get("from", "")))
-        return Reply(200, {"recId": rec_id, "status": SUCCESS})
+        self.journal.add(Received(str(rec_id), to, text, pattern, args, sender))
+        return rec_id
 
     def _status(self, body: dict[str, Any]) -> Reply:
         ids = body.get("recIds", [])
@@ -141,3 +196,7 @@ class MeliPayamakSimulator(Provider):
 
     def _credit(self, _: dict[str, Any]) -> Reply:
         return Reply(200, {"amount": self.credit, "status": ""})
+
+
+def _texts(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []

@@ -1,7 +1,7 @@
 """What the two simulated HTTP providers share: troubles on the wire, latency, starting and stopping."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from tests.simulators.control import PATH, Controlled
@@ -38,6 +38,8 @@ class Provider(Controlled):
     """
 
     switches: ClassVar = {"latency": (int, float), "reports": str, "token": str}
+    about_one: ClassVar[frozenset[str]] = frozenset()
+    """The troubles that one recipient of several may have alone."""
 
     def __init__(self, port: int = 0) -> None:
         super().__init__()
@@ -83,11 +85,24 @@ class Provider(Controlled):
         """The body of a 500."""
         raise NotImplementedError
 
-    def suffer(self, accept: Callable[[], Reply], recipient: str | None = None, *, on: str = "send") -> Reply:
+    def suffer_each(self, accept: Callable[[Mapping[str, str]], Reply], recipients: Sequence[str]) -> Reply:
+        """As `suffer`, for a send to several.
+
+        If the first trouble is one that a recipient has alone, `accept` is told the kinds of all such.
+        """
+        kinds: dict[str, str] = {}
+        left = list(recipients)
+        while left and not self.canned and (trouble := self.troubles.take(*left, first=self.about_one)):
+            one = trouble.recipient or left[0]
+            kinds[one] = trouble.kind
+            left = [other for other in left if other != one]
+        return accept(kinds) if kinds else self.suffer(lambda: accept(kinds), *recipients)
+
+    def suffer(self, accept: Callable[[], Reply], *recipients: str | None, on: str = "send") -> Reply:
         """Answer by `accept`, unless a trouble is due."""
         if self.canned:
             return self.canned.pop(0)
-        trouble = self.troubles.take(recipient, on=on)
+        trouble = self.troubles.take(*recipients, on=on)
         if trouble is None:
             return accept()
         kind, seconds = trouble.kind, trouble.seconds

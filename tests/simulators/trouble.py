@@ -47,15 +47,25 @@ class Troubles:
             self._queue.append(Trouble(kind, times, recipient, float(seconds), on))
 
     def take(
-        self, recipient: str | None = None, *, on: str = "send", kinds: Container[str] | None = None
+        self,
+        *recipients: str | None,
+        on: str = "send",
+        kinds: Container[str] | None = None,
+        first: Container[str] | None = None,
     ) -> Trouble | None:
+        """Take the first trouble, of those of `kinds`, that concerns a request to these recipients.
+
+        With `first`, none is taken if that is of another kind.
+        """
         with self._lock:
             for trouble in self._queue:
                 if (
                     trouble.on in {on, "any"}
-                    and trouble.recipient in {None, recipient}
+                    and trouble.recipient in {None, *recipients}
                     and (kinds is None or trouble.kind in kinds)
                 ):
+                    if first is not None and trouble.kind not in first:
+                        return None
                     if trouble.times is not None:
                         trouble.times -= 1
                         if trouble.times <= 0:
