@@ -9,7 +9,15 @@ import pytest
 from flask import Flask
 
 from notifyhub.providers.base import SMS, Accepted, Credit, ProviderPattern, Report
-from notifyhub.providers.errors import Failure, NotifierTrouble, NotServedHere, Refused, Temporary, Uncertain
+from notifyhub.providers.errors import (
+    BATCH_REFUSED,
+    Failure,
+    NotifierTrouble,
+    NotServedHere,
+    Refused,
+    Temporary,
+    Uncertain,
+)
 from tests.support.factories import install_backends
 
 NAME = "scripted"
@@ -20,6 +28,7 @@ FAILURES: dict[str, tuple[type[Failure], str, str]] = {
     "not_here": (NotServedHere, "unknown_pattern", "Never heard of it."),
     "refused": (Refused, "blacklisted", "Not to this one."),
     "uncertain": (Uncertain, "timeout", "No answer."),
+    "batch_refused": (Temporary, BATCH_REFUSED, "One of them."),
 }
 """The failures by the word that a script has for them; any other word is an acceptance."""
 
@@ -28,13 +37,17 @@ class Scripted:
     """Takes its outcomes from `scripts`, by the notifier's token; when they have run out it accepts.
 
     `sent` holds what each was given, `during` is called while it sends, `told` are its delivery reports.
+    With `batch_size` above 1 it takes texts together, noted in `batches`: a word of the script is for all of
+    a call, but `each` says that those that follow are for its messages.
     """
 
     offers_patterns: ClassVar[bool] = False
     report_batch: ClassVar[int] = 2
+    batch_size: ClassVar[int] = 1
 
     scripts: ClassVar[defaultdict[str, list[str]]] = defaultdict(list)
     sent: ClassVar[defaultdict[str, list[SMS]]] = defaultdict(list)
+    batches: ClassVar[defaultdict[str, list[int]]] = defaultdict(list)
     asked: ClassVar[list[list[str]]] = []
     told: ClassVar[dict[str, Report | Failure]] = {}
     during: ClassVar[Callable[[], None]] = lambda: None
@@ -44,9 +57,10 @@ class Scripted:
 
     @classmethod
     def reset(cls) -> None:
-        for kept in (cls.scripts, cls.sent, cls.asked, cls.told):
+        for kept in (cls.scripts, cls.sent, cls.batches, cls.asked, cls.told):
             kept.clear()
         cls.during = lambda: None
+        cls.batch_size = 1
 
     @classmethod
     def script(cls, token: str, outcomes: Iterable[str]) -> None:
@@ -54,12 +68,35 @@ class Scripted:
 
     def send(self, sms: SMS) -> Accepted:
         type(self).during()
+        outcome = self._outcome(self._word(), sms)
+        if isinstance(outcome, Failure):
+            raise outcome
+        return outcome
+
+    def batch_key(self, sms: SMS) -> str | None:
+        return sms.text if sms.may_share_a_call else None
+
+    def send_batch(self, messages: Sequence[SMS]) -> list[Accepted | Failure]:
+        type(self).during()
+        self.batches[self.token].append(len(messages))
+        word = self._word()
+        if word == "each":
+            return [self._outcome(self._word(), sms) for sms in messages]
+        outcomes = [self._outcome(word, sms) for sms in messages]
+        for outcome in outcomes:
+            if isinstance(outcome, Failure):
+                raise outcome
+        return outcomes
+
+    def _word(self) -> str:
         script = self.scripts[self.token]
-        outcome = script.pop(0) if script else "accepted"
+        return script.pop(0) if script else "accepted"
+
+    def _outcome(self, word: str, sms: SMS) -> Accepted | Failure:
         self.sent[self.token].append(sms)
-        if outcome in FAILURES:
-            failure, code, detail = FAILURES[outcome]
-            raise failure(code, detail)
+        if word in FAILURES:
+            failure, code, detail = FAILURES[word]
+            return failure(code, detail)
         return Accepted(f"{self.token}-{len(self.sent[self.token])}")
 
     def reports(self, ids: Sequence[str]) -> dict[str, Report]:
