@@ -10,7 +10,14 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from notifyhub.providers.errors import Failure, NotifierTrouble, NotServedHere, Refused, Uncertain
+from notifyhub.providers.errors import (
+    Failure,
+    NotifierTrouble,
+    NotServedHere,
+    RateLimited,
+    Refused,
+    Uncertain,
+)
 from notifyhub.text.letters import persian_letters
 
 
@@ -18,13 +25,15 @@ from notifyhub.text.letters import persian_letters
 class Rejection:
     """What a rejection says: the status of HTTP or of SMTP's reply, and the provider's words.
 
-    `result` is the provider's own code, `fields` names what it rejects.
+    `result` is the provider's own code, `fields` names what it rejects, `retry_after` is how many seconds it
+    asks to wait.
     """
 
     status: int
     text: str
     result: str = ""
     fields: Sequence[str] = ()
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,10 @@ def classify(rules: Iterable[Rule], rejection: Rejection, detail: str) -> Failur
     """Return the failure that the first fitting rule names."""
     for rule in rules:
         if rule.fits(rejection):
-            return rule.failure(rule.code, detail)
+            failure = rule.failure(rule.code, detail)
+            if isinstance(failure, RateLimited):
+                failure.retry_after = rejection.retry_after
+            return failure
     return Refused("refused", detail)
 
 
@@ -75,7 +87,7 @@ def squeeze(text: str) -> str:
 
 
 OVERLOAD_RULES = (
-    Rule(NotifierTrouble, "rate_limited", "RFC 6585", status=(429,)),
+    Rule(RateLimited, "rate_limited", "RFC 6585", status=(429,)),
     Rule(NotifierTrouble, "unavailable", "RFC 9110", status=range(500, 600)),
 )
 """What no text can change: the beginning of every provider's table."""

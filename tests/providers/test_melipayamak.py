@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from notifyhub.providers import melipayamak
 from notifyhub.providers.base import SMS, Accepted, Credit, Report
-from notifyhub.providers.errors import Failure, NotifierTrouble, NotServedHere, Refused, Uncertain
+from notifyhub.providers.errors import (
+    Failure,
+    NotifierTrouble,
+    NotServedHere,
+    RateLimited,
+    Refused,
+    Uncertain,
+)
 from notifyhub.providers.http import whole_number
 from notifyhub.providers.melipayamak import MeliPayamak
 from tests.simulators import MeliPayamakSimulator
@@ -45,7 +52,7 @@ def test_a_message_is_accepted_with_the_providers_id(
         ("bad_token", NotifierTrouble, "bad_credentials", "کلید کنسول معتبر نیست"),
         ("no_credit", NotifierTrouble, "no_credit", "اعتبار کافی نمی‌باشد"),
         ("hourly_limit", NotifierTrouble, "rate_limited", "محدودیت ساعتی"),
-        ("rate_limited", NotifierTrouble, "rate_limited", "HTTP 429"),
+        ("rate_limited", RateLimited, "rate_limited", "HTTP 429"),
         ("server_error", NotifierTrouble, "unavailable", "An unexpected error occured"),
         ("redirect", NotifierTrouble, "redirected", "text/html"),
         ("unapproved_pattern", NotServedHere, "unknown_pattern", "کد متن ارسالی"),
