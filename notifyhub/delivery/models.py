@@ -1,4 +1,4 @@
-"""The circuit breaker of each notifier, shared by all workers."""
+"""The circuit breaker and the rate limit of each notifier, shared by all workers."""
 
 from datetime import datetime
 
@@ -18,3 +18,23 @@ class CircuitBreaker(Base):
     notifier_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     failures: Mapped[int] = mapped_column(Integer, default=0)
     open_until: Mapped[datetime | None] = mapped_column(UTC_TIME)
+
+
+class RateLimit(Base):
+    """How fast a notifier may be called; none: as fast as messages come, or nothing has been sent yet.
+
+    Moments and spans are in microseconds, so that both databases count with them; moments since 1970.
+    `next_place` is the moment of the next call that is not given to anybody. After a 429 nothing is sent
+    before `paused_until`, null if the notifier is not slowed down; then `slow_interval` lies between two
+    calls, and shrinks. `refusals` counts the 429s since a call was accepted, those of calls under way
+    together once.
+    """
+
+    __tablename__ = "rate_limits"
+
+    channel: Mapped[str] = mapped_column(String(8), primary_key=True)
+    notifier_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    next_place: Mapped[int] = mapped_column(BigInteger)
+    slow_interval: Mapped[int] = mapped_column(BigInteger, default=0)
+    paused_until: Mapped[int | None] = mapped_column(BigInteger)
+    refusals: Mapped[int] = mapped_column(Integer, default=0)
