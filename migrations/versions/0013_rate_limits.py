@@ -15,6 +15,7 @@ def upgrade() -> None:
         sa.Column("channel", sa.String(8), nullable=False),
         sa.Column("notifier_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("next_place", sa.BigInteger(), nullable=False),
+        sa.Column("next_return", sa.BigInteger(), nullable=False),
         sa.Column("slow_interval", sa.BigInteger(), nullable=False),
         sa.Column("paused_until", sa.BigInteger()),
         sa.Column("refusals", sa.Integer(), nullable=False),

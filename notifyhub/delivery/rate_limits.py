@@ -13,7 +13,9 @@
 
 A call needs a place: a moment at which nobody else calls. Places lie one after the other, an interval apart
 (the generic cell rate algorithm, without bursts). Who gets one waits for its moment. Nobody waits longer than
-MAX_WAIT_SECONDS: where the next place is farther ahead, the caller is turned away and none is taken.
+MAX_WAIT_SECONDS: where the next place is farther ahead, the caller is turned away and none is taken. The
+moments at which those who are turned away are to ask again lie an interval apart, too, so that a long queue
+does not come back all at once, again and again.
 
 They stand in the database, so that all workers share them. As with the circuit breakers the clock is the
 worker's: where two differ by some milliseconds, the calls come uneven by as much, within HEADROOM.
@@ -46,8 +48,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_WAIT_SECONDS = 1.0
 """The longest wait for a place, if the caller says no other."""
 
-HEADROOM = 0.05
-"""The part of a limit that is left unused: providers count calls when they arrive, some later than others."""
+HEADROOM = 0.1
+"""By so much an interval is longer than the limit asks: providers count calls when they arrive, some late."""
 
 TEMPORARY_PER_SECOND = 10.0
 """The pace after the first 429 of a notifier that was called as fast as messages came."""
@@ -60,6 +62,9 @@ LONGEST_PAUSE_SECONDS = 30
 
 RECOVERY_SECONDS = 30
 """After a pause; in them the interval shrinks to that of the full pace."""
+
+RETURN_SECONDS = 60
+"""From the next place on, over which those who were turned away come back; then from its beginning again."""
 
 _LONGEST_INTERVAL = 86_400 * _SECOND
 _SLOWEST_INTERVAL = SLOWEST_SECONDS * _SECOND
@@ -76,7 +81,7 @@ _own_interval = bindparam("rate_interval", type_=BigInteger)
 
 
 class Reservation(NamedTuple):
-    """A place to call at a moment; if none `is_taken`, before that moment there is none to be had."""
+    """A place to call at a moment; if none `is_taken`, the moment to ask for one again."""
 
     at: datetime
     is_taken: bool
@@ -118,7 +123,16 @@ _reserve = (
     .values(next_place=_greatest(rates.c.next_place, _now) + _interval)
     .returning((rates.c.next_place - _interval).label("place"))
 )
-_next_place = select(rates.c.next_place).where(_of_notifier)
+_next_return = case(
+    (rates.c.next_return > rates.c.next_place + RETURN_SECONDS * _SECOND, rates.c.next_place),
+    else_=_greatest(rates.c.next_return, rates.c.next_place),
+)
+_turn_away = (
+    update(rates)
+    .where(_of_notifier, rates.c.next_place > _latest)
+    .values(next_return=_next_return + _interval)
+    .returning((rates.c.next_return - _interval).label("moment"))
+)
 _paused_until = select(rates.c.paused_until).where(_of_notifier, rates.c.paused_until > _now)
 _accept = (
     update(rates)
@@ -132,8 +146,8 @@ def reserve(
 ) -> Reservation:
     """Take the next place of a notifier that may be called `per_second`, None if its settings don't say.
 
-    To call it twice is to leave a place unused. A notifier that is neither limited nor slowed down has places
-    for everybody.
+    To ask twice is to leave a place unused. A notifier that is neither limited nor slowed down has places for
+    everybody.
     """
     at = _microseconds(now())
     values = {
@@ -145,12 +159,11 @@ def reserve(
     connection = autocommit()
     if reserved := connection.execute(_reserve, values).first():
         return Reservation(_moment(reserved.place), is_taken=True)
-    next_place: int | None = connection.scalar(_next_place, values)
-    if next_place is not None and next_place > values["rate_latest"]:
-        return Reservation(_moment(next_place), is_taken=False)
-    if next_place is None and per_second is None:
+    if turned_away := connection.execute(_turn_away, values).first():
+        return Reservation(_moment(turned_away.moment), is_taken=False)
+    if per_second is None:
         return Reservation(_moment(at), is_taken=True)
-    # The row is not there yet, or is so just now: then another was faster, and his stays.
+    # The row was not there. If it is by now, another was faster, and his stays.
     first = {"channel": channel, "notifier_id": notifier_id, "next_place": at}
     changes = {"next_place": rates.c.next_place}
     connection.execute(upsert(connection, rates, first, key=["channel", "notifier_id"], changes=changes))

@@ -146,10 +146,30 @@ def test_nobody_waits_longer_than_a_second_and_who_is_turned_away_takes_nothing(
     assert [seconds(reservation.at) for reservation in taken] == pytest.approx(
         [number * interval(10) for number in range(10)], abs=0.001
     )
-    turned_away = [reserve(SMS, 1, 10) for _ in range(5)]
-    assert {(each.is_taken, seconds(each.at)) for each in turned_away} == {(False, 1.05)}
-    clock.shift(0.06)
-    assert reserve(SMS, 1, 10) == (turned_away[0].at, True)
+    turned_away = reserve(SMS, 1, 10)
+    assert (turned_away.is_taken, seconds(turned_away.at)) == (False, 1.1)
+    clock.shift(0.11)
+    assert reserve(SMS, 1, 10) == (turned_away.at, True)
+
+
+def test_a_queue_comes_back_at_the_pace_at_which_places_are_free_and_gets_them(
+    clock: time_machine.Traveller,
+) -> None:
+    asked = [reserve(SMS, 1, 10) for _ in range(40)]
+    back = [each.at for each in asked if not each.is_taken]
+    assert len(back) == 30
+    assert_even(back, 10)
+    for moment in back:
+        clock.move_to(moment)
+        assert reserve(SMS, 1, 10) == (moment, True)
+
+
+def test_a_longer_queue_comes_back_within_a_minute_of_the_next_place(clock: time_machine.Traveller) -> None:
+    slow_down(SMS, 1, 5, 300.0)
+    back = [reserve(SMS, 1, 5) for _ in range(500)]
+    assert not any(each.is_taken for each in back)
+    assert min(seconds(each.at) for each in back) == 300
+    assert 350 < max(seconds(each.at) for each in back) <= 361
 
 
 def test_who_may_wait_longer_gets_a_place_while_others_are_turned_away(clock: time_machine.Traveller) -> None:
@@ -214,7 +234,7 @@ def test_notifiers_and_channels_are_told_apart(clock: time_machine.Traveller) ->
         assert paused_until(channel, notifier_id) is None
 
 
-@pytest.mark.parametrize(("per_second", "halved"), [(100, 50), (4, 2), (None, 10.5)])
+@pytest.mark.parametrize(("per_second", "halved"), [(100, 50), (4, 2), (None, 11)])
 def test_after_a_429_it_pauses_for_a_second_then_goes_on_at_half_the_pace(
     clock: time_machine.Traveller, per_second: float | None, halved: float
 ) -> None:
