@@ -14,7 +14,7 @@ def upgrade() -> None:
         "rate_limits",
         sa.Column("channel", sa.String(8), nullable=False),
         sa.Column("notifier_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("next_place", sa.BigInteger(), nullable=False),
+        sa.Column("last_place", sa.BigInteger(), nullable=False),
         sa.Column("next_return", sa.BigInteger(), nullable=False),
         sa.Column("slow_interval", sa.BigInteger(), nullable=False),
         sa.Column("paused_until", sa.BigInteger()),

@@ -24,17 +24,17 @@ class RateLimit(Base):
     """How fast a notifier may be called; none: as fast as messages come, or nothing has been sent yet.
 
     Moments and spans are in microseconds, so that both databases count with them; moments since 1970.
-    `next_place` is the moment of the next call that is not given to anybody, `next_return` that at which the
-    next who gets none is to ask again. After a 429 nothing is sent before `paused_until`, null where nothing
-    slows the notifier down; then `slow_interval` lies between two calls, and shrinks. `refusals` counts the
-    429s since a call was accepted, those of calls under way together once.
+    `last_place` is the latest moment that has been given to anybody for a call, `next_return` that at which
+    the next who gets none is to ask again. After a 429 nothing is sent before `paused_until`, null where
+    nothing slows the notifier down; then `slow_interval` lies between two calls, and shrinks. `refusals`
+    counts the 429s since a call was accepted, those of calls under way together once.
     """
 
     __tablename__ = "rate_limits"
 
     channel: Mapped[str] = mapped_column(String(8), primary_key=True)
     notifier_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    next_place: Mapped[int] = mapped_column(BigInteger)
+    last_place: Mapped[int] = mapped_column(BigInteger, default=0)
     next_return: Mapped[int] = mapped_column(BigInteger, default=0)
     slow_interval: Mapped[int] = mapped_column(BigInteger, default=0)
     paused_until: Mapped[int | None] = mapped_column(BigInteger)

@@ -32,6 +32,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    func,
     null,
     select,
     update,
@@ -39,6 +40,7 @@ from sqlalchemy import (
 
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit
+from notifyhub.database.extremes import greatest, least
 from notifyhub.database.upsert import upsert
 from notifyhub.delivery.models import RateLimit
 
@@ -101,10 +103,6 @@ def slowed(channel: Any, notifier_id: Any) -> Select[Any]:
     )
 
 
-def _greatest(one: ColumnElement[int], other: ColumnElement[int]) -> ColumnElement[int]:
-    return case((one > other, one), else_=other)
-
-
 _end_of_recovery = rates.c.paused_until + RECOVERY_SECONDS * _SECOND
 _slow_interval = case(
     (rates.c.paused_until >= _now, rates.c.slow_interval),
@@ -114,22 +112,23 @@ _slow_interval = case(
     ),
     else_=0,
 )
-_interval = _greatest(_slow_interval, _own_interval)
+_interval = greatest(_own_interval, _slow_interval)
 """The span between two calls at present, 0 for a notifier that is neither limited nor slowed down."""
+_next_place = greatest(_now, rates.c.last_place + _interval, func.coalesce(rates.c.paused_until, 0))
 
 _reserve = (
     update(rates)
-    .where(_of_notifier, rates.c.next_place <= _latest)
-    .values(next_place=_greatest(rates.c.next_place, _now) + _interval)
-    .returning((rates.c.next_place - _interval).label("place"))
+    .where(_of_notifier, _next_place <= _latest)
+    .values(last_place=_next_place)
+    .returning(rates.c.last_place)
 )
 _next_return = case(
-    (rates.c.next_return > rates.c.next_place + RETURN_SECONDS * _SECOND, rates.c.next_place),
-    else_=_greatest(rates.c.next_return, rates.c.next_place),
+    (rates.c.next_return > _next_place + RETURN_SECONDS * _SECOND, _next_place),
+    else_=greatest(rates.c.next_return, _next_place),
 )
 _turn_away = (
     update(rates)
-    .where(_of_notifier, rates.c.next_place > _latest)
+    .where(_of_notifier, _next_place > _latest)
     .values(next_return=_next_return + _interval)
     .returning((rates.c.next_return - _interval).label("moment"))
 )
@@ -158,14 +157,14 @@ def reserve(
     }
     connection = autocommit()
     if reserved := connection.execute(_reserve, values).first():
-        return Reservation(_moment(reserved.place), is_taken=True)
+        return Reservation(_moment(reserved.last_place), is_taken=True)
     if turned_away := connection.execute(_turn_away, values).first():
         return Reservation(_moment(turned_away.moment), is_taken=False)
     if per_second is None:
         return Reservation(_moment(at), is_taken=True)
     # The row was not there. If it is by now, another was faster, and his stays.
-    first = {"channel": channel, "notifier_id": notifier_id, "next_place": at}
-    changes = {"next_place": rates.c.next_place}
+    first = {"channel": channel, "notifier_id": notifier_id}
+    changes = {"last_place": rates.c.last_place}
     connection.execute(upsert(connection, rates, first, key=["channel", "notifier_id"], changes=changes))
     return reserve(channel, notifier_id, per_second, max_wait)
 
@@ -195,7 +194,6 @@ def slow_down(
     first = {
         "channel": channel,
         "notifier_id": notifier_id,
-        "next_place": until,
         "slow_interval": min(2 * own or _TEMPORARY_INTERVAL, _SLOWEST_INTERVAL),
         "paused_until": until,
         "refusals": 1,
@@ -224,12 +222,10 @@ def _slowed_down(asked: int | None) -> dict[str, ColumnElement[Any]]:
         pause = case(pauses, value=rates.c.refusals, else_=LONGEST_PAUSE_SECONDS * _SECOND)
         until = case((in_pause, rates.c.paused_until), else_=_now + pause)
     else:
-        until = case((in_pause, _greatest(rates.c.paused_until, _now + asked)), else_=_now + asked)
-    halved = 2 * case((_interval > 0, _interval), else_=_TEMPORARY_INTERVAL // 2)
-    slowest = case((halved < _SLOWEST_INTERVAL, halved), else_=_SLOWEST_INTERVAL)
+        until = case((in_pause, greatest(rates.c.paused_until, _now + asked)), else_=_now + asked)
+    halved = case((_interval > 0, 2 * _interval), else_=_TEMPORARY_INTERVAL)
     return {
-        "next_place": _greatest(rates.c.next_place, until),
-        "slow_interval": case((in_pause, rates.c.slow_interval), else_=slowest),
+        "slow_interval": case((in_pause, rates.c.slow_interval), else_=least(halved, _SLOWEST_INTERVAL)),
         "paused_until": until,
         "refusals": rates.c.refusals + case((in_pause, 0), else_=1),
     }

@@ -201,6 +201,16 @@ def test_another_limit_holds_from_the_next_place_on(clock: time_machine.Travelle
     assert pace(100) == pytest.approx(100 / (1 + HEADROOM), 0.01)
 
 
+def test_a_limit_that_was_much_too_low_is_mended_at_once(clock: time_machine.Traveller) -> None:
+    assert place(1e-5) == 0
+    assert seconds(reserve(SMS, 1, 1e-5).at) > 80_000
+    clock.shift(1)
+    assert [place(10), place(10)] == pytest.approx([1, 1 + interval(10)])
+    while (turned_away := reserve(SMS, 1, 10)).is_taken:
+        pass
+    assert seconds(turned_away.at) < 3
+
+
 def test_any_limit_that_settings_may_hold_can_be_kept(clock: time_machine.Traveller) -> None:
     for per_second in (5e-324, 1e-9, 10_000):
         assert place(per_second, ENOUGH) <= seconds(reserve(SMS, 1, per_second, ENOUGH).at)
