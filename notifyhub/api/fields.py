@@ -175,11 +175,21 @@ class Choice(Worded, fields.Field[str]):
 
 
 class Object(Worded, fields.Dict):
-    """A JSON object whose keys are not known here; `shapes` gives what it may be if it is not empty."""
+    """A JSON object whose keys are not known here.
 
-    def __init__(self, *, shapes: Callable[[], Iterable[Schema]] = tuple, **options: Any) -> None:
+    For the documentation `shapes` gives what it may be if it is not empty; `common` holds for all of them.
+    """
+
+    def __init__(
+        self,
+        *,
+        shapes: Callable[[], Iterable[Schema]] = tuple,
+        common: Schema | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         self.shapes = shapes
+        self.common = common
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> dict[str, Any]:
         if not isinstance(value, dict):

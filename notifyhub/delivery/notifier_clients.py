@@ -14,6 +14,7 @@ from notifyhub.database.versioned_cache import load_versioned
 from notifyhub.messages.models import Channel
 from notifyhub.notifiers.backends import email_backend, sms_backend
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
+from notifyhub.notifiers.provider_settings import max_per_second
 from notifyhub.providers.base import Provider
 from notifyhub.providers.sandbox import Sandbox
 
@@ -38,6 +39,11 @@ class NotifierClient:
         if self.channel == Channel.EMAIL:
             return email_backend(self.row)
         return sms_backend(self.row["backend"], self.row["settings"])
+
+    @cached_property
+    def max_per_second(self) -> float | None:
+        """The most calls per second that its account allows, None if its settings don't say."""
+        return max_per_second(self.row.get("settings") or {})
 
 
 def missing_client(channel: str, id: int) -> NotifierClient:

@@ -1,19 +1,32 @@
-"""Retention: what messages say and to whom is erased some days after they were made; that they were stays."""
+"""Retention: what messages say and to whom is erased some days after they were made; that they were stays.
+
+So is what is known of the health and the pace of notifiers that are gone.
+"""
 
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, text, update
+from sqlalchemy import Connection, and_, delete, select, text, update
 
 from notifyhub.api.idempotency import KEY_LIFETIME, IdempotencyKey
 from notifyhub.database.base import now, table_of
+from notifyhub.database.connections import autocommit
 from notifyhub.database.purge import in_batches, purge
 from notifyhub.delivery import policies
 from notifyhub.delivery.claims import LIVE
-from notifyhub.messages.models import ERASED, Attempt, Message, MessageAttachment
+from notifyhub.delivery.models import CircuitBreaker, RateLimit
+from notifyhub.messages.models import ERASED, Attempt, Channel, Message, MessageAttachment
+from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 
 messages, attempts = table_of(Message), table_of(Attempt)
 attachments, keys = table_of(MessageAttachment), table_of(IdempotencyKey)
+
+_notifiers = {Channel.SMS: table_of(SMSNotifier), Channel.EMAIL: table_of(EmailNotifier)}
+_of_deleted = [
+    delete(table).where(table.c.channel == channel, table.c.notifier_id.not_in(select(notifiers.c.id)))
+    for table in (table_of(CircuitBreaker), table_of(RateLimit))
+    for channel, notifiers in _notifiers.items()
+]
 
 _ERASED: dict[str, Any] = {
     "recipient": ERASED,
@@ -49,3 +62,13 @@ def _erase(connection: Connection, ids: list[int]) -> None:
 def purge_keys() -> int:
     """Forget the idempotency keys that are older than their 24 hours; return how many."""
     return purge(keys, keys.c.created_at < now() - KEY_LIFETIME, keys.c.created_at)
+
+
+def forget_deleted_notifiers() -> None:
+    """Delete the circuit breakers and rate limits of notifiers that are gone.
+
+    Not with the notifier itself: a call that is under way then may write them afterwards.
+    """
+    connection = autocommit()
+    for statement in _of_deleted:
+        connection.execute(statement)

@@ -33,5 +33,6 @@ def fetch_reports(ids: list[int]) -> None:
 def erase() -> None:
     """Erase what has been kept long enough."""
     erased, purged = retention.erase(), retention.purge_keys()
+    retention.forget_deleted_notifiers()
     if erased or purged:
         current_app.logger.info("Erased %s messages, forgot %s idempotency keys", erased, purged)

@@ -1,17 +1,23 @@
-"""What the settings of an SMS notifier must hold for its provider, which says so in `settings_schema`."""
+"""What the settings of an SMS notifier must hold for its provider, which says so in `settings_schema`.
+
+`max_per_second` may stand in all of them.
+"""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from marshmallow import INCLUDE, Schema
+from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError
 
 from notifyhub.providers.base import SMSProvider
+from notifyhub.providers.fields import CommonSettingsSchema
 from notifyhub.providers.plugins import UnknownProvider
 from notifyhub.providers.registry import sms_provider, sms_provider_names
 
 log = logging.getLogger(__name__)
+
+COMMON = CommonSettingsSchema(unknown=EXCLUDE)
 
 
 @lru_cache
@@ -38,5 +44,25 @@ def check_settings(backend: str, settings: dict[str, Any]) -> dict[str, Any]:
     """
     if not settings:
         return settings
-    checked = _schema(backend).load(settings)
+    checked: dict[str, Any] = {}
+    errors: dict[str, Any] = {}
+    for schema in (_schema(backend), COMMON):
+        try:
+            checked |= schema.load(settings)
+        except ValidationError as error:
+            errors |= error.messages_dict
+    if errors:
+        raise ValidationError(errors)
     return {key: checked[key] for key in settings}
+
+
+def max_per_second(settings: Mapping[str, Any]) -> float | None:
+    """Return the most calls per second that stored settings allow; None if they say nothing that is valid.
+
+    An earlier version kept any value under this key.
+    """
+    try:
+        allowed: float | None = COMMON.load(settings).get("max_per_second")
+    except ValidationError:
+        return None
+    return allowed

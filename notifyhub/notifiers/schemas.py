@@ -31,8 +31,10 @@ class SMSNotifierSchema(ResourceSchema):
     settings = MaskedObject(
         load_default=dict,
         shapes=provider_settings.schemas,
+        common=provider_settings.COMMON,
         metadata=described(
-            "What the provider needs: empty, or by the rules of `backend`. Further keys are kept.",
+            "What the provider needs: empty, or by the rules of `backend`, which may be followed by "
+            "`max_per_second`. Further keys are kept.",
             {"token": "value1", "number": "50002710008883"},
         ),
     )

@@ -16,10 +16,12 @@ from notifyhub.providers.errors import (
     Failure,
     NotifierTrouble,
     NotServedHere,
+    RateLimited,
     Refused,
     Temporary,
     Uncertain,
     quote,
+    seconds_to_wait,
 )
 from notifyhub.providers.sockets import writes
 from notifyhub.text.code_masks import MASK
@@ -129,6 +131,8 @@ def _known(failure: Failure, secrets: Sequence[str] = ()) -> Failure:
     if not isinstance(failure, Temporary | NotServedHere | Refused | Uncertain):
         return Uncertain(code, detail)
     failure.code, failure.detail = code, detail
+    if isinstance(failure, RateLimited):
+        failure.retry_after = seconds_to_wait(failure.retry_after)
     return failure
 
 

@@ -4,6 +4,7 @@
 |---|---|---|
 | `Temporary` | is tried again later | a success (a mail server's grey-listing) |
 | `NotifierTrouble` | is tried again later | a failure |
+| `RateLimited` | is tried again later | a failure if they go on: the notifier is slowed down first |
 | `Broken` | is tried again later | nothing: what failed is the program |
 | `NotServedHere` | can't go through this notifier; another may serve it | a success |
 | `Refused` | will be rejected everywhere | a success |
@@ -11,6 +12,7 @@
 """
 
 import base64
+import math
 import re
 from collections.abc import Iterable
 from typing import ClassVar, Literal
@@ -26,6 +28,8 @@ BATCH_REFUSED = "batch_refused"
 """The code of a refusal that is about one of the messages of a call and does not say which: each is tried
 again, alone."""
 
+MAX_RETRY_AFTER = 300.0
+"""Seconds: the most that a provider can ask for by Retry-After."""
 ZWNJ = "\u200c"  # belongs to Persian spelling
 
 
@@ -57,6 +61,18 @@ class NotifierTrouble(Temporary):
     """The notifier can't send anything at present: credentials, credit, limits, the connection."""
 
 
+class RateLimited(NotifierTrouble):
+    """The notifier is called faster than its provider allows: slower calls are taken.
+
+    Not for a limit of an hour or of a day, which slower calls do not help: that is NotifierTrouble.
+    `retry_after` is how many seconds the provider asks to wait, None if it does not say.
+    """
+
+    def __init__(self, code: str, detail: str = "", retry_after: float | None = None) -> None:
+        super().__init__(code, detail)
+        self.retry_after = retry_after
+
+
 class Broken(Temporary):
     """The program itself failed before anything was sent, which says nothing of the notifier."""
 
@@ -77,6 +93,14 @@ class Uncertain(Failure):
     """The request was written, but whether the message was taken is not known."""
 
     outcome = "uncertain"
+
+
+def seconds_to_wait(retry_after: object) -> float | None:
+    """Return a number of seconds from 0 to MAX_RETRY_AFTER, of whatever another package's provider gives."""
+    if isinstance(retry_after, bool) or not isinstance(retry_after, int | float):
+        return None
+    bounded = min(max(retry_after, 0.0), MAX_RETRY_AFTER)
+    return None if math.isnan(bounded) else float(bounded)
 
 
 def _base64(secret: str) -> str:

@@ -1,12 +1,13 @@
 """Fields for the settings of providers."""
 
+import math
 import re
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 from marshmallow.types import ErrorMessages
 
-from notifyhub.api.fields import MAX_LENGTH, Worded, at_most_long, described
+from notifyhub.api.fields import MAX_LENGTH, Worded, at_most, at_most_long, described
 from notifyhub.text.digits import ascii_digits
 
 
@@ -64,6 +65,39 @@ class Line(Worded, fields.String):
         if len(line) > MAX_LENGTH or not self.pattern.fullmatch(line):
             raise ValidationError(self.error)
         return line
+
+
+def _above_0(value: float) -> None:
+    if value <= 0:
+        raise ValidationError("Ensure this value is greater than 0.")
+
+
+class PerSecond(Worded, fields.Float):
+    """How often in a second something may happen: a number above 0, whole or not, kept as it is given."""
+
+    default_error_messages: ErrorMessages = {"invalid": "A valid number is required."}
+
+    MOST = 10_000
+
+    def __init__(self, **options: Any) -> None:
+        described_so = {**options.pop("metadata", {}), "exclusiveMinimum": 0}
+        super().__init__(validate=[_above_0, at_most(self.MOST)], metadata=described_so, **options)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> float:
+        if type(value) is int or (isinstance(value, float) and math.isfinite(value)):
+            return value
+        raise self.make_error("invalid")
+
+
+class CommonSettingsSchema(Schema):
+    """What the settings of any provider may hold."""
+
+    max_per_second = PerSecond(
+        metadata=described(
+            "The most calls per second that the account allows, of all workers together.",
+            5,
+        )
+    )
 
 
 class TokenSettingsSchema(Schema):

@@ -4,13 +4,15 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from urllib.parse import quote as url_quoted
 from urllib.parse import urlencode, urlsplit
 
-from notifyhub.providers.errors import Failure, NotifierTrouble, Uncertain, quote
+from notifyhub.providers.errors import MAX_RETRY_AFTER, Failure, NotifierTrouble, Uncertain, quote
 from notifyhub.providers.sockets import TIMEOUTS, Timeouts
 from notifyhub.providers.transport import Lost, Received, is_timeout, reason, request, shared_pool
+from notifyhub.text import retry_after
 
 MAX_ANSWER_BYTES = 64 * 1024
 MAX_LIST_BYTES = 1024 * 1024
@@ -18,11 +20,15 @@ MAX_LIST_BYTES = 1024 * 1024
 
 @dataclass(frozen=True)
 class Answer:
-    """A provider's answer: its JSON in `body`; None if it was none, then `problem` says why."""
+    """A provider's answer: its JSON in `body`; None if it was none, then `problem` says why.
+
+    `retry_after` is how many seconds it asks to wait, at most MAX_RETRY_AFTER, None if it does not say.
+    """
 
     status: int
     body: object = None
     problem: str = ""
+    retry_after: float | None = None
 
 
 class Client:
@@ -68,9 +74,11 @@ class Client:
         if isinstance(came, Lost):
             return self._lost(came.error, written=came.written)
         if came.error is None:
-            return _read(came, limit)
+            return Answer(came.status, *_read(came, limit), _retry_after(came))
         lost = self._lost(came.error, written=True)
-        return lost if came.status == 200 else Answer(came.status, problem=lost.detail)
+        if came.status == 200:
+            return lost
+        return Answer(came.status, problem=lost.detail, retry_after=_retry_after(came))
 
     def _lost(self, error: Exception, *, written: bool) -> Failure:
         if not written:
@@ -110,18 +118,25 @@ def path_segment(value: str, name: str) -> str:
     return url_quoted(value, safe="")
 
 
-def _read(came: Received, limit: int) -> Answer:
+def _read(came: Received, limit: int) -> tuple[object, str]:
+    """Return the JSON of an answer, or None and why it is none."""
     kind = came.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if len(came.body) > limit:
-        return Answer(came.status, problem="The answer is too long.")
+        return None, "The answer is too long."
     if kind not in {"application/json", "text/json"} and not kind.endswith("+json"):
         named = kind if re.fullmatch(r"[\w.+-]{1,40}/[\w.+-]{1,40}", kind, re.ASCII) else "of no type"
-        return Answer(came.status, problem=f"The answer is {named}, not JSON.")
+        return None, f"The answer is {named}, not JSON."
     try:
         body = json.loads(came.body, parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, ArithmeticError, RecursionError):
-        return Answer(came.status, problem="The answer is not JSON.")
-    return Answer(came.status, body, "" if body is not None else "The answer is null.")
+        return None, "The answer is not JSON."
+    return body, "" if body is not None else "The answer is null."
+
+
+def _retry_after(came: Received) -> float | None:
+    most = timedelta(seconds=MAX_RETRY_AFTER)
+    wait = retry_after.parse(came.headers.get("Retry-After"), datetime.now(UTC), most)
+    return None if wait is None else wait.total_seconds()
 
 
 def _refuse_constant(name: str) -> None:

@@ -64,6 +64,7 @@ RESULTS: tuple[tuple[int, str, type[Failure], str], ...] = (
     (0, "نام کاربری یا رمزعبور صحیح نمی‌باشد", NotifierTrouble, "bad_credentials"),
     (1, "درخواست با موفقیت انجام شد", Uncertain, "not_understood"),  # done, but no id
     (2, "اعتبار کافی نمی‌باشد", NotifierTrouble, "no_credit"),
+    # 3, 4 and 19 are limits of a day, of a volume and of an hour: slower calls do not help, a backup does.
     (3, "محدودیت در ارسال روزانه", NotifierTrouble, "rate_limited"),
     (4, "محدودیت در حجم ارسال", NotifierTrouble, "rate_limited"),
     (5, "شماره فرستنده معتبر نمی‌باشد", NotServedHere, "line_not_allowed"),
@@ -241,7 +242,7 @@ class MeliPayamak(SMSProvider):
         message = body.get("Message")  # what the vendor's server says of its own errors
         words = text or (message if isinstance(message, str) else "") or answer.problem
         words = words or (f"HTTP {answer.status}" if rec_id is None else f"recId {rec_id}")
-        rejection = Rejection(answer.status, text, str(rec_id))
+        rejection = Rejection(answer.status, text, str(rec_id), retry_after=answer.retry_after)
         return classify(RULES, rejection, self._client.quote(words, secrets))
 
 

@@ -15,6 +15,7 @@ from notifyhub.providers.errors import (
     Failure,
     NotifierTrouble,
     NotServedHere,
+    RateLimited,
     Refused,
     Temporary,
     Uncertain,
@@ -26,13 +27,15 @@ from notifyhub.text.letters import persian_letters
 class Rejection:
     """What a rejection says: the status of HTTP or of SMTP's reply, and the provider's words.
 
-    `result` is the provider's own code, `fields` names what it rejects.
+    `result` is the provider's own code, `fields` names what it rejects, `retry_after` is how many seconds it
+    asks to wait.
     """
 
     status: int
     text: str
     result: str = ""
     fields: Sequence[str] = ()
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,10 @@ def classify(rules: Iterable[Rule], rejection: Rejection, detail: str) -> Failur
     """Return the failure that the first fitting rule names."""
     for rule in rules:
         if rule.fits(rejection):
-            return rule.failure(rule.code, detail)
+            failure = rule.failure(rule.code, detail)
+            if isinstance(failure, RateLimited):
+                failure.retry_after = rejection.retry_after
+            return failure
     return Refused("refused", detail)
 
 
@@ -94,7 +100,7 @@ def squeeze(text: str) -> str:
 
 
 OVERLOAD_RULES = (
-    Rule(NotifierTrouble, "rate_limited", "RFC 6585", status=(429,)),
+    Rule(RateLimited, "rate_limited", "RFC 6585", status=(429,)),
     Rule(NotifierTrouble, "unavailable", "RFC 9110", status=range(500, 600)),
 )
 """What no text can change: the beginning of every provider's table."""

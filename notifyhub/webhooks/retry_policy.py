@@ -1,13 +1,12 @@
 """What a response means: for the delivery, and for the webhook. Pure functions."""
 
 import random
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from notifyhub.delivery.retry_policy import JITTER
+from notifyhub.text import retry_after
 from notifyhub.webhooks.client import WebhookResponse
 from notifyhub.webhooks.models import DeliveryStatus
 
@@ -43,18 +42,7 @@ def decide(response: WebhookResponse, attempts: int, at: datetime) -> AttemptDec
     error = response.error or f"The receiver answered {response.status}."
     if response.status == HTTPStatus.GONE or attempts >= MAX_ATTEMPTS:
         return AttemptDecision(DeliveryStatus.FAILED, error=error)
-    wait = max(RETRY_DELAYS[attempts - 1], _asked(response.retry_after, at))
+    asked = retry_after.parse(response.retry_after, at, MAX_RETRY_AFTER)
+    wait = max(RETRY_DELAYS[attempts - 1], asked or timedelta())
     jitter = 1 + JITTER * random.random()  # noqa: S311 - no secret
     return AttemptDecision(DeliveryStatus.PENDING, at + wait * jitter, error)
-
-
-def _asked(retry_after: str | None, at: datetime) -> timedelta:
-    """Return how long a receiver asks to be left alone (RFC 9110, 10.2.3); nothing else is understood."""
-    text = (retry_after or "").strip()
-    if re.fullmatch(r"[0-9]+", text):
-        return timedelta(seconds=min(int(text[:9]), MAX_RETRY_AFTER.total_seconds()))
-    try:
-        moment = parsedate_to_datetime(text)
-        return min(moment.replace(tzinfo=moment.tzinfo or UTC) - at, MAX_RETRY_AFTER)
-    except (ArithmeticError, LookupError, TypeError, ValueError):  # all of which that parser knows
-        return timedelta()

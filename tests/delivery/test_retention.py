@@ -11,12 +11,14 @@ from sqlalchemy import func, select, text
 from notifyhub.api.idempotency import IdempotencyKey
 from notifyhub.database import purge
 from notifyhub.database.base import now
-from notifyhub.delivery import retention
+from notifyhub.database.connections import autocommit
+from notifyhub.delivery import circuit_breaker, rate_limits, retention
+from notifyhub.delivery.models import CircuitBreaker, RateLimit
 from notifyhub.extensions import db
 from notifyhub.messages.models import Attempt, Channel, Message, MessageAttachment, MessageStatus, Outcome
 from notifyhub.settings.models import DeliverySettings
 from tests.support.databases import stored_text
-from tests.support.factories import EmailNotifierFactory, MessageFactory, UserFactory
+from tests.support.factories import EmailNotifierFactory, MessageFactory, SMSNotifierFactory, UserFactory
 
 SECRET = "a-word-that-must-go"
 
@@ -129,3 +131,16 @@ def test_idempotency_keys_are_forgotten_after_their_day() -> None:
     db.session.commit()
     assert retention.purge_keys() == 2
     assert db.session.scalar(select(func.count(IdempotencyKey.id))) == 1
+
+
+@pytest.mark.usefixtures("context")
+def test_the_health_and_the_pace_of_deleted_notifiers_are_forgotten_and_of_no_others() -> None:
+    kept = [(Channel.SMS, SMSNotifierFactory().id), (Channel.EMAIL, EmailNotifierFactory().id)]
+    gone = [(Channel.SMS, kept[0][1] + 7), (Channel.EMAIL, kept[1][1] + 7)]
+    for channel, notifier_id in [*kept, *gone]:
+        circuit_breaker.record_failure(autocommit(), channel, notifier_id)
+        rate_limits.slow_down(channel, notifier_id, None, None)
+    retention.forget_deleted_notifiers()
+    for model in (CircuitBreaker, RateLimit):
+        left = autocommit().execute(select(model.channel, model.notifier_id))
+        assert {tuple(row) for row in left} == set(kept)

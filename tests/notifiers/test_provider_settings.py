@@ -1,11 +1,12 @@
 """The rules of the providers for their settings."""
 
+import math
 from typing import Any
 
 import pytest
 from marshmallow import ValidationError
 
-from notifyhub.notifiers.provider_settings import check_settings
+from notifyhub.notifiers.provider_settings import check_settings, max_per_second
 from notifyhub.providers.registry import BUILT_IN
 
 REQUIRED = "This field is required."
@@ -162,3 +163,48 @@ def test_every_key_that_is_wrong_or_missing_is_named(
     with pytest.raises(ValidationError) as refused:
         check_settings(backend, settings)
     assert refused.value.messages == errors
+
+
+PER_SECOND: list[tuple[Any, str]] = [
+    (None, NULL),
+    *((odd, "A valid number is required.") for odd in ("5", "", True, False, [], {}, math.nan, math.inf)),
+    *((low, "Ensure this value is greater than 0.") for low in (0, 0.0, -0.0, -1, -0.5)),
+    *(
+        (high, "Ensure this value is less than or equal to 10000.")
+        for high in (10_001, 1e300, 2**63 - 1, 10**400)
+    ),
+]
+
+
+@pytest.mark.parametrize("backend", BUILT_IN)
+@pytest.mark.parametrize("allowed", [1, 5, 0.5, 10_000, 1e-9, 12.25])
+def test_any_notifier_may_name_the_calls_per_second_that_its_account_allows(
+    backend: str, allowed: float
+) -> None:
+    settings = {"token": "t", "max_per_second": allowed, "from_number": LINE}
+    checked = check_settings(backend, settings)
+    assert checked == settings
+    assert type(checked["max_per_second"]) is type(allowed)
+    assert max_per_second(checked) == allowed
+
+
+@pytest.mark.parametrize("backend", BUILT_IN)
+@pytest.mark.parametrize(("allowed", "words"), PER_SECOND)
+def test_calls_per_second_are_a_number_above_0(backend: str, allowed: Any, words: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        check_settings(backend, {"token": "t", "from_number": LINE, "max_per_second": allowed})
+    assert refused.value.messages == {"max_per_second": [words]}
+
+
+def test_calls_per_second_alone_are_no_settings_of_a_backend() -> None:
+    with pytest.raises(ValidationError) as refused:
+        check_settings(MELIPAYAMAK, {"max_per_second": 5})
+    assert refused.value.messages == {"token": [REQUIRED]}
+    with pytest.raises(ValidationError) as refused:
+        check_settings(IPPANEL, {"max_per_second": 0, "from_number": "5"})
+    assert set(refused.value.messages) == {"token", "from_number", "max_per_second"}
+
+
+@pytest.mark.parametrize("stored", [{}, *({"max_per_second": stored} for stored, _ in PER_SECOND)])
+def test_stored_settings_that_name_no_valid_number_limit_nothing(stored: dict[str, Any]) -> None:
+    assert max_per_second(stored) is None

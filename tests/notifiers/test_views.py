@@ -120,6 +120,10 @@ def test_keys_that_no_rule_names_are_kept_to_the_letter(api: Api) -> None:
             {"name": "n", "backend": "melipayamak", "settings": {"number": "5"}},
             {"settings": {"token": REQUIRED, "number": ["Must be a string of more than 4 digits."]}},
         ),
+        (
+            {"name": "n", "backend": "ippanel", "settings": {**IPPANEL, "max_per_second": 0}},
+            {"settings": {"max_per_second": ["Ensure this value is greater than 0."]}},
+        ),
     ],
 )
 def test_a_wrong_sms_notifier_is_refused_by_field(

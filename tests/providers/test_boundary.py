@@ -18,6 +18,7 @@ from notifyhub.providers.errors import (
     Failure,
     NotifierTrouble,
     NotServedHere,
+    RateLimited,
     Refused,
     Temporary,
     Uncertain,
@@ -113,7 +114,7 @@ def test_any_id_can_be_stored(id_: Any) -> None:
     assert "\0" not in result.provider_message_id.encode().decode()
 
 
-@pytest.mark.parametrize("kind", [Temporary, NotifierTrouble, NotServedHere, Refused, Uncertain])
+@pytest.mark.parametrize("kind", [Temporary, NotifierTrouble, RateLimited, NotServedHere, Refused, Uncertain])
 @given(code=st.text(max_size=100), detail=st.text(max_size=700))
 def test_any_failure_can_be_stored(kind: type[Failure], code: str, detail: str) -> None:
     result = sent(kind(code, detail))
@@ -122,6 +123,19 @@ def test_any_failure_can_be_stored(kind: type[Failure], code: str, detail: str) 
     assert 0 < len(result.code) <= 64
     assert len(result.detail.encode().decode()) <= 500
     assert "\0" not in result.detail
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        *((None, None), (7, 7), (0.5, 0.5), (0, 0), (-3, 0), (1e308, 300), (10**400, 300)),
+        *((float("inf"), 300), (float("nan"), None), ("7", None), (True, None), ([], None)),
+    ],
+)
+def test_how_long_a_provider_asks_to_wait_is_a_bounded_time_or_none(asked: Any, kept: float | None) -> None:
+    result = sent(RateLimited("rate_limited", "", asked))
+    assert isinstance(result, RateLimited)
+    assert result.retry_after == kept
 
 
 def test_a_failure_of_no_known_class_is_uncertain() -> None:

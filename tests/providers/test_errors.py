@@ -11,6 +11,7 @@ from notifyhub.providers.errors import (
     Failure,
     NotifierTrouble,
     NotServedHere,
+    RateLimited,
     Refused,
     Temporary,
     Uncertain,
@@ -23,6 +24,7 @@ from notifyhub.providers.errors import (
     [
         (Temporary, "temporary"),
         (NotifierTrouble, "temporary"),
+        (RateLimited, "temporary"),
         (NotServedHere, "permanent"),
         (Refused, "permanent"),
         (Uncertain, "uncertain"),
@@ -34,6 +36,10 @@ def test_every_failure_has_its_outcome_and_survives_a_process_boundary(
     error = pickle.loads(pickle.dumps(failure("code", "words")))
     assert (type(error), error.outcome, error.code, error.detail) == (failure, outcome, "code", "words")
     assert str(error) == "code: words"
+
+
+def test_how_long_a_provider_asks_to_wait_survives_too() -> None:
+    assert pickle.loads(pickle.dumps(RateLimited("rate_limited", "", 7.0))).retry_after == 7
 
 
 @given(st.text(), st.text(st.characters(categories=["L", "N"]), min_size=6), st.text())

@@ -172,6 +172,17 @@ def test_half_an_error_still_has_its_status(echo: Echo, client: Client, status: 
     assert "broke off" in answer.problem
 
 
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("7", 7), ("86400", 300), ("Sat, 01 Mar 2025 11:00:00 GMT", 0), ("soon", None)]
+)
+@pytest.mark.parametrize("fate", ["whole", "half"])
+def test_an_answer_says_how_long_to_wait(
+    *, echo: Echo, client: Client, header: str, seconds: int | None, fate: str
+) -> None:
+    echo.reply = Reply(429, {"detail": "Too many."}, headers={"Retry-After": header}, fate=fate)
+    assert client.post("/send", {}).retry_after == seconds
+
+
 def _closed_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -12,6 +12,7 @@ from notifyhub.providers.errors import (
     Failure,
     NotifierTrouble,
     NotServedHere,
+    RateLimited,
     Refused,
     Temporary,
     Uncertain,
@@ -73,7 +74,7 @@ def test_a_pattern_without_placeholders_is_sent(edge: IPPanelSimulator, ippanel_
     [
         ("bad_token", NotifierTrouble, "bad_credentials", "اطلاعات وارد شده صحیح نمی باشد"),
         ("no_credit", NotifierTrouble, "no_credit", "اعتبار کافی نیست"),
-        ("rate_limited", NotifierTrouble, "rate_limited", "HTTP 429"),
+        ("rate_limited", RateLimited, "rate_limited", "HTTP 429"),
         ("server_error", NotifierTrouble, "unavailable", "خطای سرور"),
         ("redirect", NotifierTrouble, "redirected", "text/html"),
         ("unknown_pattern", NotServedHere, "unknown_pattern", "الگو یافت نشد"),

@@ -128,16 +128,18 @@ def test_a_backend_of_another_package_serves_notifiers_as_ours_do(call: Call) ->
         ("pigeon", {"loft": "7", "seed": 1}, {"loft": 7, "seed": 1}),
         ("dove", {"token": "t", "other": None}, {"token": "t", "other": None}),
         ("dove", {}, {}),
+        ("dove", {"token": "t", "max_per_second": 0.5}, {"token": "t", "max_per_second": 0.5}),
         ("lost", {}, {}),
         ("ippanel", {"token": "t", "from_number": "+983000505"}, {"token": "t", "from_number": "+983000505"}),
     ]:
         status, made = call("POST", SMS, {"name": "x", "backend": backend, "settings": settings})
         assert (status, made["backend"], made["settings"]) == (201, backend, expected)
-    required = ["This field is required."]
+    required, above_0 = ["This field is required."], "Ensure this value is greater than 0."
     for backend, settings, errors in [
         ("pigeon", {"token": "t"}, {"settings": {"loft": ["Missing data for required field."]}}),
         ("pigeon", {"loft": "x"}, {"settings": {"loft": ["Not a valid integer."]}}),
         ("dove", {"loft": 7}, {"settings": {"token": required}}),
+        ("pigeon", {"loft": 7, "max_per_second": 0}, {"settings": {"max_per_second": [above_0]}}),
         ("dove", {"token": " "}, {"settings": {"token": ["This field may not be blank."]}}),
         ("ippanel", {"token": "t"}, {"settings": {"from_number": required}}),
         ("crow", {}, {"backend": ['"crow" is not a valid choice.']}),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifyhub.providers.errors import Failure, NotifierTrouble, Refused, Uncertain
+from notifyhub.providers.errors import Failure, NotifierTrouble, RateLimited, Refused, Uncertain
 from notifyhub.providers.registry import BUILT_IN
 from notifyhub.providers.rejection_rules import Rejection, Rule, classify, squeeze
 
@@ -25,7 +25,7 @@ TABLES = {name: sys.modules[provider.__module__].RULES for name, provider in BUI
         (404, NotifierTrouble, "not_found"),
         (408, NotifierTrouble, "unavailable"),
         (422, Refused, "refused"),
-        (429, NotifierTrouble, "rate_limited"),
+        (429, RateLimited, "rate_limited"),
         (500, NotifierTrouble, "unavailable"),
         (503, NotifierTrouble, "unavailable"),
     ],
@@ -42,6 +42,16 @@ def test_a_status_alone_is_classed(
 def test_no_text_turns_trouble_of_the_server_into_anything_else(table: tuple[Rule, ...], status: int) -> None:
     found = classify(table, Rejection(status, "شماره گیرنده در لیست سیاه است", "-6", ("code",)), "")
     assert isinstance(found, NotifierTrouble)
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+@pytest.mark.parametrize("retry_after", [None, 7.0])
+def test_a_rate_limit_keeps_how_long_the_provider_asks_to_wait(
+    table: tuple[Rule, ...], retry_after: float | None
+) -> None:
+    found = classify(table, Rejection(429, "", retry_after=retry_after), "")
+    assert isinstance(found, RateLimited)
+    assert found.retry_after == retry_after
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)

@@ -1,6 +1,8 @@
 """What the two simulated HTTP providers share: troubles on the wire, latency, starting and stopping."""
 
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -34,10 +36,17 @@ class Provider(Controlled):
 
     `latency` is the seconds that every answer takes. With `reports` `at_once` an accepted message is
     delivered at once, with `on_demand` it stays on its way until `advance` is called. Replies put into
-    `canned` are answered first.
+    `canned` are answered first. With `most_per_second` any second takes so many calls, of every kind; a call
+    beyond them is answered 429, with `retry_after` in its header if that is set.
     """
 
-    switches: ClassVar = {"latency": (int, float), "reports": str, "token": str}
+    switches: ClassVar = {
+        "latency": (int, float),
+        "reports": str,
+        "token": str,
+        "most_per_second": (int, float, type(None)),
+        "retry_after": (int, str, type(None)),
+    }
     about_one: ClassVar[frozenset[str]] = frozenset()
     """The troubles that one recipient of several may have alone."""
 
@@ -47,6 +56,11 @@ class Provider(Controlled):
         self.reports = "at_once"
         self.requests = 0
         self.canned: list[Reply] = []
+        self.most_per_second: float | None = None
+        self.retry_after: int | str | None = None
+        self.too_fast = 0
+        self._taken: deque[float] = deque()
+        self._counting = threading.Lock()
         self.server = Server(self.answer, port)
 
     def __enter__(self) -> Self:
@@ -70,9 +84,27 @@ class Provider(Controlled):
         if request.path.startswith(PATH):
             return self.control(request)
         self.requests += 1
+        fits = self.most_per_second is None or self._fits(self.most_per_second)
         if self.latency:
             time.sleep(self.latency)
-        return self.route(request)
+        return self.route(request) if fits else self._too_many_requests()
+
+    def _fits(self, most: float) -> bool:
+        """Count a call; False if it is one too many, where less than 1 is one in so many seconds."""
+        window, calls = (1.0, int(most)) if most >= 1 else (1 / most, 1)
+        with self._counting:
+            at = time.monotonic()
+            while self._taken and self._taken[0] <= at - window:
+                self._taken.popleft()
+            if len(self._taken) >= calls:
+                self.too_fast += 1
+                return False
+            self._taken.append(at)
+            return True
+
+    def _too_many_requests(self) -> Reply:
+        headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+        return Reply(429, {}, headers=headers)
 
     def route(self, request: Request) -> Reply:
         raise NotImplementedError
@@ -109,7 +141,7 @@ class Provider(Controlled):
         if kind not in WIRE_TROUBLES:
             return self.refuse(kind)
         before = {
-            "rate_limited": Reply(429, {}),
+            "rate_limited": self._too_many_requests(),
             "server_error": Reply(500, self.server_error()),
             "html": Reply(200, HTML, "text/html; charset=utf-8"),
             "redirect": Reply(302, b"", "text/html", {"Location": f"{self.server.address}/elsewhere"}),

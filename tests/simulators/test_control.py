@@ -1,6 +1,7 @@
 """The control endpoint, as another process uses it."""
 
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ import pytest
 from tests.simulators import IPPanelSimulator, MeliPayamakSimulator, SMTPSimulator
 from tests.simulators.journal import Received
 from tests.simulators.melipayamak import SUCCESS, TOKEN
+from tests.simulators.provider import Provider
+from tests.simulators.server import Request
 
 Simulator = IPPanelSimulator | MeliPayamakSimulator | SMTPSimulator
 
@@ -64,6 +67,36 @@ def test_reports_advance_and_switches_turn(console: MeliPayamakSimulator) -> Non
     assert call(status, "POST", {"recIds": [sent]})[1]["resultsAsCode"] == [1]
 
 
+def test_calls_beyond_the_limit_are_429_until_a_second_has_passed(console: MeliPayamakSimulator) -> None:
+    call(console.control_url, "PATCH", {"most_per_second": 5})
+    started = time.monotonic()
+    statuses = [send(console)[0] for _ in range(9)]
+    assert time.monotonic() - started < 1, "the machine is too slow to tell"
+    assert statuses == [200] * 5 + [429] * 4
+    assert console.too_fast == 4
+    time.sleep(1.05)
+    assert send(console)[0] == 200
+    call(console.control_url, "PATCH", {"most_per_second": None})
+    assert [send(console)[0] for _ in range(9)] == [200] * 9
+
+
+def test_fewer_calls_than_one_in_a_second_may_be_allowed(console: MeliPayamakSimulator) -> None:
+    console.most_per_second = 0.5
+    assert [send(console)[0] for _ in range(2)] == [200, 429]
+
+
+@pytest.mark.parametrize(("asked", "shown"), [(None, None), (7, "7"), ("soon", "soon")])
+@pytest.mark.parametrize("kind", [IPPanelSimulator, MeliPayamakSimulator])
+def test_a_429_may_say_how_long_to_wait(
+    kind: type[Provider], asked: int | str | None, shown: str | None
+) -> None:
+    with kind() as simulator:
+        call(simulator.control_url, "PATCH", {"most_per_second": 0.001, "retry_after": asked})
+        simulator.answer(Request("GET", "/", {}, {}, b""))
+        reply = simulator.answer(Request("GET", "/", {}, {}, b""))
+        assert (reply.status, reply.headers.get("Retry-After")) == (429, shown)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -73,6 +106,7 @@ def test_reports_advance_and_switches_turn(console: MeliPayamakSimulator) -> Non
         ("POST", "/troubles", {}),
         ("POST", "/reports", {"state": "lost"}),
         ("PATCH", "", {"latency": "slow"}),
+        ("PATCH", "", {"most_per_second": "5"}),
         ("PATCH", "", {"journal": 1}),
     ],
 )

@@ -60,7 +60,11 @@ class _Converter(OpenAPIConverter):
         """Return the shapes that an object may have: those that it knows, and the empty one."""
         shapes = field.shapes() if isinstance(field, Object) else ()
         known = [self.resolve_nested_schema(shape) for shape in shapes]  # type: ignore[no-untyped-call]
-        return {"anyOf": [*known, {"maxProperties": 0}]} if known else {}
+        common = field.common if isinstance(field, Object) else None
+        return {
+            **({"anyOf": [*known, {"maxProperties": 0}]} if known else {}),
+            **({"allOf": [self.resolve_nested_schema(common)]} if common else {}),  # type: ignore[no-untyped-call]
+        }
 
     def schema2jsonschema(self, schema: Schema) -> dict[str, Any]:
         """Return the component of a schema; in an answer every field is there, and none has a default."""

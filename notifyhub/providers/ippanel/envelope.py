@@ -19,6 +19,8 @@ from notifyhub.providers.rejection_rules import (
 )
 
 RULES = (
+    # EDGE-fa send/index.md: 429 also for the same text to the same recipient within 40 seconds, which nothing
+    # in the answer tells from calls that are too fast.
     *OVERLOAD_RULES,
     Rule(NotifierTrouble, "bad_credentials", "EDGE docs/send/pattern.md: 401, 400-1", status=(401,)),
     *PERSIAN_TEXT_RULES,
@@ -62,7 +64,7 @@ def failure_of(
     texts += [f"{name}: {word}" for name, words in fields.items() for word in words]
     words = " · ".join(dict.fromkeys(texts)) or answer.problem
     result = meta_of(answer).get("message_code")
-    rejection = Rejection(answer.status, words, str(result), tuple(fields))
+    rejection = Rejection(answer.status, words, str(result), tuple(fields), answer.retry_after)
     return classify(RULES, rejection, client.quote(words or f"HTTP {answer.status}", secrets))
 
 
