@@ -105,11 +105,15 @@ class AccessLog(logging.Handler):
                 threading.Thread(target=self._write, name="access log", daemon=True).start()
 
     def flush(self) -> None:
-        """Write what is queued."""
-        lines = [self._lines.popleft() for _ in range(len(self._lines))]
-        if lines:
-            sys.stderr.write("".join(lines))
-            sys.stderr.flush()
+        """Write what is queued; the end of the process does it, too, maybe while another thread does."""
+        self.acquire()
+        try:
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            if lines:
+                sys.stderr.write("".join(lines))
+                sys.stderr.flush()
+        finally:
+            self.release()
 
     def _write(self) -> None:
         while self._has_lines.wait():

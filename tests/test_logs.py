@@ -3,7 +3,10 @@
 import json
 import logging
 import re
+import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask, request
@@ -12,6 +15,7 @@ from notifyhub.api.endpoint import Access, Endpoint, endpoint
 from notifyhub.app import create_app
 from notifyhub.auth.accounts import issue_token
 from notifyhub.extensions import db
+from notifyhub.logs import AccessLog
 from notifyhub.notifiers import schemas
 from notifyhub.notifiers.models import SMSNotifier
 from tests.support.clients import Api
@@ -208,3 +212,23 @@ def test_a_query_and_a_token_are_not_in_the_line_of_a_request(
     assert "401" in line
     assert "0912" not in line
     assert "f" * 40 not in line
+
+
+class _Slow(deque[str]):
+    """A queue that has changed, maybe, when its length has been told."""
+
+    def __len__(self) -> int:
+        length = super().__len__()
+        time.sleep(0.2)
+        return length
+
+
+def test_threads_that_write_what_is_queued_at_once_write_it_once(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = AccessLog("console")
+    monkeypatch.setattr(log, "_lines", _Slow(["one\n"]))
+    with ThreadPoolExecutor(2) as pool:
+        for written in [pool.submit(log.flush) for _ in range(2)]:
+            written.result()
+    assert capfd.readouterr().err == "one\n"
