@@ -1,7 +1,7 @@
 """Claims: a worker takes messages that are due, for the time of a lease.
 
 The start of the attempt at a message's own notifier is written with the claim; not if that notifier's circuit
-breaker is open or it is gone: then a further attempt may be started later.
+breaker is open, if it may be called only so often, or if it is gone: then an attempt may be started later.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    delete,
     false,
     func,
     insert,
@@ -27,7 +28,8 @@ from sqlalchemy import (
 from notifyhub.database.base import now, table_of
 from notifyhub.database.columns import UTC_TIME
 from notifyhub.database.combined_statement import CombinedStatement
-from notifyhub.database.connections import transaction
+from notifyhub.database.connections import autocommit, transaction
+from notifyhub.delivery import rate_limits
 from notifyhub.delivery.models import CircuitBreaker
 from notifyhub.jobs import leases
 from notifyhub.messages.models import Attempt, Channel, Message, MessageStatus
@@ -50,8 +52,8 @@ class ClaimedMessage:
     """A claimed message, as its worker needs it: every column more takes time. What mails have is not here.
 
     `own_version` and `pattern_version` say when its own notifier and its pattern last changed, None if they
-    are gone. `round` numbers this round, `attempts` counts those made before it. `attempt_id` is the one that
-    was started with the claim, if one was.
+    are gone; `is_paced`, that the notifier may be called only so often. `round` numbers this round,
+    `attempts` counts those made before it. `attempt_id` is the one that was started with the claim, if any.
     """
 
     id: int
@@ -70,6 +72,7 @@ class ClaimedMessage:
     own_version: datetime | None
     pattern_version: datetime | None
     is_breaker_open: bool
+    is_paced: bool
     round: int
     attempts: int
     attempt_id: int | None
@@ -123,6 +126,7 @@ def _look_up(message: Any) -> Select[Any]:
         breakers.c.notifier_id == message.home_notifier_id,
         breakers.c.open_until.is_not(None),
     )
+    paced = rate_limits.paced(message.channel, message.home_notifier_id)
     past = attempts.c.message_id == message.id
     latest_round = select(func.coalesce(func.max(attempts.c.round), 0)).where(past).scalar_subquery()
     return select(
@@ -131,6 +135,7 @@ def _look_up(message: Any) -> Select[Any]:
         of_own_notifier("updated_at").label("own_version"),
         pattern.scalar_subquery().label("pattern_version"),
         and_(message.is_test == false(), open_breaker.exists()).label("is_breaker_open"),
+        and_(message.is_test == false(), paced.exists()).label("is_paced"),
         (latest_round + 1).label("round"),
         select(func.count(attempts.c.id)).where(past).scalar_subquery().label("attempts"),
     )
@@ -140,7 +145,7 @@ def _start_first(message: Any) -> Insert:
     """Return the insertion of the attempts at the messages' own notifiers, where those may be tried."""
     columns = ["message_id", "round", "notifier_id", "notifier_name", "started_at"]
     started = select(message.id, message.round, message.home_notifier_id, message.own_name, leases.NOW).where(
-        message.own_version.is_not(None), message.is_breaker_open == false()
+        message.own_version.is_not(None), message.is_breaker_open == false(), message.is_paced == false()
     )
     inserted = insert(attempts).from_select(columns, started)
     return inserted.returning(attempts.c.message_id, attempts.c.id.label("attempt_id"))
@@ -209,6 +214,11 @@ def start_attempts(
         inserted = connection.scalars(_start, rows).all() if rows else []
     ids = {**started, **dict(zip(new, inserted, strict=True))}
     return {id_: attempt_id for id_, attempt_id in ids.items() if id_ in held}
+
+
+def withdraw(attempt_ids: Collection[int]) -> None:
+    """Undo the start of attempts that are not made."""
+    autocommit().execute(delete(attempts).where(attempts.c.id.in_(attempt_ids), attempts.c.outcome.is_(None)))
 
 
 def _unfinished(ids: Collection[int]) -> Select[Any]:

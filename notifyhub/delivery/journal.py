@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from notifyhub.delivery.circuit_breaker import Opening
 from notifyhub.delivery.claims import ClaimedMessage
 from notifyhub.delivery.notifier_clients import NotifierClient
+from notifyhub.delivery.rate_limits import SlowDown
 from notifyhub.delivery.retry_policy import RestingNotifier
 from notifyhub.delivery.routing import PassedOver, Route
 from notifyhub.logs import LogThrottle, outline
@@ -100,6 +101,16 @@ def breaker_opened(client: NotifierClient, opening: Opening, code: str) -> None:
         opening.failures,
         code,
     )
+
+
+def slowed_down(client: NotifierClient, slowed: SlowDown) -> None:
+    """Log that a provider was called too often, once in a while."""
+    if _repeated.allows(("slowed down", client.channel, client.id)):
+        log.warning(
+            "The %s was called too often: it is paused until %s, and called less often then",
+            _named(client),
+            slowed.paused_until.isoformat(),
+        )
 
 
 def recovered(client: NotifierClient) -> None:

@@ -14,8 +14,8 @@ from notifyhub.delivery.retry_policy import RestingNotifier, Result, RoundDecisi
 from notifyhub.delivery.routing import PassedOver, Route
 from notifyhub.jobs.leases import persist
 from notifyhub.messages.models import Channel, MessageStatus
-from notifyhub.providers.base import Accepted
-from notifyhub.providers.errors import MAX_DETAIL_LENGTH, Broken, Failure, NotServedHere, Uncertain
+from notifyhub.providers.base import SMS, Accepted, Email
+from notifyhub.providers.errors import MAX_DETAIL_LENGTH, Broken, Failure, NotServedHere, Temporary, Uncertain
 
 
 @dataclass
@@ -48,29 +48,51 @@ class MessageRound:
 
         Raises what reading the database raises.
         """
-        while self._next is None and self.decision is None:
-            route = next(self._routes, None)
-            if route is None:
+        while self.decision is None:
+            if self._next is None:
+                self._next = next(self._routes, None)
+            if self._next is None:
                 self.decision = self._decide()
-            elif isinstance(route.content, PassedOver):
-                journal.passed_over(self.message, route)
-                self.passed_over.append(route)
+            elif isinstance(self._next.content, PassedOver):
+                journal.passed_over(self.message, self._next)
+                self.passed_over.append(self._next)
+                self._next = None
             elif now() >= self.message.expires_at:
                 failure = self.failures[-1] if self.failures else None
                 self.decision = RoundDecision(MessageStatus.EXPIRED, self.message.rounds, failure)
             else:
-                self._next = route
-        return self._next
+                return self._next
+        return None
+
+    def route_content(self) -> SMS | Email | Failure:
+        """Return what the notifier of the next route is given to send, or why it can't be given that."""
+        content = self._next.content if self._next else PassedOver("there is none")
+        return NotServedHere("passed_over", content.reason) if isinstance(content, PassedOver) else content
 
     def rest(self, client: NotifierClient, until: datetime) -> None:
         """Pass over the next route, whose notifier rests."""
         self.resting.append(RestingNotifier(client.name, until))
         self._next = None
 
-    def take(self, result: Result, route: Route, ms: int, *, counts: bool) -> None:
+    def wait(self, client: NotifierClient, until: datetime) -> None:
+        """Have the message wait for its own notifier, which may not be called before a moment.
+
+        One-time passwords can't wait, and no message waits for a backup: they go on to the next notifier.
+        """
+        if client.id != self.message.home_notifier_id or self.message.otp_id is not None:
+            self.rest(client, until)
+            return
+        words = f"The notifier {client.name} may be called again from {until:%Y-%m-%dT%H:%M:%S.%fZ} on."
+        failure = Temporary("rate_limited", words)
+        self.attempt_id = 0
+        self.decision = RoundDecision(MessageStatus.SENDING, self.message.rounds, failure, until)
+
+    def take(self, result: Result, ms: int, *, counts: bool) -> None:
         """Take a provider's answer to the attempt on the next route, which took so many milliseconds."""
+        route, self._next = self._next, None
+        if route is None:
+            return
         self.finished = FinishedAttempt(self.attempt_id, route, result, ms, counts=counts)
-        self._next = None
         if isinstance(result, Failure):
             journal.attempt_failed(self.message, route.client, result, ms)
         self.decision = self._decide_after(result)

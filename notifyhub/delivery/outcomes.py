@@ -11,17 +11,17 @@ from sqlalchemy import ColumnElement, bindparam, func, update
 from notifyhub.database.base import now, table_of
 from notifyhub.database.bulk_change import BulkChange
 from notifyhub.database.connections import autocommit, transaction
-from notifyhub.delivery import circuit_breaker, journal, one_time_codes
+from notifyhub.delivery import circuit_breaker, journal, one_time_codes, rate_limits
 from notifyhub.delivery.claims import ClaimedMessage
 from notifyhub.delivery.group_writer import GroupWriter
-from notifyhub.delivery.notifier_clients import report_batch
+from notifyhub.delivery.notifier_clients import NotifierClient, report_batch
 from notifyhub.delivery.retry_policy import Result, RoundDecision
 from notifyhub.delivery.routing import Route
 from notifyhub.jobs import leases
 from notifyhub.messages.events import CHANGED, publish_changes
 from notifyhub.messages.models import Attempt, Message, MessageStatus, Outcome
 from notifyhub.providers.base import SMS, Accepted
-from notifyhub.providers.errors import Broken, Failure, NotifierTrouble, Uncertain
+from notifyhub.providers.errors import Broken, Failure, NotifierTrouble, RateLimited, Uncertain
 from notifyhub.text.code_masks import measured
 from notifyhub.text.segments import measure
 
@@ -115,7 +115,7 @@ def finish(rounds: Sequence[FinishedRound]) -> Sequence[bool]:
     urgent = any(each.message.otp_id is not None for each in rounds)
     held = (write if urgent else writer().write)(values)
     for each in rounds:
-        if each.attempt is not None and not isinstance(each.attempt.result, Accepted):
+        if each.attempt is not None:
             _count(each.message, each.attempt)
     return held
 
@@ -149,11 +149,24 @@ def _count(message: ClaimedMessage, attempt: FinishedAttempt) -> None:
     if message.is_test or not attempt.counts or isinstance(attempt.route.content, Failure):
         return
     client, connection = attempt.route.client, autocommit()
+    if isinstance(attempt.result, Accepted):  # which has closed the breaker already
+        if message.is_paced:
+            rate_limits.accepted(client.channel, client.id, client.max_per_second)
+        return
+    if isinstance(attempt.result, RateLimited) and not _slow_down(client, attempt.result):
+        return
     if isinstance(attempt.result, NotifierTrouble):
         if opening := circuit_breaker.record_failure(connection, client.channel, client.id):
             journal.breaker_opened(client, opening, attempt.result.code)
     elif shows_health(attempt):
         connection.execute(circuit_breaker.close, circuit_breaker.named(client.channel, client.id))
+
+
+def _slow_down(client: NotifierClient, result: RateLimited) -> bool:
+    """Slow down a notifier that was called too often; return whether that counts as its failure by now."""
+    slowed = rate_limits.slow_down(client.channel, client.id, client.max_per_second, result.retry_after)
+    journal.slowed_down(client, slowed)
+    return slowed.is_failure
 
 
 def _values(round_: FinishedRound) -> dict[str, Any]:

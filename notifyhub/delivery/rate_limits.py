@@ -32,6 +32,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    delete,
     func,
     null,
     select,
@@ -49,6 +50,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 MAX_WAIT_SECONDS = 1.0
 """The longest wait for a place, if the caller says no other."""
+MAX_CODE_WAIT_SECONDS = 3.0
+"""That of one-time passwords, so that they find places where others are turned away."""
 
 HEADROOM = 0.1
 """By so much an interval is longer than the limit asks: providers count calls when they arrive, some late."""
@@ -96,11 +99,9 @@ class SlowDown(NamedTuple):
     is_failure: bool
 
 
-def slowed(channel: Any, notifier_id: Any) -> Select[Any]:
-    """Return the query of a row that is there while a notifier is slowed down."""
-    return select(rates.c.notifier_id).where(
-        rates.c.channel == channel, rates.c.notifier_id == notifier_id, rates.c.paused_until.is_not(None)
-    )
+def paced(channel: Any, notifier_id: Any) -> Select[Any]:
+    """Return the query of a row that is there if a notifier is limited and was called, or is slowed down."""
+    return select(rates.c.notifier_id).where(rates.c.channel == channel, rates.c.notifier_id == notifier_id)
 
 
 _end_of_recovery = rates.c.paused_until + RECOVERY_SECONDS * _SECOND
@@ -138,6 +139,7 @@ _accept = (
     .where(_of_notifier, rates.c.paused_until <= _now)
     .values(refusals=0, paused_until=case((_end_of_recovery <= _now, null()), else_=rates.c.paused_until))
 )
+_forget = delete(rates).where(_of_notifier, rates.c.paused_until.is_(None))
 
 
 def reserve(
@@ -206,12 +208,15 @@ def slow_down(
     return SlowDown(_moment(row.paused_until), row.refusals > current_app.config["BREAKER_FAILURES"])
 
 
-def accepted(channel: str, notifier_id: int) -> None:
-    """Take note that a slowed notifier has accepted a call: the next 429 is the first in a row again.
+def accepted(channel: str, notifier_id: int, per_second: float | None) -> None:
+    """Take note that a paced notifier has accepted a call: the next 429 is the first in a row again.
 
     When it has recovered, it is not slowed down any more.
     """
-    autocommit().execute(_accept, {**_named(channel, notifier_id), "rate_now": _microseconds(now())})
+    named = _named(channel, notifier_id)
+    autocommit().execute(_accept, {**named, "rate_now": _microseconds(now())})
+    if per_second is None:
+        autocommit().execute(_forget, named)
 
 
 def _slowed_down(asked: int | None) -> dict[str, ColumnElement[Any]]:

@@ -1,7 +1,7 @@
 """Rounds: messages are claimed and given to their notifiers, one after the other, until each is decided.
 
     claim ─► next notifier ──────────► breaker open: it rests ─► next notifier
-                  │
+                  │  └─► called too often: the message waits ────────► decided, without an attempt
                   ▼
               attempt ─► accepted ───────────────────────────────────► sent
                   │  └─► temporary, or not served here ──────────────► next notifier
@@ -15,23 +15,32 @@ notifier may share a call, see shared_calls; each message has a round of its own
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import cast
 
 from notifyhub.database import connections
-from notifyhub.delivery import circuit_breaker, claims, journal, one_time_codes, outcomes, policies
-from notifyhub.delivery.circuit_breaker import Admission
+from notifyhub.database.base import now
+from notifyhub.delivery import (
+    circuit_breaker,
+    claims,
+    journal,
+    one_time_codes,
+    outcomes,
+    policies,
+    rate_limits,
+)
 from notifyhub.delivery.claims import ClaimedMessage
 from notifyhub.delivery.message_round import MessageRound
 from notifyhub.delivery.notifier_clients import NotifierClient, backend_for
 from notifyhub.delivery.outcomes import FinishedRound
 from notifyhub.delivery.retry_policy import Result, RoundDecision
-from notifyhub.delivery.routing import PassedOver, Route
+from notifyhub.delivery.routing import Route
 from notifyhub.delivery.shared_calls import call_key, call_limit
 from notifyhub.jobs.leases import CLAIM_RETRIED_SECONDS, persist
 from notifyhub.providers.base import SMS, Email, SMSProvider
 from notifyhub.providers.boundary import hand_over, hand_over_all
-from notifyhub.providers.errors import BATCH_REFUSED, Failure, NotServedHere
+from notifyhub.providers.errors import BATCH_REFUSED, Failure
 
 
 def claim(ids: Sequence[int]) -> list[ClaimedMessage]:
@@ -101,15 +110,9 @@ def _try(
 
     A notifier that is probed is given one message; the others come after it.
     """
-    if not tried[0].attempt_id:  # what was started with the claim needs no admission
-        admission = _admit(tried[0].message, client)
-        if admission.open_until:
-            for each in tried:
-                each.rest(client, admission.open_until)
-            return list(going)
-        if admission.is_probe:
-            del tried[1:]
-            tried[0].is_probe = True
+    if not _is_admitted(tried, client):
+        return list(going)
+    if not tried[0].attempt_id:
         lost = _start(tried, client, [each for each in going if each not in tried])
         tried[:] = [each for each in tried if each not in lost]
         going = [each for each in going if each not in lost]
@@ -118,10 +121,48 @@ def _try(
     return list(going)
 
 
-def _admit(message: ClaimedMessage, client: NotifierClient) -> Admission:
-    if message.is_test:
-        return Admission()
-    return persist(lambda: circuit_breaker.try_acquire(client.channel, client.id))
+def _is_admitted(tried: list[MessageRound], client: NotifierClient) -> bool:
+    """Return whether the notifier may be called now; where not, the rounds pass it over or wait for it."""
+    first = tried[0]
+    if first.message.is_test:
+        return True
+    if not first.attempt_id:  # what was started with the claim needs no admission by the breaker
+        admission = persist(lambda: circuit_breaker.try_acquire(client.channel, client.id))
+        if admission.open_until:
+            for each in tried:
+                each.rest(client, admission.open_until)
+            return False
+        if admission.is_probe:
+            del tried[1:]
+            first.is_probe = True
+    is_called = not isinstance(first.route_content(), Failure)
+    later = _wait_for_place(first.message, client) if is_called else None
+    if later is None:
+        return True
+    if first.attempt_id:
+        persist(lambda: claims.withdraw([each.attempt_id for each in tried]))
+    for each in tried:
+        each.wait(client, later)
+    return False
+
+
+def _wait_for_place(message: ClaimedMessage, client: NotifierClient) -> datetime | None:
+    """Wait until a notifier may be called; if that is too far ahead, return the moment to come back.
+
+    One that is neither limited nor slowed down, as far as its message's claim knows, costs no statement.
+    """
+    if client.id == message.home_notifier_id and not message.is_paced and client.max_per_second is None:
+        return None
+    longest = rate_limits.MAX_WAIT_SECONDS if message.otp_id is None else rate_limits.MAX_CODE_WAIT_SECONDS
+    place = persist(lambda: rate_limits.reserve(client.channel, client.id, client.max_per_second, longest))
+    if not place.is_taken:
+        return place.at
+    seconds = (place.at - now()).total_seconds()
+    if seconds <= 0:
+        return None
+    connections.release()
+    time.sleep(seconds)
+    return persist(lambda: rate_limits.paused_until(client.channel, client.id))
 
 
 def _start(
@@ -146,16 +187,15 @@ def _start(
 
 def _call(tried: Sequence[MessageRound], client: NotifierClient) -> None:
     """Hand the messages over in one call, and take its answers."""
-    routes = [route for each in tried if (route := each.next_route())]
     for each in tried:
         each.client = client
         each.message.attempts += 1
     started = time.monotonic()
-    results = _hand_over([each.message for each in tried], routes)
+    results = _hand_over(tried, client)
     ms = round((time.monotonic() - started) * 1000)
     told: set[type[Result]] = set()
-    for each, route, result in zip(tried, routes, results, strict=True):
-        each.take(result, route, ms, counts=type(result) not in told)
+    for each, result in zip(tried, results, strict=True):
+        each.take(result, ms, counts=type(result) not in told)
         told.add(type(result))
     going_on = [each for each in tried if each.decision is None]
     if going_on:
@@ -165,25 +205,24 @@ def _call(tried: Sequence[MessageRound], client: NotifierClient) -> None:
         each.recorded()
 
 
-def _hand_over(messages: Sequence[ClaimedMessage], routes: Sequence[Route]) -> Sequence[Result]:
+def _hand_over(tried: Sequence[MessageRound], client: NotifierClient) -> Sequence[Result]:
     try:
-        contents = [_content(message, route) for message, route in zip(messages, routes, strict=True)]
-        backend = backend_for(routes[0].client, is_test=messages[0].is_test)
+        contents = [_content(each) for each in tried]
+        backend = backend_for(client, is_test=tried[0].message.is_test)
     except Failure as failure:
-        return [failure for _ in messages]
+        return [failure for _ in tried]
     connections.release()
     if len(contents) == 1:
         return [hand_over(backend, contents[0])]
     return hand_over_all(cast("SMSProvider", backend), cast("list[SMS]", contents))
 
 
-def _content(message: ClaimedMessage, route: Route) -> SMS | Email:
+def _content(round_: MessageRound) -> SMS | Email:
     """Return what a notifier is given to send; raises Failure if it can't be given that."""
-    if isinstance(route.content, Failure):
-        raise route.content
-    if isinstance(route.content, PassedOver):
-        raise NotServedHere("passed_over", route.content.reason)
-    content = replace(route.content, attempt=message.attempts)
+    content, message = round_.route_content(), round_.message
+    if isinstance(content, Failure):
+        raise content
+    content = replace(content, attempt=message.attempts)
     if message.otp_id is None:
         return content
     return persist(partial(one_time_codes.revealed, content, message.otp_id))

@@ -5,7 +5,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -26,18 +25,12 @@ from tests.support.events import subscribed
 from tests.support.factories import MessageFactory
 from tests.support.rows import scripted_notifier
 from tests.support.scripted import Scripted
+from tests.support.threads import in_threads
 
 MANY = 12
 UNREACHABLE = OperationalError("", None, sqlite3.OperationalError("unable to open database file"))
 
 messages, breakers = table_of(Message), table_of(CircuitBreaker)
-
-
-def in_threads(work: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
-    """Do the work with each value in a thread of its own; return what they return, or raise."""
-    with ThreadPoolExecutor(len(values)) as pool:
-        futures = [pool.submit(work, value) for value in values]
-        return [future.exception(60) or future.result() for future in futures]
 
 
 class Written:

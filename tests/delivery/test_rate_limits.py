@@ -66,7 +66,7 @@ def pace(per_second: float | None) -> float:
 
 
 def is_slowed(channel: str, notifier_id: int) -> bool:
-    return bool(autocommit().scalar(select(rate_limits.slowed(channel, notifier_id).exists())))
+    return bool(autocommit().scalar(select(rate_limits.paced(channel, notifier_id).exists())))
 
 
 def interval(per_second: float) -> float:
@@ -230,7 +230,7 @@ def test_a_place_costs_one_statement(app: Flask, clock: time_machine.Traveller) 
     with Queries(app) as statements:
         place(10)
         slow_down(SMS, 1, 10, None)
-        accepted(SMS, 1)
+        accepted(SMS, 1, 10)
         paused_until(SMS, 1)
     assert len(statements) == 4
 
@@ -267,11 +267,11 @@ def test_the_pace_rises_until_it_is_what_it_was(
     for _ in range(RECOVERY_SECONDS):
         paces.append(pace(per_second))
         assert is_slowed(SMS, 1)
-        accepted(SMS, 1)
+        accepted(SMS, 1, None)
         clock.shift(1)
     assert paces == sorted(paces)
     assert paces[RECOVERY_SECONDS // 2] == pytest.approx(2 * paces[0], 0.1)
-    accepted(SMS, 1)
+    accepted(SMS, 1, None)
     assert not is_slowed(SMS, 1)
     assert pace(per_second) == pytest.approx(per_second / (1 + HEADROOM) if per_second else ENOUGH, 0.01)
 
@@ -305,14 +305,14 @@ def test_pauses_grow_while_nothing_is_accepted_and_more_429s_than_a_breaker_bear
     assert failures == [False] * 5 + [True] * 3
     assert paces[:5] == pytest.approx([4, 2, 1, 0.5, 0.25], 0.01)
     assert min(paces) >= 0.1
-    accepted(SMS, 1)
+    accepted(SMS, 1, 8)
     assert slow_down(SMS, 1, 8, None) == (rate_limits.now() + timedelta(seconds=1), False)
 
 
 def test_429s_of_calls_that_were_under_way_together_count_once(clock: time_machine.Traveller) -> None:
     first = slow_down(SMS, 1, 10, None)
     assert [slow_down(SMS, 1, 10, asked) for asked in (None, 0.2, 1.0)] == [first] * 3
-    accepted(SMS, 1)  # of one that was under way with them: it says nothing of the slower pace
+    accepted(SMS, 1, 10)  # of one that was under way with them: it says nothing of the slower pace
     clock.shift(0.5)
     assert slow_down(SMS, 1, 10, None) == first
     assert slow_down(SMS, 1, 10, 4.0).paused_until == START + timedelta(seconds=4.5)
@@ -342,7 +342,7 @@ def test_whatever_happens_places_rise_by_the_limit_and_none_lies_in_a_pause(
             case 0:
                 slow_down(SMS, 1, per_second, chance.choice([None, None, 0.0, 5.0]))
             case 1:
-                accepted(SMS, 1)
+                accepted(SMS, 1, per_second)
             case 2:
                 clock.shift(chance.choice([0.01, 0.5, 3, 40]))
             case _:

@@ -73,7 +73,7 @@ def test_what_is_due_and_not_looked_after_is_enqueued_once(values: dict[str, Any
 def test_the_queue_is_not_filled_beyond_what_workers_can_soon_take_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("notifyhub.jobs.dispatcher.BATCH", 1)  # else a job has more than one of them
+    monkeypatch.setattr("notifyhub.jobs.dispatcher.BATCH", 4)
     depth = queues.publisher().depth(queues.MESSAGES) or 0
     dispatcher = replace(recovery._others, rows_per_job=4, max_depth=depth + 3)
     monkeypatch.setattr(recovery, "_others", dispatcher)

@@ -14,6 +14,7 @@ from notifyhub.providers.errors import (
     Failure,
     NotifierTrouble,
     NotServedHere,
+    RateLimited,
     Refused,
     Temporary,
     Uncertain,
@@ -28,6 +29,7 @@ FAILURES: dict[str, tuple[type[Failure], str, str]] = {
     "not_here": (NotServedHere, "unknown_pattern", "Never heard of it."),
     "refused": (Refused, "blacklisted", "Not to this one."),
     "uncertain": (Uncertain, "timeout", "No answer."),
+    "too_fast": (RateLimited, "rate_limited", "Ask again in two seconds."),
     "batch_refused": (Temporary, BATCH_REFUSED, "One of them."),
 }
 """The failures by the word that a script has for them; any other word is an acceptance."""
@@ -96,7 +98,10 @@ class Scripted:
         self.sent[self.token].append(sms)
         if word in FAILURES:
             failure, code, detail = FAILURES[word]
-            return failure(code, detail)
+            made = failure(code, detail)
+            if isinstance(made, RateLimited):
+                made.retry_after = 2
+            return made
         return Accepted(f"{self.token}-{len(self.sent[self.token])}")
 
     def reports(self, ids: Sequence[str]) -> dict[str, Report]:
