@@ -138,7 +138,7 @@ def publish_ours(count: int) -> None:
     }
     with db.engine.begin() as connection:
         ids = connection.scalars(insert(Message).returning(Message.id), [row] * count).all()
-    assert queues.publisher().publish([Job(due_messages.DELIVER, [one]) for one in ids], queues.MESSAGES)
+    assert queues.publisher().publish([Job(due_messages.DELIVER, [[one]]) for one in ids], queues.MESSAGES)
 
 
 def publish_bare(count: int) -> None:
