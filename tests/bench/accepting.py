@@ -9,7 +9,7 @@ import sys
 
 from tests.bench.otp import beside, installation
 
-LEAST_RATIO = 0.6
+LEAST_RATIO = 0.8
 MESSAGES = "/api/notifications/messages"
 
 
