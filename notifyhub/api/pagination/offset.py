@@ -3,6 +3,7 @@
 A page and the count are read by one statement, so that no change comes between them.
 """
 
+from enum import Enum, auto
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    literal_column,
     or_,
     select,
     union_all,
@@ -26,22 +28,40 @@ from notifyhub.api.fields import Integer, described
 from notifyhub.api.pagination.filters import Filters, base_filters, containing, literally
 from notifyhub.api.pagination.listing import Listing
 from notifyhub.api.pagination.parameters import Ordering, Words
-from notifyhub.api.pagination.ranges import literal
 from notifyhub.api.schemas import StrictSchema
 from notifyhub.api.serializers import Serializer
 from notifyhub.database.connections import autocommit
+from notifyhub.database.query import Query
 
 DEEP_OFFSET = 1000
 """From where on the rows before a page are passed over by their ids alone."""
 
+_OFFSET = bindparam("offset", type_=BigInteger())
+
 
 class OffsetShape(NamedTuple):
-    """What a list's statement depends on: filters, number of words, order, depth. Their values are bound."""
+    """What a list's statement depends on. The values of filters, words and the offset are bound.
+
+    The limit is not: PostgreSQL would make another plan each time, lest one for any limit be a bad one.
+    """
 
     filters: tuple[str, ...]
     words: int
     order: tuple[tuple[str, bool], ...]
-    deep: bool
+    limit: int
+    depth: "Depth"
+
+
+class Depth(Enum):
+    """How many rows come before a page: none, some, or DEEP_OFFSET and more."""
+
+    FIRST = auto()
+    SHALLOW = auto()
+    DEEP = auto()
+
+    @classmethod
+    def of(cls, offset: int) -> "Depth":
+        return cls.FIRST if not offset else cls.SHALLOW if offset < DEEP_OFFSET else cls.DEEP
 
 
 class OffsetListing(Listing):
@@ -92,7 +112,7 @@ class OffsetListing(Listing):
         self._scope = [] if parent is None else [table.c[parent] == bindparam(parent)]
         self._searched = [table.c[name] for name in search]
         # To build a statement costs as much as to run it; the clients of an installation use few shapes.
-        self._statements = lru_cache(maxsize=256)(self._build)
+        self._queries = lru_cache(maxsize=256)(self._build)
 
     def page(self, **path: int) -> dict[str, Any]:
         asked = self.parse()
@@ -102,9 +122,9 @@ class OffsetListing(Listing):
         values = {**path, **{f"word_{n}": literally(word) for n, word in enumerate(words)}}
         for name in filters:
             values |= self.filters[name].values(name, asked[name])
-        shape = OffsetShape(filters, len(words), asked["ordering"], offset >= DEEP_OFFSET)
-        page, count = self._statements(shape)
-        rows = autocommit().execute(page, {**values, "limit": limit, "offset": offset}).all()
+        shape = OffsetShape(filters, len(words), asked["ordering"], limit, Depth.of(offset))
+        page, count = self._queries(shape)
+        rows = page.all(autocommit(), {**values, "offset": offset})
         # An empty page can't tell the count; without an offset it needs not.
         total = rows[0][-1] if rows else self._count_before(count, values, offset)
         after, before = offset + limit, max(offset - limit, 0)
@@ -115,25 +135,31 @@ class OffsetListing(Listing):
             "results": self.serializer.encode(rows),
         }
 
-    def _count_before(self, count: Select[int], values: dict[str, Any], offset: int) -> int:
+    def _count_before(self, count: Query, values: dict[str, Any], offset: int) -> int:
         """Return the number of rows before an empty page; one that has come meanwhile would be on it."""
-        return min(autocommit().execute(count, values).scalar_one(), offset) if offset else 0
+        return min(count.all(autocommit(), values)[0][0], offset) if offset else 0
 
-    def _build(self, shape: OffsetShape) -> tuple[Select[Any], Select[int]]:
-        """Return the statements for a page, with the count in each row's last column, and for the count."""
+    def _build(self, shape: OffsetShape) -> tuple[Query, Query]:
+        """Return the queries for a page, with the count in each row's last column, and for the count."""
         conditions = [*self._scope]
         for name in shape.filters:
             conditions += self.filters[name].conditions(name)
         conditions += [containing(self._searched, f"word_{n}") for n in range(shape.words)]
-        ids = select(self.table.c.id).where(*conditions)
         count = select(func.count().label("count")).select_from(self.table).where(*conditions)
-        if shape.deep:
-            return self._deep_page(ids, count, shape), count
-        page = select(*self.serializer.columns, count.scalar_subquery()).where(*conditions)
-        page = page.order_by(*self._order(shape)).limit(literal("limit")).offset(literal("offset"))
-        return page, count
+        make = self._deep_page if shape.depth is Depth.DEEP else self._near_page
+        return Query(make(conditions, count, shape).order_by(*self._order(shape))), Query(count)
 
-    def _deep_page(self, ids: Select[int], count: Select[int], shape: OffsetShape) -> Select[Any]:
+    def _near_page(
+        self, conditions: list[ColumnElement[bool]], count: Select[int], shape: OffsetShape
+    ) -> Select[Any]:
+        """Return the statement for a page that few rows come before, or none."""
+        page = select(*self.serializer.columns, count.scalar_subquery()).where(*conditions)
+        limited: Select[Any] = page.limit(literal_column(str(shape.limit)))
+        return limited if shape.depth is Depth.FIRST else limited.offset(_OFFSET)
+
+    def _deep_page(
+        self, conditions: list[ColumnElement[bool]], count: Select[int], shape: OffsetShape
+    ) -> Select[Any]:
         """Return the statement for a page that many rows come before.
 
         Its ids are read first, which takes no more than an index where one serves the order, and from the
@@ -146,8 +172,7 @@ class OffsetListing(Listing):
                 SELECT id … ORDER BY id ASC LIMIT 50 OFFSET 2950
                 LIMIT 50) ON … ORDER BY id DESC
         """
-        # With the limit at hand, PostgreSQL does not prepare for a join with many rows.
-        limit, offset = literal("limit"), bindparam("offset", type_=BigInteger())
+        limit, offset = literal_column(str(shape.limit), BigInteger()), _OFFSET
         total = count.cte("total").c.count
         rest = total - offset  # from the page's first row on
         ends = select(
@@ -157,12 +182,12 @@ class OffsetListing(Listing):
             case((rest > limit, rest - limit), else_=0).label("offset_back"),
         ).cte("ends")
         counted, limit_there, limit_back, offset_back = (select(end).scalar_subquery() for end in ends.c)
+        ids = select(self.table.c.id).where(*conditions)
         there = ids.order_by(*self._order(shape)).limit(limit_there).offset(offset)
         back = ids.order_by(*self._order(shape, reverse=True)).limit(limit_back).offset(offset_back)
         both = union_all(*(select(half.subquery().c.id) for half in (there, back)))
         page_ids = both.limit(limit).subquery()
-        page = select(*self.serializer.columns, counted).join(page_ids, page_ids.c.id == self.table.c.id)
-        return page.order_by(*self._order(shape))
+        return select(*self.serializer.columns, counted).join(page_ids, page_ids.c.id == self.table.c.id)
 
     def _order(self, shape: OffsetShape, *, reverse: bool = False) -> list[ColumnElement[Any]]:
         """Return the order asked for, or its reverse; ties go by id, so that pages never overlap."""
