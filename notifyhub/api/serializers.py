@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import orjson
 from marshmallow import Schema
-from sqlalchemy import ColumnElement, DateTime, Row, Table
+from sqlalchemy import ColumnElement, DateTime, Table
 
 from notifyhub.api.http.json import timestamp
 
@@ -26,7 +26,7 @@ class Serializer(Protocol):
     def columns(self) -> Sequence[ColumnElement[Any]]:
         """The columns to select."""
 
-    def encode(self, rows: Sequence[Row[Any]]) -> Any:
+    def encode(self, rows: Sequence[Sequence[Any]]) -> Any:
         """Return the rows as a list that can be put into an answer; further columns are passed over."""
 
 
@@ -37,13 +37,13 @@ class RowSerializer:
         self,
         schema: Schema,
         columns: Sequence[ColumnElement[Any]],
-        dump: Callable[[Row[Any]], dict[str, Any]],
+        dump: Callable[[Sequence[Any]], dict[str, Any]],
     ) -> None:
         self.schema = schema
         self.columns = columns
         self._dump = dump
 
-    def encode(self, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+    def encode(self, rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
         return [self._dump(row) for row in rows]
 
 

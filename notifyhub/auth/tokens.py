@@ -14,6 +14,7 @@ from werkzeug.exceptions import Unauthorized
 from notifyhub.auth.models import Role, Token, User, UserPermission
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit, read_first
+from notifyhub.database.query import Query
 
 PREFIX_LENGTH = 8
 
@@ -21,7 +22,7 @@ _tokens, _users, _permissions = table_of(Token), table_of(User), table_of(UserPe
 
 _use_unrecorded = or_(_tokens.c.last_used_at.is_(None), _tokens.c.last_used_at < bindparam("minute"))
 
-_CALLER = (
+_CALLER = Query(
     select(
         _tokens.c.id.label("token_id"),
         _tokens.c.is_test,
@@ -107,7 +108,7 @@ def authenticate(key: str, code: int | None) -> Caller:
     """
     moment = now()
     values = {"digest": digest(key), "code": code, "now": moment, "minute": _minute(moment)}
-    row = read_first(lambda connection: connection.execute(_CALLER, values).first())
+    row = read_first(lambda connection: _CALLER.first(connection, values))
     if row is None:
         raise unauthorized("Invalid token.")
     if not row.is_active:

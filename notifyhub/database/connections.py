@@ -43,6 +43,10 @@ _LIBPQ_TIMEOUTS = {
 """After how long without a sign of life a PostgreSQL server counts as gone."""
 
 
+_POSTGRESQL_OPTIONS = "-c timezone=UTC -c max_parallel_workers_per_gather=0 -c jit=off"
+"""A statement has one processor: others, and helpers' starting, cost more of them in all than they save."""
+
+
 def init_app(app: Flask) -> None:
     """Bind the database to the application: to be called after its configuration."""
     url = make_url(app.config["SQLALCHEMY_DATABASE_URI"])
@@ -50,7 +54,7 @@ def init_app(app: Flask) -> None:
     options: dict[str, Any] = {
         "url": url,
         "connect_args": (
-            {**_LIBPQ_TIMEOUTS, **url.query, "options": "-c timezone=UTC"}
+            {**_LIBPQ_TIMEOUTS, **url.query, "options": _POSTGRESQL_OPTIONS}
             if postgresql
             else {"timeout": SQLITE_LOCK_SECONDS, "factory": FairConnection}
         ),

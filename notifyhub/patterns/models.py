@@ -29,6 +29,8 @@ class SMSPattern(Timestamped):
             info={"field": "name", "words": "sms pattern with this name already exists."},
         ),
         Index(None, "notifier_id", "id"),
+        # To count them: on PostgreSQL it is a quarter as large, and read in three quarters of the time.
+        Index(None, "notifier_id"),
         NO_ID_REUSE,
     )
 

@@ -5,7 +5,7 @@ A page costs the same wherever it is and whatever it is filtered by: it is read 
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import product
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from flask import current_app
 from marshmallow import fields
-from sqlalchemy import ColumnElement, Row, Select, Table, bindparam, select
+from sqlalchemy import Column, ColumnElement, Row, Select, Table, bindparam, select
 from werkzeug.exceptions import NotFound
 
 from notifyhub.api.fields import MAX_INTEGER, described
@@ -30,6 +30,10 @@ MAX_DISORDER = timedelta(minutes=10)
 
 _CURSOR = re.compile(rb"(r=1&)?p=([0-9]{1,18})")
 _FILTERS = ("id_min", "id_max", "created_from", "created_to")
+
+
+class MissingIndex(Exception):
+    """A list is to be read along an index that its table does not have."""
 
 
 class Cursor(NamedTuple):
@@ -59,6 +63,7 @@ class CursorListing(Listing):
 
     `indexes` are those of the table that end with the id, each by the names of the filters of its columns
     (`parent` is one, too); the first that serves a request is used, so the most selective ones come first.
+    Raises MissingIndex if the table lacks one.
     """
 
     def __init__(
@@ -86,7 +91,9 @@ class CursorListing(Listing):
         self._keys = {name: key for name, key in filters.items() if isinstance(key, ColumnFilter)}
         if parent is not None:
             self._keys[parent] = number(table.c[parent], "The path gives it.")
-        self._indexes = (*indexes, ())
+        self._indexes = (*indexes, ())  # the last one is that of the ids
+        for names in self._indexes[:-1]:
+            _check_index(table, [*(self._keys[name].column for name in names), table.c.id])
         self._ranges = Ranges(table, serializer.columns, self._keys, self.filters | self._keys)
         # To build a statement costs as much as to run it; the clients of an installation use few shapes.
         self._statements = lru_cache(maxsize=256)(self._ranges.build)
@@ -168,6 +175,16 @@ class CursorListing(Listing):
         """Return the statement for the id of the last row by time that meets a condition, or of the first."""
         order = in_order((self.table.c.created_at, self.table.c.id), reverse=reverse)
         return select(self.table.c.id).where(condition).order_by(*order).limit(1)
+
+
+def _check_index(table: Table, columns: Sequence[Column[Any]]) -> None:
+    """Raise MissingIndex unless an index has these columns, and all rows in which none of them is null."""
+    wheres = {None, *(f"{column.name} IS NOT NULL" for column in columns)}
+    for index in table.indexes:
+        where = index.dialect_kwargs.get("postgresql_where")
+        if [*index.columns] == [*columns] and (where if where is None else str(where)) in wheres:
+            return
+    raise MissingIndex(f"{table.name} has no index of ({', '.join(column.name for column in columns)})")
 
 
 def _several(value: Any) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -10,12 +11,16 @@ from marshmallow import EXCLUDE, Schema
 from marshmallow.fields import URL, Field, Nested
 from marshmallow.fields import List as ListField
 from sqlalchemy import Table
+from werkzeug.sansio.utils import get_current_url
 
 from notifyhub.api.fields import Integer, described
 from notifyhub.api.http.parsing import query
 from notifyhub.api.pagination.filters import Filters
 from notifyhub.api.schemas import StrictSchema
 from notifyhub.api.serializers import Serializer
+
+_base_url = lru_cache(maxsize=256)(get_current_url)
+"""What a request has as `base_url`, which takes as long to make as the rest of a link."""
 
 DEFAULT_LIMIT = 50
 """Objects on a page, if the request says no other number."""
@@ -72,7 +77,8 @@ class Listing(ABC):
         """Return this request's URL with other values of some parameters; None leaves one out."""
         parameters: dict[str, Any] = request.args.to_dict(flat=False)
         parameters |= {name: [] if value is None else [str(value)] for name, value in changed.items()}
-        return f"{request.base_url}?{urlencode(sorted(parameters.items()), doseq=True)}"
+        base = _base_url(request.scheme, request.host, request.root_path, request.path)
+        return f"{base}?{urlencode(sorted(parameters.items()), doseq=True)}"
 
     def _page_schema(self, schema: Schema) -> Schema:
         documented = {name: described(words) for name, words in self.page_words.items()}

@@ -1,11 +1,28 @@
-"""Lists by limit and offset, with search and order, as Django REST framework's LimitOffsetPagination."""
+"""Lists by limit and offset, with search and order, as Django REST framework's LimitOffsetPagination.
 
+A page and the count are read by one statement, so that no change comes between them.
+"""
+
+from enum import Enum, auto
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from flask import current_app
 from marshmallow.fields import Integer as IntegerField
-from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, func, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Select,
+    Table,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
 
 from notifyhub.api.fields import Integer, described
 from notifyhub.api.pagination.filters import Filters, base_filters, containing, literally
@@ -14,14 +31,37 @@ from notifyhub.api.pagination.parameters import Ordering, Words
 from notifyhub.api.schemas import StrictSchema
 from notifyhub.api.serializers import Serializer
 from notifyhub.database.connections import autocommit
+from notifyhub.database.query import Query
+
+DEEP_OFFSET = 1000
+"""From where on the rows before a page are passed over by their ids alone."""
+
+_OFFSET = bindparam("offset", type_=BigInteger())
 
 
 class OffsetShape(NamedTuple):
-    """What a list's statement depends on: filters, number of words, order. Their values are bound."""
+    """What a list's statement depends on. The values of filters, words and the offset are bound.
+
+    The limit is not: PostgreSQL would make another plan each time, lest one for any limit be a bad one.
+    """
 
     filters: tuple[str, ...]
     words: int
     order: tuple[tuple[str, bool], ...]
+    limit: int
+    depth: "Depth"
+
+
+class Depth(Enum):
+    """How many rows come before a page: none, some, or DEEP_OFFSET and more."""
+
+    FIRST = auto()
+    SHALLOW = auto()
+    DEEP = auto()
+
+    @classmethod
+    def of(cls, offset: int) -> "Depth":
+        return cls.FIRST if not offset else cls.SHALLOW if offset < DEEP_OFFSET else cls.DEEP
 
 
 class OffsetListing(Listing):
@@ -72,7 +112,7 @@ class OffsetListing(Listing):
         self._scope = [] if parent is None else [table.c[parent] == bindparam(parent)]
         self._searched = [table.c[name] for name in search]
         # To build a statement costs as much as to run it; the clients of an installation use few shapes.
-        self._statements = lru_cache(maxsize=256)(self._build)
+        self._queries = lru_cache(maxsize=256)(self._build)
 
     def page(self, **path: int) -> dict[str, Any]:
         asked = self.parse()
@@ -82,10 +122,11 @@ class OffsetListing(Listing):
         values = {**path, **{f"word_{n}": literally(word) for n, word in enumerate(words)}}
         for name in filters:
             values |= self.filters[name].values(name, asked[name])
-        page, count = self._statements(OffsetShape(filters, len(words), asked["ordering"]))
-        rows = autocommit().execute(page, {**values, "limit": limit, "offset": offset}).all()
+        shape = OffsetShape(filters, len(words), asked["ordering"], limit, Depth.of(offset))
+        page, count = self._queries(shape)
+        rows = page.all(autocommit(), {**values, "offset": offset})
         # An empty page can't tell the count; without an offset it needs not.
-        total = rows[0][-1] if rows else autocommit().execute(count, values).scalar_one() if offset else 0
+        total = rows[0][-1] if rows else self._count_before(count, values, offset)
         after, before = offset + limit, max(offset - limit, 0)
         return {
             "count": total,
@@ -94,21 +135,64 @@ class OffsetListing(Listing):
             "results": self.serializer.encode(rows),
         }
 
-    def _build(self, shape: OffsetShape) -> tuple[Select[Any], Select[int]]:
-        """Return the statements for a page, with the count in each row's last column, and for the count."""
+    def _count_before(self, count: Query, values: dict[str, Any], offset: int) -> int:
+        """Return the number of rows before an empty page; one that has come meanwhile would be on it."""
+        return min(count.all(autocommit(), values)[0][0], offset) if offset else 0
+
+    def _build(self, shape: OffsetShape) -> tuple[Query, Query]:
+        """Return the queries for a page, with the count in each row's last column, and for the count."""
         conditions = [*self._scope]
         for name in shape.filters:
             conditions += self.filters[name].conditions(name)
         conditions += [containing(self._searched, f"word_{n}") for n in range(shape.words)]
-        count = select(func.count()).select_from(self.table).where(*conditions)
-        page = select(*self.serializer.columns, count.scalar_subquery()).where(*conditions)
-        page = page.order_by(*self._order(shape)).limit(bindparam("limit")).offset(bindparam("offset"))
-        return page, count
+        count = select(func.count().label("count")).select_from(self.table).where(*conditions)
+        make = self._deep_page if shape.depth is Depth.DEEP else self._near_page
+        return Query(make(conditions, count, shape).order_by(*self._order(shape))), Query(count)
 
-    def _order(self, shape: OffsetShape) -> list[ColumnElement[Any]]:
-        """Return the order asked for; ties go by id, so that pages never overlap."""
-        order = [_ordered(self.table.c[name], descending) for name, descending in shape.order]
-        return order if "id" in dict(shape.order) else [*order, self.table.c.id]
+    def _near_page(
+        self, conditions: list[ColumnElement[bool]], count: Select[int], shape: OffsetShape
+    ) -> Select[Any]:
+        """Return the statement for a page that few rows come before, or none."""
+        page = select(*self.serializer.columns, count.scalar_subquery()).where(*conditions)
+        limited: Select[Any] = page.limit(literal_column(str(shape.limit)))
+        return limited if shape.depth is Depth.FIRST else limited.offset(_OFFSET)
+
+    def _deep_page(
+        self, conditions: list[ColumnElement[bool]], count: Select[int], shape: OffsetShape
+    ) -> Select[Any]:
+        """Return the statement for a page that many rows come before.
+
+        Its ids are read first, which takes no more than an index where one serves the order, and from the
+        nearer end of the list. Of 10,000 rows by falling id, those from 7,000 to 7,049 are found so:
+
+            WITH total AS (SELECT count(*) FROM sms_patterns WHERE …)
+            SELECT …, (SELECT count FROM total) FROM sms_patterns JOIN (
+                SELECT id … ORDER BY id DESC LIMIT 0 OFFSET 7000      -- 50, if it were the nearer end
+                UNION ALL
+                SELECT id … ORDER BY id ASC LIMIT 50 OFFSET 2950
+                LIMIT 50) ON … ORDER BY id DESC
+        """
+        limit, offset = literal_column(str(shape.limit), BigInteger()), _OFFSET
+        total = count.cte("total").c.count
+        rest = total - offset  # from the page's first row on
+        ends = select(
+            total,
+            case((rest >= offset, limit), else_=0).label("limit_there"),
+            case((or_(rest >= offset, rest <= 0), 0), (rest > limit, limit), else_=rest).label("limit_back"),
+            case((rest > limit, rest - limit), else_=0).label("offset_back"),
+        ).cte("ends")
+        counted, limit_there, limit_back, offset_back = (select(end).scalar_subquery() for end in ends.c)
+        ids = select(self.table.c.id).where(*conditions)
+        there = ids.order_by(*self._order(shape)).limit(limit_there).offset(offset)
+        back = ids.order_by(*self._order(shape, reverse=True)).limit(limit_back).offset(offset_back)
+        both = union_all(*(select(half.subquery().c.id) for half in (there, back)))
+        page_ids = both.limit(limit).subquery()
+        return select(*self.serializer.columns, counted).join(page_ids, page_ids.c.id == self.table.c.id)
+
+    def _order(self, shape: OffsetShape, *, reverse: bool = False) -> list[ColumnElement[Any]]:
+        """Return the order asked for, or its reverse; ties go by id, so that pages never overlap."""
+        order = shape.order if "id" in dict(shape.order) else (*shape.order, ("id", False))
+        return [_ordered(self.table.c[name], descending != reverse) for name, descending in order]
 
 
 def _ordered(column: Column[Any], descending: bool) -> ColumnElement[Any]:

@@ -97,7 +97,7 @@ class Ranges:
             return self._range(shape, {}, self.columns)
         ids = self._ids_by_arrays(shape) if shape.ranges is None else self._ids_by_union(shape, shape.ranges)
         by_id = in_order((ids.selected_columns.id,), reverse=shape.reverse)
-        nearest = ids.order_by(*by_id).limit(_literal("limit")).subquery()
+        nearest = ids.order_by(*by_id).limit(literal("limit")).subquery()
         page = select(*self.columns).join(nearest, nearest.c.id == self.table.c.id)
         return page.order_by(*in_order((self.table.c.id,), reverse=shape.reverse))
 
@@ -136,7 +136,7 @@ class Ranges:
          LIMIT 51
         """
         columns = [self.keys[name].column for name in shape.keys]
-        conditions = [self.table.c.id >= _literal("low"), self.table.c.id <= _literal("high")]
+        conditions = [self.table.c.id >= literal("low"), self.table.c.id <= literal("high")]
         for n, (name, indexed) in enumerate(zip(shape.keys, columns, strict=True)):
             value = values[name]
             # PostgreSQL doesn't see that to order by a column with one value is moot, and may read the rows
@@ -147,21 +147,20 @@ class Ranges:
             if indexed.nullable:
                 conditions.append(indexed.is_not(None))  # the index leaves null out, and has to be told
         for name in shape.conditions:
-            filter_ = self.filters[name]
-            unindexed = filter_.conditions(name)
-            if not isinstance(filter_, ColumnFilter):
-                unindexed = [_without_index(condition) for condition in unindexed]
-            conditions += unindexed
+            conditions += [_without_index(condition) for condition in self.filters[name].conditions(name)]
         order = in_order((*columns, self.table.c.id), reverse=shape.reverse)
-        return select(*selected).where(*conditions).order_by(*order).limit(_literal("limit"))
+        return select(*selected).where(*conditions).order_by(*order).limit(literal("limit"))
 
 
 def _without_index(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Return a condition that no index is used for: the range of ids holds few rows that it rules out."""
+    """Return a condition that no index is used for.
+
+    SQLite would read an index of the condition's own column instead, and sort all that it finds there.
+    """
     return func.coalesce(condition, condition)
 
 
-def _literal(name: str) -> BindParameter[int]:
+def literal(name: str) -> BindParameter[int]:
     """Return a value that stands in the statement itself: a plan for any ids and limit would be a bad one."""
     return bindparam(name, type_=BigInteger(), literal_execute=True)
 
