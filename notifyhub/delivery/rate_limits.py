@@ -21,6 +21,7 @@ They stand in the database, so that all workers share them. As with the circuit 
 worker's: where two differ by some milliseconds, the calls come uneven by as much, within HEADROOM.
 """
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -40,10 +41,11 @@ from sqlalchemy import (
 )
 
 from notifyhub.database.base import now, table_of
-from notifyhub.database.connections import autocommit
+from notifyhub.database.connections import autocommit, release
 from notifyhub.database.extremes import greatest, least
 from notifyhub.database.upsert import upsert
 from notifyhub.delivery.models import RateLimit
+from notifyhub.jobs import leases
 
 _SECOND = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -179,6 +181,24 @@ def paused_until(channel: str, notifier_id: int) -> datetime | None:
     values = {**_named(channel, notifier_id), "rate_now": _microseconds(now())}
     until: int | None = autocommit().scalar(_paused_until, values)
     return None if until is None else _moment(until)
+
+
+def wait_for_place(
+    channel: str, notifier_id: int, per_second: float | None, max_wait: float = MAX_WAIT_SECONDS
+) -> datetime | None:
+    """Wait until a notifier may be called, without a connection; return None then.
+
+    If that is too far ahead, return the moment to come back at.
+    """
+    place = leases.persist(lambda: reserve(channel, notifier_id, per_second, max_wait))
+    if not place.is_taken:
+        return place.at
+    seconds = (place.at - now()).total_seconds()
+    if seconds <= 0:
+        return None
+    release()
+    time.sleep(seconds)
+    return leases.persist(lambda: paused_until(channel, notifier_id))
 
 
 def slow_down(

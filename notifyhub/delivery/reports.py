@@ -3,6 +3,7 @@
 Messages that one call has sent may have one id at the provider. They are asked for together.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,8 +15,8 @@ from sqlalchemy import bindparam, select, update
 
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit, release, transaction
-from notifyhub.delivery import journal
-from notifyhub.delivery.notifier_clients import backend_for, load_clients
+from notifyhub.delivery import journal, rate_limits
+from notifyhub.delivery.notifier_clients import NotifierClient, backend_for, load_clients
 from notifyhub.jobs import leases
 from notifyhub.messages.events import CHANGED, publish_changes
 from notifyhub.messages.models import Message, MessageStatus
@@ -31,6 +32,9 @@ MESSAGES_PER_TASK = 100
 """The most messages, of one notifier, that a task asks for; more only of those that have one id."""
 
 ROWS_PER_TRANSACTION = 100
+
+PACED_SECONDS = 5.0
+"""For which a task waits for places among a notifier's calls: its thread serves other periodic work, too."""
 
 LONGEST_INTERVAL = timedelta(hours=6)
 """Between two questions about one message; each interval is twice the one before, up to this."""
@@ -118,16 +122,21 @@ def fetch(ids: Sequence[int]) -> None:
         if client is None and not is_test:
             continue  # nobody is left to ask
         try:
-            _ask(Sandbox() if client is None else backend_for(client, is_test=is_test), list(group))
+            backend = Sandbox() if client is None else backend_for(client, is_test=is_test)
+            _ask(backend, list(group), None if is_test else client)
         except Failure as failure:
             journal.unreported(channel, notifier_id, failure)
 
 
-def _ask(backend: Provider[Any], rows: Sequence[Any]) -> None:
+def _ask(backend: Provider[Any], rows: Sequence[Any], paced: NotifierClient | None) -> None:
+    """Ask for the reports, of a notifier that may be called only so often for some seconds at most."""
+    end = time.monotonic() + PACED_SECONDS
     size: int = getattr(backend, "report_batch", 0)
     sends = _by_id(rows)
     for start in range(0, len(sends) if size else 0, size or 1):
         batch = [row for send in sends[start : start + size] for row in send]
+        if paced and not _may_call(paced, end):
+            return  # the others are asked for when their next time comes
         reports = _reports(backend, [_sent_message(row) for row in batch])
         reported = [
             _values(row, report)
@@ -136,6 +145,15 @@ def _ask(backend: Provider[Any], rows: Sequence[Any]) -> None:
         ]
         for first in range(0, len(reported), ROWS_PER_TRANSACTION):
             _write(reported[first : first + ROWS_PER_TRANSACTION])
+
+
+def _may_call(client: NotifierClient, end: float) -> bool:
+    """Wait for a place among the calls of a notifier that is limited; False if there is none soon."""
+    if client.max_per_second is None:
+        return True
+    if time.monotonic() > end:
+        return False
+    return rate_limits.wait_for_place(client.channel, client.id, client.max_per_second) is None
 
 
 def _reports(backend: Provider[Any], sent: Sequence[Sent]) -> dict[Sent, Report]:

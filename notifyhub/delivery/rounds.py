@@ -20,7 +20,6 @@ from functools import partial
 from typing import cast
 
 from notifyhub.database import connections
-from notifyhub.database.base import now
 from notifyhub.delivery import (
     circuit_breaker,
     claims,
@@ -154,15 +153,7 @@ def _wait_for_place(message: ClaimedMessage, client: NotifierClient) -> datetime
     if client.id == message.home_notifier_id and not message.is_paced and client.max_per_second is None:
         return None
     longest = rate_limits.MAX_WAIT_SECONDS if message.otp_id is None else rate_limits.MAX_CODE_WAIT_SECONDS
-    place = persist(lambda: rate_limits.reserve(client.channel, client.id, client.max_per_second, longest))
-    if not place.is_taken:
-        return place.at
-    seconds = (place.at - now()).total_seconds()
-    if seconds <= 0:
-        return None
-    connections.release()
-    time.sleep(seconds)
-    return persist(lambda: rate_limits.paused_until(client.channel, client.id))
+    return rate_limits.wait_for_place(client.channel, client.id, client.max_per_second, longest)
 
 
 def _start(

@@ -32,6 +32,7 @@ from notifyhub.extensions import db
 from notifyhub.jobs import queues
 from notifyhub.jobs.queues import Job
 from notifyhub.messages.models import Channel, Message, MessageStatus
+from notifyhub.providers.melipayamak import OPT_OUT
 from tests.simulators import melipayamak
 from tests.support.environment import POSTGRESQL, ROOT
 from tests.support.factories import SMSNotifierFactory, WebhookFactory
@@ -41,6 +42,7 @@ DATABASE = "notifyhub_bench_delivery"
 PREFIX = "notifyhub-bench"
 WORKER = "from notifyhub.cli import main; main()"
 RECIPIENT = "+989121234567"
+TEXT = "Your login code is 12345"
 
 
 def main() -> None:
@@ -52,6 +54,9 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3, metavar="N")
     parser.add_argument("--broker", default="amqp://guest:guest@127.0.0.1:5672//", metavar="URL")
     parser.add_argument("--beat", action="store_true", help="let our worker schedule the periodic tasks, too")
+    parser.add_argument(
+        "--bulk", action="store_true", help="let ours be texts that the provider takes a hundred of in a call"
+    )
     parser.add_argument(
         "--webhook", metavar="EVENT", help="with an active webhook that asks for EVENT, such as otp.verified"
     )
@@ -77,9 +82,10 @@ def main() -> None:
             upgrade()
             if given.webhook:
                 WebhookFactory(events=[given.webhook])
+            text = f"{TEXT} {OPT_OUT}" if given.bulk else TEXT
             for _ in range(given.turns):
                 for name, publish, command in (("bare", publish_bare, bare), ("ours", publish_ours, ours)):
-                    publish(given.messages)
+                    publish(given.messages, text)
                     rate, cpu = measure(command, environment, provider, given.messages)
                     rates[name].append(rate)
                     print(f"{name}: {rate:.1f} messages/s, {cpu:.2f} ms CPU each", flush=True)
@@ -120,8 +126,8 @@ def database(name: str) -> Iterator[str]:
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def publish_ours(count: int) -> None:
-    """Store messages and wake workers for each."""
+def publish_ours(count: int, text: str) -> None:
+    """Store messages and enqueue them."""
     settings = {"token": melipayamak.TOKEN, "number": melipayamak.NUMBER}
     notifier = SMSNotifierFactory(settings=settings)
     moment = now()
@@ -132,7 +138,7 @@ def publish_ours(count: int) -> None:
         "notifier_id": notifier.id,
         "notifier_name": notifier.name,
         "home_notifier_id": notifier.id,
-        "text": "Your login code is 12345",
+        "text": text,
         "next_attempt_at": moment,
         "expires_at": moment + timedelta(days=1),
     }
@@ -141,9 +147,9 @@ def publish_ours(count: int) -> None:
     assert due_messages.enqueue(ids)
 
 
-def publish_bare(count: int) -> None:
+def publish_bare(count: int, text: str) -> None:
     """Publish as many calls of the bare task."""
-    call = Job("bare.send", [RECIPIENT, "Your login code is 12345"])
+    call = Job("bare.send", [RECIPIENT, text])
     assert queues.publisher().publish([call] * count, "bare")
 
 

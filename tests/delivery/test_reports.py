@@ -256,3 +256,18 @@ def test_a_send_that_failed_as_a_whole_fails_all_of_its_messages(
     assert [(read(one).status, one.error_code) for one in both] == [
         (MessageStatus.UNDELIVERED, "no_credit")
     ] * 2
+
+
+def test_questions_count_among_the_calls_that_an_account_allows(clock: time_machine.Traveller) -> None:
+    limited = SMSNotifierFactory(backend=NAME, settings={"token": "a", "max_per_second": 0.5})
+    asked_for = [sent(limited, number) for number in range(1, 6)]
+    Scripted.told |= {f"a-{number}": Report("delivered") for number in range(1, 6)}
+    ask()
+    assert Scripted.asked == [["a-1", "a-2"]]
+    statuses = [read(message).status for message in asked_for]
+    assert statuses == [*[MessageStatus.DELIVERED] * 2, *[MessageStatus.SENT] * 3]
+    clock.shift(60)
+    ask()
+    clock.shift(60)
+    ask()
+    assert {read(message).status for message in asked_for} == {MessageStatus.DELIVERED}
