@@ -60,18 +60,15 @@ def deliver_code(message_id: int) -> None:
     rounds.give_rounds(rounds.claim([message_id]))
 
 
-@task(DELIVER)
+@task(DELIVER, acks_late=True)
 def deliver(ids: list[int]) -> None:
     """Give messages their rounds, as many at a time as there are threads free for them.
 
-    What is not begun when the worker is told to stop is enqueued for another.
+    A worker that is told to stop begins no more of them. It does not acknowledge the job, either, since it
+    has closed its connection by then: the broker gives the list to another, who finds what is still due.
     """
     calls = deque(plan(ids))
-    while calls:
-        reserved = threads().reserve(len(calls))
-        if not reserved:
-            enqueue(id_ for call in calls for id_ in call)
-            return
+    while calls and (reserved := threads().reserve(len(calls))):
         _begin([calls.popleft() for _ in range(reserved)])
 
 

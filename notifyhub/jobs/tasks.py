@@ -47,14 +47,15 @@ class FlaskTask(Task):  # type: ignore[misc]
         return [parameter.annotation for parameter in inspect.signature(self.run).parameters.values()]
 
 
-def task(name: str, *, every: float | None = None) -> Callable[[F], F]:
+def task(name: str, *, every: float | None = None, acks_late: bool = False) -> Callable[[F], F]:
     """Return the decorator of a task, which is Celery's with `FlaskTask` as its base.
 
-    The function stays as it is: others may call it in a context of their own.
+    With `acks_late` the broker gives the job of a worker that dies to another. The function stays as it is:
+    others may call it in a context of their own.
     """
 
     def register(function: F) -> F:
-        celery.task(function, name=name, base=FlaskTask, every=every)
+        celery.task(function, name=name, base=FlaskTask, every=every, acks_late=acks_late)
         return function
 
     return register

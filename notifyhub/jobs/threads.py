@@ -24,9 +24,10 @@ class Threads:
     """
 
     def __init__(self, count: int) -> None:
-        self._executor = ThreadPoolExecutor(2 * count, thread_name_prefix="delivery")
+        self._count = 2 * count
+        self._executor = ThreadPoolExecutor(self._count, thread_name_prefix="delivery")
         self._places = count
-        self._idle = 2 * count
+        self._idle = self._count
         self._change = threading.Condition()
         self._is_closed = False
 
@@ -51,10 +52,11 @@ class Threads:
         self._executor.submit(self._run, app, work, args)
 
     def close(self) -> None:
-        """Take up no more work, and wait for what is under way."""
+        """Let nothing more be reserved, and wait for the work that is under way, or about to be."""
         with self._change:
             self._is_closed = True
             self._change.notify_all()
+            self._change.wait_for(lambda: self._idle == self._count)
         self._executor.shutdown()
 
     def _free(self) -> int:
@@ -64,7 +66,7 @@ class Threads:
         with self._change:
             self._places += places
             self._idle += idle
-            self._change.notify()
+            self._change.notify_all()
 
     def _run(self, app: Flask, work: Callable[..., object], args: tuple[Any, ...]) -> None:
         place = [1]

@@ -31,8 +31,8 @@ QUEUE_THREADS = {queues.MESSAGES: 1, queues.CODES: 16, queues.WEBHOOKS: 16, queu
 with: the one of its job only deals them out."""
 PREFETCH_MULTIPLIER = 4
 """Jobs that a worker holds for each of its threads, so that none of them waits for the broker."""
-PREFETCHED_LISTS = 1
-"""Lists that a worker holds beside the one that it works on: more would keep other workers idle."""
+PREFETCHED_LISTS = 2
+"""Lists that a worker holds, the one that it works on included: more would keep other workers idle."""
 
 
 def run(app: Flask, concurrency: int = CONCURRENCY, *, beat: bool = False) -> int:

@@ -223,13 +223,9 @@ def test_a_job_s_list_is_dealt_out_in_calls_and_all_of_it_is_sent(app: Flask, bu
     assert sorted(Scripted.batches["a"]) == [2, 3, 5, 5]
 
 
-def test_what_is_not_begun_when_the_worker_stops_is_enqueued_again(
-    bulk: Bulk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_begun_when_the_worker_has_been_told_to_stop(bulk: Bulk) -> None:
     ids = bulk.stored(7)
-    enqueued: list[int] = []
-    monkeypatch.setattr(due_messages, "enqueue", enqueued.extend)
     threads().close()
     due_messages.deliver(ids)
-    assert enqueued == ids
+    assert bulk.ends(ids) == [(MessageStatus.QUEUED, None)] * 7
     assert Scripted.sent["a"] == []

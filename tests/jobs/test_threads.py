@@ -48,6 +48,7 @@ def test_no_more_are_reserved_than_there_are(threads: Threads) -> None:
     threads.give_back(2)
     waiting.join(30)
     assert got == [2]
+    threads.give_back(3)
 
 
 def test_a_place_is_free_again_once_its_work_is_done_or_has_failed(app: Flask, threads: Threads) -> None:
@@ -64,6 +65,7 @@ def test_what_failed_is_in_the_log(app: Flask, threads: Threads, caplog: pytest.
     def fail(_leave: Leave) -> None:
         raise ZeroDivisionError("of the work")
 
+    assert threads.reserve(1) == 1
     threads.run(app, fail)
     threads.close()
     assert "ZeroDivisionError: of the work" in caplog.text
@@ -102,6 +104,9 @@ def test_closing_turns_away_who_waits_and_lets_what_is_under_way_end(app: Flask,
     closing.start()
     waiting.join(30)
     assert got == [0]
+    threads.run(app, gate)  # what was reserved before is still begun
+    assert gate.begun.acquire(timeout=30)
+    threads.give_back(1)
     assert closing.is_alive()
     gate.open.set()
     closing.join(30)

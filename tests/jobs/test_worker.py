@@ -1,6 +1,7 @@
 """Real workers: each broker carries messages from the API through a worker's process to a provider."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,15 +11,19 @@ from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
+from sqlalchemy import func, select
 
+from notifyhub.delivery import due_messages
 from notifyhub.extensions import db
-from notifyhub.messages.models import Message, MessageStatus
+from notifyhub.messages.models import Attempt, Message, MessageStatus, Outcome
+from notifyhub.notifiers.models import SMSNotifier
+from notifyhub.settings.models import NotificationSettings
 from tests.reliability.proxy import Proxy
 from tests.simulators import MeliPayamakSimulator, melipayamak
 from tests.support import brokers
 from tests.support.clients import Api
 from tests.support.environment import ROOT
-from tests.support.factories import SMSNotifierFactory
+from tests.support.factories import MessageFactory, SMSNotifierFactory
 from tests.support.rows import context
 
 URL = "/api/notifications/messages"
@@ -138,3 +143,87 @@ def test_messages_that_come_while_the_broker_is_away_go_out_when_it_is_back(
         console.journal.wait_for(6, 60)
         wait_until_delivered(app, 60)
         assert sum(console.journal.counts().values()) == 6
+
+
+@pytest.mark.parametrize(
+    ("environment", "broker"),
+    [("sqlite", "filesystem"), ("postgresql", "rabbitmq"), ("sqlite", "redis")],
+    indirect=["environment"],
+)
+def test_one_time_passwords_do_not_wait_behind_lists(
+    app: Flask,
+    installation: Callable[..., tuple[Api, int]],
+    at: Callable[[str], dict[str, str]],
+    console: MeliPayamakSimulator,
+    broker: str,
+) -> None:
+    variables = at(brokers.broker_url(broker))
+    api, notifier = installation(**variables)
+    console.latency = 0.2
+    with api.client.application.app_context():
+        db.session.merge(NotificationSettings(id=1, sms_notifier_id=notifier))
+        db.session.commit()
+        for number in range(50):
+            assert due_messages.enqueue(stored(notifier, 10, first=10 * number))
+    console.journal.wait_for(8, 30)
+    answer = api.post("/api/notifications/otp", {"channel": "sms", "to": "09350000000"})
+    assert answer.status == 201, answer.json
+    deadline = time.monotonic() + 30
+    while "09350000000" not in console.journal.counts():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    # Of 500 messages, which take four threads 25 seconds.
+    assert sum(console.journal.counts().values()) < 250
+
+
+@pytest.mark.parametrize(
+    ("environment", "broker", "end"),
+    [
+        ("sqlite", "filesystem", signal.SIGTERM),
+        ("postgresql", "rabbitmq", signal.SIGTERM),
+        ("sqlite", "redis", signal.SIGTERM),
+        ("postgresql", "rabbitmq", signal.SIGKILL),
+    ],
+    indirect=["environment"],
+)
+def test_the_list_of_a_worker_that_ends_is_given_to_another_at_once(
+    app: Flask,
+    installation: Callable[..., tuple[Api, int]],
+    at: Callable[[str], dict[str, str]],
+    console: MeliPayamakSimulator,
+    processes: list[subprocess.Popen[str]],
+    broker: str,
+    end: signal.Signals,
+) -> None:
+    api, notifier = installation(**at(brokers.broker_url(broker)))
+    console.latency = 0.1
+    other = api.client.application
+    with other.app_context():
+        ids = stored(notifier, 200)
+        assert due_messages.enqueue(ids)
+    console.journal.wait_for(8, 30)
+    processes[0].send_signal(end)
+    assert processes[0].wait(20) == (0 if end == signal.SIGTERM else -end)
+    deadline = time.monotonic() + 30
+    jobs: list[tuple[str, list[object]]] = []
+    while not jobs:
+        assert time.monotonic() < deadline
+        jobs = brokers.taken(other)
+    assert (due_messages.DELIVER, [ids]) in jobs
+    with app.app_context():
+        ends = select(Attempt.outcome, func.count()).group_by(Attempt.outcome)
+        outcomes = {row.outcome: row[1] for row in db.session.execute(ends)}
+    if end == signal.SIGTERM:
+        assert outcomes == {Outcome.ACCEPTED: sum(console.journal.counts().values())}
+    assert outcomes[Outcome.ACCEPTED] < 200
+
+
+def stored(notifier_id: int, count: int, first: int = 0) -> list[int]:
+    """Store messages to numbers of their own, as a bulk request does."""
+    notifier = db.session.get(SMSNotifier, notifier_id)
+    made = [
+        MessageFactory(notifier=notifier, recipient=f"+98912{number:07}", text="Hello").id
+        for number in range(first, first + count)
+    ]
+    db.session.rollback()
+    return made
