@@ -48,7 +48,7 @@ class Query:
         for listener in connection.dispatch.before_cursor_execute:
             listener(connection, None, text.decode(), given, None, False)
         driver = cast("psycopg.Connection", connection.connection.driver_connection)
-        rows = driver.execute(text, given).fetchall()
+        rows = driver.execute(text, given, binary=True).fetchall()
         return [_processed(row, processors) for row in rows] if processors else rows
 
     @cached_property

@@ -146,8 +146,13 @@ class OffsetListing(Listing):
             conditions += self.filters[name].conditions(name)
         conditions += [containing(self._searched, f"word_{n}") for n in range(shape.words)]
         count = select(func.count().label("count")).select_from(self.table).where(*conditions)
-        make = self._deep_page if shape.depth is Depth.DEEP else self._near_page
-        return Query(make(conditions, count, shape).order_by(*self._order(shape))), Query(count)
+        if shape.depth is not Depth.DEEP:
+            page = self._near_page(conditions, count, shape)
+        elif shape.order[0][0] == "id":
+            page = self._deep_page_by_id(conditions, count, shape)
+        else:
+            page = self._deep_page(conditions, count, shape)
+        return Query(page.order_by(*self._order(shape))), Query(count)
 
     def _near_page(
         self, conditions: list[ColumnElement[bool]], count: Select[int], shape: OffsetShape
@@ -157,20 +162,38 @@ class OffsetListing(Listing):
         limited: Select[Any] = page.limit(literal_column(str(shape.limit)))
         return limited if shape.depth is Depth.FIRST else limited.offset(_OFFSET)
 
+    def _deep_page_by_id(
+        self, conditions: list[ColumnElement[bool]], count: Select[int], shape: OffsetShape
+    ) -> Select[Any]:
+        """Return the statement for a page that many rows come before, in the order of ids: one pass over all.
+
+        Its ids are read first, from an index alone; as the offset says what comes before them, only the rest
+        is counted:
+
+            WITH page AS (SELECT id FROM sms_patterns WHERE … ORDER BY id DESC LIMIT 50 OFFSET 7000)
+            SELECT …, 7000 + (SELECT count(*) … WHERE … AND id <= (SELECT max(id) FROM page))
+            FROM sms_patterns JOIN page ON … ORDER BY id DESC
+        """
+        id_, descending = self.table.c.id, shape.order[0][1]
+        ids = select(id_).where(*conditions).order_by(*self._order(shape))
+        page = ids.limit(literal_column(str(shape.limit))).offset(_OFFSET).cte("page")
+        first = select(func.max(page.c.id) if descending else func.min(page.c.id)).scalar_subquery()
+        rest = count.where(id_ <= first if descending else id_ >= first).scalar_subquery()
+        return select(*self.serializer.columns, _OFFSET + rest).join(page, page.c.id == id_)
+
     def _deep_page(
         self, conditions: list[ColumnElement[bool]], count: Select[int], shape: OffsetShape
     ) -> Select[Any]:
-        """Return the statement for a page that many rows come before.
+        """Return the statement for a page that many rows come before, in any order: from the nearer end.
 
-        Its ids are read first, which takes no more than an index where one serves the order, and from the
-        nearer end of the list. Of 10,000 rows by falling id, those from 7,000 to 7,049 are found so:
+        Of 10,000 rows by rising name, those from 7,000 to 7,049 are found so:
 
             WITH total AS (SELECT count(*) FROM sms_patterns WHERE …)
             SELECT …, (SELECT count FROM total) FROM sms_patterns JOIN (
-                SELECT id … ORDER BY id DESC LIMIT 0 OFFSET 7000      -- 50, if it were the nearer end
+                SELECT id … ORDER BY name, id LIMIT 0 OFFSET 7000        -- 50, if it were the nearer end
                 UNION ALL
-                SELECT id … ORDER BY id ASC LIMIT 50 OFFSET 2950
-                LIMIT 50) ON … ORDER BY id DESC
+                SELECT id … ORDER BY name DESC, id DESC LIMIT 50 OFFSET 2950
+                LIMIT 50) ON … ORDER BY name, id
         """
         limit, offset = literal_column(str(shape.limit), BigInteger()), _OFFSET
         total = count.cte("total").c.count

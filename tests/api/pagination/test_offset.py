@@ -102,13 +102,12 @@ def test_a_page_behind_many_rows_is_found_in_the_index_alone(
         api.get(f"{many}?limit=50&offset=1000&ordering={ordering}")
     _caller, page = plans
     if "Index Only Scan" in page:
-        assert page.count("Index Only Scan") == 3
+        assert page.count("Index Only Scan") == 2
         assert page.count("using ix_sms_patterns_notifier_id_id on") == 2
-        assert page.count("using ix_sms_patterns_notifier_id on") == 1
     else:
-        assert page.count("USING COVERING INDEX ix_sms_patterns_notifier_id") == 3
+        assert page.count("USING COVERING INDEX ix_sms_patterns_notifier_id") == 2
         assert page.count("USING INTEGER PRIMARY KEY") == 1  # the 50 rows themselves
-        assert page.count("SEARCH sms_patterns") == 4
+        assert page.count("SEARCH sms_patterns") == 3
 
 
 def test_a_count_reads_the_smallest_index_alone(api: Api, app: Flask, many: str) -> None:
