@@ -167,14 +167,14 @@ _start = insert(attempts).returning(attempts.c.id, sort_by_parameter_order=True)
 
 
 def claim(ids: Sequence[int]) -> list[ClaimedMessage]:
-    """Claim those of some messages that are due, that nobody has, and whose time is not over.
+    """Claim those of some messages, in their order, that are due, that nobody has, and not expired.
 
     The claim, what the worker needs to know and the attempts' start are written and read together: a worker
     that dies leaves either messages that are still due or leases with the attempts that they were for.
     """
     token = leases.new_token()
-    rows = _claim.all(ids, _lease(token, now()))
-    return [ClaimedMessage(**row._asdict(), lease_token=token) for row in rows]
+    rows = {row.id: row for row in _claim.all(ids, _lease(token, now()))}
+    return [ClaimedMessage(**rows[id_]._asdict(), lease_token=token) for id_ in ids if id_ in rows]
 
 
 def start_attempts(

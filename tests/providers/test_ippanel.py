@@ -367,7 +367,7 @@ def test_all_may_be_refused_by_name(edge: IPPanelSimulator, ippanel_client: IPPa
     [
         ("bad_token", (NotifierTrouble, "bad_credentials")),
         ("no_credit", (NotifierTrouble, "no_credit")),
-        ("rate_limited", (NotifierTrouble, "rate_limited")),
+        ("rate_limited", (RateLimited, "rate_limited")),
         ("server_error", (NotifierTrouble, "unavailable")),
         ("line_not_allowed", (NotServedHere, "line_not_allowed")),
         ("html", (Uncertain, "not_understood")),
@@ -391,7 +391,7 @@ def test_a_trouble_of_the_further_call_is_that_of_the_rest(
     edge: IPPanelSimulator, ippanel_client: IPPanel
 ) -> None:
     edge.canned += [Reply(422, refusal("params.recipients.0")), Reply(429, {})]
-    limited = (NotifierTrouble, "rate_limited")
+    limited = (RateLimited, "rate_limited")
     assert kinds_of(ippanel_client.send_batch(texts(3))) == [INVALID, limited, limited]
 
 

@@ -373,7 +373,7 @@ def test_who_is_refused_of_several_is_refused_alone(
     [
         ("bad_token", (NotifierTrouble, "bad_credentials")),
         ("no_credit", (NotifierTrouble, "no_credit")),
-        ("rate_limited", (NotifierTrouble, "rate_limited")),
+        ("rate_limited", (RateLimited, "rate_limited")),
         ("server_error", (NotifierTrouble, "unavailable")),
         ("line_not_allowed", (NotServedHere, "line_not_allowed")),
         ("internal_error", (Uncertain, "provider_error")),
