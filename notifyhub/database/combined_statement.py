@@ -8,13 +8,16 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, Column, Connection, CursorResult, any_, bindparam, select
+from sqlalchemy import ARRAY, Column, Connection, CursorResult, Select, any_, bindparam, select
 
 from notifyhub.database.connections import autocommit, driver_connection, is_postgresql, transaction
 from notifyhub.extensions import db
 
 KEYS = "keys"
 """The parameter that names the rows: one on SQLite, an array on PostgreSQL."""
+MAX_KEYS = 100
+"""Rows of one statement at most. PostgreSQL takes them for few, and joins each with each: of a hundred that
+takes a millisecond, of a thousand a hundred."""
 
 
 class Step:
@@ -50,11 +53,12 @@ class CombinedStatement:
     def all(self, keys: Sequence[Any], values: Mapping[str, Any]) -> list[Any]:
         """Return the rows, by names, that were there to be changed; what `then` did not return is null.
 
-        They are changed in a transaction of their own: on PostgreSQL the statement is one. Raises
+        They are changed in a transaction of their own, on PostgreSQL in one for each MAX_KEYS of them. Raises
         OperationalError if the database can't be reached.
         """
         if is_postgresql():
-            return self._all_at_once(keys, values)
+            parts = [keys[start : start + MAX_KEYS] for start in range(0, len(keys), MAX_KEYS)]
+            return [row for part in parts for row in self._all_at_once(part, values)]
         with transaction() as connection:
             rows = [self._by_steps(connection, {**values, KEYS: key}) for key in keys]
         return [row for row in rows if row is not None]
@@ -91,11 +95,17 @@ class CombinedStatement:
         named = self._key == any_(bindparam(KEYS, type_=ARRAY(self._key.type)))
         rows = self._change.where(named).cte("changed")
         for number, then in enumerate(self._then, 1):
-            step = then(rows.c).cte(f"then_{number}")
-            key, *added = step.c
-            joined = rows.outerjoin(step, key == rows.c[self._key.name])
+            step = then(rows.c)
+            if isinstance(step, Select):  # of one row for each: it can have the other columns with it
+                others = [column for column in rows.c if column.name != self._key.name]
+                rows = step.add_columns(*others).cte(f"rows_{number}")
+                continue
+            made = step.cte(f"made_{number}")
+            key, *added = made.c
+            joined = rows.outerjoin(made, key == rows.c[self._key.name])
             rows = select(*rows.c, *added).select_from(joined).cte(f"rows_{number}")
-        compiled = select(*rows.c).compile(dialect=db.engine.dialect)
+        wanted = [rows.c[name] for name in self._row._fields]
+        compiled = select(*wanted).compile(dialect=db.engine.dialect)
         constants = {name: value for name, value in compiled.params.items() if name != KEYS}
         return str(compiled).encode(), constants
 

@@ -91,7 +91,8 @@ _lease_end = case(
 
 _take = (
     update(messages)
-    .where(due(), messages.c.expires_at > leases.NOW)
+    # By the primary key alone: the index of what is due would be read through to its end.
+    .where(func.coalesce(and_(due(), messages.c.expires_at > leases.NOW), false()))
     .values(**leases.taken(_lease_end), status=MessageStatus.SENDING, updated_at=leases.NOW)
     .returning(
         messages.c.id,
