@@ -26,6 +26,7 @@ from sqlalchemy.sql.visitors import replacement_traverse
 
 from notifyhub.database.combined_statement import Step
 from notifyhub.database.connections import driver_connection
+from notifyhub.database.driver_statement import DriverStatement
 from notifyhub.extensions import db
 
 POSITION = "position"
@@ -35,8 +36,8 @@ POSITION = "position"
 class BulkChange:
     """A change of at most one row by the values given; `along` are changes of others by the same values.
 
-    On PostgreSQL psycopg runs the statement itself, as with `CombinedStatement`: its text is the same for any
-    number of rows, but one. So none of the values may need a conversion there.
+    On PostgreSQL it is a `DriverStatement`, whose text is the same for any number of rows, but one: none of
+    the values may need a conversion there.
     """
 
     def __init__(
@@ -57,16 +58,15 @@ class BulkChange:
 
     def _all_at_once(self, values: Sequence[Mapping[str, Any]]) -> list[Any]:
         if len(values) == 1:
-            text, constants = self._for_one
-            given = values[0]
+            statement, given = self._for_one, values[0]
         else:
-            text, constants = self._for_many
+            statement = self._for_many
             given = {
                 name: _array([each[name] for each in values], type_) for name, type_ in self._types.items()
             }
         changed: list[Any] = [None] * len(values)
         with driver_connection() as driver:
-            for position, *record in driver.execute(text, {**constants, **given}):
+            for position, *record in statement.execute(driver, given):
                 changed[position - 1] = self._row._make(record)
         return changed
 
@@ -95,20 +95,20 @@ class BulkChange:
         return types
 
     @cached_property
-    def _for_one(self) -> tuple[bytes, dict[str, Any]]:
+    def _for_one(self) -> DriverStatement:
         """The statement without arrays: to make them would take as long as the rest."""
         parameters = (bindparam(name, type_=type_).label(name) for name, type_ in self._types.items())
         return self._of(select(*parameters, literal_column("1").label(POSITION)))
 
     @cached_property
-    def _for_many(self) -> tuple[bytes, dict[str, Any]]:
+    def _for_many(self) -> DriverStatement:
         arrays = [bindparam(name, type_=ARRAY(type_)) for name, type_ in self._types.items()]
         columns = [column(name, type_) for name, type_ in self._types.items()]
         rows = func.unnest(*arrays).table_valued(*columns, with_ordinality=POSITION)
         return self._of(select(rows.render_derived("arrays")))
 
-    def _of(self, values: Select[Any]) -> tuple[bytes, dict[str, Any]]:
-        """Return the one statement for a query of values, as psycopg takes it, and the constants in it."""
+    def _of(self, values: Select[Any]) -> DriverStatement:
+        """Return the one statement for a query of values."""
         given = values.cte("given")
 
         def joined(statement: Any) -> Any:
@@ -120,9 +120,7 @@ class BulkChange:
 
         along = [joined(change).cte(f"along_{number}") for number, change in enumerate(self._along, 1)]
         changed = joined(self._change).returning(given.c[POSITION], *self._returning).cte("changed")
-        compiled = select(*changed.c).add_cte(*along).compile(dialect=db.engine.dialect)
-        constants = {name: value for name, value in compiled.params.items() if name not in self._types}
-        return str(compiled).encode(), constants
+        return DriverStatement(select(*changed.c).add_cte(*along), given=self._types)
 
 
 def _plain(type_: Any) -> Any:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ARRAY, Column, Connection, CursorResult, Select, any_, bindparam, select
 
-from notifyhub.database.connections import autocommit, driver_connection, is_postgresql, transaction
-from notifyhub.extensions import db
+from notifyhub.database.connections import driver_connection, is_postgresql, transaction
+from notifyhub.database.driver_statement import DriverStatement
 
 KEYS = "keys"
 """The parameter that names the rows: one on SQLite, an array on PostgreSQL."""
@@ -41,8 +41,8 @@ class CombinedStatement:
     returns the query or insertion that is made of them, whose first column is the row's key; what that
     returns is added to the row.
 
-    On PostgreSQL psycopg runs the statement itself: that takes half the time of SQLAlchemy's way, and all
-    threads of a worker share one processor for it. So none of the values may need a conversion there.
+    On PostgreSQL it is a `DriverStatement`, as all threads of a worker share one processor: none of the
+    values may need a conversion there.
     """
 
     def __init__(self, key: Column[Any], change: Any, *, then: Sequence[Callable[[Any], Any]] = ()) -> None:
@@ -64,10 +64,8 @@ class CombinedStatement:
         return [row for row in rows if row is not None]
 
     def _all_at_once(self, keys: Sequence[Any], values: Mapping[str, Any]) -> list[Any]:
-        text, constants = self._whole
-        autocommit()
         with driver_connection() as driver:
-            records = driver.execute(text, {**constants, **values, KEYS: list(keys)}).fetchall()
+            records = self._whole.execute(driver, {**values, KEYS: list(keys)}).fetchall()
         return list(map(self._row._make, records))
 
     def _by_steps(self, connection: Connection, values: Mapping[str, Any]) -> Any:
@@ -90,8 +88,8 @@ class CombinedStatement:
         return NamedTuple("Row", [(name, Any) for name in columns])
 
     @cached_property
-    def _whole(self) -> tuple[bytes, dict[str, Any]]:
-        """The one statement, as psycopg takes it, and the constants in it."""
+    def _whole(self) -> DriverStatement:
+        """The one statement."""
         named = self._key == any_(bindparam(KEYS, type_=ARRAY(self._key.type)))
         rows = self._change.where(named).cte("changed")
         for number, then in enumerate(self._then, 1):
@@ -105,9 +103,7 @@ class CombinedStatement:
             joined = rows.outerjoin(made, key == rows.c[self._key.name])
             rows = select(*rows.c, *added).select_from(joined).cte(f"rows_{number}")
         wanted = [rows.c[name] for name in self._row._fields]
-        compiled = select(*wanted).compile(dialect=db.engine.dialect)
-        constants = {name: value for name, value in compiled.params.items() if name != KEYS}
-        return str(compiled).encode(), constants
+        return DriverStatement(select(*wanted), given=[KEYS])
 
     @cached_property
     def _steps(self) -> list[Step]:

@@ -7,22 +7,15 @@ from typing import Any, NamedTuple, cast
 import psycopg
 from sqlalchemy import Connection, Select
 
+from notifyhub.database.driver_statement import DriverStatement
 from notifyhub.extensions import db
-
-
-class _Compiled(NamedTuple):
-    """A statement as psycopg takes it, the constants in it, and what makes values of some columns."""
-
-    text: bytes
-    constants: dict[str, Any]
-    processors: list[tuple[int, Callable[[Any], Any]]]
 
 
 class Query:
     """A SELECT, each time with other values.
 
-    On PostgreSQL psycopg runs the statement itself: that takes half the time of SQLAlchemy's way. So none of
-    the values may need a conversion there. What listens to the engine's statements hears of it all the same.
+    On PostgreSQL it is a `DriverStatement`: none of the values may need a conversion there. What listens to
+    the engine's statements hears of it all the same.
     """
 
     def __init__(self, statement: Select[Any]) -> None:
@@ -43,12 +36,11 @@ class Query:
         return connection.execute(self._statement, values).all()
 
     def _all_by_driver(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        text, constants, processors = self._compiled
-        given = {**constants, **values}
+        statement, processors = self._compiled
         for listener in connection.dispatch.before_cursor_execute:
-            listener(connection, None, text.decode(), given, None, False)
+            listener(connection, None, statement.text, {**statement.constants, **values}, None, False)
         driver = cast("psycopg.Connection", connection.connection.driver_connection)
-        rows = driver.execute(text, given, binary=True).fetchall()
+        rows = statement.execute(driver, values, binary=True).fetchall()
         return [_processed(row, processors) for row in rows] if processors else rows
 
     @cached_property
@@ -56,16 +48,12 @@ class Query:
         return NamedTuple("Row", [(name, Any) for name in self._statement.selected_columns.keys()])  # noqa: SIM118
 
     @cached_property
-    def _compiled(self) -> _Compiled:
+    def _compiled(self) -> tuple[DriverStatement, list[tuple[int, Callable[[Any], Any]]]]:
+        """The statement, and what makes values of some of its columns, by their places."""
         dialect = db.engine.dialect
-        compiled = self._statement.compile(dialect=dialect)
         types = [column.type.dialect_impl(dialect) for column in self._statement.selected_columns]
         processors = [(n, type_.result_processor(dialect, None)) for n, type_ in enumerate(types)]
-        return _Compiled(
-            str(compiled).encode(),
-            dict(compiled.params),
-            [(n, processor) for n, processor in processors if processor is not None],
-        )
+        return DriverStatement(self._statement), [(n, one) for n, one in processors if one is not None]
 
 
 def _processed(

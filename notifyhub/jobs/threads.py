@@ -17,17 +17,18 @@ CONCURRENCY = 32
 
 
 class Threads:
-    """Threads for so much work at once; each is reserved before it is given work: nothing waits in a queue.
+    """Threads for so much work at once; a place is reserved for each before it is given: none waits for long.
 
-    Work may say that what it is counted for is over, and only its end is left to be written: then other work
-    may begin beside it, in as many threads again.
+    There are a quarter more places, so that no thread is idle until the next work is brought. Work may say
+    that what it is counted for is over, and only its end is left to be written: then other work may begin
+    beside it, in as many threads again.
     """
 
     def __init__(self, count: int) -> None:
-        self._count = 2 * count
+        self._at_once = threading.Semaphore(count)
+        self._places = count + count // 4
+        self._count = self._idle = self._places + count
         self._executor = ThreadPoolExecutor(self._count, thread_name_prefix="delivery")
-        self._places = count
-        self._idle = self._count
         self._change = threading.Condition()
         self._is_closed = False
 
@@ -73,8 +74,10 @@ class Threads:
 
         def leave() -> None:
             if place:
+                self._at_once.release()
                 self._leave(places=place.pop())
 
+        self._at_once.acquire()
         try:
             with app.app_context():
                 try:

@@ -112,3 +112,16 @@ def test_closing_turns_away_who_waits_and_lets_what_is_under_way_end(app: Flask,
     closing.join(30)
     assert done.is_set()
     assert threads.reserve(1) == 0
+
+
+def test_a_quarter_more_is_brought_but_no_more_done_at_once(app: Flask) -> None:
+    threads, gate = Threads(4), Gate()
+    assert threads.reserve(9) == 5
+    for _ in range(5):
+        threads.run(app, gate)
+    for _ in range(4):
+        assert gate.begun.acquire(timeout=30)
+    assert not gate.begun.acquire(timeout=0.2)
+    gate.open.set()
+    assert gate.begun.acquire(timeout=30)
+    threads.close()
