@@ -15,9 +15,6 @@ from notifyhub.database.driver_statement import DriverStatement
 
 KEYS = "keys"
 """The parameter that names the rows: one on SQLite, an array on PostgreSQL."""
-MAX_KEYS = 100
-"""Rows of one statement at most. PostgreSQL takes them for few, and joins each with each: of a hundred that
-takes a millisecond, of a thousand a hundred."""
 
 
 class Step:
@@ -53,12 +50,11 @@ class CombinedStatement:
     def all(self, keys: Sequence[Any], values: Mapping[str, Any]) -> list[Any]:
         """Return the rows, by names, that were there to be changed; what `then` did not return is null.
 
-        They are changed in a transaction of their own, on PostgreSQL in one for each MAX_KEYS of them. Raises
+        They are changed in a transaction of their own: on PostgreSQL the statement is one. Raises
         OperationalError if the database can't be reached.
         """
         if is_postgresql():
-            parts = [keys[start : start + MAX_KEYS] for start in range(0, len(keys), MAX_KEYS)]
-            return [row for part in parts for row in self._all_at_once(part, values)]
+            return self._all_at_once(keys, values)
         with transaction() as connection:
             rows = [self._by_steps(connection, {**values, KEYS: key}) for key in keys]
         return [row for row in rows if row is not None]

@@ -21,6 +21,8 @@ DELIVER_CODE = "notifyhub.deliver_code"
 
 LIST_LENGTH = 1000
 """The most messages that a job carries."""
+CLAIMED_TOGETHER = 100
+"""The most messages that a statement claims, unless a call has more."""
 
 
 def on_due(_connection: Connection, events: Sequence[MessagesDue]) -> None:
@@ -68,12 +70,25 @@ def deliver(ids: list[int]) -> None:
     has closed its connection by then: the broker gives the list to another, who finds what is still due.
     """
     calls = deque(plan(ids))
+    release()
     while calls and (reserved := threads().reserve(len(calls))):
-        _begin([calls.popleft() for _ in range(reserved)])
+        taken = _take(calls, reserved)
+        threads().give_back(reserved - len(taken))
+        _begin(taken)
+
+
+def _take(calls: deque[list[int]], most: int) -> list[list[int]]:
+    """Take calls from the front, of so many messages in all that they are claimed in one short statement."""
+    taken = [calls.popleft()]
+    room = CLAIMED_TOGETHER - len(taken[0])
+    while calls and len(taken) < most and len(calls[0]) <= room:
+        room -= len(calls[0])
+        taken.append(calls.popleft())
+    return taken
 
 
 def _begin(calls: Sequence[Sequence[int]]) -> None:
-    """Claim the messages of some calls, and begin their rounds in the threads that are reserved for them."""
+    """Claim the messages of some calls, and begin their rounds in the places that are reserved for them."""
     begun = 0
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     try:

@@ -29,6 +29,7 @@ from notifyhub.extensions import db
 from notifyhub.jobs import queues
 from notifyhub.messages.models import Attempt, Channel, Message, MessageStatus, Outcome
 from notifyhub.notifiers.models import SMSNotifier
+from notifyhub.providers.melipayamak import OPT_OUT
 from notifyhub.settings.models import DeliverySettings
 from tests.reliability.proxy import Proxy
 from tests.simulators import MeliPayamakSimulator, melipayamak
@@ -41,12 +42,17 @@ MESSAGES = int(os.environ.get("TEST_RELIABILITY_MESSAGES", "1000"))
 WORKERS = 5
 PER_SECOND = 50
 """Messages that are enqueued, so that many are on their way whenever something dies."""
+LIST = 100
+"""Messages in a job."""
 KILLED_EVERY = 1.0
 BROKER_CUT_EVERY = 3.0
 DATABASE_CUT_EVERY = 4.0
 AWAY = 0.5
 """Seconds for which a server that was cut off stays away."""
 LEASE = 4
+CONCURRENCY = 16
+IN_FLIGHT = 2 * CONCURRENCY + CONCURRENCY // 4
+"""Calls that a worker has begun and not yet written, at most."""
 
 
 class Workers:
@@ -69,7 +75,7 @@ class Workers:
     def start(self) -> None:
         assert self.nest.stdin
         assert self.nest.stdout
-        self.nest.stdin.write("--beat --concurrency 16\n")
+        self.nest.stdin.write(f"--beat --concurrency {CONCURRENCY}\n")
         self.nest.stdin.flush()
         self.running.append(int(self.nest.stdout.readline()))
 
@@ -137,8 +143,8 @@ def installation(
     brokers.delete_queues(brokers.RABBITMQ, variables["NOTIFYHUB_QUEUE_PREFIX"])
 
 
-def store(count: int) -> list[int]:
-    """Store messages, each to a number of its own."""
+def store(count: int, batch_size: int) -> list[int]:
+    """Store messages, each to a number of its own, of which so many share a call."""
     settings = {"token": melipayamak.TOKEN, "number": melipayamak.NUMBER}
     notifier: SMSNotifier = SMSNotifierFactory(settings=settings)
     moment = now()
@@ -150,13 +156,14 @@ def store(count: int) -> list[int]:
             "notifier_id": notifier.id,
             "notifier_name": notifier.name,
             "home_notifier_id": notifier.id,
-            "text": "Your order is on its way.",
+            "text": f"Your order is on its way. {OPT_OUT}",
             "next_attempt_at": moment,
             "expires_at": moment + timedelta(days=1),
         }
         for number in range(count)
     ]
-    db.session.merge(DeliverySettings(id=1, max_attempts=50, retry_delays=[1]))
+    hard = {"max_attempts": 50, "retry_delays": [1], "sms_batch_size": batch_size}
+    db.session.merge(DeliverySettings(id=1, **hard))
     ids = list(db.session.scalars(insert(Message).returning(Message.id), rows))
     db.session.commit()
     return ids
@@ -215,7 +222,9 @@ def outcomes() -> Counter[tuple[str, str | None]]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.parametrize("batch_size", [1, 10])
 def test_every_message_goes_out_while_workers_are_killed_and_connections_cut(
+    batch_size: int,
     installation: tuple[Flask, dict[str, str]],
     broker: Proxy,
     database: Proxy,
@@ -226,16 +235,16 @@ def test_every_message_goes_out_while_workers_are_killed_and_connections_cut(
     app, variables = installation
     workers = Workers(variables, tmp_path / "workers.log")
     with app.app_context():
-        ids = store(MESSAGES)
+        ids = store(MESSAGES, batch_size)
         for _ in range(WORKERS):
             workers.start()
         due_messages.enqueue(ids[:1])
         console.journal.wait_for(1, 60)
         started = time.monotonic()
         with chaos(workers, broker, database):
-            for at in range(1, len(ids), 20):
-                due_messages.enqueue(ids[at : at + 20])
-                time.sleep(20 / PER_SECOND)
+            for at in range(1, len(ids), LIST):
+                due_messages.enqueue(ids[at : at + LIST])
+                time.sleep(LIST / PER_SECOND)
             wait_until_all_are_sent(60 + MESSAGES / 20)
         seconds = time.monotonic() - started
         attempts = outcomes()
@@ -246,14 +255,17 @@ def test_every_message_goes_out_while_workers_are_killed_and_connections_cut(
         by_outcome[outcome] += count
     with capsys.disabled():
         sys.stdout.write(
-            f"\n{MESSAGES} messages in {seconds:.0f} s; {workers.kills} workers killed; connections cut: "
-            f"{broker.cuts} to the broker, {database.cuts} to the database\n"
+            f"\n{MESSAGES} messages, {batch_size} in a call, in {seconds:.0f} s; "
+            f"{workers.kills} workers killed; connections cut: {broker.cuts} to the broker, {database.cuts} to the database\n"
             f"attempts: {dict(by_outcome)}; {len(received)} recipients were reached, of whom "
             f"{sum(count > 1 for count in received.values())} got more than one\n"
         )
     assert len(received) == MESSAGES
     assert {one: count for one, count in received.items() if count > 1 + doubts[one]} == {}
     assert by_outcome[None] == 0
+    # A worker that is killed, or whose database is away, leaves no more in doubt than it had under way.
+    deaths = workers.kills + database.cuts * WORKERS
+    assert by_outcome[Outcome.UNCERTAIN] <= deaths * IN_FLIGHT * batch_size
     assert by_outcome[Outcome.ACCEPTED] >= MESSAGES - by_outcome[Outcome.UNCERTAIN]
     assert workers.kills >= 5
     assert broker.cuts > 0
