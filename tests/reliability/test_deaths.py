@@ -256,7 +256,8 @@ def test_every_message_goes_out_while_workers_are_killed_and_connections_cut(
     with capsys.disabled():
         sys.stdout.write(
             f"\n{MESSAGES} messages, {batch_size} in a call, in {seconds:.0f} s; "
-            f"{workers.kills} workers killed; connections cut: {broker.cuts} to the broker, {database.cuts} to the database\n"
+            f"{workers.kills} workers killed; connections cut: {broker.cuts} to the broker, "
+            f"{database.cuts} to the database\n"
             f"attempts: {dict(by_outcome)}; {len(received)} recipients were reached, of whom "
             f"{sum(count > 1 for count in received.values())} got more than one\n"
         )
