@@ -7,7 +7,14 @@ from datetime import datetime, timedelta
 
 from notifyhub.messages.models import MessageStatus
 from notifyhub.providers.base import Accepted
-from notifyhub.providers.errors import Failure, NotServedHere, Refused, Temporary, Uncertain
+from notifyhub.providers.errors import (
+    BATCH_REFUSED,
+    Failure,
+    NotServedHere,
+    Refused,
+    Temporary,
+    Uncertain,
+)
 
 JITTER = 0.1
 WAIT_SPREAD = 1 / 3
@@ -61,7 +68,8 @@ def decide(
     """Return what a round comes to in which no notifier took the message.
 
     `failures` are its attempts' in their order, `rests` the notifiers that were not tried because they
-    rest; `rounds` counts those finished before.
+    rest; `rounds` counts those finished before. One that ends with the refusal of a call that others shared
+    does not count: it says nothing of this message, which goes alone from then on.
     """
     if not failures:
         if rests:  # does not count; those who wait do not all come back in the same moment
@@ -76,7 +84,8 @@ def decide(
         return RoundDecision(MessageStatus.FAILED, rounds + 1, Uncertain("uncertain", str(last)))
     if isinstance(last, Refused) or (not rests and all(isinstance(one, NotServedHere) for one in failures)):
         return RoundDecision(MessageStatus.FAILED, rounds + 1, last)
-    return _retry(last, rounds + 1, policy, now)
+    finished = rounds if last.code == BATCH_REFUSED else rounds + 1
+    return _retry(last, finished, policy, now)
 
 
 def in_time(end: RoundDecision, expires_at: datetime) -> RoundDecision:
@@ -99,6 +108,6 @@ def _resting(rests: Sequence[RestingNotifier]) -> Failure:
 def _retry(last: Failure, finished: int, policy: Policy, now: datetime) -> RoundDecision:
     if finished >= policy.max_attempts:
         return RoundDecision(MessageStatus.FAILED, finished, last)
-    delay = policy.retry_delays[min(finished, len(policy.retry_delays)) - 1]
+    delay = policy.retry_delays[min(max(finished, 1), len(policy.retry_delays)) - 1]
     jitter = 1 + JITTER * random.random()  # noqa: S311 - no secret
     return RoundDecision(MessageStatus.SENDING, finished, last, now + timedelta(seconds=delay * jitter))

@@ -97,7 +97,7 @@ def _key(round_: MessageRound, route: Route) -> object:
     message = round_.message
     if message.is_test or message.otp_id is not None or not isinstance(route.content, SMS):
         return None
-    if round_.failures and round_.failures[-1].code == BATCH_REFUSED:
+    if any(failure.code == BATCH_REFUSED for failure in round_.failures):
         return None
     return call_key(route.client, route.content)
 

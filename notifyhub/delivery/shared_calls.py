@@ -3,20 +3,24 @@
 from collections.abc import Hashable, Sequence
 from typing import Any, cast
 
-from sqlalchemy import false, func, select
+from sqlalchemy import false, select
 
 from notifyhub.database.base import table_of
 from notifyhub.database.connections import autocommit, is_out_of_reach
 from notifyhub.delivery import policies
 from notifyhub.delivery.notifier_clients import NotifierClient, load_client
-from notifyhub.messages.models import Channel, Message
+from notifyhub.messages.models import Attempt, Channel, Message
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.providers.base import SMS, SMSProvider
 from notifyhub.providers.boundary import batch_key
 from notifyhub.providers.errors import BATCH_REFUSED, Failure
 
-messages, notifiers = table_of(Message), table_of(SMSNotifier)
+messages, attempts, notifiers = table_of(Message), table_of(Attempt), table_of(SMSNotifier)
 
+# Not the message's error: while it waits, that says for what.
+_refused_with_others = select(attempts.c.id).where(
+    attempts.c.message_id == messages.c.id, attempts.c.error_code == BATCH_REFUSED
+)
 _texts = (
     select(
         messages.c.id,
@@ -31,7 +35,7 @@ _texts = (
         messages.c.pattern_id.is_(None),
         messages.c.otp_id.is_(None),
         messages.c.is_test == false(),
-        func.coalesce(messages.c.error_code, "") != BATCH_REFUSED,
+        ~_refused_with_others.exists(),
     )
 )
 

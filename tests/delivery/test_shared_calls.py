@@ -19,7 +19,7 @@ from notifyhub.jobs.threads import threads
 from notifyhub.messages.models import Message, MessageStatus, Outcome
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.providers.errors import BATCH_REFUSED
-from tests.support.factories import MessageFactory, SMSPatternFactory
+from tests.support.factories import AttemptFactory, MessageFactory, SMSPatternFactory
 from tests.support.rows import change_settings, context, scripted_notifier
 from tests.support.scripted import Scripted
 
@@ -78,14 +78,16 @@ def test_the_settings_may_allow_fewer_or_none(bulk: Bulk) -> None:
 def test_what_has_a_text_notifier_or_secret_of_its_own_goes_alone(bulk: Bulk) -> None:
     other = scripted_notifier("b")
     pattern = SMSPatternFactory(notifier_id=bulk.notifier.id, body=TEXT)
-    first, second = bulk.stored(2)
+    first, second, *refused = bulk.stored(4)
+    for one in refused:  # what it waits for by now is something else
+        AttemptFactory(message_id=one, outcome=Outcome.TEMPORARY, error_code=BATCH_REFUSED)
     alone = [
         *bulk.stored(1, text="Another one."),
         *bulk.stored(1, notifier=other),
         *bulk.stored(2, pattern=pattern),
         *bulk.stored(2, otp_id=7),
         *bulk.stored(2, is_test=True),
-        *bulk.stored(2, error_code=BATCH_REFUSED),
+        *refused,
     ]
     third = bulk.stored(1)
     assert plan([first, *alone, second, *third]) == [[first, second, *third], *([one] for one in alone)]
@@ -153,6 +155,22 @@ def test_after_a_refusal_that_names_nobody_each_is_tried_alone(bulk: Bulk) -> No
         bulk.give_rounds(call)
     sent = (MessageStatus.SENT, None)
     assert bulk.ends(ids) == [sent, (MessageStatus.FAILED, "blacklisted"), sent]
+    assert Scripted.batches["a"] == [3]
+
+
+def test_the_last_round_is_one_that_each_has_alone(bulk: Bulk) -> None:
+    change_settings(max_attempts=1)
+    Scripted.script("a", ["batch_refused", "accepted", "refused", "temporary"])
+    ids = bulk.stored(3)
+    bulk.give_rounds(ids)
+    autocommit().execute(update(messages).values(next_attempt_at=now(), error_code="rate_limited"))
+    for call in plan(ids):
+        bulk.give_rounds(call)
+    assert bulk.ends(ids) == [
+        (MessageStatus.SENT, None),
+        (MessageStatus.FAILED, "blacklisted"),
+        (MessageStatus.FAILED, "deferred"),
+    ]
     assert Scripted.batches["a"] == [3]
 
 
