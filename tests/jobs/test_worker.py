@@ -194,6 +194,7 @@ def test_the_list_of_a_worker_that_ends_is_given_to_another_at_once(
     processes: list[subprocess.Popen[str]],
     broker: str,
     end: signal.Signals,
+    tmp_path: Path,
 ) -> None:
     api, notifier = installation(**at(brokers.broker_url(broker)))
     console.latency = 0.1
@@ -216,6 +217,7 @@ def test_the_list_of_a_worker_that_ends_is_given_to_another_at_once(
     if end == signal.SIGTERM:
         assert outcomes == {Outcome.ACCEPTED: sum(console.journal.counts().values())}
     assert outcomes[Outcome.ACCEPTED] < 200
+    assert "Traceback" not in (tmp_path / "worker.log").read_text()
 
 
 def stored(notifier_id: int, count: int, first: int = 0) -> list[int]:
