@@ -54,6 +54,7 @@ class ClaimedMessage:
     `own_version` and `pattern_version` say when its own notifier and its pattern last changed, None if they
     are gone; `is_paced`, that the notifier may be called only so often. `round` numbers this round,
     `attempts` counts those made before it. `attempt_id` is the one that was started with the claim, if any.
+    From `claimed_at` on its lease runs.
     """
 
     id: int
@@ -77,6 +78,7 @@ class ClaimedMessage:
     attempts: int
     attempt_id: int | None
     lease_token: str
+    claimed_at: datetime
 
 
 def due() -> ColumnElement[bool]:
@@ -173,9 +175,11 @@ def claim(ids: Sequence[int]) -> list[ClaimedMessage]:
     The claim, what the worker needs to know and the attempts' start are written and read together: a worker
     that dies leaves either messages that are still due or leases with the attempts that they were for.
     """
-    token = leases.new_token()
-    rows = {row.id: row for row in _claim.all(ids, _lease(token, now()))}
-    return [ClaimedMessage(**rows[id_]._asdict(), lease_token=token) for id_ in ids if id_ in rows]
+    token, at = leases.new_token(), now()
+    rows = {row.id: row for row in _claim.all(ids, _lease(token, at))}
+    return [
+        ClaimedMessage(**rows[id_]._asdict(), lease_token=token, claimed_at=at) for id_ in ids if id_ in rows
+    ]
 
 
 def start_attempts(

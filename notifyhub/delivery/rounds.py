@@ -15,11 +15,14 @@ notifier may share a call, see shared_calls; each message has a round of its own
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import cast
 
+from flask import current_app
+
 from notifyhub.database import connections
+from notifyhub.database.base import now
 from notifyhub.delivery import (
     circuit_breaker,
     claims,
@@ -111,13 +114,21 @@ def _try(
     """
     if not _is_admitted(tried, client):
         return list(going)
-    if not tried[0].attempt_id:
+    if not tried[0].attempt_id or _has_waited(tried[0].message):
         lost = _start(tried, client, [each for each in going if each not in tried])
         tried[:] = [each for each in tried if each not in lost]
         going = [each for each in going if each not in lost]
     if tried:
         _call(tried, client)
     return list(going)
+
+
+def _has_waited(message: ClaimedMessage) -> bool:
+    """Return whether so much of the lease is over that it might end during a call: it is to be renewed.
+
+    A message waits for its thread while the calls of others take long.
+    """
+    return now() - message.claimed_at > timedelta(seconds=current_app.config["LEASE_SECONDS"] / 4)
 
 
 def _is_admitted(tried: list[MessageRound], client: NotifierClient) -> bool:

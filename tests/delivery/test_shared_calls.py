@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy import select, update
 
@@ -172,6 +173,24 @@ def test_the_last_round_is_one_that_each_has_alone(bulk: Bulk) -> None:
         (MessageStatus.FAILED, "deferred"),
     ]
     assert Scripted.batches["a"] == [3]
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+def test_the_leases_of_messages_that_have_waited_for_a_thread_are_renewed_before_the_call(
+    bulk: Bulk, is_held: bool
+) -> None:
+    with time_machine.travel(now(), tick=False) as clock:
+        ids = bulk.stored(2)
+        claimed = rounds.claim(ids)
+        clock.shift(50)
+        if not is_held:
+            autocommit().execute(update(messages).values(lease_token="of-another"))
+        until: list[Any] = []
+        lease_end = select(messages.c.lease_until).where(messages.c.id == ids[0])
+        Scripted.during = lambda: until.append(autocommit().scalar(lease_end))
+        rounds.give_rounds(claimed)
+        assert until == ([now() + timedelta(seconds=60)] if is_held else [])
+    assert [len(bulk.attempts(one)) for one in ids] == [1, 1]
 
 
 def test_a_call_that_fails_is_one_failure_of_its_notifier(bulk: Bulk) -> None:
