@@ -76,7 +76,8 @@ class GroupWriter(Generic[V, R]):
 
     def _lead(self) -> None:
         """Write what waits, the leader's own first; then the first of those that have come since leads."""
-        time.sleep(self._linger)
+        if self._linger:
+            time.sleep(self._linger)
         with self._lock:
             group = [self._waiting.popleft()]
             size = len(group[0].values)
