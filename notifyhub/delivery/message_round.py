@@ -18,7 +18,7 @@ from notifyhub.providers.base import SMS, Accepted, Email
 from notifyhub.providers.errors import MAX_DETAIL_LENGTH, Broken, Failure, NotServedHere, Temporary, Uncertain
 
 
-@dataclass
+@dataclass(eq=False)
 class MessageRound:
     """A round under way; `decision` is what it has come to.
 

@@ -148,7 +148,7 @@ def _count(message: ClaimedMessage, attempt: FinishedAttempt) -> None:
     """Count a notifier's failure, or forget its failures; messages of test tokens say nothing about it."""
     if message.is_test or not attempt.counts or isinstance(attempt.route.content, Failure):
         return
-    client, connection = attempt.route.client, autocommit()
+    client = attempt.route.client
     if isinstance(attempt.result, Accepted):  # which has closed the breaker already
         if message.is_paced:
             rate_limits.accepted(client.channel, client.id, client.max_per_second)
@@ -156,10 +156,10 @@ def _count(message: ClaimedMessage, attempt: FinishedAttempt) -> None:
     if isinstance(attempt.result, RateLimited) and not _slow_down(client, attempt.result):
         return
     if isinstance(attempt.result, NotifierTrouble):
-        if opening := circuit_breaker.record_failure(connection, client.channel, client.id):
+        if opening := circuit_breaker.record_failure(autocommit(), client.channel, client.id):
             journal.breaker_opened(client, opening, attempt.result.code)
     elif shows_health(attempt):
-        connection.execute(circuit_breaker.close, circuit_breaker.named(client.channel, client.id))
+        autocommit().execute(circuit_breaker.close, circuit_breaker.named(client.channel, client.id))
 
 
 def _slow_down(client: NotifierClient, result: RateLimited) -> bool:

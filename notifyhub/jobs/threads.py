@@ -19,23 +19,27 @@ CONCURRENCY = 32
 class Threads:
     """Threads for so much work at once; a place is reserved for each before it is given: none waits for long.
 
-    There are a quarter more places, so that no thread is idle until the next work is brought. Work may say
-    that what it is counted for is over, and only its end is left to be written: then other work may begin
-    beside it, in as many threads again.
+    There are a quarter more places, so that no thread is idle until the next work is brought; and that is
+    brought for an eighth of them together. Work may say that what it is counted for is over, and only its end
+    is left to be written: then other work may begin beside it, in as many threads again.
     """
 
     def __init__(self, count: int) -> None:
         self._at_once = threading.Semaphore(count)
         self._places = count + count // 4
+        self._together = max(1, count // 8)
         self._count = self._idle = self._places + count
         self._executor = ThreadPoolExecutor(self._count, thread_name_prefix="delivery")
         self._change = threading.Condition()
         self._is_closed = False
 
     def reserve(self, most: int) -> int:
-        """Wait until there is a place for work; return for how much there is, 0 once this is closed."""
+        """Wait until there are places for work; return for how much there are, 0 once this is closed.
+
+        While an eighth of the places is not free, no thread is idle.
+        """
         with self._change:
-            self._change.wait_for(lambda: self._is_closed or self._free())
+            self._change.wait_for(lambda: self._is_closed or self._free() >= self._together)
             reserved = 0 if self._is_closed else min(self._free(), most)
             self._places -= reserved
             self._idle -= reserved

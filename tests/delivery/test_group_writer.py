@@ -39,7 +39,7 @@ class Written:
     def __init__(self, expected: int) -> None:
         self.groups: list[list[int]] = []
         self.expected = expected
-        self.writer = GroupWriter[int, int](self.write_all)
+        self.writer = GroupWriter[int, int](self.write_all, linger=0)
         self.error: Exception | None = None
 
     def write(self, value: int) -> int:
@@ -69,6 +69,18 @@ def test_what_comes_while_one_is_written_is_written_together_and_each_gets_its_o
     assert [len(group) for group in written.groups] == [1, 19]
     assert written.write(5) == 50
     assert written.groups[2:] == [[5]]
+
+
+def test_a_leader_waits_for_those_that_come_in_the_same_moment() -> None:
+    groups: list[list[int]] = []
+
+    def write_all(values: Sequence[int]) -> Sequence[int]:
+        groups.append(list(values))
+        return values
+
+    writer = GroupWriter[int, int](write_all, linger=0.5)
+    in_threads(lambda value: writer.write([value]), range(5))
+    assert [sorted(group) for group in groups] == [list(range(5))]
 
 
 def test_a_group_has_its_limit() -> None:
@@ -109,7 +121,7 @@ class Group:
         self.app = app
         self.sizes: list[int] = []
         self.before: Callable[[], None] = lambda: None
-        self.writer = GroupWriter(self._write)
+        self.writer = GroupWriter(self._write, linger=0)
         monkeypatch.setitem(app.extensions, "outcome_writer", self.writer)
         with app.app_context():
             notifier = scripted_notifier("a")

@@ -147,7 +147,11 @@ def test_messages_that_come_while_the_broker_is_away_go_out_when_it_is_back(
 
 @pytest.mark.parametrize(
     ("environment", "broker"),
-    [("sqlite", "filesystem"), ("postgresql", "rabbitmq"), ("sqlite", "redis")],
+    [
+        ("postgresql", "rabbitmq"),
+        pytest.param("sqlite", "filesystem", marks=pytest.mark.slow),
+        pytest.param("sqlite", "redis", marks=pytest.mark.slow),
+    ],
     indirect=["environment"],
 )
 def test_one_time_passwords_do_not_wait_behind_lists(
@@ -179,9 +183,9 @@ def test_one_time_passwords_do_not_wait_behind_lists(
 @pytest.mark.parametrize(
     ("environment", "broker", "end"),
     [
-        ("sqlite", "filesystem", signal.SIGTERM),
         ("postgresql", "rabbitmq", signal.SIGTERM),
-        ("sqlite", "redis", signal.SIGTERM),
+        pytest.param("sqlite", "filesystem", signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param("sqlite", "redis", signal.SIGTERM, marks=pytest.mark.slow),
         ("postgresql", "rabbitmq", signal.SIGKILL),
     ],
     indirect=["environment"],

@@ -8,8 +8,8 @@ from notifyhub.providers.errors import Failure, NotifierTrouble, NotServedHere, 
 from notifyhub.providers.smtp.mime import compose, read_mailbox
 from notifyhub.providers.smtp.rejection_rules import Stage, classify_reply
 from notifyhub.providers.smtp.sessions import (
+    MailServer,
     NotAReply,
-    Server,
     Session,
     connection_failure,
     reply_text,
@@ -46,7 +46,7 @@ class SMTP(EmailProvider):
     ) -> None:
         implicit, starttls = bool(settings.get("use_ssl")), bool(settings.get("use_tls"))
         port = settings.get("port")
-        self._server = Server(
+        self._server = MailServer(
             host=_host(str(settings.get("host") or "")),
             port=port if isinstance(port, int) else 465 if implicit else 587 if starttls else 25,
             security="tls" if implicit else "starttls" if starttls else "none",

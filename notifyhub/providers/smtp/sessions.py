@@ -39,7 +39,7 @@ _FULL_NAME = re.compile(
 
 
 @dataclass(frozen=True)
-class Server:
+class MailServer:
     """A mail server and how to log in there; a blank `username` means not at all.
 
     `hosts` are those that may be connected to; None: any.
@@ -68,7 +68,7 @@ class Session(smtplib.SMTP):
 
     _host: str
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: MailServer) -> None:
         super().__init__(local_hostname="localhost", timeout=server.timeouts.read)
         self._server = server
         self._host = server.host  # for the certificate's check in starttls()
@@ -152,9 +152,9 @@ class SessionPool:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._idle: defaultdict[Server, list[tuple[float, Session]]] = defaultdict(list)
+        self._idle: defaultdict[MailServer, list[tuple[float, Session]]] = defaultdict(list)
 
-    def acquire(self, server: Server) -> Session:
+    def acquire(self, server: MailServer) -> Session:
         """Return an idle session that still answers, else a new one (which may raise what `Session` does)."""
         while (session := self._pop(server)) is not None:
             if session.is_alive():
@@ -162,7 +162,7 @@ class SessionPool:
             session.close()
         return Session(server)
 
-    def release(self, server: Server, session: Session) -> None:
+    def release(self, server: MailServer, session: Session) -> None:
         """Keep a session for the next message."""
         session.is_reused = True
         with self._lock:
@@ -171,7 +171,7 @@ class SessionPool:
                 return
         session.close()
 
-    def _pop(self, server: Server) -> Session | None:
+    def _pop(self, server: MailServer) -> Session | None:
         oldest = time.monotonic() - MAX_IDLE_SECONDS
         with self._lock:
             expired = [session for kept in self._idle.values() for since, session in kept if since < oldest]
@@ -190,7 +190,7 @@ class SessionPool:
         return session
 
 
-def connection_failure(error: Exception, server: Server) -> Failure:
+def connection_failure(error: Exception, server: MailServer) -> Failure:
     """Return what an error at opening a session means."""
     if isinstance(error, smtplib.SMTPResponseException):
         stage: Stage = "auth" if isinstance(error, smtplib.SMTPAuthenticationError) else "open"
