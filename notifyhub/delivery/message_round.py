@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from notifyhub.database import connections
 from notifyhub.database.base import now
@@ -16,6 +16,10 @@ from notifyhub.jobs.leases import persist
 from notifyhub.messages.models import Channel, MessageStatus
 from notifyhub.providers.base import SMS, Accepted, Email
 from notifyhub.providers.errors import MAX_DETAIL_LENGTH, Broken, Failure, NotServedHere, Temporary, Uncertain
+
+STOPPED = Temporary("worker_stopped", "The worker was stopped before it made the next attempt.")
+LONGEST_WAIT = timedelta(seconds=60)
+"""For a notifier that may be called only so often."""
 
 
 @dataclass(eq=False)
@@ -77,7 +81,8 @@ class MessageRound:
     def wait(self, client: NotifierClient, until: datetime) -> None:
         """Have the message wait for its own notifier, which may not be called before a moment.
 
-        One-time passwords can't wait, and no message waits for a backup: they go on to the next notifier.
+        One-time passwords can't wait, and no message waits for a backup: they go on to the next notifier. It
+        comes back after a minute at the latest, as the notifier may be called more often by then.
         """
         if client.id != self.message.home_notifier_id or self.message.otp_id is not None:
             self.rest(client, until)
@@ -85,7 +90,12 @@ class MessageRound:
         words = f"The notifier {client.name} may be called again from {until:%Y-%m-%dT%H:%M:%S.%fZ} on."
         failure = Temporary("rate_limited", words)
         self.attempt_id = 0
-        self.decision = RoundDecision(MessageStatus.SENDING, self.message.rounds, failure, until)
+        soon = min(until, now() + LONGEST_WAIT)
+        self.decision = RoundDecision(MessageStatus.SENDING, self.message.rounds, failure, soon)
+
+    def put_back(self) -> None:
+        """End the round before its next attempt: another worker begins it anew."""
+        self.decision = RoundDecision(MessageStatus.SENDING, self.message.rounds, STOPPED, now())
 
     def take(self, result: Result, ms: int, *, counts: bool) -> None:
         """Take a provider's answer to the attempt on the next route, which took so many milliseconds."""

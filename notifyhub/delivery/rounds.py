@@ -40,6 +40,7 @@ from notifyhub.delivery.retry_policy import Result, RoundDecision
 from notifyhub.delivery.routing import Route
 from notifyhub.delivery.shared_calls import call_key, call_limit
 from notifyhub.jobs.leases import CLAIM_RETRIED_SECONDS, persist
+from notifyhub.jobs.threads import threads
 from notifyhub.providers.base import SMS, Email, SMSProvider
 from notifyhub.providers.boundary import hand_over, hand_over_all
 from notifyhub.providers.errors import BATCH_REFUSED, Failure
@@ -61,13 +62,18 @@ def give_rounds(claimed: Sequence[ClaimedMessage], after_calls: Callable[[], obj
     `after_calls` is called once all are decided, before what is left of them is written. While a provider is
     called, no connection to the database is held.
     """
-    going = [MessageRound(message) for message in claimed]
+    _give([MessageRound(message) for message in claimed], after_calls)
+
+
+def _give(going: list[MessageRound], after_calls: Callable[[], object]) -> None:
     while going:
         tried = going[:1]
         try:
             route = going[0].next_route()
             if route is not None:
                 tried = _sharing(going, route)
+                if len(tried) == 1:
+                    going = _give_away(going)
                 going = _try(tried, route.client, going)
         except Exception as error:  # the messages must not wait until their worker is taken for dead
             if connections.is_out_of_reach(error):
@@ -79,6 +85,24 @@ def give_rounds(claimed: Sequence[ClaimedMessage], after_calls: Callable[[], obj
         if not going:
             after_calls()
         _finish(ended)
+
+
+def _give_away(going: list[MessageRound]) -> list[MessageRound]:
+    """Give all rounds but the first, which goes alone, to free threads; return those that stay.
+
+    A worker that is told to stop puts them back instead: their turn may be minutes away.
+    """
+    others = [each for each in going[1:] if not each.attempt_id]
+    if not others:
+        return going
+    if threads().is_closed:
+        for each in others:
+            each.put_back()
+        return going
+    given = others[: threads().reserve_free(len(others))]
+    for each in given:
+        threads().run(current_app._get_current_object(), _give, [each])  # type: ignore[attr-defined]
+    return [each for each in going if each not in given]
 
 
 def _sharing(going: Sequence[MessageRound], route: Route) -> list[MessageRound]:

@@ -30,7 +30,7 @@ class Threads:
         self._together = max(1, count // 8)
         self._count = self._idle = self._places + count
         self._executor = ThreadPoolExecutor(self._count, thread_name_prefix="delivery")
-        self._change = threading.Condition()
+        self._change = threading.Condition()  # of a lock that its holder may take again
         self._is_closed = False
 
     def reserve(self, most: int) -> int:
@@ -40,10 +40,20 @@ class Threads:
         """
         with self._change:
             self._change.wait_for(lambda: self._is_closed or self._free() >= self._together)
+            return self.reserve_free(most)
+
+    def reserve_free(self, most: int) -> int:
+        """Return for how much work there are places now, which are reserved: none once this is closed."""
+        with self._change:
             reserved = 0 if self._is_closed else min(self._free(), most)
             self._places -= reserved
             self._idle -= reserved
             return reserved
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more is to be begun."""
+        return self._is_closed
 
     def give_back(self, count: int) -> None:
         """Free reserved places for which there is no work."""

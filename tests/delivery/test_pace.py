@@ -84,6 +84,16 @@ def test_a_one_time_password_goes_by_a_backup_when_it_would_have_to_wait(
     assert by == "b"
 
 
+def test_who_waits_for_long_looks_again_after_a_minute(paced: Any) -> None:
+    home = notifier("a", max_per_second=0.001)
+    first, second = stored(home, 2)
+    rounds.deliver(first)
+    rounds.deliver(second)
+    due = message(second).next_attempt_at
+    assert due
+    assert due <= now() + timedelta(seconds=60)
+
+
 def test_messages_that_share_a_call_take_one_place(paced: Any) -> None:
     paced.batch_size = 10
     home = notifier("a", max_per_second=0.1)

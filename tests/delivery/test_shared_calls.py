@@ -1,5 +1,8 @@
 """Messages that share a call to a provider: each has its own round, and its own end."""
 
+import threading
+import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +19,7 @@ from notifyhub.delivery import claims, due_messages, rounds
 from notifyhub.delivery.models import CircuitBreaker
 from notifyhub.delivery.shared_calls import plan
 from notifyhub.extensions import db
-from notifyhub.jobs.threads import threads
+from notifyhub.jobs.threads import Threads, threads
 from notifyhub.messages.models import Message, MessageStatus, Outcome
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.providers.errors import BATCH_REFUSED
@@ -30,17 +33,19 @@ TEXT = "Your order is on its way."
 
 
 @pytest.fixture
-def bulk(app: Flask, scripted: type[Scripted]) -> Any:
+def bulk(app: Flask, scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch) -> Any:
     """Messages of the notifier `a`, whose provider takes up to five in a call."""
     scripted.batch_size = 5
+    monkeypatch.setitem(app.extensions, "threads", Threads(8))
     with context(app):
-        yield Bulk(scripted_notifier("a"))
+        yield Bulk(app, scripted_notifier("a"))
 
 
 @dataclass
 class Bulk:
     """Stored messages, and what becomes of them."""
 
+    app: Flask
     notifier: SMSNotifier
 
     def stored(self, count: int, **values: Any) -> list[int]:
@@ -48,7 +53,10 @@ class Bulk:
         return [MessageFactory(**values).id for _ in range(count)]
 
     def give_rounds(self, ids: Sequence[int]) -> None:
+        """Give rounds, those included that are given away to other threads."""
         rounds.give_rounds(rounds.claim(ids))
+        threads().close()
+        self.app.extensions["threads"] = Threads(8)
 
     def ends(self, ids: Sequence[int]) -> list[tuple[str, str | None]]:
         """Return the statuses of messages and their errors' codes."""
@@ -191,6 +199,45 @@ def test_the_leases_of_messages_that_have_waited_for_a_thread_are_renewed_before
         rounds.give_rounds(claimed)
         assert until == ([now() + timedelta(seconds=60)] if is_held else [])
     assert [len(bulk.attempts(one)) for one in ids] == [1, 1]
+
+
+def test_at_a_backup_that_takes_them_singly_they_go_in_as_many_threads_as_are_free(bulk: Bulk) -> None:
+    backup = scripted_notifier("b")
+    change_settings(sms_backup_notifiers=[backup.id])
+    Scripted.singly.add("b")
+    Scripted.script("a", ["temporary"])
+    together = threading.Barrier(4)
+    Scripted.during = lambda: None if not Scripted.sent["a"] else (together.wait(20), None)[1]
+    ids = bulk.stored(4)
+    bulk.give_rounds(ids)
+    assert bulk.ends(ids) == [(MessageStatus.SENT, None)] * 4
+    assert Scripted.batches == {"a": [4]}
+
+
+def test_a_worker_that_is_stopped_puts_back_what_has_yet_to_be_tried_singly(bulk: Bulk) -> None:
+    bulk.app.extensions["threads"] = own = Threads(1)
+    backup = scripted_notifier("b")
+    change_settings(sms_backup_notifiers=[backup.id])
+    Scripted.singly.add("b")
+    Scripted.script("a", ["temporary"])
+    ids = bulk.stored(5)
+
+    def stop() -> None:
+        if Scripted.sent["a"] and not own.is_closed:
+            threading.Thread(target=own.close).start()
+            while not own.is_closed:
+                time.sleep(0.001)
+
+    Scripted.during = stop
+    bulk.give_rounds(ids)
+    ends = Counter(bulk.ends(ids))
+    assert ends[MessageStatus.SENDING, "worker_stopped"] >= 2
+    assert ends[MessageStatus.SENT, None] == 5 - ends[MessageStatus.SENDING, "worker_stopped"]
+    left = select(messages).where(messages.c.error_code == "worker_stopped")
+    for row in autocommit().execute(left).all():
+        assert row.lease_token is None
+        assert row.next_attempt_at <= now()
+        assert row.rounds == 0
 
 
 def test_a_call_that_fails_is_one_failure_of_its_notifier(bulk: Bulk) -> None:

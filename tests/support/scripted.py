@@ -40,12 +40,13 @@ class Scripted:
 
     `sent` holds what each was given, `during` is called while it sends, `told` are its delivery reports.
     With `batch_size` above 1 it takes texts together, noted in `batches`: a word of the script is for all of
-    a call, but `each` says that those that follow are for its messages.
+    a call, but `each` says that those that follow are for its messages. The notifiers `singly` take none.
     """
 
     offers_patterns: ClassVar[bool] = False
     report_batch: ClassVar[int] = 2
     batch_size: ClassVar[int] = 1
+    singly: ClassVar[set[str]] = set()
 
     scripts: ClassVar[defaultdict[str, list[str]]] = defaultdict(list)
     sent: ClassVar[defaultdict[str, list[SMS]]] = defaultdict(list)
@@ -59,7 +60,7 @@ class Scripted:
 
     @classmethod
     def reset(cls) -> None:
-        for kept in (cls.scripts, cls.sent, cls.batches, cls.asked, cls.told):
+        for kept in (cls.scripts, cls.sent, cls.batches, cls.asked, cls.told, cls.singly):
             kept.clear()
         cls.during = lambda: None
         cls.batch_size = 1
@@ -76,7 +77,7 @@ class Scripted:
         return outcome
 
     def batch_key(self, sms: SMS) -> str | None:
-        return sms.text if sms.may_share_a_call else None
+        return sms.text if sms.may_share_a_call and self.token not in self.singly else None
 
     def send_batch(self, messages: Sequence[SMS]) -> list[Accepted | Failure]:
         type(self).during()
