@@ -59,7 +59,7 @@ def buffer() -> JobBuffer:
 @task(DELIVER_CODE)
 def deliver_code(message_id: int) -> None:
     """Give a message with a one-time password a round, in this thread."""
-    rounds.give_rounds(rounds.claim([message_id]))
+    rounds.deliver(message_id)
 
 
 @task(DELIVER, acks_late=True)
