@@ -105,8 +105,8 @@ EVENTS: dict[str, Documented] = {
     ),
     Event.MESSAGE_FAILED: _message(
         Event.MESSAGE_FAILED,
-        "The message was not sent and is not tried any more: it was refused for good or has no rounds left "
-        "(`status` is `failed`), or its time was over (`expired`). One that is cancelled has no event.",
+        "The message is not tried any more: it was refused for good or has no rounds left (its `status` is "
+        "`failed`), or its time was over (`expired`). One that is cancelled has no event.",
         sent_at=None,
         provider_message_id=None,
         error=_FAILURE,
