@@ -175,7 +175,7 @@ def operations() -> dict[str, dict[str, Any]]:
 
     Raises KeyError if an event is not in EVENTS.
     """
-    return {str(event): _operation(event, EVENTS[event]) for event in (*Event, TEST)}
+    return {name: _operation(name, EVENTS[name]) for name in map(str, (*Event, TEST))}
 
 
 def _operation(event: str, documented: Documented) -> dict[str, Any]:

@@ -45,7 +45,11 @@ _failed_events = (
     .where(deliveries.c.id.in_(_latest), deliveries.c.status == DeliveryStatus.FAILED)
     .order_by(sequence(deliveries), deliveries.c.id)
 )
-_repeat_failed = insert(deliveries).from_select([*_REPEATED, "sequence", "next_attempt_at"], _failed_events)
+_repeat_failed = (
+    insert(deliveries)
+    .from_select([*_REPEATED, "sequence", "next_attempt_at"], _failed_events)
+    .execution_options(preserve_rowcount=True)
+)
 _unblocked = (
     select(deliveries.c.id)
     .where(

@@ -176,7 +176,8 @@ def test_the_events_of_an_object_go_out_in_order(
     second = store(app, hook, object_id=5, created_at=START + SECOND)
     other = store(app, hook, object_id=6)
     # A later event of the object that waits for its next attempt, and an old one that failed once more.
-    later = store(app, hook, object_id=5, status=DeliveryStatus.PENDING, next_attempt_at=now())
+    waiting = {"status": DeliveryStatus.PENDING, "attempts": 1, "next_attempt_at": now()}
+    later = store(app, hook, object_id=5, **waiting)
     store(app, hook, object_id=7, sequence=first + 100)
     store(app, hook, object_id=7, sequence=first - 1)
     assert count(api, hook) == 5
