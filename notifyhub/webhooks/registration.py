@@ -2,13 +2,16 @@
 
 from flask import Flask
 
+from notifyhub.api.openapi.document import describe_webhooks
 from notifyhub.events import subscribe
 from notifyhub.extensions import celery
+from notifyhub.webhooks import documentation
 from notifyhub.webhooks.subscribers import RECORDED, record_events
 
 
-def init_app(_app: Flask) -> None:
-    """Register the tasks, and have events recorded for the webhooks that ask for them."""
+def init_app(app: Flask) -> None:
+    """Register the tasks, describe the events, and have them recorded for the webhooks that ask for them."""
     celery.autodiscover_tasks(["notifyhub.webhooks"], force=True)
     for kind in RECORDED:
         subscribe(kind, record_events)
+    describe_webhooks(app, documentation.operations())

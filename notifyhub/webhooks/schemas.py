@@ -5,8 +5,8 @@ from typing import Any
 from flask import current_app
 from marshmallow import Schema, ValidationError, fields, validate
 
-from notifyhub.api.fields import Boolean, Choice, List, String, Timestamp, described
-from notifyhub.api.schemas import StrictResourceSchema
+from notifyhub.api.fields import Boolean, Choice, List, Moment, String, Timestamp, described
+from notifyhub.api.schemas import StrictResourceSchema, StrictSchema
 from notifyhub.text.hosts import AllowedHosts
 from notifyhub.webhooks import signatures
 from notifyhub.webhooks.models import TEST, DeliveryStatus, Event, Webhook
@@ -111,6 +111,23 @@ class WebhookSecretSchema(Schema):
     """A new secret."""
 
     secret = fields.String(required=True, metadata=_SECRET)
+
+
+class WebhookRecoveryRequestSchema(StrictSchema):
+    """Which failed deliveries are made up for: those that were made in a span of time, both ends included."""
+
+    since = Moment(required=True, metadata=described("The first moment of the span.", "2025-12-28T16:00:00Z"))
+    until = Moment(
+        allow_none=True, load_default=None, metadata=described("The last moment of the span; null: now.")
+    )
+
+
+class WebhookRecoverySchema(Schema):
+    """What is sent again."""
+
+    count = fields.Integer(
+        required=True, metadata=described("How many events are sent again.", 12, minimum=0)
+    )
 
 
 def _maybe(words: str, *examples: Any) -> dict[str, Any]:

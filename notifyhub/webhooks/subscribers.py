@@ -32,7 +32,8 @@ MESSAGE_EVENTS = {
 }
 """The events of messages, by the status that they have reached."""
 
-_WITHHELD = {"subject", "text", "args"}
+WITHHELD = {"subject", "text", "args"}
+"""What a message has and its events don't."""
 
 
 class Recorded(NamedTuple):
@@ -50,7 +51,7 @@ def _messages(connection: Connection, events: Sequence[MessageChanged]) -> Itera
     rows = connection.execute(select(*COLUMNS).where(_columns.id.in_([event.id for event in events])))
     shown = {row.id: message(row) for row in rows}
     for event in events:
-        yield {name: value for name, value in shown[event.id].items() if name not in _WITHHELD}
+        yield {name: value for name, value in shown[event.id].items() if name not in WITHHELD}
 
 
 def _codes(connection: Connection, events: Sequence[OTPVerified]) -> Iterator[Mapping[str, Any]]:

@@ -4,25 +4,31 @@ from typing import Any
 
 from flask import Blueprint, g
 from sqlalchemy import Column, String, bindparam, cast, insert, select
+from werkzeug.exceptions import Conflict
 
 from notifyhub.api.endpoint import endpoint
 from notifyhub.api.fields import Choice, described
+from notifyhub.api.http.parsing import body
 from notifyhub.api.pagination.filters import Comparison, Filter, flag
 from notifyhub.api.resource import Names, Resource, or_404
 from notifyhub.database.base import now, table_of
-from notifyhub.database.connections import autocommit, orm_session
-from notifyhub.webhooks import pages, signatures
+from notifyhub.database.connections import after_commit, autocommit, orm_session, transaction
+from notifyhub.webhooks import pages, redelivery, signatures
 from notifyhub.webhooks.attempts import enqueue
 from notifyhub.webhooks.models import TEST, Event, Webhook, WebhookDelivery
 from notifyhub.webhooks.recorder import describe
 from notifyhub.webhooks.schemas import (
     NewWebhookSchema,
     WebhookDeliverySchema,
+    WebhookRecoveryRequestSchema,
+    WebhookRecoverySchema,
     WebhookSchema,
     WebhookSecretSchema,
 )
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/api/notifications/webhooks")
+
+NOT_ACTIVE = "This webhook is not active: nothing would be sent. Set is_active first."
 
 _webhooks, _deliveries = table_of(Webhook), table_of(WebhookDelivery)
 
@@ -49,10 +55,10 @@ webhooks.register(blueprint)
 _exists = select(_webhooks.c.id).where(_webhooks.c.id == bindparam("id"))
 _lock = select(Webhook).where(Webhook.id == bindparam("id")).with_for_update(key_share=True)
 _insert = insert(_deliveries).returning(*pages.serializer.columns)
-_repeated = [
-    _deliveries.c[name]
-    for name in ("webhook_id", "event", "kind", "object_id", "uid", "sequence", "data", "happened_at")
-]
+_lock_active = (
+    select(_webhooks.c.is_active).where(_webhooks.c.id == bindparam("id")).with_for_update(key_share=True)
+)
+_span = WebhookRecoveryRequestSchema()
 _created: dict[str, Any] = {"responses": {201: WebhookDeliverySchema()}, "errors": (404,)}
 
 
@@ -90,9 +96,30 @@ def list_deliveries(id: int) -> dict[str, Any]:
 @endpoint(webhooks.declare("change", "Send an event to a webhook again", **_created))
 def redeliver(id: int, delivery_id: int) -> tuple[dict[str, Any], int]:
     """Make another delivery of the same event."""
-    original = select(*_repeated).where(_deliveries.c.id == delivery_id, _deliveries.c.webhook_id == id)
-    row = or_404(autocommit().execute(original).mappings().first())
-    return _send({**row, "sequence": row["sequence"] or delivery_id})
+    this = {"delivery_id": delivery_id, "webhook_id": id}
+    return _send(dict(or_404(autocommit().execute(redelivery.event_of_one, this).mappings().first())))
+
+
+@blueprint.post("/<id:id>/recover")
+@endpoint(
+    webhooks.declare(
+        "change",
+        "Send a webhook what it has missed",
+        body=_span,
+        responses={200: WebhookRecoverySchema()},
+        errors=(404, 409),
+    )
+)
+def recover(id: int) -> dict[str, int]:
+    """Make another delivery of every event whose delivery has failed."""
+    with transaction() as connection:
+        webhook = or_404(connection.execute(_lock_active, {"id": id}).first())
+        span = body(_span)
+        if not webhook.is_active:
+            raise Conflict(NOT_ACTIVE)
+        count, ids = redelivery.redeliver_failed(connection, id, span["since"], span["until"])
+        after_commit(lambda: enqueue(ids))
+    return {"count": count}
 
 
 @blueprint.post("/<id:id>/test")

@@ -64,7 +64,7 @@ CODES = {
     **{("PATCH", url): 1037 for url in (SETTINGS, DELIVERY, OTP_SETTINGS)},
     **resource(WEBHOOKS, 7831),
     **{(method, f"{WEBHOOKS}/<id:id>/deliveries"): 7832 for method in ("GET", "HEAD")},
-    **{("POST", f"{WEBHOOKS}/<id:id>/{change}"): 7833 for change in ("rotate-secret", "test")},
+    **{("POST", f"{WEBHOOKS}/<id:id>/{change}"): 7833 for change in ("rotate-secret", "test", "recover")},
     ("POST", f"{WEBHOOKS}/<id:id>/deliveries/<id:delivery_id>/redeliver"): 7833,
 }
 ALL = frozenset(CODES.values())
@@ -166,6 +166,7 @@ MISSING = [
     ("POST", f"{WEBHOOKS}/99/rotate-secret", {"json": []}),
     ("POST", f"{WEBHOOKS}/99/test", {"data": "a=b", "content_type": "text/plain"}),
     ("POST", f"{WEBHOOKS}/99/deliveries/99/redeliver", {}),
+    ("POST", f"{WEBHOOKS}/99/recover", {"json": {}}),
 ]
 
 

@@ -320,6 +320,7 @@ def test_what_is_not_there_is_404(app: Flask, api: Api, id_: int) -> None:
         ("POST", f"/999/deliveries/{delivery}/redeliver"),
         ("POST", f"/{other}/deliveries/{delivery}/redeliver"),
         ("POST", f"/{id_}/deliveries/999/redeliver"),
+        ("POST", "/999/recover"),
     ):
         answer = api.call(method, URL + path)
         assert (answer.status, answer.json) == (404, {"detail": "Not found."}), path

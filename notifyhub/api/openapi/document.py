@@ -19,6 +19,8 @@ from notifyhub.api.openapi.schemas import SchemaPlugin, request_schema
 
 REQUEST_ID = "X-Request-ID"
 
+_WEBHOOKS = "openapi_webhooks"
+
 _PARAMETER = re.compile(r"<(\w+):(\w+)>")
 _CONVERTED = {"id": {"type": "integer", "format": "int64", "minimum": 1}}
 
@@ -67,6 +69,14 @@ def document(app: Flask) -> dict[str, Any]:
     return written
 
 
+def describe_webhooks(app: Flask, operations: Mapping[str, dict[str, Any]]) -> None:
+    """Describe the requests that the service itself makes, by their names.
+
+    Each is an Operation Object of OpenAPI, in which marshmallow's schemas may stand for components.
+    """
+    app.extensions[_WEBHOOKS] = operations
+
+
 def _write(app: Flask) -> dict[str, Any]:
     spec = APISpec(
         "NotifyHub",
@@ -90,7 +100,11 @@ def _write(app: Flask) -> dict[str, Any]:
         tags[declaration.tag] = None
     for tag in tags:
         spec.tag({"name": tag})
-    return spec.to_dict()
+    requests: Mapping[str, dict[str, Any]] = app.extensions.get(_WEBHOOKS, {})
+    for name, operation in requests.items():
+        spec.path(name, operations={"post": operation})  # apispec knows no webhooks
+    written = spec.to_dict()
+    return {**written, "webhooks": {name: written["paths"].pop(name) for name in requests}}
 
 
 def _documented(app: Flask) -> Iterator[tuple[Rule, Endpoint]]:

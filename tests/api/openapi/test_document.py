@@ -69,6 +69,7 @@ CODES = {
     ("delete", f"{WEBHOOKS}/{{id}}"): 7834,
     ("post", f"{WEBHOOKS}/{{id}}/rotate-secret"): 7833,
     ("post", f"{WEBHOOKS}/{{id}}/test"): 7833,
+    ("post", f"{WEBHOOKS}/{{id}}/recover"): 7833,
     ("get", f"{WEBHOOKS}/{{id}}/deliveries"): 7832,
     ("post", f"{WEBHOOKS}/{{id}}/deliveries/{{delivery_id}}/redeliver"): 7833,
     ("get", "/api/me"): None,
@@ -179,6 +180,14 @@ def test_operations_have_ids_of_their_own_that_stay(document: dict[str, Any]) ->
     ids = [operation["operationId"] for _, operation in operations(document)]
     assert len(set(ids)) == len(ids)
     assert document["paths"][PATTERNS]["post"]["operationId"] == "sms_patterns_create"
+
+
+def test_what_the_service_itself_sends_stands_beside_the_paths(document: dict[str, Any]) -> None:
+    names = document["webhooks"].keys()
+    assert names >= {"message.sent", "otp.verified"}
+    assert not names & document["paths"].keys()
+    ids = {operation["operationId"] for _, operation in operations(document)}
+    assert not ids & {item["post"]["operationId"] for item in document["webhooks"].values()}
 
 
 def test_operations_need_a_token_unless_they_say_otherwise(document: dict[str, Any]) -> None:

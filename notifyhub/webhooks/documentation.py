@@ -1,0 +1,216 @@
+"""What the OpenAPI document says of events: when each comes, its body with an example, how it is signed.
+
+A new event needs its line in EVENTS.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from notifyhub.messages.models import Channel, MessageStatus
+from notifyhub.messages.schemas import MessageSchema
+from notifyhub.otp.models import OTPStatus
+from notifyhub.otp.schemas import OTPSchema
+from notifyhub.patterns.models import PatternStatus
+from notifyhub.patterns.schemas import SMSPatternSchema
+from notifyhub.webhooks.models import TEST, Event
+from notifyhub.webhooks.subscribers import MESSAGE_EVENTS, WITHHELD
+
+TAG = "Webhooks"
+
+
+class MessageEventSchema(MessageSchema):
+    """A message as its events show it: without its text, subject, arguments and attempts."""
+
+    class Meta:
+        fields = tuple(name for name in MessageSchema().fields if name not in WITHHELD)
+
+
+class Documented(NamedTuple):
+    """An event: when it comes, the JSON Schema of its data, an example of that."""
+
+    comes: str
+    data: dict[str, Any]
+    example: Mapping[str, Any]
+
+
+_MADE, _TAKEN, _ARRIVED = (
+    f"2025-12-28T16:42:{second}Z" for second in ("35.264559", "35.391022", "46.117340")
+)
+_UNTIL = "2025-12-29T16:42:35.264559Z"
+_FAILURE = {"code": "invalid_recipient", "detail": "The number is not valid."}
+
+_MESSAGE: dict[str, Any] = {
+    "id": 17,
+    "channel": Channel.SMS,
+    "status": MessageStatus.SENT,
+    "to": "+989121234567",
+    "notifier_data": {"id": 1, "name": "melipayamak_general"},
+    "pattern_data": {"id": 1, "name": "otp-code"},
+    "encoding": "gsm7",
+    "segments": 1,
+    "reference": "order-1234",
+    "metadata": {"campaign": "spring"},
+    "batch": None,
+    "test": False,
+    "send_at": None,
+    "expires_at": _UNTIL,
+    "created_at": _MADE,
+    "updated_at": _TAKEN,
+    "next_attempt_at": None,
+    "sent_at": _TAKEN,
+    "delivered_at": None,
+    "provider_message_id": "3741437414",
+    "error": None,
+}
+_PATTERN = {
+    "id": 3,
+    "status": PatternStatus.APPROVED,
+    "name": "otp-code",
+    "code": "187566",
+    "description": None,
+    "body": "Your login otp code is {0}",
+    "created_at": _MADE,
+    "updated_at": _TAKEN,
+}
+_OTP = {
+    "id": 17,
+    "to": "+98912•••4567",
+    "channel": Channel.SMS,
+    "purpose": "login",
+    "status": OTPStatus.VERIFIED,
+    "expires_at": "2025-12-28T16:44:35.264559Z",
+    "resend_at": "2025-12-28T16:43:35.264559Z",
+    "attempts_left": 5,
+    "message": 17,
+}
+_MARK = {"type": "boolean", "const": True, "description": "There for what a test token did, only."}
+
+
+def _message(event: Event, comes: str, **changes: Any) -> Documented:
+    statuses = [status for status, named in MESSAGE_EVENTS.items() if named is event]
+    data = {"allOf": [MessageEventSchema(), {"properties": {"status": {"enum": statuses}}}]}
+    return Documented(comes, data, {**_MESSAGE, "status": statuses[0], "updated_at": _ARRIVED, **changes})
+
+
+EVENTS: dict[str, Documented] = {
+    Event.MESSAGE_SENT: _message(Event.MESSAGE_SENT, "A provider has taken the message.", updated_at=_TAKEN),
+    Event.MESSAGE_DELIVERED: _message(
+        Event.MESSAGE_DELIVERED,
+        "The provider has reported that the message reached its recipient.",
+        delivered_at=_ARRIVED,
+    ),
+    Event.MESSAGE_UNDELIVERED: _message(
+        Event.MESSAGE_UNDELIVERED,
+        "The provider has reported that the message did not reach its recipient.",
+    ),
+    Event.MESSAGE_FAILED: _message(
+        Event.MESSAGE_FAILED,
+        "The message is not tried any more: it was refused for good or has no rounds left (its `status` is "
+        "`failed`), or its time was over (`expired`). One that is cancelled has no event.",
+        sent_at=None,
+        provider_message_id=None,
+        error=_FAILURE,
+    ),
+    Event.PATTERN_STATUS_CHANGED: Documented(
+        "The provider's approval of an SMS pattern has come further, or somebody has set another `status`.",
+        {"allOf": [SMSPatternSchema(), {"properties": {"test": _MARK}}]},
+        _PATTERN,
+    ),
+    Event.OTP_VERIFIED: Documented(
+        "A one-time password was guessed right.",
+        {
+            "allOf": [
+                OTPSchema(),
+                {"properties": {"status": {"const": OTPStatus.VERIFIED}, "test": _MARK}},
+            ]
+        },
+        _OTP,
+    ),
+    TEST: Documented(
+        "Somebody tries the receiver (`POST …/webhooks/:id/test`). It can't be asked for.",
+        {
+            "type": "object",
+            "properties": {
+                "id": {"type": "integer", "format": "int64", "description": "Id of the webhook."},
+                "test": {"type": "boolean", "description": "Whether a test token asked for it."},
+            },
+            "required": ["id", "test"],
+        },
+        {"id": 1, "test": False},
+    ),
+}
+
+_UID, _SIGNATURE = "msg_0f3f0a6ba3d04b1c8a0d4b0f2f5b6f70", "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4="
+
+
+def _header(name: str, words: str, example: str, pattern: str) -> dict[str, Any]:
+    schema = {"type": "string", "pattern": pattern, "examples": [example]}
+    return {"name": name, "in": "header", "required": True, "description": words, "schema": schema}
+
+
+_HEADERS = [
+    _header(
+        "webhook-id", "The event's id: the same each time it is sent, whatever became of it.", _UID, "^msg_"
+    ),
+    _header("webhook-timestamp", "When this was sent, in seconds since 1970.", "1766940156", "^[0-9]+$"),
+    _header(
+        "webhook-signature",
+        "By the [Standard Webhooks](https://www.standardwebhooks.com) specification: `v1,` and the "
+        "HMAC-SHA256, in base64, of `webhook-id`, `webhook-timestamp` and the body as it came, joined by "
+        "points; the key is what follows `whsec_` in the webhook's secret, decoded from base64. For a day "
+        "after a rotation there is one for each secret, with a blank between them.",
+        _SIGNATURE,
+        "^v1,[A-Za-z0-9+/]+=*( v1,[A-Za-z0-9+/]+=*)*$",
+    ),
+]
+_RESPONSES = {
+    "2XX": {"description": "The event was taken."},
+    "410": {"description": "The receiver wants no more events: the webhook is disabled."},
+    "default": {"description": "The event is sent again: seven times in 42 hours. `Retry-After` is heeded."},
+}
+
+
+def operations() -> dict[str, dict[str, Any]]:
+    """Return the requests that receivers get, by their events, for `describe_webhooks`.
+
+    Raises KeyError if an event is not in EVENTS.
+    """
+    return {name: _operation(name, EVENTS[name]) for name in map(str, (*Event, TEST))}
+
+
+def _operation(event: str, documented: Documented) -> dict[str, Any]:
+    content = {
+        "schema": _body(event, documented.data),
+        "examples": {event: {"value": _example(event, documented.example)}},
+    }
+    return {
+        "operationId": f"webhook_{event.replace('.', '_')}",
+        "tags": [TAG],
+        "summary": f"{event}, sent to a webhook",
+        "description": documented.comes,
+        "security": [],
+        "parameters": _HEADERS,
+        "requestBody": {"required": True, "content": {"application/json": content}},
+        "responses": _RESPONSES,
+    }
+
+
+def _body(event: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON Schema of what is sent: see `attempts.body`."""
+    properties = {
+        "type": {"type": "string", "const": event, "description": "The event."},
+        "timestamp": {"type": "string", "format": "date-time", "description": "When it happened."},
+        "sequence": {
+            "type": "integer",
+            "format": "int64",
+            "description": "Rises with each event of an object: one that is lower than another that has come "
+            "is older.",
+        },
+        "data": data,
+    }
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _example(event: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    happened_at = data.get("updated_at", _TAKEN)
+    return {"type": event, "timestamp": happened_at, "sequence": 4181, "data": data}
