@@ -51,7 +51,7 @@ class _Main(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the sections, their descriptions in one column."""
-        width = max(len(name) for name in self.commands)
+        width = max(len(name) for name in self.list_commands(ctx))
         limit = formatter.width - width - 6  # what click leaves for a description
         for title, names in self._sections.items():
             with formatter.section(title):
@@ -93,7 +93,7 @@ def up(host: str, port: int, workers: int) -> None:
     listener = _listen(host, port)
     _warn_of_strangers(app, listener)
     with app.app_context():
-        alembic.upgrade(current_app.extensions["migrate"].migrate.get_config(), "head")
+        _upgrade_database()
     with Supervisor() as parts:
         with app.app_context():  # a signal does not come between the admin and the token's being printed
             _introduce_admin()
@@ -172,6 +172,13 @@ def _warn_of_strangers(app: Flask, listener: socket.socket) -> None:
             "Other machines reach the service without encryption: put a proxy with TLS that buffers requests "
             "in front, and set NOTIFYHUB_TRUSTED_PROXIES to 1"
         )
+
+
+def _upgrade_database() -> None:
+    """Run the migrations, and print nothing: standard output is the token's."""
+    config = current_app.extensions["migrate"].migrate.get_config()
+    config.attributes["silent"] = True
+    alembic.upgrade(config, "head")
 
 
 def _introduce_admin() -> None:

@@ -272,7 +272,9 @@ def test_every_command_works_in_any_folder(
 
 
 @pytest.mark.parametrize("variables", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("command", ["users list", "permissions", "db upgrade", "notifiers seed", "keys rotate"])
+@pytest.mark.parametrize(
+    "command", ["users list", "permissions", "db upgrade", "notifiers seed", "keys rotate"]
+)
 def test_a_wrong_variable_stops_every_command_with_one_line(
     notifyhub: Callable[..., Any], variables: dict[str, str], command: str
 ) -> None:

@@ -110,7 +110,7 @@ def test_codes_stay_when_a_role_is_changed_and_count_for_staff_alone(run: Run, a
         assert f"a\t{role}\tactive\t2812\n" in run("users", "list").stdout
 
 
-def test_a_deleted_users_tokens_and_codes_are_gone_and_what_they_have_sent_stays(run: Run, app: Flask) -> None:
+def test_what_belongs_to_a_deleted_user_is_gone_and_what_they_have_sent_stays(run: Run, app: Flask) -> None:
     admin = run("users", "create", "other", "--role", "admin").stdout.strip()
     key = run("users", "create", "shop", "--role", "staff", "--permission", "7811").stdout.strip()
     test = run("tokens", "issue", "shop", "--test").stdout.strip()
