@@ -1,41 +1,83 @@
-"""The `notifyhub` command: everything on one machine."""
+"""The `notifyhub` command: every command there is, from any folder."""
 
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from ipaddress import ip_address
+from typing import Any
 
 import click
 from alembic import command as alembic
 from alembic.util import CommandError as MigrationError
 from flask import Flask, current_app
+from flask.cli import ScriptInfo
+from flask_migrate.cli import db as migrations
 from sqlalchemy.exc import SQLAlchemyError
 
 from notifyhub.app import create_app
 from notifyhub.auth import accounts
+from notifyhub.auth.commands import list_permissions, tokens, users
 from notifyhub.database.commands import CommandError
+from notifyhub.database.confidential import KeysDoNotFit
+from notifyhub.database.connection_checks import check_keys
 from notifyhub.database.connections import orm_session
 from notifyhub.database.outages import in_one_line
+from notifyhub.database.rotation import keys
 from notifyhub.extensions import db
 from notifyhub.instance import InvalidSetting
 from notifyhub.jobs import worker as delivery
 from notifyhub.jobs.threads import CONCURRENCY
 from notifyhub.process.server import Server
 from notifyhub.process.supervisor import PartEnded, Supervisor
+from notifyhub.seeding.commands import notifiers
 
 log = logging.getLogger(__name__)
 
 
-@click.group()
-def main() -> None:
+class _Main(click.Group):
+    """The commands, listed in sections. What keeps one from running is one line for an operator."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._sections: dict[str, list[str]] = {}
+
+    def add_section(self, title: str, *commands: click.Command) -> None:
+        """Add commands, and list them under a title of their own."""
+        for command in commands:
+            self.add_command(command)
+        self._sections[title] = [str(command.name) for command in commands]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the sections, their descriptions in one column."""
+        width = max(len(name) for name in self.list_commands(ctx))
+        limit = formatter.width - width - 6  # what click leaves for a description
+        for title, names in self._sections.items():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(name.ljust(width), self.commands[name].get_short_help_str(limit)) for name in names]
+                )
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except SQLAlchemyError as error:
+            raise click.ClickException(in_one_line(error)) from error
+        except (MigrationError, CommandError, PartEnded) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Main)
+@click.version_option(package_name="notifyhub", prog_name="notifyhub", message="%(prog)s %(version)s")
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """NotifyHub: SMS and email behind one HTTP API."""
+    ctx.obj = ScriptInfo(create_app=_checked_app, set_debug_flag=False)
 
 
-@main.command()
+@click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option(
@@ -50,9 +92,9 @@ def up(host: str, port: int, workers: int) -> None:
     app = _app()
     listener = _listen(host, port)
     _warn_of_strangers(app, listener)
-    with _errors_in_one_line(), app.app_context():
-        alembic.upgrade(current_app.extensions["migrate"].migrate.get_config(), "head")
-    with _errors_in_one_line(), Supervisor() as parts:
+    with app.app_context():
+        _upgrade_database()
+    with Supervisor() as parts:
         with app.app_context():  # a signal does not come between the admin and the token's being printed
             _introduce_admin()
             _close_connections()
@@ -65,14 +107,19 @@ def up(host: str, port: int, workers: int) -> None:
         log.info("NotifyHub has stopped")
 
 
-@main.command()
+@click.command()
 @click.option("--concurrency", default=CONCURRENCY, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--beat", is_flag=True, help="Keep the time for all workers; at least one has to.")
 def worker(concurrency: int, *, beat: bool) -> None:
     """Deliver messages until stopped; wait for a broker or database that is not there yet."""
     _end_when_told()
-    with _errors_in_one_line():
-        sys.exit(delivery.run(_app(), concurrency, beat=beat))
+    sys.exit(delivery.run(_app(), concurrency, beat=beat))
+
+
+main.add_section("Service", up, worker)
+main.add_section("Notifiers", notifiers)
+main.add_section("Users and permissions", users, tokens, list_permissions)
+main.add_section("Database and keys", migrations, keys)
 
 
 def _end_when_told() -> None:
@@ -92,6 +139,17 @@ def _app() -> Flask:
     except InvalidSetting as error:
         click.echo(error, err=True)
         sys.exit(3)
+
+
+def _checked_app() -> Flask:
+    """Return the application for a command, or end with one line if its keys do not fit the database."""
+    app = _app()
+    try:
+        check_keys(app)
+    except KeysDoNotFit as error:
+        click.echo(error, err=True)
+        sys.exit(3)
+    return app
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -116,15 +174,11 @@ def _warn_of_strangers(app: Flask, listener: socket.socket) -> None:
         )
 
 
-@contextmanager
-def _errors_in_one_line() -> Iterator[None]:
-    """End the command with one line for an operator where something keeps the service from running."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        raise click.ClickException(in_one_line(error)) from error
-    except (MigrationError, CommandError, PartEnded) as error:
-        raise click.ClickException(str(error)) from error
+def _upgrade_database() -> None:
+    """Run the migrations, and print nothing: standard output is the token's."""
+    config = current_app.extensions["migrate"].migrate.get_config()
+    config.attributes["silent"] = True
+    alembic.upgrade(config, "head")
 
 
 def _introduce_admin() -> None:

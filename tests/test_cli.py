@@ -1,30 +1,39 @@
-"""`notifyhub up`, as a process."""
+"""The `notifyhub` command, as a process."""
 
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
+from alembic.script import ScriptDirectory
 from click.testing import CliRunner
+from flask import Flask
 from sqlalchemy import inspect
 
 from notifyhub.app import create_app
 from notifyhub.cli import main
+from notifyhub.database.registration import MIGRATIONS
 from notifyhub.extensions import db
 from tests.support.databases import dispose
-from tests.support.environment import ENCRYPTION_KEY, SECRET_KEY
+from tests.support.environment import ENCRYPTION_KEY, SECRET_KEY, on_sqlite
 from tests.support.processes import free_port, wait_for_port
 from tests.support.service import Service
 
 Up = Callable[..., Service]
 TOKEN = re.compile(r"[0-9a-f]{40}")
+HEAD = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+OTHER_KEY = "bm90aWZ5aHViLXRlc3RzLWVuY3J5cHRpb24ta2V5LTI="
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -214,3 +223,116 @@ def test_who_listens_to_strangers_is_warned_if_no_proxy_is_in_front(
     service.wait_until_it_serves()
     assert ("put a proxy with TLS" in service.err) is warned
     assert service.stop() == 0
+
+
+@pytest.fixture
+def notifyhub(tmp_path: Path) -> Callable[..., Any]:
+    """Give a function that runs a command in a folder of its own, where there is no application."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+
+    def run(variables: dict[str, str], *args: str, standard_input: str = "") -> Any:
+        return subprocess.run(
+            [sys.executable, "-c", "from notifyhub.cli import main; main()", *args],
+            cwd=folder,
+            env={**os.environ, "FLASK_APP": "nothing.py", **variables},
+            input=standard_input,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_every_command_works_in_any_folder(
+    notifyhub: Callable[..., Any], variables: dict[str, str], tmp_path: Path
+) -> None:
+    def run(*args: str) -> str:
+        done = notifyhub(variables, *args)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        return str(done.stdout)
+
+    (tmp_path / "elsewhere" / "a.yaml").write_text("sms: [{name: a, backend: ippanel}]")
+    assert f"Migration {HEAD} was run: " in run("db", "upgrade").splitlines()[-1]
+    assert run("db", "upgrade") == "There was no migration to run.\n"
+    assert run("db", "downgrade").startswith(f"Migration {HEAD} was taken back: ")
+    assert run("db", "upgrade").count("\n") == 1
+    assert run("db", "current").strip() == f"{HEAD} (head)"
+    token = run("users", "create", "shop", "--role", "staff", "--permission", "2812")
+    assert TOKEN.fullmatch(token.removesuffix("\n"))
+    assert run("users", "list") == "shop\tstaff\tactive\t2812\n"
+    assert run("tokens", "list").startswith(token[:8])
+    assert "2812\t" in run("permissions")
+    assert run("notifiers", "seed", "a.yaml").startswith("SMS notifier: 1 created")
+    assert run("keys", "rotate") == "1 secrets are encrypted under the first key.\n"
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["a.yaml"]
+
+    refused = notifyhub(variables, "users", "permit", "nobody", "2812")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "Error: There is no user nobody.\n"
+    for command in ("users list", "db upgrade"):
+        refused = notifyhub({**variables, "NOTIFYHUB_ENCRYPTION_KEYS": OTHER_KEY}, *command.split())
+        assert (refused.returncode, refused.stdout) == (3, "")
+        assert refused.stderr == "None of the keys fits sms_notifiers 1: nothing was changed.\n"
+
+
+@pytest.mark.parametrize("variables", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    "command", ["users list", "permissions", "db upgrade", "notifiers seed", "keys rotate"]
+)
+def test_a_wrong_variable_stops_every_command_with_one_line(
+    notifyhub: Callable[..., Any], variables: dict[str, str], command: str
+) -> None:
+    done = notifyhub({**variables, "NOTIFYHUB_MAX_LIMIT": "hunter2"}, *command.split())
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == "NOTIFYHUB_MAX_LIMIT must be a whole number of at least 1\n"
+
+
+@pytest.mark.parametrize("command", ["users list", "db upgrade", "db downgrade", "db current"])
+def test_a_database_that_does_not_answer_is_one_line_of_every_command(
+    notifyhub: Callable[..., Any], tmp_path: Path, command: str
+) -> None:
+    given = {
+        "NOTIFYHUB_INSTANCE": str(tmp_path / "instance"),
+        "NOTIFYHUB_DATABASE_URL": f"postgresql://user:hunter2@127.0.0.1:{free_port()}/x",
+    }
+    done = notifyhub(given, *command.split())
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Error: The database does not answer: connection" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "hunter2" not in done.stderr
+
+
+def test_the_version_is_that_of_the_package(notifyhub: Callable[..., Any]) -> None:
+    done = notifyhub({}, "--version")
+    assert (done.returncode, done.stdout) == (0, f"notifyhub {version('notifyhub')}\n")
+
+
+def test_help_lists_the_commands_in_sections_and_makes_nothing(
+    notifyhub: Callable[..., Any], tmp_path: Path
+) -> None:
+    for args in (["--help"], ["users", "--help"], ["users", "create", "--help"]):
+        done = notifyhub({"NOTIFYHUB_INSTANCE": str(tmp_path / "instance")}, *args)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert not (tmp_path / "instance").exists()
+    shown = CliRunner().invoke(main, ["--help"]).stdout
+    sections = {
+        title: re.findall("^  ([a-z]+) ", commands, re.MULTILINE)
+        for title, commands in re.findall(r"^(\S[^\n]*):\n((?:  .*\n)+)", shown, re.MULTILINE)
+    }
+    del sections["Options"]
+    assert sections == {
+        "Service": ["up", "worker"],
+        "Notifiers": ["notifiers"],
+        "Users and permissions": ["users", "tokens", "permissions"],
+        "Database and keys": ["db", "keys"],
+    }
+
+
+@on_sqlite
+def test_all_commands_of_the_application_are_there_and_listed(app: Flask) -> None:
+    shown = CliRunner().invoke(main, ["--help"]).stdout
+    assert app.cli.commands.items() <= main.commands.items()
+    assert all(re.search(f"^  {name} ", shown, re.MULTILINE) for name in main.commands)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from sqlalchemy import exists, select
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -13,7 +13,8 @@ from notifyhub.database.base import now
 from notifyhub.database.commands import CommandError
 from notifyhub.text.lines import is_line
 
-MAX_NAME = 255
+MAX_LINE = 255
+"""Characters of a user's name, and of a token's label."""
 
 
 class AccountError(CommandError):
@@ -22,6 +23,10 @@ class AccountError(CommandError):
 
 class NameTaken(AccountError):
     """Another user has the name."""
+
+
+class LastAdmin(AccountError):
+    """Without this user nobody could administer the service."""
 
 
 def create_first_admin(session: Session) -> str | None:
@@ -36,9 +41,7 @@ def create_first_admin(session: Session) -> str | None:
 
 def create_user(session: Session, name: str, role: Role, codes: Iterable[int] = ()) -> str:
     """Store a new user with a first token and return the token's key, which can't be had again."""
-    name = name.strip()
-    if not 1 <= len(name) <= MAX_NAME or not is_line(name):
-        raise AccountError(f"A user's name has 1 to {MAX_NAME} characters, none of them a control character.")
+    name = _checked_line(name, "A user's name")
     user = User(name=name, role=role)
     permit(user, codes)
     token, key = issue(user)
@@ -74,9 +77,41 @@ def forbid(user: User, codes: Iterable[int]) -> None:
     user.permissions = [permission for permission in user.permissions if permission.code not in taken]
 
 
-def issue_token(session: Session, user: User, lifetime: timedelta | None, *, test: bool) -> str:
-    """Store a further token of a user and return its key."""
-    token, key = issue(user, lifetime=lifetime, test=test)
+def change_role(session: Session, user: User, role: Role) -> None:
+    """Give a user another role. Their permission codes stay, and count whenever the role is staff.
+
+    Raises LastAdmin where nobody else is an active admin.
+    """
+    if role != Role.ADMIN:
+        _refuse_last_admin(session, user)
+    user.role = role
+
+
+def delete_user(session: Session, user: User) -> int:
+    """Delete a user and all that is theirs; return how many tokens that were. What they have sent stays.
+
+    Raises LastAdmin where nobody else is an active admin.
+    """
+    _refuse_last_admin(session, user)
+    count = session.scalar(select(func.count()).where(Token.user_id == user.id)) or 0
+    session.execute(delete(User).where(User.id == user.id))  # what refers to the row goes by its foreign key
+    return count
+
+
+def _refuse_last_admin(session: Session, user: User) -> None:
+    """Raise LastAdmin where nobody else is an active admin, and keep the others so until the commit."""
+    admins = select(User.id).where(User.role == Role.ADMIN, User.is_active).order_by(User.id)
+    if session.scalars(admins.with_for_update()).all() == [user.id]:
+        raise LastAdmin(f"{user.name} is the last active admin: make another user an admin first.")
+
+
+def issue_token(
+    session: Session, user: User, lifetime: timedelta | None, *, test: bool, label: str | None = None
+) -> str:
+    """Store a further token of a user, with a label to tell it by, and return its key."""
+    if label is not None:
+        label = _checked_line(label, "A token's label")
+    token, key = issue(user, lifetime=lifetime, test=test, label=label)
     session.add(token)
     return key
 
@@ -100,3 +135,11 @@ def status(token: Token) -> str:
     if token.revoked_at is not None:
         return "revoked"
     return "expired" if token.expires_at is not None and token.expires_at <= now() else "active"
+
+
+def _checked_line(text: str, noun: str) -> str:
+    """Return a text without blanks around it; raises AccountError if it can't stand in a line of a list."""
+    text = text.strip()
+    if not 1 <= len(text) <= MAX_LINE or not is_line(text):
+        raise AccountError(f"{noun} has 1 to {MAX_LINE} characters, none of them a control character.")
+    return text

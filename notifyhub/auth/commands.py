@@ -19,6 +19,8 @@ from notifyhub.database.connections import orm_session
 users = Commands("users", help="Users, and what they may do.")
 tokens = Commands("tokens", help="The tokens that users call the API with.")
 
+ROLE = click.Choice([role.value for role in Role])
+
 
 def days(text: str) -> timedelta:
     """Return a number of days above 0, fractions too, as a span of time."""
@@ -34,7 +36,7 @@ def days(text: str) -> timedelta:
 
 @users.command("create")
 @click.argument("name")
-@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
+@click.option("--role", type=ROLE, required=True)
 @click.option("--permission", "codes", type=int, multiple=True, help="A permission code; may be repeated.")
 def create_user(name: str, role: str, codes: tuple[int, ...]) -> None:
     """Create a user and print their token: it is shown only now."""
@@ -70,6 +72,18 @@ def forbid(name: str, codes: tuple[int, ...]) -> None:
         accounts.forbid(accounts.find_user(session, name), _checked(codes))
 
 
+@users.command("role")
+@click.argument("name")
+@click.argument("role", type=ROLE)
+def change_role(name: str, role: str) -> None:
+    """Give a user another role.
+
+    Permission codes stay: they count whenever the role is staff. The last active admin stays one.
+    """
+    with orm_session() as session:
+        accounts.change_role(session, accounts.find_user(session, name), Role(role))
+
+
 @users.command("deactivate")
 @click.argument("name")
 def deactivate(name: str) -> None:
@@ -86,21 +100,40 @@ def activate(name: str) -> None:
         accounts.find_user(session, name).is_active = True
 
 
+@users.command("delete")
+@click.argument("name")
+def delete_user(name: str) -> None:
+    """Delete a user for good, with all their tokens and permission codes.
+
+    What they have sent stays. The last active admin is not deleted.
+    """
+    with orm_session() as session:
+        user = accounts.find_user(session, name)
+        count = accounts.delete_user(session, user)
+    click.echo(f"User {name} was deleted. Tokens that were deleted with it: {count}.")
+
+
 @tokens.command("issue")
 @click.argument("name")
 @click.option("--expires-in", "lifetime", type=days, metavar="DAYS", help="Fractions are taken too.")
+@click.option("--label", help="What it is for, to tell it from others in the list.")
 @click.option("--test", is_flag=True, help="What it sends never reaches a provider.")
-def issue(name: str, lifetime: timedelta | None, test: bool) -> None:
+def issue(name: str, lifetime: timedelta | None, label: str | None, test: bool) -> None:
     """Print a further token of a user: it is shown only now."""
     with orm_session() as session:
-        key = accounts.issue_token(session, accounts.find_user(session, name), lifetime, test=test)
+        user = accounts.find_user(session, name)
+        key = accounts.issue_token(session, user, lifetime, test=test, label=label)
     click.echo(key)
 
 
 @tokens.command("list")
 @click.argument("name", required=False)
 def list_tokens(name: str | None) -> None:
-    """List the tokens of a user, or of all: prefix, user, state, kind, when made, by whom, when last used."""
+    """List the tokens of a user, or of all.
+
+    Prefix, user, state, kind, when made, by whom, when it expires, when last used, and the label if it has
+    one.
+    """
     query = select(Token).join(Token.user).order_by(User.name, Token.id).options(contains_eager(Token.user))
     with orm_session() as session:
         if name is not None:
@@ -134,7 +167,7 @@ def _checked(codes: Iterable[int]) -> set[int]:
 
 
 def _columns(token: Token) -> list[str]:
-    return [
+    columns = [
         token.prefix,
         token.user.name,
         accounts.status(token),
@@ -143,6 +176,7 @@ def _columns(token: Token) -> list[str]:
         f"expires {_minute(token.expires_at)}",
         f"last used {_minute(token.last_used_at)}",
     ]
+    return columns if token.label is None else [*columns, token.label]
 
 
 def _minute(moment: datetime | None) -> str:

@@ -63,6 +63,7 @@ class Token(Identified):
     expires_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
     revoked_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
     last_used_at: Mapped[datetime | None] = mapped_column(UTC_TIME)
+    label: Mapped[str | None] = mapped_column(String(255))
 
     user: Mapped[User] = relationship(back_populates="tokens")
 

@@ -61,7 +61,9 @@ class Caller(NamedTuple):
     permitted: bool
 
 
-def issue(user: User, *, lifetime: timedelta | None = None, test: bool = False) -> tuple[Token, str]:
+def issue(
+    user: User, *, lifetime: timedelta | None = None, test: bool = False, label: str | None = None
+) -> tuple[Token, str]:
     """Return a new token of `user`, not yet stored, and its key, which can't be had again."""
     key = secrets.token_hex(20)
     token = Token(
@@ -71,6 +73,7 @@ def issue(user: User, *, lifetime: timedelta | None = None, test: bool = False) 
         is_test=test,
         created_by=_operator(),
         expires_at=None if lifetime is None else now() + lifetime,
+        label=label,
     )
     return token, key
 

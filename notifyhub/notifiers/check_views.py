@@ -1,6 +1,5 @@
 """The URLs at which notifiers are checked."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -16,7 +15,7 @@ from notifyhub.notifiers.checks import check
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.notifiers.schemas import NotifierCheckSchema
 from notifyhub.notifiers.views import email_notifiers, sms_notifiers
-from notifyhub.providers.base import Provider
+from notifyhub.providers.registry import can_send_texts
 
 blueprint = Blueprint("checks", __name__, url_prefix="/api/notifications/notifiers")
 
@@ -39,9 +38,16 @@ _checked = {"responses": {200: NotifierCheckSchema()}, "errors": (404,)}
 def check_sms_notifier(id: int) -> dict[str, Any]:
     """Talk to the provider with the stored settings, for 10 seconds at most.
 
-    The database is not held meanwhile. A process makes four such calls at once; beyond them it answers 429.
+    Settings without the number that texts are sent from are not `ok`, though patterns may need none. The
+    database is not held meanwhile. A process makes four such calls at once; beyond them it answers 429.
     """
-    return _check(_sms_settings, id, lambda notifier: sms_backend(notifier.backend, notifier.settings))
+    notifier = _read(_sms_settings, id)
+    found = check(
+        lambda: sms_backend(notifier.backend, notifier.settings),
+        sends_texts=can_send_texts(notifier.backend, notifier.settings),
+        test=g.caller.test,
+    )
+    return asdict(found)
 
 
 @blueprint.post("/email/<id:id>/check")
@@ -58,10 +64,12 @@ def check_email_notifier(id: int) -> dict[str, Any]:
 
     The database is not held meanwhile. A process makes four such calls at once; beyond them it answers 429.
     """
-    return _check(_email_settings, id, lambda notifier: email_backend(notifier._asdict()))
+    notifier = _read(_email_settings, id)
+    return asdict(check(lambda: email_backend(notifier._asdict()), test=g.caller.test))
 
 
-def _check(query: Select[Any], id: int, make_backend: Callable[[Row[Any]], Provider[Any]]) -> dict[str, Any]:
+def _read(query: Select[Any], id: int) -> Row[Any]:
+    """Return a notifier's row, and give the connection back before the provider is called."""
     notifier = or_404(autocommit().execute(query, {"id": id}).first())
     release()
-    return asdict(check(lambda: make_backend(notifier), test=g.caller.test))
+    return notifier

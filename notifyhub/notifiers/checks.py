@@ -1,4 +1,4 @@
-"""Checks of notifiers: does the provider answer, and take the credentials?"""
+"""Checks of notifiers: does the provider answer, and take the credentials, and can texts be sent?"""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 from notifyhub.notifiers.provider_calls import provider_call
 from notifyhub.providers.base import Credit, Provider
 from notifyhub.providers.boundary import ask
-from notifyhub.providers.errors import Failure
+from notifyhub.providers.errors import Failure, NotifierTrouble
 
 CHECK_SECONDS = 10.0
 """How long a check takes at most."""
@@ -31,24 +31,33 @@ class Check:
     latency_ms: int
 
 
-def check(make_backend: Callable[[], Provider[Any]], *, test: bool = False) -> Check:
+def check(
+    make_backend: Callable[[], Provider[Any]], *, sends_texts: bool = True, test: bool = False
+) -> Check:
     """Talk to a notifier's provider, sending nothing.
 
-    For a test token the settings are looked at, but the provider is not called. Raises TooManyRequests if too
-    many such calls are under way.
+    `sends_texts` says whether the settings are enough for texts, not for patterns alone; where they are not,
+    the check fails, after what the provider has to say. For a test token the settings are looked at, but the
+    provider is not called. Raises TooManyRequests if too many such calls are under way.
     """
     begun = time.monotonic()
     ok, credit = True, None
     try:
-        backend = make_backend()
-        if test:
-            detail = "With a test token the provider is not called."
-        else:
-            with provider_call(CHECK_SECONDS):
-                detail, credit = ask(lambda: _describe(backend.check()))
+        detail, credit = _ask(make_backend(), sends_texts=sends_texts, test=test)
     except Failure as failure:
         ok, detail = False, failure.detail or failure.code
     return Check(ok, detail, credit, latency_ms=round((time.monotonic() - begun) * 1000))
+
+
+def _ask(backend: Provider[Any], *, sends_texts: bool, test: bool) -> tuple[str, int | float | None]:
+    """Return a successful check's words and credit; raises Failure."""
+    found: tuple[str, int | float | None] = ("With a test token the provider is not called.", None)
+    if not test:
+        with provider_call(CHECK_SECONDS):
+            found = ask(lambda: _describe(backend.check()))
+    if not sends_texts:
+        raise NotifierTrouble("bad_settings", "The notifier's settings hold no number to send texts from.")
+    return found
 
 
 def _describe(credit: Credit | None) -> tuple[str, int | float | None]:

@@ -134,11 +134,17 @@ class NotifierCheckSchema(Schema):
     """What came of a notifier's check."""
 
     ok = fields.Boolean(
-        required=True, metadata=described("Whether the provider answered and took the credentials.", True)
+        required=True,
+        metadata=described(
+            "Whether the provider answered and took the credentials, and the settings hold what texts need.",
+            True,
+        ),
     )
     detail = fields.String(
         required=True,
-        metadata=described("What is wrong, in the provider's own words.", "کلید کنسول معتبر نیست"),
+        metadata=described(
+            "What is wrong, in the provider's own words where it refuses.", "کلید کنسول معتبر نیست"
+        ),
     )
     credit = fields.Float(
         required=True,

@@ -53,7 +53,7 @@ _COUNTED = {
     "created": "Patterns that were created.",
     "updated": "Patterns whose status was changed.",
     "unchanged": "Patterns whose status was right.",
-    "unknown": "Patterns of the provider that we don't have: none was to be created, or it can't be kept.",
+    "unknown": "Patterns of the provider that we don't have. `create=true` creates those that can be kept.",
 }
 # Not written as a class, where `unknown` would be an option of marshmallow's.
 PatternSyncSchema = Schema.from_dict(

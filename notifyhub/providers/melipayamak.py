@@ -193,7 +193,6 @@ class MeliPayamak(SMSProvider):
         body = self._body(answer)
         amount = body.get("amount")
         if isinstance(amount, int | Decimal) and not isinstance(amount, bool):
-            self._line()
             return Credit(Decimal(amount), "sms")
         raise self._failure(answer)
 

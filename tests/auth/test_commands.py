@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -13,15 +15,20 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import select
 
+from notifyhub.api.idempotency import IdempotencyKey
 from notifyhub.app import create_app
-from notifyhub.auth.models import Token, User
+from notifyhub.auth import accounts
+from notifyhub.auth.models import Token, User, UserPermission
+from notifyhub.database.connections import orm_session
 from notifyhub.extensions import db
 from tests.support.clients import Api
 from tests.support.databases import dispose
 from tests.support.environment import ENCRYPTION_KEY, ROOT, SECRET_KEY, on_postgresql, on_sqlite
+from tests.support.factories import EmailNotifierFactory
 
 Run = Callable[..., Result]
 SMS = "/api/notifications/notifiers/sms"
+MESSAGES = "/api/notifications/messages"
 
 
 @pytest.fixture
@@ -92,6 +99,87 @@ def test_a_deactivated_users_tokens_are_refused_until_the_user_is_activated(run:
     assert status(app, key) == 200
 
 
+def test_codes_stay_when_a_role_is_changed_and_count_for_staff_alone(run: Run, app: Flask) -> None:
+    key = run("users", "create", "a", "--role", "staff", "--permission", "2812").stdout.strip()
+    run("users", "create", "other", "--role", "admin")
+    for role, settings, notifiers in [("user", 403, 403), ("admin", 200, 200), ("staff", 403, 200)]:
+        assert run("users", "role", "a", role).stdout == ""
+        assert Api(app.test_client(), key).get("/api/me").json["role"] == role
+        assert status(app, key, "/api/settings/notifications") == settings
+        assert status(app, key, SMS) == notifiers
+        assert f"a\t{role}\tactive\t2812\n" in run("users", "list").stdout
+
+
+def test_what_belongs_to_a_deleted_user_is_gone_and_what_they_have_sent_stays(run: Run, app: Flask) -> None:
+    admin = run("users", "create", "other", "--role", "admin").stdout.strip()
+    key = run("users", "create", "shop", "--role", "staff", "--permission", "7811").stdout.strip()
+    test = run("tokens", "issue", "shop", "--test").stdout.strip()
+    with app.app_context():
+        notifier = EmailNotifierFactory().id
+    mail = {"channel": "email", "to": "a@example.com", "subject": "a", "text": "b", "notifier": notifier}
+    sent = Api(app.test_client(), test).post(MESSAGES, mail, headers={"Idempotency-Key": "once"})
+    assert sent.status == 201, sent.json
+
+    told = run("users", "delete", "shop").stdout
+    assert told == "User shop was deleted. Tokens that were deleted with it: 2.\n"
+    assert (status(app, key), status(app, test), status(app, admin)) == (401, 401, 200)
+    assert run("users", "list").stdout == "other\tadmin\tactive\t\n"
+    assert len(run("tokens", "list").stdout.splitlines()) == 1
+    with app.app_context():
+        for model in (UserPermission, IdempotencyKey):
+            assert db.session.scalars(select(model)).all() == []
+    assert status(app, admin, f"{MESSAGES}/{sent.json['id']}") == 200
+
+    run("users", "create", "shop", "--role", "staff")
+    assert "shop\tstaff\tactive\t\n" in run("users", "list").stdout
+    assert status(app, key) == 401
+
+
+@pytest.mark.parametrize("args", ["users delete a", "users role a staff", "users role a user"])
+def test_the_last_active_admin_stays_one(
+    run: Run, refused: Callable[..., str], app: Flask, args: str
+) -> None:
+    key = run("users", "create", "a", "--role", "admin").stdout.strip()
+    run("users", "create", "staff", "--role", "staff")
+    run("users", "create", "away", "--role", "admin")
+    run("users", "deactivate", "away")
+    words = "Error: a is the last active admin: make another user an admin first."
+    assert refused(*args.split()) == words
+    assert Api(app.test_client(), key).get("/api/me").json["role"] == "admin"
+    run("users", "role", "a", "admin")
+    run("users", "role", "staff", "admin")
+    run(*args.split())
+    assert "a\tadmin" not in run("users", "list").stdout
+
+
+@pytest.mark.parametrize("args", ["users delete away", "users role away user"])
+def test_an_admin_who_is_not_active_is_not_needed(run: Run, args: str) -> None:
+    run("users", "create", "away", "--role", "admin")
+    run("users", "deactivate", "away")
+    run(*args.split())
+    assert "admin" not in run("users", "list").stdout
+
+
+def test_of_two_admins_who_are_deleted_together_one_stays(run: Run, app: Flask) -> None:
+    found: list[str] = []
+
+    def delete_other() -> None:
+        with app.app_context(), pytest.raises(accounts.LastAdmin) as refusal, orm_session() as session:
+            accounts.delete_user(session, accounts.find_user(session, "b"))
+        found.append(str(refusal.value))
+
+    run("users", "create", "a", "--role", "admin")
+    run("users", "create", "b", "--role", "admin")
+    thread = threading.Thread(target=delete_other)
+    with app.app_context(), orm_session() as session:
+        accounts.delete_user(session, accounts.find_user(session, "a"))
+        thread.start()
+        time.sleep(0.3)  # it waits for this transaction's end; if it comes later, it finds the same
+    thread.join()
+    assert found == ["b is the last active admin: make another user an admin first."]
+    assert run("users", "list").stdout == "b\tadmin\tactive\t\n"
+
+
 def test_a_revoked_token_is_refused_and_others_are_not(run: Run, app: Flask) -> None:
     first = run("users", "create", "a", "--role", "admin").stdout.strip()
     second = run("tokens", "issue", "a").stdout.strip()
@@ -136,6 +224,16 @@ def test_tokens_are_listed_without_their_keys(run: Run, app: Flask, monkeypatch:
     ]
     assert len(everybody.splitlines()) == 4
     assert used not in everybody
+
+
+def test_a_label_ends_the_line_of_its_token(run: Run, app: Flask) -> None:
+    run("users", "create", "a", "--role", "admin")
+    key = run("tokens", "issue", "a", "--label", " فروشگاه: site 2 ").stdout.strip()
+    assert status(app, key) == 200
+    plain, labelled = (line.split("\t") for line in run("tokens", "list", "a").stdout.splitlines())
+    assert plain[-1].startswith("last used")
+    assert (labelled[0], labelled[-1]) == (key[:8], "فروشگاه: site 2")
+    assert len(labelled) == len(plain) + 1
 
 
 def test_a_process_whose_user_has_no_name_can_issue_tokens(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,6 +283,13 @@ def test_every_permission_is_listed_once_by_its_code(run: Run) -> None:
         ("users forbid a 28", "Error: 28 is no permission code"),
         ("users deactivate nobody", "Error: There is no user nobody."),
         ("users activate nobody", "Error: There is no user nobody."),
+        ("users role nobody user", "Error: There is no user nobody."),
+        ("users role a boss", "Error: Invalid value for '{admin|staff|user}': 'boss' is not one of"),
+        ("users role a", "Error: Missing argument '{admin|staff|user}'."),
+        ("users delete nobody", "Error: There is no user nobody."),
+        ("users delete", "Error: Missing argument 'NAME'."),
+        (f"tokens issue a --label {'x' * 256}", "Error: A token's label has 1 to 255 characters"),
+        ("tokens issue a --label a\0b", "Error: A token's label has 1 to 255 characters"),
         ("tokens issue nobody", "Error: There is no user nobody."),
         ("tokens list nobody", "Error: There is no user nobody."),
         ("tokens revoke 00000000", "Error: There is no token that begins so."),

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +15,13 @@ from flask import Flask
 from notifyhub.notifiers import checks
 from notifyhub.notifiers.checks import check
 from notifyhub.providers.base import Credit
+from notifyhub.providers.registry import sms_provider
 from notifyhub.providers.sandbox import Sandbox
 from tests.simulators import IPPanelSimulator, MeliPayamakSimulator, SMTPSimulator, ippanel, melipayamak, smtp
 from tests.simulators.provider import Provider
 from tests.simulators.server import Reply, Request
 from tests.support.clients import Api
-from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory
+from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, install_backends
 from tests.support.peers import trickling
 from tests.support.processes import free_port
 from tests.support.service import until
@@ -162,6 +164,31 @@ def test_settings_without_a_line_are_told_though_the_account_is_good(
     assert (found["ok"], found["credit"]) == (False, None)
     assert found["detail"] == "The notifier's settings hold no number to send texts from."
     assert console.requests == 1
+
+
+@pytest.mark.parametrize(("settings", "ok"), [({}, False), ({"line": "50002"}, True)])
+def test_a_line_is_looked_for_in_the_settings_of_other_packages_backends_too(
+    api: Api,
+    sms: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    settings: dict[str, str],
+    *,
+    ok: bool,
+) -> None:
+    install_backends(tmp_path, lined="tests.notifiers.test_checks:Lined")
+    with monkeypatch.context() as patched:
+        patched.syspath_prepend(tmp_path)
+        found = checked(api, sms("lined", settings))
+    sms_provider.cache_clear()
+    assert found["ok"] is ok
+    assert ("no number to send texts from" in found["detail"]) is not ok
+
+
+class Lined(Sandbox):
+    """A provider whose texts need a line."""
+
+    line_setting = "line"
 
 
 @pytest.mark.parametrize("greeting", [b"220-a\r\n", b"a", b"HTTP/1.1 103 x\r\n\r\n"])
@@ -332,7 +359,13 @@ def test_a_test_token_reaches_no_provider(
 def test_with_a_test_token_settings_that_are_not_enough_are_told_too(
     app: Flask, token: Callable[..., str], sms: Callable[..., str]
 ) -> None:
-    assert not checked(Api(app.test_client(), token(test=True)), sms("ippanel", {}))["ok"]
+    client = Api(app.test_client(), token(test=True))
+    assert not checked(client, sms("ippanel", {}))["ok"]
+    found = checked(client, sms("melipayamak", {"token": melipayamak.TOKEN}))
+    assert (found["ok"], found["detail"]) == (
+        False,
+        "The notifier's settings hold no number to send texts from.",
+    )
 
 
 @pytest.mark.parametrize(("channel", "code"), [("sms", 2812), ("email", 2832)])
