@@ -1,5 +1,5 @@
-"""Transitions: what a client may do to a stored message, or to all of a batch. Each is one conditional UPDATE,
-so that one of several at once wins.
+"""Transitions: what a client may do to a stored message, or to all of a batch. Each is one conditional
+UPDATE, so that one of several at once wins.
 """
 
 from datetime import timedelta

@@ -150,9 +150,7 @@ def test_a_batch_is_changed_where_each_of_its_messages_could_be(
     assert again == {"changed": 0, "unchanged": len(kinds)}
 
 
-def test_messages_of_a_bulk_request_are_cancelled_for_good(
-    api: Api, app: Flask, accounts: Accounts
-) -> None:
+def test_messages_of_a_bulk_request_are_cancelled_for_good(api: Api, app: Flask, accounts: Accounts) -> None:
     later = (now() + timedelta(days=1)).isoformat()
     messages = [sms(), sms(send_at=later), sms(to="09121234568")]
     batch = api.post(f"{MESSAGES}/bulk", {"messages": messages}).json["batch"]
@@ -164,9 +162,7 @@ def test_messages_of_a_bulk_request_are_cancelled_for_good(
         assert claim([message.id for message in found]) == []
 
 
-def test_retried_messages_begin_anew_and_are_due_together(
-    api: Api, app: Flask
-) -> None:
+def test_retried_messages_begin_anew_and_are_due_together(api: Api, app: Flask) -> None:
     over = now() - timedelta(seconds=1)
     spent = {"rounds": 5, "next_attempt_at": None, "error_code": "x", "error_detail": "y"}
     failed = {**spent, "status": MessageStatus.FAILED}
@@ -236,9 +232,7 @@ def test_a_test_token_changes_only_batches_of_test_tokens_and_sees_all(
     assert [shown["id"] for shown in api.get(BATCHES).json["results"]] == [batch]
 
 
-@pytest.mark.parametrize(
-    ("action", "status", "most"), [("cancel", "queued", 3), ("retry", "failed", 4)]
-)
+@pytest.mark.parametrize(("action", "status", "most"), [("cancel", "queued", 3), ("retry", "failed", 4)])
 def test_a_batch_is_changed_by_the_same_few_statements_whatever_its_size(
     api: Api, app: Flask, queries: Queries, action: str, status: str, most: int
 ) -> None:
@@ -269,13 +263,13 @@ def test_each_message_of_a_batch_is_either_cancelled_or_claimed(api: Api, app: F
 
         with ThreadPoolExecutor(4) as threads:
             claims, cancelled = [threads.submit(work, share) for share in shares], threads.submit(cancel)
-            claimed, change = sum(claim.result() for claim in claims), cancelled.result()
+            claimed, change = sum(each.result() for each in claims), cancelled.result()
         assert change == {"changed": 300 - claimed, "unchanged": claimed}
         statuses = Counter(message.status for message in read(app, batch))
         assert (statuses["cancelled"], statuses["sending"]) == (300 - claimed, claimed)
 
 
-def test_of_concurrent_retries_each_message_is_in_one(api: Api, app: Flask, token: Callable[..., str]) -> None:
+def test_of_concurrent_retries_one_has_each_message(api: Api, app: Flask, token: Callable[..., str]) -> None:
     batch = make(app, [{"status": MessageStatus.FAILED}] * 200)
     callers = [Api(app.test_client(), token()) for _ in range(3)]
     with ThreadPoolExecutor(3) as threads:
@@ -295,7 +289,8 @@ def test_a_batch_is_cancelled_although_somebody_locks_its_messages_in_another_or
     first, second = (message.id for message in read(app, batch))
     lock = text("SELECT id FROM messages WHERE id = :id FOR UPDATE")
     waits = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
     with ThreadPoolExecutor(1) as threads, app.app_context():
         with db.engine.begin() as connection, db.engines[AUTOCOMMIT].connect() as watcher:
