@@ -57,7 +57,7 @@ class Batch(Identified):
     """Messages that one request made."""
 
     __tablename__ = "batches"
-    __table_args__ = (NO_ID_REUSE,)
+    __table_args__ = (Index("ix_batches_created", "created_at", "id"), NO_ID_REUSE)
 
     count: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(UTC_TIME, default=now)

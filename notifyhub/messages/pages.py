@@ -19,7 +19,7 @@ from notifyhub.text.phones import InvalidNumber, to_e164
 _messages = table_of(Message).c
 
 
-class _Recipient(String):
+class RecipientParameter(String):
     """A recipient in any spelling, in a query; a blank in front is the + of a number that was not encoded."""
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
@@ -51,7 +51,7 @@ listing = _MessageListing(
             _messages.status, MessageStatus, "Only those in one of these states, comma-separated."
         ),
         "channel": one_of(_messages.channel, Channel, "Only those of this channel."),
-        "to": ColumnFilter(_Recipient(strict=True, metadata=_to), _messages.recipient),
+        "to": ColumnFilter(RecipientParameter(strict=True, metadata=_to), _messages.recipient),
         "reference": text(_messages.reference, "Only those with this reference of the client's."),
         "batch": number(_messages.batch_id, "Only those of this batch."),
         "notifier": number(_messages.notifier_id, "Only those of this notifier of the `channel`."),

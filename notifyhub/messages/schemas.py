@@ -163,6 +163,13 @@ class BatchSchema(Schema):
     )
 
 
+class ChangedBatchSchema(Schema):
+    """What was done to a batch's messages."""
+
+    changed = _number("Number of those that it was done to.", 2)
+    unchanged = _number("Number of those whose state does not allow it.", 0)
+
+
 _FOR_SMS, _FOR_EMAIL = "Of an SMS:", "Of an email:"
 
 

@@ -1,11 +1,11 @@
-"""Storing of messages, and what has become of batches of them."""
+"""Storing of messages, one or a batch of them."""
 
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert
 
 from notifyhub.database.base import table_of
 from notifyhub.messages.composition import ComposedMessage
@@ -22,8 +22,6 @@ _INSERT_MANY = insert(_messages).returning(*_RETURNED)
 # On SQLite a statement for each row.
 _INSERT_IN_ORDER = insert(_messages).returning(*_RETURNED, sort_by_parameter_order=True)
 _INSERT_BATCH = insert(_batches).returning(_batches.c.id)
-_BATCH = select(_batches)
-_STATUSES = select(_messages.c.status, func.count().label("total")).group_by(_messages.c.status)
 
 
 def store(
@@ -64,19 +62,6 @@ def store_batch(
     rows = connection.execute(_INSERT_IN_ORDER if attached else _INSERT_MANY, values).all()
     _store_attachments(connection, [row.id for row in rows], messages)
     return batch_id, [row.id for row in rows if row.status == MessageStatus.QUEUED]
-
-
-def batch(connection: Connection, id: int) -> dict[str, Any] | None:
-    """Return a batch as `BatchSchema` describes it, None if there is none with the id."""
-    stored = connection.execute(_BATCH.where(_batches.c.id == id)).mappings().first()
-    if stored is None:
-        return None
-    rows = connection.execute(_STATUSES.where(_messages.c.batch_id == id))
-    counts = {row.status: row.total for row in rows}
-    return {
-        **stored,
-        "statuses": {status.value: counts[status] for status in MessageStatus if status in counts},
-    }
 
 
 def _values(message: ComposedMessage, moment: datetime, *, test: bool) -> dict[str, Any]:

@@ -1,20 +1,20 @@
-"""Transitions: what a client may do to a stored message. Each is one conditional UPDATE, so that one of
-several at once wins.
+"""Transitions: what a client may do to a stored message, or to all of a batch. Each is one conditional
+UPDATE, so that one of several at once wins.
 """
 
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, or_, select, update
 from werkzeug.exceptions import Conflict
 
 from notifyhub.api.resource import or_404
 from notifyhub.database.base import now, table_of
-from notifyhub.messages.models import ERASED, Message, MessageStatus
+from notifyhub.messages.models import ERASED, Batch, Message, MessageStatus
 from notifyhub.messages.references import MESSAGE_TTL
 from notifyhub.messages.serializers import COLUMNS
 
-_messages = table_of(Message).c
+_messages, _batches = table_of(Message).c, table_of(Batch).c
 
 CANCELLABLE = (MessageStatus.SCHEDULED, MessageStatus.QUEUED)
 RETRIABLE = (MessageStatus.FAILED, MessageStatus.UNDELIVERED, MessageStatus.EXPIRED)
@@ -25,7 +25,16 @@ _WAITING = or_(
     and_(_messages.status == MessageStatus.SENDING, _messages.lease_until.is_(None)),
 )
 """The condition of a message that no worker has: also between two attempts."""
-_ENDED = _messages.status.in_(RETRIABLE)
+_ENDED = and_(_messages.status.in_(RETRIABLE), _messages.otp_id.is_(None))
+"""The condition of a message that has failed and may be sent anew."""
+_CANCELLED = {"status": MessageStatus.CANCELLED, "next_attempt_at": None}
+
+
+class BatchChange(NamedTuple):
+    """What was done to a batch: the ids of its messages that were changed, and the number of the others."""
+
+    changed: list[int]
+    unchanged: int
 
 
 def cancel(connection: Connection, id: int, *, test: bool) -> Row[Any]:
@@ -33,8 +42,7 @@ def cancel(connection: Connection, id: int, *, test: bool) -> Row[Any]:
 
     With `test` one of a test token. Raises NotFound, or Conflict if it is in another state.
     """
-    values = {"status": MessageStatus.CANCELLED, "next_attempt_at": None}
-    row = _change(connection, id, values, _WAITING, *_visible(test=test))
+    row = _change(connection, id, _CANCELLED, _WAITING, *_visible(test=test))
     return row or _refuse(connection, id, "cancelled", (*CANCELLABLE, "waiting"), test=test)
 
 
@@ -44,10 +52,32 @@ def retry(connection: Connection, id: int, *, test: bool) -> Row[Any]:
     With `test` one of a test token. Raises NotFound, or Conflict if it is in another state or carries a
     one-time password.
     """
+    row = _change(connection, id, _new_round(connection), _ENDED, *_visible(test=test))
+    return row or _refuse(connection, id, "sent anew", RETRIABLE, test=test)
+
+
+def cancel_batch(connection: Connection, id: int, *, test: bool) -> BatchChange:
+    """Cancel the messages of a batch that no worker has, in a transaction.
+
+    With `test` a batch of a test token. Raises NotFound.
+    """
+    return _change_batch(connection, id, _CANCELLED, _WAITING, test=test)
+
+
+def retry_batch(connection: Connection, id: int, *, test: bool) -> BatchChange:
+    """Send the messages of a batch anew that have failed, in a transaction, as `retry` does one.
+
+    With `test` a batch of a test token. Raises NotFound.
+    """
+    return _change_batch(connection, id, _new_round(connection), _ENDED, test=test)
+
+
+def _new_round(connection: Connection) -> dict[str, Any]:
+    """Return the values of a message that is sent anew."""
     moment = now()
     renewed = moment + timedelta(seconds=connection.execute(select(MESSAGE_TTL)).scalar_one())
     expires_at = _messages.expires_at
-    values = {
+    return {
         "status": MessageStatus.QUEUED,
         "rounds": 0,
         "next_attempt_at": moment,
@@ -57,8 +87,6 @@ def retry(connection: Connection, id: int, *, test: bool) -> Row[Any]:
         "reports_asked": 0,
         **dict.fromkeys(("sent_at", "delivered_at", "provider_message_id", "error_code", "error_detail")),
     }
-    row = _change(connection, id, values, _ENDED, _messages.otp_id.is_(None), *_visible(test=test))
-    return row or _refuse(connection, id, "sent anew", RETRIABLE, test=test)
 
 
 def _visible(*, test: bool) -> list[ColumnElement[bool]]:
@@ -72,6 +100,23 @@ def _change(
     """Change a message that meets the conditions; return its row, None if it doesn't."""
     change = update(table_of(Message)).where(_messages.id == id, _messages.recipient != ERASED, *conditions)
     return connection.execute(change.values(values).returning(*COLUMNS)).first()
+
+
+def _change_batch(
+    connection: Connection, id: int, values: dict[str, Any], condition: ColumnElement[bool], *, test: bool
+) -> BatchChange:
+    """Change the messages of a batch that meet the condition; those that a worker claims meanwhile don't.
+
+    They are locked in the order of their ids, so that several such changes wait for one another.
+    """
+    visible = select(_messages.id).where(_messages.batch_id == _batches.id, *_visible(test=test)).exists()
+    count = or_404(connection.scalar(select(_batches.count).where(_batches.id == id, visible)))
+    locked = select(_messages.id).where(_messages.batch_id == id, _messages.recipient != ERASED, condition)
+    change = update(table_of(Message)).where(
+        _messages.id.in_(locked.order_by(_messages.id).with_for_update())
+    )
+    changed = sorted(connection.scalars(change.values(values).returning(_messages.id)))
+    return BatchChange(changed, count - len(changed))
 
 
 def _refuse(connection: Connection, id: int, done: str, states: tuple[str, ...], *, test: bool) -> NoReturn:

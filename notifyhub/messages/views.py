@@ -1,5 +1,6 @@
 """The URLs of messages and batches."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, g
@@ -11,9 +12,9 @@ from notifyhub.api.idempotency import IdempotentResult
 from notifyhub.api.resource import or_404
 from notifyhub.api.serializers import brief
 from notifyhub.database.base import now, table_of
-from notifyhub.database.connections import autocommit
+from notifyhub.database.connections import autocommit, persist, transaction
 from notifyhub.events import publish
-from notifyhub.messages import transitions
+from notifyhub.messages import batches, transitions
 from notifyhub.messages.bulk import compose_bulk
 from notifyhub.messages.composition import compose
 from notifyhub.messages.events import MessagesDue
@@ -25,13 +26,15 @@ from notifyhub.messages.schemas import (
     AcceptedBatchSchema,
     BatchSchema,
     BulkSchema,
+    ChangedBatchSchema,
     MessageDetailSchema,
     MessageRequestSchema,
     MessageSchema,
     PreviewSchema,
 )
 from notifyhub.messages.serializers import COLUMNS, attempts, message
-from notifyhub.messages.storage import batch, store, store_batch
+from notifyhub.messages.storage import store, store_batch
+from notifyhub.messages.transitions import BatchChange
 
 blueprint = Blueprint("messages", __name__, url_prefix="/api/notifications/messages")
 batches_blueprint = Blueprint("batches", __name__, url_prefix="/api/notifications/batches")
@@ -54,8 +57,12 @@ EXAMPLES = {
 
 _message, _bulk = MessageRequestSchema(), BulkSchema()
 _detail = {200: MessageDetailSchema()}
+_batch_changed = {200: ChangedBatchSchema()}
 _SELECT = select(*COLUMNS)
 _id = table_of(Message).c.id
+
+RETRIED_SECONDS = 5.0
+"""How long a batch's change is tried anew: the database may end it where a worker locks in another order."""
 
 
 @blueprint.post("")
@@ -166,8 +173,54 @@ def _detailed(row: Any) -> dict[str, Any]:
     return {**message(row), "attempts": attempts(autocommit(), row.id)}
 
 
+@batches_blueprint.get("")
+@endpoint(
+    Endpoint(
+        VIEW,
+        "List batches",
+        TAG,
+        query=batches.listing.query,
+        responses={200: batches.listing.response},
+        errors=(404,),
+    )
+)
+def list_batches() -> dict[str, Any]:
+    """Give a page of the list."""
+    return batches.listing.page()
+
+
 @batches_blueprint.get("/<id:id>")
 @endpoint(Endpoint(VIEW, "Read a batch", TAG, responses={200: BatchSchema()}, errors=(404,)))
 def show_batch(id: int) -> dict[str, Any]:
     """Give a batch, with the number of its messages in each status."""
-    return or_404(batch(autocommit(), id))
+    return or_404(batches.read(id))
+
+
+@batches_blueprint.post("/<id:id>/cancel")
+@endpoint(Endpoint(CHANGE, "Cancel a batch", TAG, responses=_batch_changed, errors=(404,)))
+def cancel_batch(id: int) -> dict[str, int]:
+    """Cancel the messages of a batch that wait."""
+    return _change_batch(transitions.cancel_batch, id)
+
+
+@batches_blueprint.post("/<id:id>/retry")
+@endpoint(Endpoint(CHANGE, "Retry a batch", TAG, responses=_batch_changed, errors=(404,)))
+def retry_batch(id: int) -> dict[str, int]:
+    """Send the messages of a batch anew that have failed."""
+
+    def retry_all(connection: Connection, id: int, *, test: bool) -> BatchChange:
+        change = transitions.retry_batch(connection, id, test=test)
+        if change.changed:
+            publish(connection, MessagesDue(change.changed))
+        return change
+
+    return _change_batch(retry_all, id)
+
+
+def _change_batch(change: Callable[..., BatchChange], id: int) -> dict[str, int]:
+    def change_all() -> dict[str, int]:
+        with transaction() as connection:
+            changed, unchanged = change(connection, id, test=g.caller.test)
+        return {"changed": len(changed), "unchanged": unchanged}
+
+    return persist(change_all, RETRIED_SECONDS)

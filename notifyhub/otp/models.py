@@ -43,6 +43,10 @@ class OTP(Timestamped):
     __tablename__ = "otps"
     __table_args__ = (
         Index("ix_otps_latest", "recipient", "purpose", "is_test", "id"),
+        Index("ix_otps_created", "created_at", "id"),
+        # The list reads these two in the order of id, one range for each value that a filter leaves open.
+        Index("ix_otps_recipient", "recipient", "is_test", "id"),
+        Index("ix_otps_status", "status", "channel", "is_test", "id"),
         Index(
             "ix_otps_pending",
             "recipient",

@@ -15,10 +15,11 @@ _otps, _messages = table_of(OTP).c, table_of(Message).c
 
 OTPRow = Row[*tuple[Any, ...]]
 
-COLUMNS = (
+_SHOWN = (
     *(_otps.id, _otps.recipient, _otps.channel, _otps.purpose, _otps.status, _otps.expires_at),
-    *(_otps.resend_at, _otps.attempts_left, _otps.nonce, _otps.code_len),
+    *(_otps.resend_at, _otps.attempts_left),
 )
+COLUMNS = (*_SHOWN, _otps.nonce, _otps.code_len)
 """What `serialize` takes, and what the code is made of."""
 
 MESSAGE = (
@@ -34,6 +35,9 @@ MESSAGE = (
     .label("message_id")
 )
 """The id of the latest message that carries a one-time password."""
+
+LISTED = (*_SHOWN, MESSAGE)
+"""What `listed` takes: nothing that a code is made of."""
 
 
 def current_status(row: OTPRow, moment: datetime) -> OTPStatus:
@@ -58,8 +62,12 @@ def serialize(row: OTPRow, message_id: int | None, moment: datetime) -> dict[str
     }
 
 
+def listed(row: Any) -> dict[str, Any]:
+    """Return a row of LISTED as `serialize` does."""
+    return serialize(row, row.message_id, now())
+
+
 def read_otp(connection: Connection, id: int, *, test: bool) -> dict[str, Any]:
     """Return a one-time password as `OTPSchema` describes it; raises NotFound."""
-    selected = select(*COLUMNS, MESSAGE).where(_otps.id == id, _otps.is_test == test)
-    row = or_404(connection.execute(selected).first())
-    return serialize(row, row.message_id, now())
+    selected = select(*LISTED).where(_otps.id == id, _otps.is_test == test)
+    return listed(or_404(connection.execute(selected).first()))

@@ -13,6 +13,7 @@ from notifyhub.events import publish
 from notifyhub.messages.events import MessagesDue
 from notifyhub.otp import cancellation
 from notifyhub.otp.issuance import code_to_show, issue
+from notifyhub.otp.pages import listing
 from notifyhub.otp.schemas import (
     IssuedOTPSchema,
     OTPRequestSchema,
@@ -63,6 +64,22 @@ def send(connection: Connection, values: dict[str, Any]) -> IdempotentResult:
 def check() -> dict[str, Any]:
     """Take a guess."""
     return verify(body(_guess), test=g.caller.test)
+
+
+@blueprint.get("")
+@endpoint(
+    Endpoint(
+        VIEW,
+        "List one-time passwords",
+        TAG,
+        query=listing.query,
+        responses={200: listing.response},
+        errors=(404,),
+    )
+)
+def list_otps() -> dict[str, Any]:
+    """Give a page of the list."""
+    return listing.page(is_test=g.caller.test)
 
 
 @blueprint.get("/<id:id>")

@@ -54,10 +54,14 @@ CODES = {
     **{("POST", f"{MESSAGES}{rest}"): 7811 for rest in ("", "/bulk", "/preview")},
     **{(method, MESSAGES): 7812 for method in ("GET", "HEAD")},
     **{(method, f"{MESSAGES}/<id:id>"): 7812 for method in ("GET", "HEAD")},
-    **{(method, f"{BATCHES}/<id:id>"): 7812 for method in ("GET", "HEAD")},
-    **{("POST", f"{MESSAGES}/<id:id>/{change}"): 7813 for change in ("cancel", "retry")},
+    **{(method, f"{BATCHES}{rest}"): 7812 for method in ("GET", "HEAD") for rest in ("", "/<id:id>")},
+    **{
+        ("POST", f"{collection}/<id:id>/{change}"): 7813
+        for collection in (MESSAGES, BATCHES)
+        for change in ("cancel", "retry")
+    },
     ("POST", OTP): 7821,
-    **{(method, f"{OTP}/<id:id>"): 7822 for method in ("GET", "HEAD")},
+    **{(method, f"{OTP}{rest}"): 7822 for method in ("GET", "HEAD") for rest in ("", "/<id:id>")},
     ("POST", f"{OTP}/verify"): 7823,
     ("POST", f"{OTP}/<id:id>/cancel"): 7824,
     **{(method, url): 1036 for method in ("GET", "HEAD") for url in (SETTINGS, DELIVERY, OTP_SETTINGS)},
@@ -157,6 +161,8 @@ MISSING = [
     ("PATCH", f"{SMS}/{2**63}", {"json": {}}),
     ("GET", f"{MESSAGES}/99", {}),
     ("GET", f"{BATCHES}/99", {}),
+    ("POST", f"{BATCHES}/99/cancel", {"json": []}),
+    ("POST", f"{BATCHES}/99/retry", {"data": "a=b", "content_type": "text/plain"}),
     ("POST", f"{MESSAGES}/99/cancel", {"json": []}),
     ("POST", f"{MESSAGES}/99/retry", {"data": "a=b", "content_type": "text/plain"}),
     ("GET", f"{OTP}/99", {}),
@@ -203,6 +209,7 @@ def test_401_comes_before_403_before_404_before_400(
         ("POST", MESSAGES, {"data": "a=b", "content_type": "text/plain"}, 415),
         ("GET", f"{MESSAGES}?limit=none", {}, 400),
         ("GET", f"{MESSAGES}?cursor=x", {}, 404),
+        *(("GET", f"{collection}?limit=none", {}, 400) for collection in (BATCHES, OTP)),
     ],
 )
 def test_a_body_is_judged_only_for_those_who_may_send_it(
@@ -237,6 +244,8 @@ def test_a_body_is_judged_only_for_those_who_may_send_it(
         ("GET", f"{MESSAGES}/1/cancel", {"OPTIONS", "POST"}),
         ("GET", f"{MESSAGES}/bulk", {"OPTIONS", "POST"}),
         ("POST", f"{BATCHES}/1", {"GET", "HEAD", "OPTIONS"}),
+        ("POST", BATCHES, {"GET", "HEAD", "OPTIONS"}),
+        ("GET", f"{BATCHES}/1/retry", {"OPTIONS", "POST"}),
     ],
 )
 def test_a_method_that_a_url_lacks_is_405_after_the_401(

@@ -29,7 +29,8 @@ MAX_DISORDER = timedelta(minutes=10)
 """By how much the moments of creation may be out of the order of ids: transactions overlap, clocks differ."""
 
 _CURSOR = re.compile(rb"(r=1&)?p=([0-9]{1,18})")
-_FILTERS = ("id_min", "id_max", "created_from", "created_to")
+_BY_ID = ("id_min", "id_max")
+_FILTERS = (*_BY_ID, "created_from", "created_to")
 
 
 class MissingIndex(Exception):
@@ -63,7 +64,8 @@ class CursorListing(Listing):
 
     `indexes` are those of the table that end with the id, each by the names of the filters of its columns
     (`parent` is one, too); the first that serves a request is used, so the most selective ones come first.
-    Raises MissingIndex if the table lacks one.
+    `implied` are filters that no parameter stands for: the caller of `page` or a subclass's `parse` gives
+    their values. Raises MissingIndex if the table lacks an index.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class CursorListing(Listing):
         *,
         parent: str | None = None,
         filters: Filters,
+        implied: Filters | None = None,
         indexes: Iterable[tuple[str, ...]],
     ) -> None:
         by_id_and_time = {name: base_filters(table, moments=True)[name] for name in _FILTERS}
@@ -88,7 +91,9 @@ class CursorListing(Listing):
             parameters={"cursor": cursor},
             strict=True,
         )
-        self._keys = {name: key for name, key in filters.items() if isinstance(key, ColumnFilter)}
+        keys = {**filters, **(implied or {})}
+        self._keys = {name: key for name, key in keys.items() if isinstance(key, ColumnFilter)}
+        self._others = [name for name in self.filters if name not in self._keys and name not in _BY_ID]
         if parent is not None:
             self._keys[parent] = number(table.c[parent], "The path gives it.")
         self._indexes = (*indexes, ())  # the last one is that of the ids
@@ -131,7 +136,7 @@ class CursorListing(Listing):
         index = next(index for index in self._indexes if self._serves(index, given))
         ranges = list(product(*(given.get(name, self._keys[name].choices) for name in index)))
         conditions = tuple(name for name in given if name not in index)
-        conditions += tuple(name for name in ("created_from", "created_to") if name in asked)
+        conditions += tuple(name for name in self._others if name in asked)
         shape, values = self._ranges.shape(index, ranges, conditions, reverse=reverse)
         for name in conditions:
             values |= self._ranges.filters[name].values(name, asked[name])

@@ -102,7 +102,8 @@ def filled(column: Column[Any], words: str) -> Filter:
 def base_filters(table: Table, *, moments: bool) -> Filters:
     """Return the filters that every resource has: by id, and by the days of creation and last change.
 
-    With `moments`, what begins or ends a range may be a moment, too.
+    What never changes has no day of last change. With `moments`, what begins or ends a range may be a moment,
+    too.
     """
     kind, day = (DateOrMoment, "UTC day, or moment,") if moments else (Date, "UTC day")
     filters = {}
@@ -112,7 +113,10 @@ def base_filters(table: Table, *, moments: bool) -> Filters:
     ):
         parameter = Integer(strict=True, metadata=described(words))
         filters[name] = Filter(parameter, (Comparison(table.c.id, compare),))
-    for name, column in {"created": table.c.created_at, "updated": table.c.updated_at}.items():
+    times = {name: table.c.get(f"{name}_at") for name in ("created", "updated")}
+    for name, column in times.items():
+        if column is None:
+            continue
         since = Comparison(column, operator.ge, _first_moment)
         until = Comparison(column, operator.le, _last_moment)
         on_day = described(f"Only those {name} on this UTC day (`YYYY-MM-DD`).")

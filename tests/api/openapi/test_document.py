@@ -19,6 +19,7 @@ SMS = "/api/notifications/notifiers/sms"
 PATTERNS = f"{SMS}/{{notifier_id}}/patterns"
 EMAIL = "/api/notifications/notifiers/email"
 MESSAGES = "/api/notifications/messages"
+BATCHES = "/api/notifications/batches"
 WEBHOOKS = "/api/notifications/webhooks"
 SETTINGS = "/api/settings/notifications"
 DELIVERY = "/api/settings/delivery"
@@ -57,8 +58,12 @@ CODES = {
     ("get", f"{MESSAGES}/{{id}}"): 7812,
     ("post", f"{MESSAGES}/{{id}}/cancel"): 7813,
     ("post", f"{MESSAGES}/{{id}}/retry"): 7813,
-    ("get", "/api/notifications/batches/{id}"): 7812,
+    ("get", BATCHES): 7812,
+    ("get", f"{BATCHES}/{{id}}"): 7812,
+    ("post", f"{BATCHES}/{{id}}/cancel"): 7813,
+    ("post", f"{BATCHES}/{{id}}/retry"): 7813,
     ("post", OTP): 7821,
+    ("get", OTP): 7822,
     ("get", f"{OTP}/{{id}}"): 7822,
     ("post", f"{OTP}/verify"): 7823,
     ("post", f"{OTP}/{{id}}/cancel"): 7824,
