@@ -115,9 +115,10 @@ class SingleLine(String):
     default_error_messages: ErrorMessages = {"line": "Line ends and control characters are not allowed."}
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
+        text = super()._deserialize(value, *args, **options)
         if isinstance(value, str) and not is_line(value):
             raise self.make_error("line")
-        return super()._deserialize(value, *args, **options)
+        return text
 
 
 class Integer(Worded, fields.Integer):
