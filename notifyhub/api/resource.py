@@ -60,7 +60,8 @@ class Resource:
     A resource within another names in `parent` its column that refers to the parent object. The parameter of
     the path has the same name: `<id:notifier_id>`. An object of a resource that is `protected` is not
     deleted while it is in use. The response to a creation is as `create_response` has it, if that is more
-    than `schema`. `search`, `ordering` and `filters` are those of the list, an OffsetListing.
+    than `schema`. `max_body` is the greatest length in bytes of a body that creates or changes an object, as
+    an Endpoint has it. `search`, `ordering` and `filters` are those of the list, an OffsetListing.
     """
 
     def __init__(
@@ -75,9 +76,11 @@ class Resource:
         create_response: type[ResourceSchema] | None = None,
         parent: str | None = None,
         protected: bool = False,
+        max_body: int | None = None,
     ) -> None:
         self.names = names
         self.protected = protected
+        self.max_body = max_body
         self.model = model
         self.schema = schema()
         self.patched = schema(partial=True)
@@ -105,10 +108,16 @@ class Resource:
                 "body": self.schema,
                 "responses": {201: self.create_response},
                 "errors": parent_errors,
+                "max_body": self.max_body,
             },
             "list": {"query": listing.query, "responses": {200: listing.response}, "errors": parent_errors},
             "read": {"responses": one, "errors": (404,)},
-            "update": {"body": self.patched, "responses": one, "errors": (404,)},
+            "update": {
+                "body": self.patched,
+                "responses": one,
+                "errors": (404,),
+                "max_body": self.max_body,
+            },
             "delete": {"responses": {204: None}, "errors": (404, 409) if self.protected else (404,)},
         }
         for name, operation in OPERATIONS.items():
