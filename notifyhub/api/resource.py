@@ -1,6 +1,6 @@
 """A resource: a kind of object that is created, listed, read, changed and deleted over HTTP."""
 
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from flask import Blueprint
 from marshmallow import ValidationError
@@ -60,9 +60,11 @@ class Resource:
     A resource within another names in `parent` its column that refers to the parent object. The parameter of
     the path has the same name: `<id:notifier_id>`. An object of a resource that is `protected` is not
     deleted while it is in use. The response to a creation is as `create_response` has it, if that is more
-    than `schema`. `max_body` is the greatest length in bytes of a body that creates or changes an object, as
-    an Endpoint has it. `search`, `ordering` and `filters` are those of the list, an OffsetListing.
+    than `schema`. `search`, `ordering` and `filters` are those of the list, an OffsetListing.
     """
+
+    max_body: ClassVar[int | None] = None
+    """The greatest length in bytes of a body that creates or changes an object, as an Endpoint has it."""
 
     def __init__(
         self,
@@ -76,11 +78,9 @@ class Resource:
         create_response: type[ResourceSchema] | None = None,
         parent: str | None = None,
         protected: bool = False,
-        max_body: int | None = None,
     ) -> None:
         self.names = names
         self.protected = protected
-        self.max_body = max_body
         self.model = model
         self.schema = schema()
         self.patched = schema(partial=True)

@@ -45,7 +45,7 @@ class SMSPattern(Timestamped):
 
 
 class EmailPattern(Timestamped):
-    """A mail with placeholders, for one notifier; `from_email` is its sender, where it is not the notifier's."""
+    """A mail with placeholders, through one notifier, from `from_email` or else from the notifier's sender."""
 
     __tablename__ = "email_patterns"
     __table_args__ = (

@@ -48,8 +48,8 @@ class SMSPatternSchema(ResourceSchema):
 class EmailPatternSchema(ResourceSchema):
     """A mail with placeholders.
 
-    `subject`, `body_text` and `body_html` may hold positional ones (`{0}`, `{1}`, …, with digits of any script),
-    which are numbered over all three; nothing else in them is a placeholder.
+    `subject`, `body_text` and `body_html` may hold positional ones (`{0}`, `{1}`, …, with digits of any
+    script), which are numbered over all three; nothing else in them is a placeholder.
     """
 
     class Meta(ResourceSchema.Meta):

@@ -34,6 +34,12 @@ class SMSPatternResource(Resource):
         super().perform_update(session, stored, values)
 
 
+class EmailPatternResource(Resource):
+    """Email patterns, whose HTML may be long."""
+
+    max_body = MAX_MAIL_BODY_BYTES
+
+
 sms_patterns = SMSPatternResource(
     Names("SMS pattern", "SMSPatternPermission", 2821),
     SMSPattern,
@@ -51,12 +57,11 @@ sms_patterns.register(sms_blueprint)
 
 _sender = described("Only those with this sender, in any case.")
 
-email_patterns = Resource(
+email_patterns = EmailPatternResource(
     Names("email pattern", "EmailPatternsPermission", 2841),
     EmailPattern,
     EmailPatternSchema,
     parent="notifier_id",
-    max_body=MAX_MAIL_BODY_BYTES,
     search=("id", "name", "description", "from_email", "subject", "body_text", "body_html"),
     ordering=("id", "name", "from_email", "subject", "created_at", "updated_at"),
     filters={

@@ -338,7 +338,7 @@ WRONG: list[tuple[Collection, str, list[tuple[Any, str]]]] = [
     (COLLECTIONS[2], "port", [*WRONG_INTEGERS, *OUT_OF_PORTS.items()]),
     (COLLECTIONS[2], "from_email", [*WRONG_STRINGS, *WRONG_SENDERS]),
     (EMAIL_PATTERNS, "from_email", [*WRONG_STRINGS, *WRONG_SENDERS]),
-    (EMAIL_PATTERNS, "subject", [(value, LINE_END) for value in ("a\nb", "a\r", "\ta", "a\u2028b", "a\x85b")]),
+    (EMAIL_PATTERNS, "subject", [(value, LINE_END) for value in ("a\nb", "a\r", "\ta", "a\u2028b")]),
     *(
         (COLLECTIONS[2], name, WRONG_BOOLEANS)
         for name in ("use_tls", "use_ssl", "fail_silently", "fail_siently")
