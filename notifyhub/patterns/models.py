@@ -45,7 +45,7 @@ class SMSPattern(Timestamped):
 
 
 class EmailPattern(Timestamped):
-    """A mail with placeholders, through one notifier, from `from_email` or else from the notifier's sender."""
+    """A mail with placeholders, for one notifier; without `from_email`, from the sender of that."""
 
     __tablename__ = "email_patterns"
     __table_args__ = (

@@ -35,7 +35,6 @@ every_writer = pytest.mark.parametrize("writer", WRITERS, ids=str)
 every_collection = pytest.mark.parametrize("collection", COLLECTIONS, ids=str)
 
 
-
 def too_large(most: int) -> dict[str, str]:
     words = f"Request body too large: at most {most} bytes are taken (NOTIFYHUB_MAX_BODY_BYTES)."
     return {"detail": words}
