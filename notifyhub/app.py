@@ -31,8 +31,9 @@ PACKAGES = (database, api, jobs, auth, delivery, otp, webhooks, seeding)
 
 BLUEPRINTS = (
     notifiers.sms_blueprint,
-    patterns.blueprint,
+    patterns.sms_blueprint,
     notifiers.email_blueprint,
+    patterns.email_blueprint,
     settings.blueprint,
     messages.blueprint,
     messages.batches_blueprint,

@@ -15,6 +15,7 @@ from marshmallow.exceptions import ValidationError
 from marshmallow.types import ErrorMessages
 
 from notifyhub.api.http.json import timestamp
+from notifyhub.text.lines import is_line
 from notifyhub.text.moments import in_utc, parse
 
 MAX_LENGTH = 255
@@ -106,6 +107,18 @@ class String(Worded, fields.String):
         result = trimmed if self.trim else text
         self.at_most_long(result)  # a text that is too long is not looked into
         return result
+
+
+class SingleLine(String):
+    """A text of one line. In a mail a line end, even around it, would begin another header."""
+
+    default_error_messages: ErrorMessages = {"line": "Line ends and control characters are not allowed."}
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
+        text = super()._deserialize(value, *args, **options)
+        if isinstance(value, str) and not is_line(value):
+            raise self.make_error("line")
+        return text
 
 
 class Integer(Worded, fields.Integer):

@@ -1,6 +1,6 @@
 """A resource: a kind of object that is created, listed, read, changed and deleted over HTTP."""
 
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from flask import Blueprint
 from marshmallow import ValidationError
@@ -63,6 +63,9 @@ class Resource:
     than `schema`. `search`, `ordering` and `filters` are those of the list, an OffsetListing.
     """
 
+    max_body: ClassVar[int | None] = None
+    """The greatest length in bytes of a body that creates or changes an object, as an Endpoint has it."""
+
     def __init__(
         self,
         names: Names,
@@ -105,10 +108,16 @@ class Resource:
                 "body": self.schema,
                 "responses": {201: self.create_response},
                 "errors": parent_errors,
+                "max_body": self.max_body,
             },
             "list": {"query": listing.query, "responses": {200: listing.response}, "errors": parent_errors},
             "read": {"responses": one, "errors": (404,)},
-            "update": {"body": self.patched, "responses": one, "errors": (404,)},
+            "update": {
+                "body": self.patched,
+                "responses": one,
+                "errors": (404,),
+                "max_body": self.max_body,
+            },
             "delete": {"responses": {204: None}, "errors": (404, 409) if self.protected else (404,)},
         }
         for name, operation in OPERATIONS.items():

@@ -9,18 +9,6 @@ from marshmallow import ValidationError, fields
 from marshmallow.types import ErrorMessages
 
 from notifyhub.api.fields import Object, String, Worded
-from notifyhub.text.lines import is_line
-
-
-class SingleLine(String):
-    """A text of one line. In a mail a line end, even around it, would begin another header."""
-
-    default_error_messages: ErrorMessages = {"line": "Line ends and control characters are not allowed."}
-
-    def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
-        if isinstance(value, str) and not is_line(value):
-            raise self.make_error("line")
-        return super()._deserialize(value, *args, **options)
 
 
 class Recipient(String):

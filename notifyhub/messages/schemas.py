@@ -4,9 +4,20 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from notifyhub.api.fields import MAX_TEXT, Choice, Id, List, Moment, Nested, String, Timestamp, described
+from notifyhub.api.fields import (
+    MAX_TEXT,
+    Choice,
+    Id,
+    List,
+    Moment,
+    Nested,
+    SingleLine,
+    String,
+    Timestamp,
+    described,
+)
 from notifyhub.api.schemas import NamedSchema, StrictSchema
-from notifyhub.messages.fields import Arguments, Base64, Recipient, SingleLine, Texts
+from notifyhub.messages.fields import Arguments, Base64, Recipient, Texts
 from notifyhub.messages.models import Channel, MessageStatus, Outcome
 from notifyhub.notifiers.fields import NamedAddress
 from notifyhub.text import media_types

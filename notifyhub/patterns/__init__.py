@@ -1,1 +1,1 @@
-"""SMS patterns: texts with placeholders that a provider has approved."""
+"""Patterns: texts with placeholders. Those of SMS a provider has approved."""

@@ -1,4 +1,4 @@
-"""SMS patterns."""
+"""SMS and email patterns."""
 
 from enum import StrEnum
 
@@ -42,3 +42,29 @@ class SMSPattern(Timestamped):
     code: Mapped[str] = mapped_column(text(255))
     description: Mapped[str | None] = mapped_column(text())
     body: Mapped[str] = mapped_column(text())
+
+
+class EmailPattern(Timestamped):
+    """A mail with placeholders, for one notifier; without `from_email`, from the sender of that."""
+
+    __tablename__ = "email_patterns"
+    __table_args__ = (
+        UniqueConstraint(
+            "notifier_id",
+            "name",
+            info={"field": "name", "words": "email pattern with this name already exists."},
+        ),
+        Index(None, "notifier_id", "id"),
+        Index(None, "notifier_id"),  # to count them, as SMS patterns
+        NO_ID_REUSE,
+    )
+
+    notifier_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("email_notifiers.id", ondelete="CASCADE", info={"gone": True})
+    )
+    name: Mapped[str] = mapped_column(text(255))
+    description: Mapped[str | None] = mapped_column(text())
+    from_email: Mapped[str | None] = mapped_column(text(255))
+    subject: Mapped[str] = mapped_column(text(255))
+    body_text: Mapped[str] = mapped_column(text())
+    body_html: Mapped[str | None] = mapped_column(text())

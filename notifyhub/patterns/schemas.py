@@ -2,9 +2,15 @@
 
 from marshmallow import Schema, fields
 
-from notifyhub.api.fields import MAX_TEXT, Boolean, Choice, String, described
+from notifyhub.api.fields import MAX_TEXT, Boolean, Choice, SingleLine, String, described
 from notifyhub.api.schemas import ResourceSchema, StrictSchema
+from notifyhub.patterns.fields import OptionalBody, Sender
 from notifyhub.patterns.models import PatternStatus
+
+MAX_MAIL_BODY_BYTES = 2 * 1024 * 1024
+"""Of a request with an email pattern: MAX_BODY_HTML characters of four bytes fit in."""
+MAX_BODY_TEXT = 100_000
+MAX_BODY_HTML = 500_000
 
 
 class SMSPatternSchema(ResourceSchema):
@@ -36,6 +42,53 @@ class SMSPatternSchema(ResourceSchema):
             "named ones (`%name%`), or none.",
             "Your login otp code is {0}",
         ),
+    )
+
+
+class EmailPatternSchema(ResourceSchema):
+    """A mail with placeholders.
+
+    `subject`, `body_text` and `body_html` may hold positional ones (`{0}`, `{1}`, …, with digits of any
+    script), which are numbered over all three; nothing else in them is a placeholder.
+    """
+
+    class Meta(ResourceSchema.Meta):
+        fields = (
+            *("id", "name", "description", "from_email", "subject", "body_text", "body_html"),
+            *("created_at", "updated_at"),
+        )
+
+    name = String(
+        required=True, metadata=described("Name, unique within the notifier.", "order_status_changed")
+    )
+    description = String(
+        max_length=MAX_TEXT,
+        blank=True,
+        allow_none=True,
+        load_default=None,
+        metadata=described("Extra description.", "used for sending status changes"),
+    )
+    from_email = Sender(
+        load_default=None,
+        metadata=described(
+            "Sender: an address, or `Name <address>`. Null or blank: the notifier's own.",
+            "info@example.com",
+        ),
+    )
+    subject = SingleLine(
+        required=True, metadata=described("Subject, one line.", "The status of your order has changed")
+    )
+    body_text = String(
+        max_length=MAX_BODY_TEXT,
+        trim=False,
+        required=True,
+        metadata=described("The text.", "Order number {0} is in {1} status"),
+    )
+    body_html = OptionalBody(
+        max_length=MAX_BODY_HTML,
+        allow_none=True,
+        load_default=None,
+        metadata=described("The text as HTML.", "<p>Order number {0} is in {1} status</p>"),
     )
 
 

@@ -5,18 +5,23 @@ from typing import Any
 from flask import Blueprint, g
 from sqlalchemy.orm import Session
 
-from notifyhub.api.pagination.filters import filled, one_of
+from notifyhub.api.fields import described
+from notifyhub.api.pagination.filters import filled, one_of, text_in_any_case
 from notifyhub.api.resource import Names, Resource
 from notifyhub.database.base import Timestamped, table_of
 from notifyhub.patterns.events import mark_test
-from notifyhub.patterns.models import PatternStatus, SMSPattern
-from notifyhub.patterns.schemas import SMSPatternSchema
+from notifyhub.patterns.fields import SenderQuery
+from notifyhub.patterns.models import EmailPattern, PatternStatus, SMSPattern
+from notifyhub.patterns.schemas import MAX_MAIL_BODY_BYTES, EmailPatternSchema, SMSPatternSchema
 
-blueprint = Blueprint(
+sms_blueprint = Blueprint(
     "sms_patterns", __name__, url_prefix="/api/notifications/notifiers/sms/<id:notifier_id>/patterns"
 )
+email_blueprint = Blueprint(
+    "email_patterns", __name__, url_prefix="/api/notifications/notifiers/email/<id:notifier_id>/patterns"
+)
 
-_patterns = table_of(SMSPattern).c
+_sms, _email = table_of(SMSPattern).c, table_of(EmailPattern).c
 
 
 class SMSPatternResource(Resource):
@@ -29,6 +34,12 @@ class SMSPatternResource(Resource):
         super().perform_update(session, stored, values)
 
 
+class EmailPatternResource(Resource):
+    """Email patterns, whose HTML may be long."""
+
+    max_body = MAX_MAIL_BODY_BYTES
+
+
 sms_patterns = SMSPatternResource(
     Names("SMS pattern", "SMSPatternPermission", 2821),
     SMSPattern,
@@ -38,8 +49,26 @@ sms_patterns = SMSPatternResource(
     search=("id", "name", "code", "description", "body"),
     ordering=("id", "name", "status", "code", "created_at", "updated_at"),
     filters={
-        "status": one_of(_patterns.status, PatternStatus),
-        "has_description": filled(_patterns.description, "Only those with a description, or without."),
+        "status": one_of(_sms.status, PatternStatus),
+        "has_description": filled(_sms.description, "Only those with a description, or without."),
     },
 )
-sms_patterns.register(blueprint)
+sms_patterns.register(sms_blueprint)
+
+_sender = described("Only those with this sender, in any case.")
+
+email_patterns = EmailPatternResource(
+    Names("email pattern", "EmailPatternsPermission", 2841),
+    EmailPattern,
+    EmailPatternSchema,
+    parent="notifier_id",
+    search=("id", "name", "description", "from_email", "subject", "body_text", "body_html"),
+    ordering=("id", "name", "from_email", "subject", "created_at", "updated_at"),
+    filters={
+        "has_description": filled(_email.description, "Only those with a description, or without."),
+        "has_from_email": filled(_email.from_email, "Only those with a sender of their own, or without."),
+        "has_body_html": filled(_email.body_html, "Only those with HTML, or without."),
+        "from_email": text_in_any_case(SenderQuery(metadata=_sender), _email.from_email),
+    },
+)
+email_patterns.register(email_blueprint)

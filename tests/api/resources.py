@@ -12,9 +12,15 @@ from notifyhub.database.base import Timestamped, table_of
 from notifyhub.database.confidential import Confidential, placed
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
-from notifyhub.patterns.models import SMSPattern
+from notifyhub.patterns.models import EmailPattern, SMSPattern
 from tests.support.clients import Api
-from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory, Stored
+from tests.support.factories import (
+    EmailNotifierFactory,
+    EmailPatternFactory,
+    SMSNotifierFactory,
+    SMSPatternFactory,
+    Stored,
+)
 
 SMS = "/api/notifications/notifiers/sms"
 EMAIL = "/api/notifications/notifiers/email"
@@ -25,7 +31,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Collection:
-    """A collection: its URL, a body that it takes, its texts by their greatest length, its list's rules."""
+    """A collection: its URL, a body that it takes, its texts by their greatest length, its list's rules.
+
+    `parent` makes the notifier that its objects belong to, `max_body` is the greatest length of a body.
+    """
 
     name: str
     url: str
@@ -36,6 +45,8 @@ class Collection:
     search: tuple[str, ...]
     ordering: tuple[str, ...]
     filters: dict[str, Callable[[Row, str], bool]] = field(default_factory=dict)
+    parent: type[Stored] | None = None
+    max_body: int = 1024 * 1024
 
     def __str__(self) -> str:
         return self.name
@@ -46,10 +57,10 @@ class Collection:
 
     def place(self, app: Flask) -> tuple[str, Row]:
         """Return the URL of an empty collection, and the columns that tie a row to it."""
-        if "{notifier_id}" not in self.url:
+        if self.parent is None:
             return self.url, {}
         with app.app_context():
-            scope = {"notifier_id": SMSNotifierFactory().id}
+            scope = {"notifier_id": self.parent().id}
         return self.url.format(**scope), scope
 
     def one(self, app: Flask) -> str:
@@ -107,6 +118,7 @@ SMS_PATTERNS = Collection(
         "status": lambda row, value: row["status"] == value,
         "has_description": lambda row, value: bool(row["description"]) == _flag(value),
     },
+    SMSNotifierFactory,
 )
 EMAIL_NOTIFIERS = Collection(
     "email notifiers",
@@ -132,7 +144,32 @@ EMAIL_NOTIFIERS = Collection(
         "use_ssl": lambda row, value: row["use_ssl"] == _flag(value),
     },
 )
-COLLECTIONS = (SMS_NOTIFIERS, SMS_PATTERNS, EMAIL_NOTIFIERS)
+EMAIL_PATTERNS = Collection(
+    "email patterns",
+    EMAIL + "/{notifier_id}/patterns",
+    EmailPattern,
+    EmailPatternFactory,
+    {
+        "name": "order_status_changed",
+        "description": "one",
+        "from_email": "Shop <shop@example.com>",
+        "subject": "Your order",
+        "body_text": "It is {0}",
+        "body_html": "<p>It is {0}</p>",
+    },
+    {"name": 255, "description": 10_000, "subject": 255, "body_text": 100_000, "body_html": 500_000},
+    ("id", "name", "description", "from_email", "subject", "body_text", "body_html"),
+    ("id", "name", "from_email", "subject", "created_at", "updated_at"),
+    {
+        "has_description": lambda row, value: bool(row["description"]) == _flag(value),
+        "has_from_email": lambda row, value: bool(row["from_email"]) == _flag(value),
+        "has_body_html": lambda row, value: bool(row["body_html"]) == _flag(value),
+        "from_email": lambda row, value: (row["from_email"] or "").lower() == value.lower(),
+    },
+    EmailNotifierFactory,
+    2 * 1024 * 1024,
+)
+COLLECTIONS = (SMS_NOTIFIERS, SMS_PATTERNS, EMAIL_NOTIFIERS, EMAIL_PATTERNS)
 
 
 @dataclass(frozen=True)
@@ -172,7 +209,7 @@ WRITERS = (
 )
 
 
-TABLES = ("sms_notifiers", "sms_patterns", "email_notifiers", "notification_settings")
+TABLES = ("sms_notifiers", "sms_patterns", "email_notifiers", "email_patterns", "notification_settings")
 
 
 def stored(app: Flask) -> dict[str, list[tuple[Any, ...]]]:

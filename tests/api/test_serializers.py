@@ -13,10 +13,11 @@ from notifyhub.api.http import json
 from notifyhub.api.resource import Resource
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
-from notifyhub.patterns.models import SMSPattern
+from notifyhub.patterns.models import EmailPattern, SMSPattern
 from notifyhub.webhooks.models import Webhook
 from tests.support.factories import (
     EmailNotifierFactory,
+    EmailPatternFactory,
     SMSNotifierFactory,
     SMSPatternFactory,
     WebhookFactory,
@@ -46,6 +47,11 @@ def _sms_patterns() -> None:
     SMSPatternFactory(description="", status="approved")
 
 
+def _email_patterns() -> None:
+    EmailPatternFactory(body_html='{۱} "\\\n', **MOMENTS)
+    EmailPatternFactory(description="", from_email="فروشگاه <info@example.com>", body_html="")
+
+
 def _webhooks() -> None:
     WebhookFactory(url="https://shop.example.com/", **MOMENTS)
     WebhookFactory(is_active=False, disabled_reason="It failed.")
@@ -55,6 +61,7 @@ ROWS: dict[type, Callable[[], None]] = {
     SMSNotifier: _sms_notifiers,
     EmailNotifier: _email_notifiers,
     SMSPattern: _sms_patterns,
+    EmailPattern: _email_patterns,
     Webhook: _webhooks,
 }
 

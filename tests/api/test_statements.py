@@ -3,9 +3,8 @@
 import pytest
 from flask import Flask
 
-from tests.api.resources import COLLECTIONS, EMAIL, SETTINGS, SMS, SMS_NOTIFIERS, Collection
+from tests.api.resources import COLLECTIONS, EMAIL, EMAIL_PATTERNS, SETTINGS, SMS, SMS_PATTERNS, Collection
 from tests.support.clients import Api
-from tests.support.factories import SMSPatternFactory
 from tests.support.queries import Queries
 
 every_collection = pytest.mark.parametrize("collection", COLLECTIONS, ids=str)
@@ -77,12 +76,15 @@ def test_an_object_is_read_changed_and_deleted_with_few_statements(
         assert {method: count for method, count in sent.items() if count > most[method]} == {}
 
 
-def test_a_notifier_is_deleted_with_all_its_patterns_at_once(warm: Api, app: Flask, queries: Queries) -> None:
+@pytest.mark.parametrize("collection", [SMS_PATTERNS, EMAIL_PATTERNS], ids=str)
+def test_a_notifier_is_deleted_with_all_its_patterns_at_once(
+    warm: Api, app: Flask, queries: Queries, collection: Collection
+) -> None:
+    url, scope = collection.place(app)
     with app.app_context():
-        notifier = SMS_NOTIFIERS.factory().id
-        SMSPatternFactory.create_batch(30, notifier_id=notifier)
+        collection.factory.create_batch(30, **scope)
     with queries as sent:
-        assert warm.delete(f"{SMS}/{notifier}").status == 204
+        assert warm.delete(url.removesuffix("/patterns")).status == 204
     assert len(sent) == 2, sent
 
 

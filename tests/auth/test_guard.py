@@ -11,11 +11,12 @@ from notifyhub.api.endpoint import Access, Permission, UndeclaredView
 from notifyhub.auth.guard import declared
 from notifyhub.auth.models import Role
 from tests.support.clients import Api
-from tests.support.factories import EmailNotifierFactory, SMSPatternFactory
+from tests.support.factories import EmailPatternFactory, SMSPatternFactory
 
 SMS = "/api/notifications/notifiers/sms"
 EMAIL = "/api/notifications/notifiers/email"
 PATTERNS = f"{SMS}/<id:notifier_id>/patterns"
+EMAIL_PATTERNS = f"{EMAIL}/<id:notifier_id>/patterns"
 SETTINGS = "/api/settings/notifications"
 DELIVERY = "/api/settings/delivery"
 MESSAGES = "/api/notifications/messages"
@@ -48,6 +49,7 @@ CODES = {
     **resource(SMS, 2811),
     **resource(PATTERNS, 2821),
     **resource(EMAIL, 2831),
+    **resource(EMAIL_PATTERNS, 2841),
     ("POST", f"{SMS}/<id:id>/check"): 2812,
     ("POST", f"{EMAIL}/<id:id>/check"): 2832,
     ("POST", f"{PATTERNS}/sync"): 2823,
@@ -81,14 +83,15 @@ class Objects(NamedTuple):
     sms: int
     pattern: int
     email: int
+    email_pattern: int
     missing: int = 99
 
 
 @pytest.fixture
 def objects(app: Flask) -> Objects:
     with app.app_context():
-        pattern = SMSPatternFactory()
-        return Objects(pattern.notifier_id, pattern.id, EmailNotifierFactory().id)
+        sms, email = SMSPatternFactory(), EmailPatternFactory()
+        return Objects(sms.notifier_id, sms.id, email.notifier_id, email.id)
 
 
 def path(rule: str, parent: int = 99, id: int = 99) -> str:
@@ -157,6 +160,12 @@ MISSING = [
     ("PATCH", f"{SMS}/{{sms}}/patterns/99", {"data": "{", "content_type": "application/json"}),
     ("PATCH", f"{SMS}/{{sms}}/patterns/99", {"data": "a=b", "content_type": "text/plain"}),
     ("DELETE", f"{SMS}/99/patterns/{{pattern}}", {}),
+    ("POST", f"{EMAIL}/99/patterns", {"json": {}}),
+    ("GET", f"{EMAIL}/99/patterns?limit=none", {}),
+    ("GET", f"{EMAIL}/99/patterns/{{email_pattern}}", {}),
+    ("PATCH", f"{EMAIL}/99/patterns/{{email_pattern}}", {"json": {"subject": None}}),
+    ("POST", f"{EMAIL}/{{email}}/patterns/99", {"json": {"subject": None}}),
+    ("DELETE", f"{EMAIL}/99/patterns/{{email_pattern}}", {}),
     ("GET", f"{SMS}/{'9' * 400}", {}),
     ("PATCH", f"{SMS}/{2**63}", {"json": {}}),
     ("GET", f"{MESSAGES}/99", {}),
@@ -204,6 +213,8 @@ def test_401_comes_before_403_before_404_before_400(
         ("POST", SMS, {"data": b" " * (1024 * 1024 + 1), "content_type": "application/json"}, 413),
         ("POST", f"{SMS}/{{sms}}/patterns", {"json": []}, 400),
         ("PATCH", f"{EMAIL}/{{email}}", {"json": {"port": 0}}, 400),
+        ("POST", f"{EMAIL}/{{email}}/patterns", {"json": {}}, 400),
+        ("PATCH", f"{EMAIL}/{{email}}/patterns/{{email_pattern}}", {"json": {"subject": ""}}, 400),
         ("PATCH", SETTINGS, {"json": {"notifications_otp_ttl": 1}}, 400),
         *(("POST", f"{MESSAGES}{rest}", {"json": {}}, 400) for rest in ("", "/bulk", "/preview")),
         ("POST", MESSAGES, {"data": "a=b", "content_type": "text/plain"}, 415),
@@ -236,6 +247,8 @@ def test_a_body_is_judged_only_for_those_who_may_send_it(
         ("PUT", f"{SMS}/1", {"GET", "HEAD", "OPTIONS", "PATCH", "POST", "DELETE"}),
         ("PUT", f"{EMAIL}/1", {"GET", "HEAD", "OPTIONS", "PATCH", "POST", "DELETE"}),
         ("TRACE", f"{SMS}/1/patterns", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("PUT", f"{EMAIL}/1/patterns", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("PUT", f"{EMAIL}/1/patterns/1", {"GET", "HEAD", "OPTIONS", "PATCH", "POST", "DELETE"}),
         ("POST", SETTINGS, {"GET", "HEAD", "OPTIONS", "PATCH"}),
         ("PUT", SETTINGS, {"GET", "HEAD", "OPTIONS", "PATCH"}),
         ("POST", "/api/me", {"GET", "HEAD", "OPTIONS"}),

@@ -15,12 +15,13 @@ from notifyhub.database.base import Base, Timestamped, table_of
 from notifyhub.database.connections import orm_session
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
-from notifyhub.patterns.models import SMSPattern
+from notifyhub.patterns.models import EmailPattern, SMSPattern
 from notifyhub.settings.models import NotificationSettings
 from notifyhub.settings.notification import notification_settings
 from tests.support.environment import on_sqlite
 from tests.support.factories import (
     EmailNotifierFactory,
+    EmailPatternFactory,
     SMSNotifierFactory,
     SMSPatternFactory,
     Stored,
@@ -184,6 +185,7 @@ VIOLATIONS = [
     EmailNotifier(name="n", host="h", port=0, username="", password="", from_email="a@b.ir"),
     EmailNotifier(name="n", host="h", port=65536, username="", password="", from_email="a@b.ir"),
     SMSPattern(notifier_id=99, name="n", code="c", body="b"),
+    EmailPattern(notifier_id=99, name="n", subject="s", body_text="b"),
     SMSNotifier(name=None, backend="ippanel"),
     NotificationSettings(id=2, otp_code_len=5, otp_ttl=120),
 ]
@@ -218,7 +220,7 @@ def test_what_belongs_to_a_row_is_deleted_with_it(app: Flask) -> None:
 
 @pytest.mark.parametrize(
     "factory",
-    [UserFactory, SMSNotifierFactory, EmailNotifierFactory, SMSPatternFactory],
+    [UserFactory, SMSNotifierFactory, EmailNotifierFactory, SMSPatternFactory, EmailPatternFactory],
     ids=lambda f: f.__name__,
 )
 def test_an_id_is_never_given_again(factory: type[Stored], app: Flask) -> None:

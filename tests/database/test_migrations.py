@@ -23,6 +23,7 @@ from tests.support.databases import dispose
 from tests.support.environment import ENCRYPTION_KEY, SECRET_KEY
 from tests.support.factories import (
     EmailNotifierFactory,
+    EmailPatternFactory,
     SMSNotifierFactory,
     SMSPatternFactory,
     UserFactory,
@@ -121,7 +122,7 @@ def test_the_migrations_go_back_and_forth_with_data_and_leave_nothing() -> None:
     first = described()
     UserFactory(role="staff", codes=(2811,))
     SMSPatternFactory()
-    EmailNotifierFactory()
+    EmailPatternFactory()
     db.session.remove()
     downgrade(revision="base")
     assert inspect(db.engine).get_table_names() == ["alembic_version"]
@@ -130,6 +131,7 @@ def test_the_migrations_go_back_and_forth_with_data_and_leave_nothing() -> None:
     upgrade()
     assert described() == first
     assert SMSPatternFactory().id == 1
+    assert EmailPatternFactory().id == 1
 
 
 @pytest.mark.usefixtures("unmigrated")
@@ -173,6 +175,18 @@ def test_grants_move_to_the_codes_that_messages_codes_and_webhooks_have_now_and_
     assert granted() == [after, [7812]]
     downgrade(revision="0006")
     assert granted() == [before, [2842]]
+
+
+@pytest.mark.usefixtures("unmigrated")
+def test_grants_for_email_patterns_do_not_become_grants_for_messages_on_the_way_back() -> None:
+    upgrade()
+    user = UserFactory(role="staff", codes=(2834, 2841, 2842, 2843, 2844, 7811)).id
+    db.session.remove()
+    for revision, left in (("0014", [2834, 7811]), ("0006", [2834, 2841])):
+        downgrade(revision=revision)
+        with db.engine.connect() as connection:
+            codes = select(UserPermission.code).where(UserPermission.user_id == user)
+            assert sorted(connection.scalars(codes)) == left
 
 
 @pytest.mark.usefixtures("unmigrated")

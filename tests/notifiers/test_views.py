@@ -11,10 +11,15 @@ from flask import Flask
 from notifyhub.extensions import db
 from notifyhub.notifiers.masks import MASK_NOT_ENOUGH
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
-from notifyhub.patterns.models import SMSPattern
+from notifyhub.patterns.models import EmailPattern, SMSPattern
 from tests.support.clients import Api
 from tests.support.databases import stored_bytes, stored_text
-from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
+from tests.support.factories import (
+    EmailNotifierFactory,
+    EmailPatternFactory,
+    SMSNotifierFactory,
+    SMSPatternFactory,
+)
 from tests.support.words import BLANK, LONG, NO_BOOLEAN, NO_INTEGER, NO_STRING, NULL, REQUIRED
 
 SMS = "/api/notifications/notifiers/sms"
@@ -246,6 +251,20 @@ def test_deleting_an_sms_notifier_deletes_its_patterns_and_no_others(api: Api, a
         assert [notifier.id for notifier in db.session.query(SMSNotifier)] == [other.notifier_id]
     assert api.get(f"{SMS}/{sms}").status == 404
     assert api.delete(f"{SMS}/{sms}").status == 404
+
+
+def test_deleting_an_email_notifier_deletes_its_patterns_and_no_others(
+    api: Api, app: Flask, mail: int
+) -> None:
+    with app.app_context():
+        EmailPatternFactory.create_batch(3, notifier_id=mail)
+        other = EmailPatternFactory()
+        sms = SMSPatternFactory(notifier_id=SMSNotifierFactory().id)
+    assert api.delete(f"{EMAIL}/{mail}").status == 204
+    with app.app_context():
+        assert [pattern.id for pattern in db.session.query(EmailPattern)] == [other.id]
+        assert [pattern.id for pattern in db.session.query(SMSPattern)] == [sms.id]
+    assert api.get(f"{EMAIL}/{mail}/patterns").status == 404
 
 
 @pytest.mark.parametrize("kind", ["sms", "email"])

@@ -11,7 +11,7 @@ from notifyhub.database.base import now
 from notifyhub.extensions import db
 from notifyhub.messages.models import Attempt, Channel, Message, MessageStatus, Outcome
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
-from notifyhub.patterns.models import SMSPattern
+from notifyhub.patterns.models import EmailPattern, SMSPattern
 from notifyhub.providers.plugins import GROUP
 from notifyhub.webhooks import signatures
 from notifyhub.webhooks.models import Event, Webhook, WebhookDelivery
@@ -69,6 +69,16 @@ class SMSPatternFactory(Stored):
     code = factory.Sequence(lambda n: str(100_000 + n))
     description = None
     body = "Your login code is {0}"
+
+
+class EmailPatternFactory(Stored):
+    class Meta:
+        model = EmailPattern
+
+    notifier_id = factory.LazyFunction(lambda: EmailNotifierFactory().id)
+    name = factory.Sequence(lambda n: f"pattern-{n}")
+    subject = "Your order"
+    body_text = "Order number {0} is in {1} status"
 
 
 class AttemptFactory(Stored):

@@ -91,6 +91,18 @@ def text(column: Column[Any], words: str) -> Filter:
     return ColumnFilter(fields.String(strict=True, metadata=described(words)), column)
 
 
+def text_in_any_case(parameter: Field[Any], column: Column[Any]) -> Filter:
+    """Return the filter for rows with a text, as `parameter` reads it, whatever the case of its letters.
+
+    That holds for ASCII letters at least, as for `containing`.
+    """
+    return Filter(parameter, (Comparison(column, _is_like, literally),))
+
+
+def _is_like(column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
+    return column.ilike(value, escape="/")
+
+
 def filled(column: Column[Any], words: str) -> Filter:
     """Return the filter for rows where a column is neither null nor empty, or is."""
     there: ColumnElement[bool] = column.is_not(None)

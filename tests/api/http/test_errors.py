@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import OperationalError
 
-from tests.api.resources import COLLECTIONS, EMAIL, SETTINGS, SMS, SMS_PATTERNS, Collection
+from tests.api.resources import COLLECTIONS, EMAIL, SETTINGS, SMS, Collection
 from tests.support.clients import Api
 from tests.support.processes import free_port
 
@@ -33,6 +33,8 @@ ALLOWED = {
     f"{SMS}/1/patterns/1": ONE,
     EMAIL: LISTED,
     f"{EMAIL}/1": ONE,
+    f"{EMAIL}/1/patterns": LISTED,
+    f"{EMAIL}/1/patterns/1": ONE,
     SETTINGS: READ | {"PATCH"},
     "/api/me": READ,
     "/healthz": READ,
@@ -131,7 +133,7 @@ def test_first_comes_the_token_then_the_code_then_the_object_then_the_body(
 ) -> None:
     url, one = collection.place(app)[0], collection.one(app)
     gone = f"{url}/999999"
-    beside = [SMS_PATTERNS.url.format(notifier_id=999_999)] if collection is SMS_PATTERNS else []
+    beside = [collection.url.format(notifier_id=999_999)] if collection.parent else []
     hostile = {"data": b"{", "content_type": "application/json"}
     without_codes = staff(1036)
     for method, path in (("PATCH", gone), ("POST", gone), *(("POST", other) for other in beside)):

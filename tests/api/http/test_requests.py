@@ -12,7 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from notifyhub.app import create_app
-from tests.api.resources import COLLECTIONS, SETTINGS, SMS, SMS_NOTIFIERS, SMS_PATTERNS, Collection
+from tests.api.resources import (
+    COLLECTIONS,
+    EMAIL_PATTERNS,
+    SETTINGS,
+    SMS,
+    SMS_NOTIFIERS,
+    SMS_PATTERNS,
+    Collection,
+)
 from tests.support.clients import Api
 
 every_collection = pytest.mark.parametrize("collection", COLLECTIONS, ids=str)
@@ -145,10 +153,11 @@ def test_an_id_is_ascii_digits_and_no_other_names_an_object(
             assert (other, answer.status, answer.json) == (other, 404, {"detail": "Not found."})
 
 
-def test_a_notifiers_id_in_a_path_is_ascii_digits_too(api: Api) -> None:
+@pytest.mark.parametrize("collection", [SMS_PATTERNS, EMAIL_PATTERNS], ids=str)
+def test_a_notifiers_id_in_a_path_is_ascii_digits_too(api: Api, collection: Collection) -> None:
     for id_ in NO_IDS:
-        url = SMS_PATTERNS.url.format(notifier_id=id_)
-        for answer in (api.get(url), api.post(url, SMS_PATTERNS.body), api.get(f"{url}/1")):
+        url = collection.url.format(notifier_id=id_)
+        for answer in (api.get(url), api.post(url, collection.body), api.get(f"{url}/1")):
             assert (id_, answer.status, answer.json) == (id_, 404, {"detail": "Not found."})
 
 

@@ -18,6 +18,7 @@ from notifyhub.providers.registry import BUILT_IN
 SMS = "/api/notifications/notifiers/sms"
 PATTERNS = f"{SMS}/{{notifier_id}}/patterns"
 EMAIL = "/api/notifications/notifiers/email"
+EMAIL_PATTERNS = f"{EMAIL}/{{notifier_id}}/patterns"
 MESSAGES = "/api/notifications/messages"
 BATCHES = "/api/notifications/batches"
 WEBHOOKS = "/api/notifications/webhooks"
@@ -42,6 +43,11 @@ CODES = {
     ("get", f"{EMAIL}/{{id}}"): 2832,
     ("patch", f"{EMAIL}/{{id}}"): 2833,
     ("delete", f"{EMAIL}/{{id}}"): 2834,
+    ("post", EMAIL_PATTERNS): 2841,
+    ("get", EMAIL_PATTERNS): 2842,
+    ("get", f"{EMAIL_PATTERNS}/{{id}}"): 2842,
+    ("patch", f"{EMAIL_PATTERNS}/{{id}}"): 2843,
+    ("delete", f"{EMAIL_PATTERNS}/{{id}}"): 2844,
     ("post", f"{SMS}/{{id}}/check"): 2812,
     ("post", f"{EMAIL}/{{id}}/check"): 2832,
     ("post", f"{PATTERNS}/sync"): 2823,
@@ -159,7 +165,9 @@ def test_every_view_is_documented_except_those_that_decline(
     assert {
         (method, path) for method, path in shown if method != "post" or not path.endswith("/{id}")
     } == documented
-    assert shown - documented == {("post", f"{path}/{{id}}") for path in (SMS, PATTERNS, EMAIL, WEBHOOKS)}
+    assert shown - documented == {
+        ("post", f"{path}/{{id}}") for path in (SMS, PATTERNS, EMAIL, EMAIL_PATTERNS, WEBHOOKS)
+    }
 
 
 @pytest.mark.parametrize(("where", "code"), CODES.items())
@@ -207,6 +215,7 @@ def test_operations_need_a_token_unless_they_say_otherwise(document: dict[str, A
         (SMS, {"backend", "has_settings"}),
         (PATTERNS, {"status", "has_description"}),
         (EMAIL, {"use_tls", "use_ssl"}),
+        (EMAIL_PATTERNS, {"has_description", "has_from_email", "has_body_html", "from_email"}),
     ],
 )
 def test_a_list_documents_its_parameters(document: dict[str, Any], path: str, own: set[str]) -> None:
@@ -218,8 +227,9 @@ def test_a_list_documents_its_parameters(document: dict[str, Any], path: str, ow
     assert schemas["ordering"]["default"] == "-id"
     for name in DAYS:
         assert schemas[name] == {"type": "string", "format": "date"}
-    for name in own - {"backend", "status"}:
+    for name in own - {"backend", "status", "from_email"}:
         assert schemas[name] == {"type": "boolean"}
+    assert schemas.get("from_email", {"type": "string"}) == {"type": "string"}
     for parameter in parameters.values():
         assert parameter["in"] == "query"
         assert not parameter["required"]
@@ -261,6 +271,7 @@ def test_the_pattern_of_an_ordering_is_what_is_taken(
         (SMS, {"name", "backend"}),
         (PATTERNS, {"name", "code", "body"}),
         (EMAIL, {"name", "host", "username", "password", "from_email"}),
+        (EMAIL_PATTERNS, {"name", "subject", "body_text"}),
     ],
 )
 def test_what_is_sent_and_what_is_answered_are_told_apart(
@@ -292,6 +303,13 @@ def test_lengths_bounds_and_nulls_are_documented(document: dict[str, Any]) -> No
     assert (pattern["body"]["minLength"], pattern["body"]["maxLength"]) == (1, 10_000)
     assert (pattern["description"]["type"], pattern["description"]["default"]) == (["string", "null"], None)
     assert "minLength" not in pattern["description"]
+    mail = body_schema(document, "post", EMAIL_PATTERNS)["properties"]
+    assert (mail["subject"]["minLength"], mail["subject"]["maxLength"]) == (1, 255)
+    assert (mail["body_text"]["minLength"], mail["body_text"]["maxLength"]) == (1, 100_000)
+    for name, most in (("description", 10_000), ("from_email", 255), ("body_html", 500_000)):
+        assert (mail[name]["type"], mail[name]["default"]) == (["string", "null"], None)
+        assert mail[name]["maxLength"] == most
+        assert "minLength" not in mail[name]
     port = body_schema(document, "post", EMAIL)["properties"]["port"]
     assert (port["type"], port["minimum"], port["maximum"]) == (["integer", "null"], 1, 65_535)
     settings = body_schema(document, "patch", SETTINGS)["properties"]

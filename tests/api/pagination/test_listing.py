@@ -18,7 +18,15 @@ from notifyhub.extensions import db
 from notifyhub.providers.registry import BUILT_IN
 from tests.api.pagination import listing_model
 from tests.api.pagination.listing_model import Pairs
-from tests.api.resources import COLLECTIONS, EMAIL_NOTIFIERS, SMS_NOTIFIERS, SMS_PATTERNS, Collection, Row
+from tests.api.resources import (
+    COLLECTIONS,
+    EMAIL_NOTIFIERS,
+    EMAIL_PATTERNS,
+    SMS_NOTIFIERS,
+    SMS_PATTERNS,
+    Collection,
+    Row,
+)
 from tests.support.clients import Api
 from tests.support.environment import on_sqlite
 from tests.support.processes import Server
@@ -42,7 +50,6 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "backend": st.sampled_from(list(BUILT_IN)),
     "settings": st.sampled_from([{}, {"token": "a-token"}]),
     "status": st.sampled_from(["created", "pending", "approved", "rejected"]),
-    "description": st.none() | TEXTS,
     "port": st.none() | st.sampled_from([1, 25, 587, 65_535]),
     "use_tls": st.booleans(),
     "use_ssl": st.booleans(),
@@ -55,14 +62,20 @@ SHOWN = {
         *("name", "host", "port", "username", "password", "from_email"),
         *("use_tls", "use_ssl", "fail_silently"),
     ),
+    EMAIL_PATTERNS: ("name", "description", "from_email", "subject", "body_text", "body_html"),
 }
+
+
+def field_of(collection: Collection, name: str) -> st.SearchStrategy[Any]:
+    nullable = collection.table.c[name].nullable
+    return FIELDS.get(name, st.none() | TEXTS if nullable else TEXTS)
 
 
 def rows_of(collection: Collection, least: int = 0, most: int = 12) -> st.SearchStrategy[list[Row]]:
     names = ("id", *SHOWN[collection], "created_at", "updated_at")
-    row = st.fixed_dictionaries({name: FIELDS.get(name, TEXTS) for name in names if name != "id"})
+    row = st.fixed_dictionaries({name: field_of(collection, name) for name in names if name != "id"})
     # Names are unique within a notifier, where the rows are patterns.
-    key = (lambda row: row["name"]) if collection is SMS_PATTERNS else repr
+    key = (lambda row: row["name"]) if collection.parent else repr
     unique = None if key is repr else key
     ids = st.lists(st.integers(1, 200), min_size=most, max_size=most, unique=True)
     rows = st.lists(row, min_size=least, max_size=most, unique_by=unique)
@@ -87,9 +100,10 @@ def parameters_of(collection: Collection, *without: str) -> st.SearchStrategy[Pa
         "backend": FIELDS["backend"],
         "status": FIELDS["status"],
         **dict.fromkeys(
-            ["has_settings", "has_description", "use_tls", "use_ssl"],
+            [name for name in collection.filters if name.startswith(("has_", "use_"))],
             st.sampled_from(["true", "false", "1", "0", "True", "FALSE"]),
         ),
+        "from_email": TEXTS,
         "unknown": TEXTS,
     }
     common = {"limit", "offset", "search", "ordering", "unknown"}
@@ -391,13 +405,16 @@ def test_head_answers_as_get_without_a_body(api: Api, app: Flask, collection: Co
         assert head.headers["Content-Type"] == get.headers["Content-Type"]
 
 
-def test_patterns_are_listed_under_their_own_notifier_alone(api: Api, app: Flask) -> None:
-    (one, scope), (other, _) = SMS_PATTERNS.place(app), SMS_PATTERNS.place(app)
+@pytest.mark.parametrize("collection", [SMS_PATTERNS, EMAIL_PATTERNS], ids=str)
+def test_patterns_are_listed_under_their_own_notifier_alone(
+    api: Api, app: Flask, collection: Collection
+) -> None:
+    (one, scope), (other, _) = collection.place(app), collection.place(app)
     with app.app_context():
-        SMS_PATTERNS.factory.create_batch(2, **scope)
+        collection.factory.create_batch(2, **scope)
     assert api.get(one).json["count"] == 2
     assert api.get(other).json["count"] == 0
-    gone = SMS_PATTERNS.url.format(notifier_id=10**6)
+    gone = collection.url.format(notifier_id=10**6)
     assert api.get(f"{gone}?limit=x").status == 404
 
 
