@@ -69,7 +69,8 @@ LONG = [pytest.mark.slow, pytest.mark.timeout(900)]
 def test_every_answer_is_as_documented(
     gunicorn: Callable[..., Server], token: Callable[..., str], tmp_path: Path, amount: list[str]
 ) -> None:
-    run(gunicorn(), token(test=True), tmp_path, f"--checks={','.join(CHECKS)}", *amount)
+    server = gunicorn("-k", "notifyhub.process.server.Worker")  # whose own refusals are documented, too
+    run(server, token(test=True), tmp_path, f"--checks={','.join(CHECKS)}", *amount)
 
 
 @on_postgresql

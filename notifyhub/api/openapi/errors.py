@@ -67,6 +67,7 @@ _NAMES = {
     404: "NotFound",
     409: "Conflict",
     413: "TooLarge",
+    414: "TooLongURL",
     415: "UnsupportedMediaType",
     422: "OtherRequest",
     429: "TooManyRequests",
@@ -107,6 +108,7 @@ RESPONSES: dict[str, dict[str, Any]] = {
     "TooLarge": _detail(
         "The body is longer than the service takes.", WORDS[413].format(limit=DEFAULT_BODY_BYTES)
     ),
+    "TooLongURL": _detail("The URL is longer than the service takes.", "The request line is too long."),
     "UnsupportedMediaType": _detail(
         "The body is not declared as JSON.", 'Unsupported media type "text/plain" in request.'
     ),
@@ -144,6 +146,8 @@ def error_responses(declared: Endpoint) -> dict[int, str]:
         statuses.add(403)
     if declared.body:
         statuses |= {413, 415}
+    if declared.query:
+        statuses.add(414)
     if declared.idempotent:
         statuses |= {409, 422}
     names = {status: _NAMES[status] for status in statuses}
