@@ -95,7 +95,8 @@ def _begin(calls: Sequence[Sequence[int]]) -> None:
         claimed = {message.id: message for message in rounds.claim([id_ for call in calls for id_ in call])}
         release()
         for call in calls:
-            if found := [claimed[id_] for id_ in call if id_ in claimed]:
+            # Taken out: a list may name a message twice.
+            if found := [claimed.pop(id_) for id_ in call if id_ in claimed]:
                 threads().run(app, rounds.give_rounds, found)
                 begun += 1
     finally:

@@ -307,6 +307,16 @@ def test_a_job_s_list_is_dealt_out_in_calls_and_all_of_it_is_sent(app: Flask, bu
     assert sorted(Scripted.batches["a"]) == [2, 3, 5, 5]
 
 
+def test_a_message_that_a_list_names_twice_is_sent_once(bulk: Bulk) -> None:
+    first, second = bulk.stored(2, text="One.")
+    (other,) = bulk.stored(1, text="Another one.", is_test=True)
+    due_messages.deliver([first, second, first, other, other, second])
+    threads().close()
+    assert len(Scripted.sent["a"]) == 2
+    assert [len(bulk.attempts(one)) for one in (first, second, other)] == [1, 1, 1]
+    assert bulk.ends([first, second, other]) == [(MessageStatus.SENT, None)] * 3
+
+
 def test_nothing_is_begun_when_the_worker_has_been_told_to_stop(bulk: Bulk) -> None:
     ids = bulk.stored(7)
     threads().close()
