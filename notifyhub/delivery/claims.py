@@ -202,7 +202,9 @@ def start_attempts(
         held = set(connection.scalars(_renew.where(messages.c.id.in_(wanted)), lease))
         started = {
             row.message_id: row.id
-            for row in connection.execute(_unfinished(tried), {"of_notifier": notifier_id})
+            for row in connection.execute(
+                _running.where(attempts.c.message_id.in_(tried)), {"of_notifier": notifier_id}
+            )
             if row.round == tried[row.message_id].round
         }
         new = [id_ for id_ in tried if id_ in held and id_ not in started]
@@ -224,10 +226,6 @@ def start_attempts(
 def withdraw(attempt_ids: Collection[int]) -> None:
     """Undo the start of attempts that are not made."""
     autocommit().execute(delete(attempts).where(attempts.c.id.in_(attempt_ids), attempts.c.outcome.is_(None)))
-
-
-def _unfinished(ids: Collection[int]) -> Select[Any]:
-    return _running.where(attempts.c.message_id.in_(ids))
 
 
 def _lease(token: str, at: datetime) -> dict[str, Any]:
