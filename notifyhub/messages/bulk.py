@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from notifyhub.api.fields import NON_FIELD
 from notifyhub.messages.composition import ComposedMessage, compose
 from notifyhub.messages.references import resolve
-from notifyhub.messages.schemas import MessageRequestSchema, RecipientSchema, SharedMessageSchema
+from notifyhub.messages.request_schemas import MessageRequestSchema, RecipientSchema, SharedMessageSchema
 
 MAX_INVALID = 100
 """Invalid entries after which no other is looked at: a response holds the errors of no more."""

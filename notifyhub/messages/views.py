@@ -21,14 +21,12 @@ from notifyhub.messages.events import MessagesDue
 from notifyhub.messages.models import Message
 from notifyhub.messages.pages import listing
 from notifyhub.messages.references import resolve
+from notifyhub.messages.request_schemas import MAX_BODY_BYTES, BulkSchema, MessageRequestSchema
 from notifyhub.messages.schemas import (
-    MAX_BODY_BYTES,
     AcceptedBatchSchema,
     BatchSchema,
-    BulkSchema,
     ChangedBatchSchema,
     MessageDetailSchema,
-    MessageRequestSchema,
     MessageSchema,
     PreviewSchema,
 )

@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 from notifyhub.messages.composition import ComposedMessage, compose
 from notifyhub.messages.models import Channel
 from notifyhub.messages.references import NotifierReference, PatternReference, References
-from notifyhub.messages.schemas import MessageRequestSchema
+from notifyhub.messages.request_schemas import MessageRequestSchema
 from notifyhub.text.placeholders import Template
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)

@@ -16,7 +16,7 @@ from notifyhub.database.connections import after_commit
 from notifyhub.extensions import db
 from notifyhub.messages.events import MessagesDue
 from notifyhub.messages.models import Channel, Message, MessageAttachment
-from notifyhub.messages.schemas import MessageRequestSchema
+from notifyhub.messages.request_schemas import MessageRequestSchema
 from tests.messages.accounts import BATCHES, MESSAGES, Accounts
 from tests.messages.bodies import by_pattern, email
 from tests.support.clients import Api
