@@ -70,7 +70,8 @@ class Message(Leased, Timestamped):
     `home_notifier_id` is the notifier that each round begins with, `notifier_id` the one that took the
     message (until then the same). `report_due_at` is when the provider is asked next for a delivery report.
     `otp_id` is the one-time password that it carries: in `text`, `subject` and `args` stands a mask for each
-    of its digits. `otp_client` is who asked for it.
+    of its digits. `otp_client` is who asked for it. `from_email` is the sender that its email pattern gives;
+    null: the notifier's own.
     """
 
     __tablename__ = "messages"
@@ -129,6 +130,10 @@ class Message(Leased, Timestamped):
     reports_asked: Mapped[int] = mapped_column(Integer, default=0, sort_order=AFTER_LEASE)
     otp_id: Mapped[int | None] = mapped_column(BigInteger, sort_order=ADDED)
     otp_client: Mapped[str | None] = mapped_column(columns.text(128), sort_order=ADDED)
+    from_email: Mapped[str | None] = mapped_column(columns.text(255), sort_order=ADDED)
+    cc: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True), sort_order=ADDED)
+    bcc: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True), sort_order=ADDED)
+    unsubscribe_url: Mapped[str | None] = mapped_column(columns.text(), sort_order=ADDED)
 
     attempts: Mapped[list["Attempt"]] = relationship(passive_deletes=True, order_by="Attempt.id")
     attachments: Mapped[list["MessageAttachment"]] = relationship(
@@ -148,6 +153,7 @@ class MessageAttachment(Identified):
     filename: Mapped[str] = mapped_column(columns.text(255))
     content_type: Mapped[str] = mapped_column(columns.text(255))
     content: Mapped[bytes] = mapped_column(LargeBinary)
+    content_id: Mapped[str | None] = mapped_column(columns.text(255))
 
 
 class Attempt(Identified):
