@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from ipaddress import ip_address
+from mmap import mmap
 from typing import Any
 
 import click
@@ -29,6 +30,8 @@ from notifyhub.extensions import db
 from notifyhub.instance import InvalidSetting
 from notifyhub.jobs import worker as delivery
 from notifyhub.jobs.threads import CONCURRENCY
+from notifyhub.process import restart
+from notifyhub.process.restart import Inheritance
 from notifyhub.process.server import Server
 from notifyhub.process.supervisor import PartEnded, Supervisor
 from notifyhub.seeding.commands import notifiers
@@ -77,6 +80,13 @@ def main(ctx: click.Context) -> None:
     ctx.obj = ScriptInfo(create_app=_checked_app, set_debug_flag=False)
 
 
+def _inheritance(_ctx: click.Context, _option: click.Parameter, value: str | None) -> Inheritance | None:
+    try:
+        return Inheritance.parse(value) if value else None
+    except ValueError:
+        raise click.BadParameter("the service itself gives it, when it restarts") from None
+
+
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
@@ -86,34 +96,82 @@ def main(ctx: click.Context) -> None:
     type=click.IntRange(1),
     help="Processes; by default one for each CPU, 2 to 8.",
 )
-def up(host: str, port: int, workers: int) -> None:
-    """Run everything: upgrade the database, on the first start create user `admin`, serve and deliver."""
+@click.option(restart.OPTION, "inheritance", hidden=True, callback=_inheritance)
+def up(host: str, port: int, workers: int, inheritance: Inheritance | None) -> None:
+    """Run everything: upgrade the database, on the first start create user `admin`, serve and deliver.
+
+    SIGHUP restarts it in place, with the program that is installed by then.
+    """
     _end_when_told()
     app = _app()
-    listener = _listen(host, port)
-    _warn_of_strangers(app, listener)
-    with app.app_context():
-        _upgrade_database()
-    with Supervisor() as parts:
-        with app.app_context():  # a signal does not come between the admin and the token's being printed
-            _introduce_admin()
-            _close_connections()
-        parts.start("server", Server(app, listener, workers).run)
-        listener.close()
-        parts.start("worker", lambda: sys.exit(delivery.run(app, beat=True)))
-        parts.wait()
+    if inheritance:
+        listener = socket.socket(fileno=inheritance.listener)
+        listener.set_inheritable(False)
+    else:
+        listener = _listen(host, port)
+        _warn_of_strangers(app, listener)
+        with app.app_context():
+            _upgrade_database()
+    with Supervisor(inheritance.parts if inheritance else None, at_stop=listener.close) as parts:
+        if inheritance:
+            _take_over(app, parts, listener, workers)
+        else:
+            with app.app_context():  # a signal does not come between the admin and the token's being printed
+                _introduce_admin()
+            _start_parts(app, parts, listener, workers)
+        while parts.wait():
+            log.info("NotifyHub restarts")
+            if restart.is_possible("up"):
+                restart.execute("up", Inheritance(listener.fileno(), parts.parts))
         with app.app_context():
             _fold_write_ahead_log()
         log.info("NotifyHub has stopped")
+
+
+def _take_over(app: Flask, parts: Supervisor, listener: socket.socket, workers: int) -> None:
+    """Replace the parts of the program that this one follows; if that fails, they go on."""
+    try:
+        with app.app_context():
+            _upgrade_database()  # while they serve
+    except (SQLAlchemyError, MigrationError) as error:
+        words = in_one_line(error) if isinstance(error, SQLAlchemyError) else str(error)
+        parts.give_up(f"The database can't be upgraded: {words}")
+        return
+    ready = _start_parts(app, parts, listener, workers)
+    parts.replace_old(lambda: ready[0] == 1)
+
+
+def _start_parts(app: Flask, parts: Supervisor, listener: socket.socket, workers: int) -> mmap:
+    """Start the server and the worker; return a byte that becomes 1 as soon as the server answers."""
+    with app.app_context():
+        _close_connections()
+    ready = mmap(-1, 1)  # shared with forks
+
+    def serve() -> None:
+        Server(app, listener, workers, lambda: ready.__setitem__(0, 1)).run()
+
+    def deliver() -> None:
+        listener.close()
+        sys.exit(delivery.run(app, beat=True))
+
+    parts.start("server", serve)
+    parts.start("worker", deliver)
+    return ready
 
 
 @click.command()
 @click.option("--concurrency", default=CONCURRENCY, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--beat", is_flag=True, help="Keep the time for all workers; at least one has to.")
 def worker(concurrency: int, *, beat: bool) -> None:
-    """Deliver messages until stopped; wait for a broker or database that is not there yet."""
+    """Deliver messages until stopped; wait for a broker or database that is not there yet.
+
+    SIGHUP restarts it in place, with the program that is installed by then.
+    """
     _end_when_told()
-    sys.exit(delivery.run(_app(), concurrency, beat=beat))
+    status = delivery.run(_app(), concurrency, beat=beat, may_restart=lambda: restart.is_possible("worker"))
+    if status == delivery.RESTART:
+        restart.execute("worker")
+    sys.exit(status)
 
 
 main.add_section("Service", up, worker)
