@@ -10,9 +10,8 @@ from mmap import mmap
 from typing import Any
 
 import click
-from alembic import command as alembic
 from alembic.util import CommandError as MigrationError
-from flask import Flask, current_app
+from flask import Flask
 from flask.cli import ScriptInfo
 from flask_migrate.cli import db as migrations
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,10 +19,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from notifyhub.app import create_app
 from notifyhub.auth import accounts
 from notifyhub.auth.commands import list_permissions, tokens, users
+from notifyhub.backups.commands import backup, restore
 from notifyhub.database.commands import CommandError
 from notifyhub.database.confidential import KeysDoNotFit
 from notifyhub.database.connection_checks import check_keys
 from notifyhub.database.connections import orm_session
+from notifyhub.database.migrations import upgrade_quietly
 from notifyhub.database.outages import in_one_line
 from notifyhub.database.rotation import keys
 from notifyhub.extensions import db
@@ -111,7 +112,7 @@ def up(host: str, port: int, workers: int, inheritance: Inheritance | None) -> N
         listener = _listen(host, port)
         _warn_of_strangers(app, listener)
         with app.app_context():
-            _upgrade_database()
+            upgrade_quietly()
     with Supervisor(inheritance.parts if inheritance else None, at_stop=listener.close) as parts:
         if inheritance:
             _take_over(app, parts, listener, workers)
@@ -132,7 +133,7 @@ def _take_over(app: Flask, parts: Supervisor, listener: socket.socket, workers: 
     """Replace the parts of the program that this one follows; if that fails, they go on."""
     try:
         with app.app_context():
-            _upgrade_database()  # while they serve
+            upgrade_quietly()  # while they serve
     except (SQLAlchemyError, MigrationError) as error:
         words = in_one_line(error) if isinstance(error, SQLAlchemyError) else str(error)
         parts.give_up(f"The database can't be upgraded: {words}")
@@ -177,7 +178,7 @@ def worker(concurrency: int, *, beat: bool) -> None:
 main.add_section("Service", up, worker)
 main.add_section("Notifiers", notifiers)
 main.add_section("Users and permissions", users, tokens, list_permissions)
-main.add_section("Database and keys", migrations, keys)
+main.add_section("Database and keys", migrations, keys, backup, restore)
 
 
 def _end_when_told() -> None:
@@ -230,13 +231,6 @@ def _warn_of_strangers(app: Flask, listener: socket.socket) -> None:
             "Other machines reach the service without encryption: put a proxy with TLS that buffers requests "
             "in front, and set NOTIFYHUB_TRUSTED_PROXIES to 1"
         )
-
-
-def _upgrade_database() -> None:
-    """Run the migrations, and print nothing: standard output is the token's."""
-    config = current_app.extensions["migrate"].migrate.get_config()
-    config.attributes["silent"] = True
-    alembic.upgrade(config, "head")
 
 
 def _introduce_admin() -> None:
