@@ -116,7 +116,7 @@ def _references(row: Any) -> References:
     if row.email_id is not None:
         references.defaults[Channel.EMAIL] = NotifierReference(row.email_id, row.email_name)
     if row.pattern_id is not None:
-        references.patterns[row.pattern_id] = PatternReference(
+        references.patterns[Channel.SMS][row.pattern_id] = PatternReference(
             row.pattern_id,
             row.pattern_name,
             row.pattern_status,

@@ -10,8 +10,9 @@ from marshmallow import ValidationError
 
 from notifyhub.messages.composition import ComposedMessage, compose
 from notifyhub.messages.models import Channel
-from notifyhub.messages.references import NotifierReference, PatternReference, References
+from notifyhub.messages.references import NotifierReference, PatternKey, PatternReference, References
 from notifyhub.messages.request_schemas import MessageRequestSchema
+from notifyhub.text.mail_templates import MailTemplate
 from notifyhub.text.placeholders import Template
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
@@ -26,17 +27,35 @@ def pattern(
     return PatternReference(id, f"pattern-{id}", status, Template.parse(body), notifier)
 
 
+def mail_pattern(
+    id: int, subject: str, text: str, html: str | None = None, from_email: str | None = None
+) -> PatternReference:
+    template = MailTemplate.parse(subject, text, html)
+    return PatternReference(id, f"mail-{id}", None, template, MAIL, from_email)
+
+
+def by_id_and_name(*patterns: PatternReference) -> dict[PatternKey, PatternReference]:
+    by_id: dict[PatternKey, PatternReference] = {found.id: found for found in patterns}
+    return by_id | {(found.notifier.id, found.name): found for found in patterns}
+
+
 REFERENCES = References(
     patterns={
-        found.id: found
-        for found in (
+        Channel.SMS: by_id_and_name(
             pattern(1, "Your code is {0}"),
             pattern(2, "{1} to {0}"),
             pattern(3, "%name%, your code is %code%"),
             pattern(4, "Happy new year"),
             pattern(5, "Not yet {0}", "pending"),
             pattern(6, "{0}" * 50),
-        )
+            pattern(7, "Hello, {0}", notifier=SMS),
+        ),
+        Channel.EMAIL: by_id_and_name(
+            mail_pattern(1, "Order {0}", "Hello {1}, it is {0}.", "<p title='{1}'>{0}</p>"),
+            mail_pattern(2, "Hello", "{0}", from_email="Shop <shop@example.com>"),
+            mail_pattern(3, "Off %20% {a} {}", "100%name% %D8%A7", "<style>p {color: red}</style>"),
+            mail_pattern(4, "{0}", "{0}" * 101, "<b>" + "{1}" * 1001 + "</b>"),
+        ),
     },
     notifiers={Channel.SMS: {1: SMS, 2: PATTERNS_ONLY}, Channel.EMAIL: {1: MAIL}},
     defaults={Channel.SMS: SMS, Channel.EMAIL: MAIL},
@@ -182,7 +201,8 @@ def test_an_email_keeps_all_its_parts() -> None:
     [
         ({"subject": None}, {"subject"}),
         ({"text": None}, {"text"}),
-        ({"pattern": 1}, {"pattern"}),
+        ({"pattern": 1}, {"subject", "text", "args"}),
+        ({"pattern": 99}, {"pattern"}),
         ({"args": []}, {"args"}),
         ({"notifier": 2}, {"notifier"}),
         ({"to": "09121234567"}, {"to"}),
