@@ -65,7 +65,7 @@ class Envelope:
         address, words = refused.address, refused.failure.detail
         if address not in self._hidden:
             return f"The copy to {address} was refused: {self.quotable(words)}"
-        hidden = _without(self.quotable(words), address.rpartition("@")[::2], before=r"\w+-")
+        hidden = _without(self.quotable(words), address.rpartition("@")[::-2], before=r"\w+-")
         return f"A blind copy was refused: {hidden}"
 
 
@@ -92,6 +92,6 @@ def _without(words: str, texts: Iterable[str], *, before: str = r"\w.+-") -> str
     Those that stand behind one of the characters `before` are parts of others.
     """
     for text in texts:
-        alone = rf"(?<![{before}]){re.escape(text)}(?![\w+-])"
+        alone = rf"(?<![{before}]){re.escape(text)}(?!\.?[\w+-])"
         words = re.sub(alone, _HIDDEN, words, flags=re.IGNORECASE)
     return words
