@@ -21,7 +21,7 @@ def test_what_several_processes_seed_together_is_made_once(app: Flask) -> None:
         mistakes = Mistakes("seed.yaml")
         root = document.read(FILE, {}, mistakes)
         with app.app_context(), orm_session() as session:
-            counts = seeder.seed(session, root, mistakes)
+            counts = seeder.seed(session, root, mistakes).counts
             mistakes.raise_first()
         return counts["SMS notifier"] + counts["SMS pattern"]
 

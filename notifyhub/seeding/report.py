@@ -1,0 +1,54 @@
+"""What a seed file changes, or would change, in words: which objects and fields, never a secret."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from notifyhub.text.lines import is_line
+
+_OUTCOMES = ("created", "updated", "unchanged")
+_DONE = {"created": "created", "changed": "changed", "updated": "updated", "unchanged": "unchanged"}
+_DRY = {
+    "created": "would be created",
+    "changed": "would change",
+    "updated": "would be updated",
+    "unchanged": "unchanged",
+}
+
+
+@dataclass
+class Report:
+    """The objects that are created and changed, in their order, and how many of each kind there are."""
+
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    """How many objects of each kind were `created`, `updated`, `unchanged`."""
+    _objects: list[tuple[str, Sequence[str]]] = field(default_factory=list)
+
+    def created(self, noun: str, label: str) -> None:
+        """Report a new object."""
+        self._count(noun, "created")
+        self._objects.append((f"{noun} {_shown(label)}", ()))
+
+    def changed(self, noun: str, label: str, fields: Sequence[str]) -> None:
+        """Report an object, and its fields that have changed, of which there may be none."""
+        self._count(noun, "updated" if fields else "unchanged")
+        if fields:
+            self._objects.append((f"{noun} {_shown(label)}".rstrip(), fields))
+
+    def lines(self, *, dry_run: bool) -> Iterator[str]:
+        """Yield a line for each object that changes, and one for each kind of object."""
+        words = _DRY if dry_run else _DONE
+        for label, fields in self._objects:
+            outcome = f"{', '.join(fields)} {words['changed']}" if fields else words["created"]
+            yield f"{label}: {outcome}"
+        for noun, counted in self.counts.items():
+            outcomes = ", ".join(f"{counted[outcome]} {words[outcome]}" for outcome in _OUTCOMES)
+            yield f"{noun}: {outcomes}"
+
+    def _count(self, noun: str, outcome: str) -> None:
+        self.counts.setdefault(noun, Counter())[outcome] += 1
+
+
+def _shown(label: str) -> str:
+    """Return an object's name in one line."""
+    return label if is_line(label) else repr(label)
