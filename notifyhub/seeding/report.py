@@ -1,5 +1,6 @@
 """What a seed file changes, or would change, in words: which objects and fields, never a secret."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,16 +25,16 @@ class Report:
     """How many objects of each kind were `created`, `updated`, `unchanged`."""
     _objects: list[tuple[str, Sequence[str]]] = field(default_factory=list)
 
-    def created(self, noun: str, label: str) -> None:
-        """Report a new object."""
+    def created(self, noun: str, *names: str) -> None:
+        """Report a new object, which has a name, and so may have the object that it belongs to."""
         self._count(noun, "created")
-        self._objects.append((f"{noun} {_shown(label)}", ()))
+        self._objects.append((_label(noun, names), ()))
 
-    def changed(self, noun: str, label: str, fields: Sequence[str]) -> None:
-        """Report an object, and its fields that have changed, of which there may be none."""
+    def changed(self, fields: Sequence[str], noun: str, *names: str) -> None:
+        """Report an object that was there, and its fields that change: there may be none."""
         self._count(noun, "updated" if fields else "unchanged")
         if fields:
-            self._objects.append((f"{noun} {_shown(label)}".rstrip(), fields))
+            self._objects.append((_label(noun, names), fields))
 
     def lines(self, *, dry_run: bool) -> Iterator[str]:
         """Yield a line for each object that changes, and one for each kind of object."""
@@ -49,6 +50,7 @@ class Report:
         self.counts.setdefault(noun, Counter())[outcome] += 1
 
 
-def _shown(label: str) -> str:
-    """Return an object's name in one line."""
-    return label if is_line(label) else repr(label)
+def _label(noun: str, names: Sequence[str]) -> str:
+    """Return what an object is called, in one line."""
+    shown = (name if is_line(name) else json.dumps(name, ensure_ascii=False) for name in names)
+    return f"{noun} {' of '.join(shown)}".rstrip()

@@ -89,14 +89,14 @@ class _Seeder:
         except ValidationError as error:
             self.reader.note(entry, error.messages)
             return None
-        label = f"{this[kind.key]} of {parent.name}" if parent else this[kind.key]
+        labels = (this[kind.key], *([parent.name] if parent else []))
         if stored is None:
             stored = kind.model(**values, **scope)
             self.session.add(stored)
             self.session.flush()
-            self.report.created(kind.noun, label)
+            self.report.created(kind.noun, *labels)
         else:
-            self.report.changed(kind.noun, label, write(self.session, schema, stored, values, entry))
+            self.report.changed(write(self.session, schema, stored, values, entry), kind.noun, *labels)
         return stored
 
     def _change_settings(self, noun: str, settings: Singleton[Any], section: Node) -> None:
@@ -106,7 +106,7 @@ class _Seeder:
         values = self.reader.loaded(section, settings.request, resolved)
         if values is not None:
             stored = settings.locked(self.session)
-            self.report.changed(noun, "", write(self.session, settings.request, stored, values, section))
+            self.report.changed(write(self.session, settings.request, stored, values, section), noun)
 
     def _name(self, kind: Kind, entry: Node, name: str, parent: Parent | None) -> None:
         """Note that the file names an object, which it may do once."""
