@@ -1,22 +1,24 @@
 """Writing an object's values, and saying which of its fields that changes."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from marshmallow import Schema, fields
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from notifyhub.api.fields import Choice, SingleLine, String
+from notifyhub.api.fields import Choice, Object, SingleLine, String
 from notifyhub.api.references import Reference, ReferenceList
 from notifyhub.database.base import Base, table_of
 from notifyhub.notifiers.fields import NamedAddress
 from notifyhub.patterns.fields import Sender
 from notifyhub.seeding.document import Node
+from notifyhub.seeding.report import in_line
 from notifyhub.text.lines import is_line
 
 _MAX_SHOWN = 60  # characters of a value in JSON; a longer one is not shown
+
+_NOTHING = object()
 
 _SHOWN = (fields.Boolean, fields.Number, Choice)
 _SHOWN_TEXTS = {String, SingleLine, NamedAddress, Sender}
@@ -36,7 +38,7 @@ def write(session: Session, schema: Schema, stored: Base, values: dict[str, Any]
         if attribute in changed and not declared.dump_only:
             pair = (getattr(stored, attribute), changed[attribute])
             shown = _is_shown(declared) and not entry.content[name].has_variables()
-            words += [_difference(session, name, declared, *pair)] if shown else _names(name, *pair)
+            words += [_difference(session, name, declared, *pair)] if shown else _names(name, declared, *pair)
     for attribute, value in changed.items():
         setattr(stored, attribute, value)
     return words
@@ -47,14 +49,14 @@ def _is_shown(declared: fields.Field[Any]) -> bool:
     return isinstance(inner, _SHOWN) or type(inner) in _SHOWN_TEXTS
 
 
-def _names(name: str, before: Any, after: Any) -> Iterator[str]:
-    """Yield a field's name, or where it is an object of settings, the names of what changes in it."""
-    if not isinstance(before, dict) or not isinstance(after, dict) or name == "secret":
-        yield name
-        return
-    for key in sorted(before.keys() | after.keys()):
-        if before.get(key) != after.get(key):
-            yield f"{name}.{key}"
+def _names(name: str, declared: fields.Field[Any], before: Any, after: Any) -> list[str]:
+    """Return a field's name, or those of what changes in an object of settings."""
+    if not isinstance(declared, Object) or not before or not after:
+        return [name]
+    keys = (
+        key for key in before.keys() | after.keys() if before.get(key, _NOTHING) != after.get(key, _NOTHING)
+    )
+    return [in_line(f"{name}.{key}") for key in sorted(keys)]
 
 
 def _difference(session: Session, name: str, declared: fields.Field[Any], before: Any, after: Any) -> str:

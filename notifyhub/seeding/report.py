@@ -50,7 +50,10 @@ class Report:
         self.counts.setdefault(noun, Counter())[outcome] += 1
 
 
+def in_line(text: str) -> str:
+    """Return a text as it is if it is one line, else in quotes, with its line ends escaped."""
+    return text if is_line(text) else json.dumps(text)
+
+
 def _label(noun: str, names: Sequence[str]) -> str:
-    """Return what an object is called, in one line."""
-    shown = (name if is_line(name) else json.dumps(name, ensure_ascii=False) for name in names)
-    return f"{noun} {' of '.join(shown)}".rstrip()
+    return f"{noun} {' of '.join(map(in_line, names))}".rstrip()

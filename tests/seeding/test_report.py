@@ -68,6 +68,9 @@ def test_of_settings_of_providers_the_keys_are_named(seed: Seed) -> None:
     assert said(seed(text % "token: another-token-of-it, max_per_second: 5"))[0] == (
         "SMS notifier a: settings.max_per_second, settings.number, settings.token changed"
     )
+    null = text % 'token: another-token-of-it, max_per_second: 5, "more\\nof it": null'
+    assert said(seed(null))[0] == 'SMS notifier a: "settings.more\\nof it" changed'
+    assert said(seed(null)) == ["SMS notifier: 0 created, 0 updated, 1 unchanged"]
 
 
 def test_no_secret_is_said(seed: Seed) -> None:
