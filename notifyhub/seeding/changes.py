@@ -53,9 +53,8 @@ def _names(name: str, declared: fields.Field[Any], before: Any, after: Any) -> l
     """Return a field's name, or those of what changes in an object of settings."""
     if not isinstance(declared, Object) or not before or not after:
         return [name]
-    keys = (
-        key for key in before.keys() | after.keys() if before.get(key, _NOTHING) != after.get(key, _NOTHING)
-    )
+    there = before.keys() | after.keys()
+    keys = (key for key in there if before.get(key, _NOTHING) != after.get(key, _NOTHING))
     return [in_line(f"{name}.{key}") for key in sorted(keys)]
 
 
