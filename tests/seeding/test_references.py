@@ -2,12 +2,26 @@
 
 import pytest
 from flask import Flask
+from marshmallow import Schema
 
+from notifyhub.api.references import Reference, ReferenceList
+from notifyhub.database.connections import orm_session
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
-from notifyhub.patterns.models import SMSPattern
+from notifyhub.patterns.models import EmailPattern, SMSPattern
+from notifyhub.seeding.document import Node
+from notifyhub.seeding.entries import EntryReader
+from notifyhub.seeding.kinds import NAMED, SETTINGS
+from notifyhub.seeding.mistakes import Mistake, Mistakes
+from notifyhub.seeding.references import Names, References
 from notifyhub.settings.models import DeliverySettings, OTPSettings
+from notifyhub.settings.notification import notification_settings
 from tests.seeding.rows import MODELS, Seed, only, refusal, rows, said
-from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
+from tests.support.factories import (
+    EmailNotifierFactory,
+    EmailPatternFactory,
+    SMSNotifierFactory,
+    SMSPatternFactory,
+)
 
 SMS = """\
 sms:
@@ -151,3 +165,26 @@ def test_a_wrong_name_or_value_is_a_mistake_with_its_line(
 def test_patterns_of_other_notifiers_than_the_default_one_are_not_found(seed: Seed) -> None:
     said(seed(SMS + "- {name: three, backend: ippanel}\nsettings: {notifications_sms_notifier: three}"))
     assert "There is no SMS pattern" in refusal(seed("otp: {otp_sms_pattern: code}"))
+
+
+def test_whatever_the_settings_refer_to_is_given_by_name(app: Flask) -> None:
+    for _, singleton in SETTINGS.values():
+        for declared in singleton.request.fields.values():
+            if isinstance(declared, Reference | ReferenceList):
+                assert declared.model in NAMED
+
+
+def test_a_setting_that_refers_to_an_email_pattern_needs_no_more_than_its_field(app: Flask) -> None:
+    schema = Schema.from_dict({"pattern": Reference(EmailPattern, allow_none=True)})()
+    section = Node(1, {"pattern": Node(2, "order")})
+    mistakes = Mistakes("seed.yaml")
+    with app.app_context(), orm_session() as session:
+        notifier = EmailNotifierFactory()
+        pattern = EmailPatternFactory(notifier_id=notifier.id, name="order")
+        EmailPatternFactory(name="order")
+        references = References(session, EntryReader(mistakes), Names())
+        assert references.resolve(section, schema, {"pattern": "order"}) == {}
+        notification_settings.locked(session).email_notifier_id = notifier.id
+        assert references.resolve(section, schema, {"pattern": "order"}) == {"pattern": pattern.id}
+    with pytest.raises(Mistake, match="2: pattern: There is no default email notifier"):
+        mistakes.raise_first()
