@@ -76,9 +76,9 @@ class MessageRequestSchema(RecipientSchema):
     channel = Choice(list(Channel), required=True, metadata=described("How it goes.", Channel.SMS))
     notifier = Id(
         allow_none=True,
-        metadata=described("Id of the notifier: by default the pattern's, or the one of the settings.", 3),
+        metadata=described("Id of the notifier: by default the pattern's, or the one of the settings.", 1),
     )
-    pattern = Id(allow_none=True, metadata=described(f"{_FOR_SMS} id of an approved pattern.", 7))
+    pattern = Id(allow_none=True, metadata=described(f"{_FOR_SMS} id of an approved pattern.", 1))
     text = String(
         max_length=MAX_MAIL_TEXT,
         allow_none=True,
@@ -132,7 +132,7 @@ class BulkSchema(StrictSchema):
     common = Nested(
         SharedMessageSchema,
         metadata=described(
-            "What all have in common, as of a message.", {"channel": Channel.SMS, "pattern": 7}
+            "What all have in common, as of a message.", {"channel": Channel.SMS, "pattern": 1}
         ),
     )
     recipients = Entries(RecipientSchema, metadata=described("Recipients of what is in `common`."))

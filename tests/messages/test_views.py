@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, select
 from notifyhub.database.connections import after_commit
 from notifyhub.extensions import db
 from notifyhub.messages.events import MessagesDue
-from notifyhub.messages.models import Channel, Message, MessageAttachment
+from notifyhub.messages.models import Message, MessageAttachment
 from notifyhub.messages.request_schemas import MessageRequestSchema
 from tests.messages.accounts import BATCHES, MESSAGES, Accounts
 from tests.messages.bodies import by_pattern, email
@@ -127,16 +127,6 @@ def test_no_body_is_an_error_of_the_service(
     body = json.dumps({"messages": [message]} if where == "/bulk" else message)
     answer = api.call("POST", MESSAGES + where, data=body, content_type="application/json")
     assert answer.status in {200, 201, 400}, (change, answer.json)
-
-
-def test_the_documented_examples_are_taken_as_they_are_one_for_each_channel(
-    api: Api, accounts: Accounts
-) -> None:
-    document = api.get("/api/openapi.json").json
-    content = document["paths"][MESSAGES]["post"]["requestBody"]["content"]["application/json"]
-    examples = [example["value"] for example in content["examples"].values()]
-    assert [api.post(MESSAGES, example).status for example in examples] == [201, 201]
-    assert {example["channel"] for example in examples} == set(Channel)
 
 
 def test_files_may_be_large(api: Api, app: Flask, accounts: Accounts) -> None:
