@@ -192,9 +192,16 @@ def _body(schema: Schema, examples: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _example(schema: Schema) -> dict[str, Any]:
-    """Return the body of those fields that have an example, each with its first one."""
-    examples = {name: field.metadata.get("examples") for name, field in schema.load_fields.items()}
-    return {name: values[0] for name, values in examples.items() if values}
+    """Return the body of those fields that have an example, each with its first one.
+
+    A partial one has the first field alone: whoever tries it keeps the rest of the object, such as a
+    notifier's credentials.
+    """
+    fields = schema.load_fields.items()
+    examples = [
+        (name, field.metadata["examples"][0]) for name, field in fields if "examples" in field.metadata
+    ]
+    return dict(examples[:1] if schema.partial else examples)
 
 
 def _named(*headers: str) -> dict[str, str]:

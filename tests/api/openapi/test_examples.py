@@ -25,7 +25,7 @@ TUTORIAL: list[tuple[str, str, dict[str, Any]]] = [
         "POST",
         SMS,
         {
-            "name": "console",
+            "name": "melipayamak_general",
             "backend": "melipayamak",
             "settings": {"token": melipayamak.TOKEN, "number": melipayamak.NUMBER},
         },
@@ -39,7 +39,7 @@ TUTORIAL: list[tuple[str, str, dict[str, Any]]] = [
         "POST",
         EMAIL,
         {
-            "name": "office",
+            "name": "mail",
             "host": "127.0.0.1",
             "username": smtp.USERNAME,
             "password": smtp.PASSWORD,
@@ -144,3 +144,8 @@ def test_messages_are_shown_by_pattern_and_for_each_channel(shown: list[Example]
 def test_every_operation_with_a_body_shows_one(shown: list[Example], app: Flask) -> None:
     declared = [name for name, each in declarations(app).items() if each.body and each.documented]
     assert len({example.where for example in shown}) == len(declared)
+
+
+def test_a_change_that_is_tried_leaves_credentials_as_they_are(shown: list[Example]) -> None:
+    changes = [example.body for example in shown if example.url in {f"{SMS}/1", f"{EMAIL}/1"}]
+    assert changes == [{"name": "melipayamak_general"}, {"name": "mail"}]
