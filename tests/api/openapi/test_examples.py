@@ -47,20 +47,23 @@ TUTORIAL: list[tuple[str, str, dict[str, Any]]] = [
         },
     ),
     (
+        "POST",
+        f"{EMAIL}/1/patterns",
+        {"name": "order_sent", "subject": "Order {0}", "body_text": "{1}, order {0} is on its way."},
+    ),
+    (
         "PATCH",
         "/api/settings/notifications",
         {"notifications_sms_notifier": 1, "notifications_email_notifier": 1},
     ),
 ]
-"""What README's tutorial sets up."""
+"""A new installation with one object of each kind: README's tutorial, and an email pattern."""
 
 _webhook = [("POST", WEBHOOKS, {"url": "https://example.com/", "events": ["message.sent"]})]
-_email_pattern = [("POST", f"{EMAIL}/1/patterns", {"name": "bill", "subject": "A bill", "body_text": "{0}"})]
 _code = [("POST", OTP, {"to": "09121234567"})]
 PRIOR: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
     f"PATCH {WEBHOOKS}/1": _webhook,
     f"POST {WEBHOOKS}/1/recover": _webhook,
-    f"PATCH {EMAIL}/1/patterns/1": _email_pattern,
     f"POST {OTP}/verify": _code,
 }
 """What must be there beside, by the method and URL of what is tried."""
