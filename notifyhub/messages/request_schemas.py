@@ -91,14 +91,14 @@ class MessageRequestSchema(RecipientSchema):
     channel = Choice(list(Channel), required=True, metadata=described("How it goes.", Channel.SMS))
     notifier = Id(
         allow_none=True,
-        metadata=described("Id of the notifier: by default the pattern's, or the one of the settings.", 3),
+        metadata=described("Id of the notifier: by default the pattern's, or the one of the settings.", 1),
     )
     pattern = PatternField(
         allow_none=True,
         metadata=described(
             "A pattern of the `channel`, for an SMS an approved one: its id, or as a string its name at the "
             "`notifier`, by default at the one of the settings.",
-            7,
+            1,
             "otp-code",
         ),
     )
@@ -177,7 +177,7 @@ class BulkSchema(StrictSchema):
     common = Nested(
         SharedMessageSchema,
         metadata=described(
-            "What all have in common, as of a message.", {"channel": Channel.SMS, "pattern": 7}
+            "What all have in common, as of a message.", {"channel": Channel.SMS, "pattern": 1}
         ),
     )
     recipients = Entries(RecipientSchema, metadata=described("Recipients of what is in `common`."))

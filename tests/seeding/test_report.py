@@ -178,12 +178,18 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "email_backup_notifiers": draw(st.permutations(names[1])),
         "max_attempts": draw(st.integers(1, 50)),
     }
-    document["otp"] = {"otp_max_attempts": draw(st.integers(1, 20)), "otp_email_subject": draw(_line)}
+    subject = draw(_line.map(lambda text: text.translate({ord(mark): "-" for mark in "{}•"})))
+    document["otp"] = {"otp_max_attempts": draw(st.integers(1, 20)), "otp_email_subject": subject}
     if sms:
         default = draw(st.sampled_from(sms))
-        document["settings"] = {"notifications_sms_notifier": default["name"]}
+        document.setdefault("settings", {})["notifications_sms_notifier"] = default["name"]
         patterns = [each["name"] for each in default["patterns"]]
         document["otp"]["otp_sms_pattern"] = draw(st.sampled_from([None, *patterns]))
+    if email:
+        default = draw(st.sampled_from(email))
+        document.setdefault("settings", {})["notifications_email_notifier"] = default["name"]
+        patterns = [each["name"] for each in default["patterns"]]
+        document["otp"]["otp_email_pattern"] = draw(st.sampled_from([None, *patterns]))
     kept = draw(st.sets(st.sampled_from(sorted(document)), min_size=1))
     if not {"sms", "email", "settings"} <= kept | ({"settings"} - document.keys()):
         kept -= {"settings", "delivery", "otp"}
