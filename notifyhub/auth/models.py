@@ -16,6 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
     cast,
     func,
+    literal_column,
     select,
     type_coerce,
 )
@@ -102,7 +103,9 @@ class _Codes(TypeDecorator[list[int]]):
         return sorted(int(code) for code in value.split(",")) if value else []
 
 
-_codes = select(func.aggregate_strings(cast(UserPermission.code, String), ","))
+# As a plain text the comma would be put in when the statement runs, which no DriverStatement does.
+_comma: Any = literal_column("','")
+_codes = select(func.aggregate_strings(cast(UserPermission.code, String), _comma))
 CODES_OF_USER = type_coerce(
     _codes.where(UserPermission.user_id == User.id).correlate(User).scalar_subquery(), _Codes()
 ).label("permissions")
