@@ -69,7 +69,7 @@ class Resource:
     update_errors: ClassVar[tuple[int, ...]] = (404,)
     """The errors of a change that are its own, as an Endpoint has them."""
     expressions: ClassVar[Mapping[str, ColumnElement[Any]]] = {}
-    """What is selected for fields that the table has no columns for."""
+    """What is selected for fields that the table has no columns for, by their attributes."""
 
     def __init__(
         self,

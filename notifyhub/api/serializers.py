@@ -53,7 +53,7 @@ class RowSerializer:
 class TableSerializer:
     """A serializer of the columns that a schema's fields name: the same as its `dump`.
 
-    `expressions` are selected for fields that the table has no columns for.
+    `expressions` are selected for fields that the table has no columns for, by their attributes.
     """
 
     def __init__(

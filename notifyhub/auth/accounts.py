@@ -58,7 +58,7 @@ def read_actor(session: Session, user_id: int, *, test: bool) -> Actor | None:
     user = session.execute(_select_actor, {"id": user_id}).first()
     if user is None:
         return None
-    return Actor(user.name, Rights(user.role, frozenset(user.permissions), user.is_active), test)
+    return Actor(user.name, Rights(user.role, frozenset(user.codes), user.is_active), test)
 
 
 def create_first_admin(session: Session) -> str | None:
@@ -75,7 +75,7 @@ def create_user(
     session: Session,
     name: str,
     role: str,
-    permissions: Iterable[int] = (),
+    codes: Iterable[int] = (),
     *,
     is_active: bool = True,
     by: Actor = OPERATOR,
@@ -85,7 +85,7 @@ def create_user(
     Raises NotGranted, and IntegrityError if another user has the name.
     """
     user = User(name=_checked_line(name, "A user's name"), role=role, is_active=is_active)
-    _set_codes(user, permissions)
+    _set_codes(user, codes)
     by.check_grants(NONE, Rights.of(user))
     session.add(user)
     session.flush()
@@ -103,13 +103,13 @@ def find_user(session: Session, name: str) -> User:
 
 
 def change_user(session: Session, user: User, *, by: Actor = OPERATOR, **values: Any) -> None:
-    """Change what is given of a user: `name`, `role`, `permissions`, `is_active`.
+    """Change what is given of a user: `name`, `role`, `codes`, `is_active`.
 
     Permission codes stay when the role is changed, and count whenever it is staff. Raises NotGranted;
     LastAdmin where nobody else is an active admin; IntegrityError if another user has the name.
     """
     before = Rights.of(user)
-    codes = values.pop("permissions", before.codes)
+    codes = values.pop("codes", before.codes)
     after = Rights(values.get("role", user.role), frozenset(codes), values.get("is_active", user.is_active))
     by.check_grants(before, after)
     if before.all and not after.all:

@@ -52,7 +52,7 @@ def list_users() -> None:
     """List all users: name, role, state, permission codes."""
     with orm_session() as session:
         for user in session.scalars(select(User).order_by(User.name).options(selectinload(User.permissions))):
-            codes = ",".join(str(permission.code) for permission in user.permissions)
+            codes = ",".join(str(code) for code in user.codes)
             click.echo("\t".join([user.name, user.role, "active" if user.is_active else "inactive", codes]))
 
 
@@ -64,7 +64,7 @@ def permit(name: str, codes: tuple[int, ...]) -> None:
     with accounts.changes() as session:
         user = accounts.find_user(session, name)
         new = _checked(codes, user.role, user.codes)
-        accounts.change_user(session, user, permissions=user.codes | new)
+        accounts.change_user(session, user, codes=new.union(user.codes))
 
 
 @users.command("forbid")
@@ -75,7 +75,7 @@ def forbid(name: str, codes: tuple[int, ...]) -> None:
     taken = _checked(codes)
     with accounts.changes() as session:
         user = accounts.find_user(session, name)
-        accounts.change_user(session, user, permissions=user.codes - taken)
+        accounts.change_user(session, user, codes=set(user.codes) - taken)
 
 
 @users.command("role")
@@ -164,14 +164,12 @@ def list_permissions() -> None:
         click.echo(f"{permission.code}\t{permission.name}\t{permission.allows}")
 
 
-def _checked(
-    codes: Iterable[int], role: str = Role.STAFF, held: frozenset[int] = frozenset()
-) -> frozenset[int]:
+def _checked(codes: Iterable[int], role: str = Role.STAFF, held: Iterable[int] = ()) -> frozenset[int]:
     """Return the codes: some operation asks for each, and new ones have an effect in the role."""
     wanted = frozenset(codes)
     if unknown := wanted - {permission.code for permission in permissions(current_app)}:
         raise accounts.AccountError(f"{min(unknown)} is no permission code: see `flask permissions`.")
-    if wanted - held and role != Role.STAFF:
+    if wanted.difference(held) and role != Role.STAFF:
         raise accounts.AccountError("Permission codes are for staff: an admin may do all, a user nothing.")
     return wanted
 

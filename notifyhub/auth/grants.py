@@ -24,7 +24,7 @@ class Rights(NamedTuple):
     @classmethod
     def of(cls, user: User) -> "Rights":
         """Return those of a user as they are now."""
-        return cls(user.role, user.codes, user.is_active)
+        return cls(user.role, frozenset(user.codes), user.is_active)
 
     @property
     def counting(self) -> frozenset[int]:

@@ -57,9 +57,9 @@ class User(Timestamped):
     )
 
     @property
-    def codes(self) -> frozenset[int]:
-        """The permission codes, which count while the role is staff."""
-        return frozenset(permission.code for permission in self.permissions)
+    def codes(self) -> list[int]:
+        """The permission codes in rising order; they count while the role is staff."""
+        return sorted(permission.code for permission in self.permissions)
 
 
 class UserPermission(Base):
@@ -108,7 +108,7 @@ _comma: Any = literal_column("','")
 _codes = select(func.aggregate_strings(cast(UserPermission.code, String), _comma))
 CODES_OF_USER = type_coerce(
     _codes.where(UserPermission.user_id == User.id).correlate(User).scalar_subquery(), _Codes()
-).label("permissions")
+).label("codes")
 """A user's permission codes as a list, to be selected beside columns of `users`."""
 
 

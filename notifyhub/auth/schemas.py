@@ -68,6 +68,7 @@ class UserSchema(StrictResourceSchema):
         ),
     )
     permissions = Codes(
+        attribute="codes",
         load_default=list,
         metadata=described(
             "Permission codes, as the operations' descriptions name them. They count for staff alone; others "

@@ -47,7 +47,7 @@ class UserResource(Resource):
     """Users, whom nobody gives what they may not do themselves."""
 
     update_errors = (404, 409)
-    expressions: ClassVar[Mapping[str, ColumnElement[Any]]] = {"permissions": CODES_OF_USER}
+    expressions: ClassVar[Mapping[str, ColumnElement[Any]]] = {"codes": CODES_OF_USER}
 
     def create(self, **_path: int) -> tuple[dict[str, Any], int]:
         """Create a user, who has no token yet."""
