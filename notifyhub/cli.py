@@ -14,7 +14,7 @@ from alembic.util import CommandError as MigrationError
 from flask import Flask
 from flask.cli import ScriptInfo
 from flask_migrate.cli import db as migrations
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from notifyhub.app import create_app
 from notifyhub.auth import accounts
@@ -23,7 +23,6 @@ from notifyhub.backups.commands import backup, restore
 from notifyhub.database.commands import CommandError
 from notifyhub.database.confidential import KeysDoNotFit
 from notifyhub.database.connection_checks import check_keys
-from notifyhub.database.connections import orm_session
 from notifyhub.database.migrations import upgrade_quietly
 from notifyhub.database.outages import in_one_line
 from notifyhub.database.rotation import keys
@@ -260,7 +259,7 @@ def _fold_write_ahead_log() -> None:
 
 def _first_admin() -> str | None:
     try:
-        with orm_session() as session:
+        with accounts.changes() as session:
             return accounts.create_first_admin(session)
-    except accounts.NameTaken:  # by another process that starts at this moment, and prints the token
+    except IntegrityError:  # by another process that starts at this moment, and prints the token
         return None

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.process.conftest import MESSAGES, TEXT, add_notifier, status_of
+from tests.process.conftest import MESSAGES, NOTIFIERS, TEXT, add_notifier, status_of
 from tests.simulators import MeliPayamakSimulator
 from tests.support.environment import ENCRYPTION_KEY, SECRET_KEY
 from tests.support.service import Service, until
@@ -124,14 +124,10 @@ def test_what_runs_goes_on_with_what_was_restored(
     first = add_notifier(service, key)
     run(instance, "backup", backup)
     second = add_notifier(service, key)
-    answers = [
-        service.request("GET", f"/api/notifications/notifiers/sms/{id}", key=key) for id in (first, second)
-    ]
+    answers = [service.request("GET", f"{NOTIFIERS}/{notifier}", key=key) for notifier in (first, second)]
     assert [status for status, _ in answers] == [200, 200]
     run(instance, "restore", backup)
-    again = [
-        service.request("GET", f"/api/notifications/notifiers/sms/{id}", key=key) for id in (first, second)
-    ]
+    again = [service.request("GET", f"{NOTIFIERS}/{notifier}", key=key) for notifier in (first, second)]
     assert (again[0], again[1][0]) == (answers[0], 404)
     assert add_notifier(service, key) == second
     assert service.stop() == 0
