@@ -14,7 +14,8 @@ from notifyhub.auth import views as auth_views
 from notifyhub.database import registration as database
 from notifyhub.delivery import registration as delivery
 from notifyhub.jobs import registration as jobs
-from notifyhub.messages import views as messages
+from notifyhub.messages import registration as messages
+from notifyhub.messages import views as messages_views
 from notifyhub.notifiers import check_views
 from notifyhub.notifiers import views as notifiers
 from notifyhub.otp import registration as otp
@@ -27,7 +28,7 @@ from notifyhub.settings import views as settings
 from notifyhub.webhooks import registration as webhooks
 from notifyhub.webhooks import views as webhooks_views
 
-PACKAGES = (database, api, jobs, auth, delivery, otp, webhooks, seeding)
+PACKAGES = (database, api, jobs, auth, messages, delivery, otp, webhooks, seeding)
 
 BLUEPRINTS = (
     notifiers.sms_blueprint,
@@ -35,8 +36,8 @@ BLUEPRINTS = (
     notifiers.email_blueprint,
     patterns.email_blueprint,
     settings.blueprint,
-    messages.blueprint,
-    messages.batches_blueprint,
+    messages_views.blueprint,
+    messages_views.batches_blueprint,
     check_views.blueprint,
     sync_views.blueprint,
     otp_views.blueprint,

@@ -30,6 +30,7 @@ from notifyhub.extensions import db
 from notifyhub.instance import InvalidSetting
 from notifyhub.jobs import worker as delivery
 from notifyhub.jobs.threads import CONCURRENCY
+from notifyhub.messages.commands import send
 from notifyhub.process import restart
 from notifyhub.process.restart import Inheritance
 from notifyhub.process.server import Server
@@ -175,7 +176,7 @@ def worker(concurrency: int, *, beat: bool) -> None:
 
 
 main.add_section("Service", up, worker)
-main.add_section("Notifiers", notifiers)
+main.add_section("Messages and notifiers", send, notifiers)
 main.add_section("Users and permissions", users, tokens, list_permissions)
 main.add_section("Database and keys", migrations, keys, backup, restore)
 
