@@ -19,7 +19,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from notifyhub.database.base import Base
 from notifyhub.database.outages import OutageLog, in_one_line, without_password
 from notifyhub.extensions import celery, db
-from notifyhub.jobs import queues, tasks
+from notifyhub.jobs import queues, repeated, tasks
+from notifyhub.jobs.heartbeats import Heartbeats
+from notifyhub.jobs.heartbeats import repeated as repeats
 from notifyhub.jobs.pool import queue_pool
 from notifyhub.jobs.queues import Job
 from notifyhub.jobs.threads import CONCURRENCY, Threads
@@ -46,6 +48,8 @@ def run(app: Flask, concurrency: int = CONCURRENCY, *, beat: bool = False) -> in
     wait_for_broker(app)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
+    heartbeats = app.extensions["heartbeats"] = Heartbeats(queues.QUEUES)
+    beside = [*repeated.all_of(app, repeated.WORKER), repeats(app, heartbeats)]
     if beat:
         threading.Thread(target=_beat, name="beat", daemon=True).start()
     delivery_threads = app.extensions["threads"] = Threads(concurrency)
@@ -57,7 +61,11 @@ def run(app: Flask, concurrency: int = CONCURRENCY, *, beat: bool = False) -> in
         pool=queue_pool(queue_threads, delivery_threads),
         ready_callback=lambda _consumer: log.info("The worker is ready"),
     )
+    for each in beside:
+        each.start()
     worker.start()
+    for each in beside:
+        each.stop()
     return worker.exitcode or 0
 
 
@@ -161,6 +169,11 @@ class PeriodicScheduler(Scheduler):  # type: ignore[misc]
     """
 
     producer = None
+
+    def tick(self, *args: Any, **named: Any) -> float:
+        """Do what is due; return after how many seconds to look again."""
+        celery.flask_app.extensions["heartbeats"].tick()
+        return float(super().tick(*args, **named))
 
     def apply_entry(self, entry: ScheduleEntry, **_: Any) -> None:
         """Publish the job of a task that is due."""

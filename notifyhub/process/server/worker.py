@@ -72,6 +72,8 @@ class Worker(base.Worker):  # type: ignore[misc]
         for listener in self.sockets:
             listener.setblocking(False)
             self._poller.register(listener, selectors.EVENT_READ, self._accept)
+        for thread in getattr(self.wsgi, "extensions", {}).get("server_threads", ()):
+            thread.start()  # what the application does beside its requests, in threads of this process
         while self.alive and self.ppid == os.getppid():
             self._poll()
         self._stop()
