@@ -4,8 +4,8 @@ Of all processes that miss the same, and see it again, one writes it to the log.
 """
 
 import logging
-import time
 from datetime import datetime
+from time import monotonic
 
 from sqlalchemy import delete, func, select
 
@@ -52,13 +52,13 @@ class Watch:
         """Look who is there, and tell what has changed since the last time."""
         row = autocommit().execute(_seen).one()
         if not self._begun:
-            self._begun, self._seen = True, dict.fromkeys(Role, time.monotonic())
+            self._begun, self._seen = True, dict.fromkeys(Role, monotonic())
         for role in Role:
             seen: datetime | None = getattr(row, role)
             if not is_missing(row.at, seen):
-                self._seen[role] = time.monotonic()
+                self._seen[role] = monotonic()
                 self._note(role, missing_now=False, seen=seen, at=row.at)
-            elif time.monotonic() - self._seen[role] > MISSING_AFTER.total_seconds():
+            elif monotonic() - self._seen[role] > MISSING_AFTER.total_seconds():
                 self._note(role, missing_now=True, seen=seen, at=row.at)
 
     def _note(self, role: Role, *, missing_now: bool, seen: datetime | None, at: datetime) -> None:

@@ -51,6 +51,7 @@ def run(app: Flask, concurrency: int = CONCURRENCY, *, beat: bool = False) -> in
     heartbeats = app.extensions["heartbeats"] = Heartbeats(queues.QUEUES)
     beside = [*repeated.all_of(app, repeated.WORKER), repeats(app, heartbeats)]
     if beat:
+        heartbeats.tick()
         threading.Thread(target=_beat, name="beat", daemon=True).start()
     delivery_threads = app.extensions["threads"] = Threads(concurrency)
     queue_threads = {_named(app, name).name: count for name, count in QUEUE_THREADS.items()}
