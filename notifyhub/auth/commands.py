@@ -162,7 +162,7 @@ def _checked(codes: Iterable[int]) -> set[int]:
     """Return the codes, all of which some operation asks for."""
     wanted = set(codes)
     if unknown := wanted - {permission.code for permission in permissions(current_app)}:
-        raise accounts.AccountError(f"{min(unknown)} is no permission code: see `flask permissions`.")
+        raise accounts.AccountError(f"{min(unknown)} is no permission code: see `notifyhub permissions`.")
     return wanted
 
 

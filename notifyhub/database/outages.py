@@ -56,7 +56,7 @@ def in_one_line(error: Exception) -> str:
     """Return what the database says, without the statement, its values or the database's password."""
     first, *_ = str(_cause(error)).strip().splitlines() or [type(error).__name__]
     if lacks_tables(error):
-        return f"The database is not migrated, see `flask db upgrade`: {first}"
+        return f"The database is not migrated, see `notifyhub db upgrade`: {first}"
     if isinstance(error, OperationalError) or is_outage(error):
         return f"The database does not answer: {first}"
     return f"The database refuses: {first}"

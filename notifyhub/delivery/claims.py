@@ -51,8 +51,8 @@ CODE_LEASE_SECONDS = 30
 class ClaimedMessage:
     """A claimed message, as its worker needs it: every column more takes time. What mails have is not here.
 
-    `own_version` and `pattern_version` say when its own notifier and its pattern last changed, None if they
-    are gone; `is_paced`, that the notifier may be called only so often. `round` numbers this round,
+    `own_version` and `pattern_version` say when its own notifier and its SMS pattern last changed, None if
+    they are gone; `is_paced`, that the notifier may be called only so often. `round` numbers this round,
     `attempts` counts those made before it. `attempt_id` is the one that was started with the claim, if any.
     From `claimed_at` on its lease runs.
     """
@@ -123,7 +123,9 @@ def _look_up(message: Any) -> Select[Any]:
         )
         return case((message.channel == Channel.SMS, by_sms), else_=by_email)
 
-    pattern = select(patterns.c.updated_at).where(patterns.c.id == message.pattern_id)
+    pattern = select(patterns.c.updated_at).where(
+        patterns.c.id == message.pattern_id, message.channel == Channel.SMS
+    )
     open_breaker = select(breakers.c.notifier_id).where(
         breakers.c.channel == message.channel,
         breakers.c.notifier_id == message.home_notifier_id,

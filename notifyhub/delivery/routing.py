@@ -14,22 +14,26 @@ from notifyhub.delivery import policies
 from notifyhub.delivery.claims import ClaimedMessage
 from notifyhub.delivery.notifier_clients import NotifierClient, load_client, load_clients
 from notifyhub.messages.models import Channel, Message, MessageAttachment
-from notifyhub.patterns.models import PatternStatus, SMSPattern
+from notifyhub.patterns.models import EmailPattern, PatternStatus, SMSPattern
 from notifyhub.providers.base import SMS, Attachment, Email
 from notifyhub.providers.errors import Failure, NotServedHere
 from notifyhub.providers.smtp.mime import read_mailbox
 from notifyhub.text.placeholders import FilledTemplate, InvalidArguments, Template
 
 messages, patterns = table_of(Message), table_of(SMSPattern)
-attachments = table_of(MessageAttachment)
+attachments, email_patterns = table_of(MessageAttachment), table_of(EmailPattern)
 
 _pattern = select(patterns.c.code, patterns.c.body).where(patterns.c.id == bindparam("pattern_id"))
 _body = select(patterns.c.body).where(patterns.c.id == bindparam("pattern_id"))
 _patterns_named = select(patterns.c.notifier_id, patterns.c.code, patterns.c.body).where(
     patterns.c.name == bindparam("name"), patterns.c.status == PatternStatus.APPROVED
 )
+_senders_named = select(email_patterns.c.notifier_id, email_patterns.c.from_email).where(
+    email_patterns.c.name == bindparam("name"), email_patterns.c.from_email.is_not(None)
+)
 _mail = (
     select(messages.c.subject, messages.c.html, messages.c.reply_to, messages.c.created_at)
+    .add_columns(messages.c.from_email)
     .add_columns(attachments.c.filename, attachments.c.content_type, attachments.c.content)
     .select_from(messages.outerjoin(attachments))
     .where(messages.c.id == bindparam("message_id"))
@@ -67,7 +71,7 @@ def own_route(message: ClaimedMessage) -> Route | None:
         return None
     if message.channel == Channel.EMAIL:
         connection = autocommit()
-        return Route(own, _email(connection, message, own, own))
+        return Route(own, _email(connection, message, own))
     if message.pattern_id is None:
         return Route(own, _plain(message))
     pattern = load_versioned(
@@ -92,7 +96,10 @@ def backup_routes(message: ClaimedMessage, own: NotifierClient | None) -> list[R
     found = load_clients(connection, message.channel, ids)
     backups = [found[each] for each in ids if each in found]
     if message.channel == Channel.EMAIL:
-        contents = {backup.id: _email(connection, message, own or backup, backup) for backup in backups}
+        senders = _senders(connection, message, backups)
+        contents = {
+            backup.id: _email(connection, message, own or backup, senders[backup.id]) for backup in backups
+        }
     elif message.pattern_id is None:
         contents = {backup.id: _plain(message) for backup in backups}
     else:
@@ -141,14 +148,27 @@ def _fill_for(
     return contents
 
 
+def _senders(
+    connection: Connection, message: ClaimedMessage, backups: Sequence[NotifierClient]
+) -> dict[int, str]:
+    """Return by notifier whose mail it is there: as its own pattern of the same name says, else its own."""
+    senders = {backup.id: backup.row["from_email"] for backup in backups}
+    if message.pattern_id is None:
+        return senders
+    named = _senders_named.where(email_patterns.c.notifier_id.in_(list(senders)))
+    given = connection.execute(named, {"name": message.pattern_name})
+    return senders | {row.notifier_id: row.from_email for row in given}
+
+
 def _email(
-    connection: Connection, message: ClaimedMessage, own: NotifierClient, sender: NotifierClient
+    connection: Connection, message: ClaimedMessage, own: NotifierClient, sender: str | None = None
 ) -> Email:
+    """Return a mail from a backup's sender; without one from the message's, else from its own notifier's."""
     rows = connection.execute(_mail, {"message_id": message.id}).all()
     mail = rows[0]
     return Email(
         to=message.recipient,
-        from_email=sender.row["from_email"],
+        from_email=sender or mail.from_email or own.row["from_email"],
         subject=mail.subject or "",
         message_id=_message_id(message.id, mail.created_at, own),
         text=message.text or "",

@@ -15,6 +15,9 @@ from notifyhub.messages.request_schemas import MessageRequestSchema, RecipientSc
 MAX_INVALID = 100
 """Invalid entries after which no other is looked at: a response holds the errors of no more."""
 
+MAX_RENDERED = 20_000_000
+"""Characters that patterns may make of one request: a short one could fill the memory with a long pattern."""
+
 Errors = dict[int, dict[str, Any]]
 
 _message, _recipient, _common = MessageRequestSchema(), RecipientSchema(), SharedMessageSchema()
@@ -97,6 +100,7 @@ def _compose(
     if invalid >= MAX_INVALID:
         return composed, errors
     references = resolve(connection, messages.values())
+    rendered = 0
     for index, message in messages.items():
         try:
             composed.append(compose(message, references, moment))
@@ -104,7 +108,18 @@ def _compose(
             errors[index] = error.messages_dict
             if invalid + len(errors) >= MAX_INVALID:
                 break
+            continue
+        rendered += _rendered(composed[-1])
+        if rendered > MAX_RENDERED:
+            words = f"The texts that patterns make have more than {MAX_RENDERED} characters from here on: "
+            errors[index] = {"args": [f"{words}send the rest in a request of its own."]}
+            break
     return composed, errors
+
+
+def _rendered(message: ComposedMessage) -> int:
+    """Return how many characters a pattern has made."""
+    return len(message.text or "") + len(message.html or "") if message.pattern else 0
 
 
 def _split(

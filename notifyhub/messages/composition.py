@@ -10,22 +10,29 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from notifyhub.api.fields import MAX_TEXT
+from notifyhub.api.fields import MAX_LENGTH, MAX_TEXT
 from notifyhub.messages.models import Channel
 from notifyhub.messages.references import NotifierReference, PatternReference, References
+from notifyhub.messages.request_schemas import MAX_HTML, MAX_MAIL_TEXT
 from notifyhub.patterns.models import PatternStatus
 from notifyhub.providers.base import Attachment
 from notifyhub.text.addresses import InvalidAddress, normalize_address
 from notifyhub.text.phones import InvalidNumber, country_of, to_e164
-from notifyhub.text.placeholders import InvalidArguments
+from notifyhub.text.placeholders import FilledTemplate, InvalidArguments
 from notifyhub.text.segments import measure
+from notifyhub.text.truncation import MAX_QUOTED_CHARACTERS, truncate
 
 MAX_DELAY = timedelta(days=30)
 
-_OWN_FIELDS = {
-    Channel.SMS: ("pattern", "args"),
+_OWN_FIELDS: dict[Channel, tuple[str, ...]] = {
+    Channel.SMS: (),
     Channel.EMAIL: ("subject", "html", "reply_to", "attachments"),
 }
+_MADE_BY_PATTERNS = {
+    Channel.SMS: {"text": MAX_TEXT},
+    Channel.EMAIL: {"subject": MAX_LENGTH, "text": MAX_MAIL_TEXT, "html": MAX_HTML},
+}
+"""What comes from a pattern, and its greatest length."""
 _NAMES = {Channel.SMS: "an SMS", Channel.EMAIL: "an email"}
 
 _NO_DEFAULT = (
@@ -52,6 +59,7 @@ class ComposedMessage:
     text: str | None = field(default=None, repr=False)
     html: str | None = field(default=None, repr=False)
     reply_to: str | None = None
+    from_email: str | None = None
     encoding: str | None = None
     segments: int | None = None
     reference: str | None = None
@@ -126,12 +134,15 @@ def _times(given: Mapping[str, Any], references: References, moment: datetime) -
     return {"expires_at": expires_at or begins + references.message_ttl}
 
 
+def _args_without_pattern(given: Mapping[str, Any]) -> dict[str, list[str]]:
+    return {"args": ["Arguments fill a pattern, and none is given."]} if "args" in given else {}
+
+
 def _sms(given: Mapping[str, Any], references: References, _moment: datetime) -> dict[str, Any]:
     if "pattern" in given:
-        return _by_pattern(given, references)
-    errors = {}
-    if "args" in given:
-        errors["args"] = ["Arguments fill a pattern, and none is given."]
+        made = _by_pattern(Channel.SMS, given, references)
+        return {**made, **_measured(made["text"])}
+    errors = _args_without_pattern(given)
     if "text" not in given:
         errors["text"] = ["Give a `pattern` or a `text`."]
     elif len(given["text"]) > MAX_TEXT:
@@ -146,28 +157,60 @@ def _sms(given: Mapping[str, Any], references: References, _moment: datetime) ->
     return {"notifier": notifier, **_measured(given["text"])}
 
 
-def _by_pattern(given: Mapping[str, Any], references: References) -> dict[str, Any]:
-    pattern = references.patterns.get(given["pattern"])
-    if pattern is None:
-        raise ValidationError({"pattern": [f'Invalid pk "{given["pattern"]}" - object does not exist.']})
-    errors = {}
-    if pattern.status != PatternStatus.APPROVED:
+def _by_pattern(channel: Channel, given: Mapping[str, Any], references: References) -> dict[str, Any]:
+    pattern = _pattern(channel, given, references)
+    errors = {
+        name: [f"The {name} is the pattern's: give one or the other."]
+        for name in _MADE_BY_PATTERNS[channel]
+        if name in given
+    }
+    if pattern.status not in {PatternStatus.APPROVED, None}:
         errors["pattern"] = [f"This pattern is not approved: its status is `{pattern.status}`."]
     if given.get("notifier", pattern.notifier.id) != pattern.notifier.id:
         errors["notifier"] = [f"The pattern belongs to another notifier: {pattern.notifier.id}."]
-    if "text" in given:
-        errors["text"] = ["The text is the pattern's: give one or the other."]
     args = given.get("args", [])
-    text = ""
+    texts: dict[str, str] = {}
     try:
-        text = pattern.template.fill(args).text
+        texts = _texts(channel, pattern.fill(args))
     except InvalidArguments as error:
         errors["args"] = [str(error)]
-    if len(text) > MAX_TEXT:
-        errors["args"] = [f"Ensure the text that they make has no more than {MAX_TEXT} characters."]
     if errors:
         raise ValidationError(errors)
-    return {"notifier": pattern.notifier, "pattern": pattern, "args": args, **_measured(text)}
+    return {
+        "notifier": pattern.notifier,
+        "pattern": pattern,
+        "from_email": pattern.from_email,
+        "args": args,
+        **texts,
+    }
+
+
+def _pattern(channel: Channel, given: Mapping[str, Any], references: References) -> PatternReference:
+    """Return the pattern of this id, or of this name at the notifier, or at the default one."""
+    named, patterns = given["pattern"], references.patterns[channel]
+    if isinstance(named, int):
+        pattern, words = patterns.get(named), f'Invalid pk "{named}" - object does not exist.'
+    else:
+        notifier, wrong = _notifier(channel, given, references)
+        if notifier is None:
+            raise ValidationError({"notifier": wrong})
+        pattern = patterns.get((notifier.id, named))
+        words = f"Object with name={truncate(named, MAX_QUOTED_CHARACTERS)} does not exist."
+    if pattern is None:
+        raise ValidationError({"pattern": [words]})
+    return pattern
+
+
+def _texts(channel: Channel, filled: Mapping[str, FilledTemplate]) -> dict[str, str]:
+    """Return what arguments make of a pattern; raise InvalidArguments if a message could not have it."""
+    for name, part in filled.items():
+        if part.length > (most := _MADE_BY_PATTERNS[channel][name]):
+            raise InvalidArguments(f"Ensure the {name} that they make has no more than {most} characters.")
+    texts = {name: part.text for name, part in filled.items()}
+    for name, text in texts.items():
+        if not text.strip():
+            raise InvalidArguments(f"Ensure the {name} that they make is not blank.")
+    return texts
 
 
 def _measured(text: str) -> dict[str, Any]:
@@ -176,7 +219,10 @@ def _measured(text: str) -> dict[str, Any]:
 
 
 def _email(given: Mapping[str, Any], references: References, _moment: datetime) -> dict[str, Any]:
-    errors = {}
+    attachments = tuple(Attachment(**attachment) for attachment in given.get("attachments", ()))
+    if "pattern" in given:
+        return {**_by_pattern(Channel.EMAIL, given, references), "attachments": attachments}
+    errors = _args_without_pattern(given)
     if "subject" not in given:
         errors["subject"] = ["This field is required."]
     if "text" not in given and "html" not in given:
@@ -186,7 +232,6 @@ def _email(given: Mapping[str, Any], references: References, _moment: datetime) 
         errors["notifier"] = wrong
     if errors:
         raise ValidationError(errors)
-    attachments = tuple(Attachment(**attachment) for attachment in given.get("attachments", ()))
     return {"notifier": notifier, "attachments": attachments}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import ValidationError, fields
 from marshmallow.types import ErrorMessages
 
-from notifyhub.api.fields import Object, String, Worded
+from notifyhub.api.fields import MAX_LENGTH, Id, Object, String, Worded
 
 
 class Recipient(String):
@@ -22,6 +22,26 @@ class Recipient(String):
         if isinstance(value, list):
             raise self.make_error("many")
         return super()._deserialize(value, *args, **options)
+
+
+class PatternField(Worded, fields.Field[int | str]):
+    """The id of a pattern, or as a text its name, were it of digits. An empty text counts as null."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        kinds = [
+            {"type": "integer", "format": "int64"},
+            {"type": "string", "maxLength": MAX_LENGTH},
+            {"type": "null"},
+        ]
+        self.metadata = {**self.metadata, "oneOf": kinds}
+
+    def deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
+        return super().deserialize(None if value == "" else value, *args, **options)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int | str:
+        named: int | str = (_name if isinstance(value, str) else _id).deserialize(value)
+        return named
 
 
 class Arguments(Worded, fields.Field[list[str] | dict[str, str]]):
@@ -96,6 +116,7 @@ class Base64(String):
             raise self.make_error("base64") from None
 
 
+_id, _name = Id(), String()
 _argument = String(trim=False, max_length=Arguments.MAX_LENGTH)
 
 

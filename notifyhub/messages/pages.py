@@ -55,7 +55,10 @@ listing = _MessageListing(
         "reference": text(_messages.reference, "Only those with this reference of the client's."),
         "batch": number(_messages.batch_id, "Only those of this batch."),
         "notifier": number(_messages.notifier_id, "Only those of this notifier of the `channel`."),
-        "pattern": number(_messages.pattern_id, "Only those made with this pattern."),
+        "pattern": number(
+            _messages.pattern_id,
+            "Only those made with the pattern of this id, of the `channel` if that is given.",
+        ),
         "test": flag(_messages.is_test, "Only those of test tokens, or of others."),
     },
     indexes=(

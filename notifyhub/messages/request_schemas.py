@@ -6,7 +6,7 @@ from marshmallow import Schema, ValidationError, fields
 
 from notifyhub.api.fields import MAX_TEXT, Choice, Id, List, Moment, Nested, SingleLine, String, described
 from notifyhub.api.schemas import StrictSchema
-from notifyhub.messages.fields import Arguments, Base64, Recipient, Texts
+from notifyhub.messages.fields import Arguments, Base64, PatternField, Recipient, Texts
 from notifyhub.messages.models import Channel
 from notifyhub.messages.schemas import AcceptedBatchSchema, MessageDetailSchema
 from notifyhub.notifiers.fields import NamedAddress
@@ -21,7 +21,7 @@ MAX_ATTACHMENTS = 100
 MAX_BULK = 1000
 MAX_METADATA = 50
 
-_FOR_SMS, _FOR_EMAIL = "Of an SMS:", "Of an email:"
+_FOR_EMAIL = "Of an email:"
 
 
 def _is_media_type(value: str) -> None:
@@ -57,7 +57,7 @@ class RecipientSchema(StrictSchema):
     args = Arguments(
         allow_none=True,
         metadata=described(
-            f"{_FOR_SMS} what fills the pattern: a list, or for named placeholders an object. Numbers are "
+            "What fills the pattern: a list, or for the named placeholders of an SMS an object. Numbers are "
             "taken as their text.",
             ["12345"],
         ),
@@ -67,7 +67,7 @@ class RecipientSchema(StrictSchema):
 class MessageRequestSchema(RecipientSchema):
     """A message to send.
 
-    An SMS has a `pattern` with `args`, or a `text`; an email has a `subject` and a `text`, `html` or both.
+    It has a `pattern` with `args`, or an SMS a `text`, an email a `subject` and a `text`, `html` or both.
     Moments without a zone are in UTC.
     """
 
@@ -78,13 +78,23 @@ class MessageRequestSchema(RecipientSchema):
         allow_none=True,
         metadata=described("Id of the notifier: by default the pattern's, or the one of the settings.", 3),
     )
-    pattern = Id(allow_none=True, metadata=described(f"{_FOR_SMS} id of an approved pattern.", 7))
+    pattern = PatternField(
+        allow_none=True,
+        metadata=described(
+            "A pattern of the `channel`, for an SMS an approved one: its id, or as a string its name at the "
+            "`notifier`, by default at the one of the settings.",
+            7,
+            "otp-code",
+        ),
+    )
     text = String(
         max_length=MAX_MAIL_TEXT,
         allow_none=True,
         metadata=described(f"The text; that of an SMS has no more than {MAX_TEXT} characters."),
     )
-    subject = SingleLine(allow_none=True, metadata=described(f"{_FOR_EMAIL} its subject, which is required."))
+    subject = SingleLine(
+        allow_none=True, metadata=described(f"{_FOR_EMAIL} its subject, if no pattern gives it.")
+    )
     html = String(max_length=MAX_HTML, allow_none=True, metadata=described(f"{_FOR_EMAIL} the text as HTML."))
     reply_to = NamedAddress(
         allow_none=True, metadata=described(f"{_FOR_EMAIL} where answers go.", "Shop <shop@example.com>")

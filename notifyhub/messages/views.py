@@ -51,6 +51,12 @@ EXAMPLES = {
         "subject": "Your order",
         "text": "It is on its way.",
     },
+    "An email by a pattern": {
+        "channel": "email",
+        "to": "customer@example.com",
+        "pattern": "order_status_changed",
+        "args": ["1234", "sent"],
+    },
 }
 
 _message, _bulk = MessageRequestSchema(), BulkSchema()

@@ -10,6 +10,7 @@ from marshmallow import ValidationError
 
 from notifyhub.messages.composition import ComposedMessage, compose
 from notifyhub.messages.models import Channel
+from notifyhub.messages.references import PatternReference
 from notifyhub.otp.rules import Rules
 from notifyhub.text.code_masks import MASK, masked, measured
 
@@ -24,6 +25,7 @@ _SETTINGS_OF = {
         "notifier": ("notifications_email_notifier", _GENERAL),
         "subject": ("otp_email_subject", _OWN),
         "text": ("otp_email_text", _OWN),
+        **dict.fromkeys(("pattern", "args"), ("otp_email_pattern", _OWN)),
     },
 }
 """The setting that an error of a message's field comes from, and where it is changed."""
@@ -57,13 +59,16 @@ def compose_all(messages: list[CodeMessage], rules: Rules, moment: datetime) -> 
 def _request(message: CodeMessage, rules: Rules, moment: datetime) -> dict[str, Any]:
     """Return what a client would send to have this message sent."""
     mask = masked(message.code_len)
-    minutes = math.ceil((message.expires_at - moment) / timedelta(minutes=1))
+    minutes = str(math.ceil((message.expires_at - moment) / timedelta(minutes=1)))
 
     def filled(text: str) -> str:
-        return text.replace("{code}", mask).replace("{minutes}", str(minutes))
+        return text.replace("{code}", mask).replace("{minutes}", minutes)
 
     request = {"channel": message.channel, "to": message.to, "expires_at": message.expires_at}
     if message.channel is Channel.EMAIL:
+        if rules.email_pattern is not None:
+            args = _args_of_mail(rules.references.patterns[Channel.EMAIL][rules.email_pattern], mask, minutes)
+            return {**request, "pattern": rules.email_pattern, "args": args}
         return {**request, "subject": filled(rules.email_subject), "text": filled(rules.email_text)}
     if rules.sms_pattern is not None:
         return {**request, "pattern": rules.sms_pattern, "args": [mask]}
@@ -72,17 +77,30 @@ def _request(message: CodeMessage, rules: Rules, moment: datetime) -> dict[str, 
     return {**request, "text": filled(rules.sms_text) + bound}
 
 
+def _args_of_mail(pattern: PatternReference, mask: str, minutes: str) -> list[str]:
+    """Return what fills an email pattern, which may leave the minutes out; raises ValidationError."""
+    placeholders = [placeholder.key for placeholder in pattern.template.list_order]
+    if placeholders not in (["0"], ["0", "1"]):
+        words = "The pattern must hold {0}, the code; it may hold {1}, the minutes, and no other placeholder."
+        raise ValidationError({"pattern": [words]})
+    return [mask, minutes][: len(placeholders)]
+
+
+def _check_pattern(pattern: PatternReference) -> None:
+    """Raise ValidationError if the pattern's own text would be taken for a code's mask."""
+    if any(MASK in piece for piece in pattern.template.pieces if isinstance(piece, str)):
+        words = f"The pattern's text holds {MASK}, which stands for the code's digits."
+        raise ValidationError({"pattern": [words]})
+
+
 def _compose(message: CodeMessage, rules: Rules, moment: datetime) -> ComposedMessage:
     """Return a composed message; its segments are those of the text with digits."""
     try:
         composed = compose(_request(message, rules, moment), rules.references, moment)
+        if composed.pattern:
+            _check_pattern(composed.pattern)
     except ValidationError as error:
         raise ValidationError(_as_settings(message.channel, error.messages_dict)) from None
-    if composed.pattern and any(
-        MASK in piece for piece in composed.pattern.template.pieces if isinstance(piece, str)
-    ):
-        words = f"The pattern's text holds {MASK}, which stands for the code's digits."
-        raise ValidationError(_as_settings(message.channel, {"pattern": [words]}))
     if message.channel is Channel.EMAIL:
         return composed
     encoding, segments = measured(composed.text or "")

@@ -38,7 +38,7 @@ def _fall_back(connection: Connection, event: MessageChanged) -> None:
     otp = connection.execute(select(*_otps, MESSAGE).where(*usable)).first()
     if otp is None or otp.message_id != event.id:  # one that was sent later may still arrive
         return
-    policy = rules.lock(connection, otp.fallback_to, test=otp.is_test)
+    policy = rules.lock(connection, otp.fallback_to, {Channel(otp.fallback_channel)}, test=otp.is_test)
     same_term = _otps.expires_at == otp.expires_at  # it may just have been asked for again
     used = update(table_of(OTP)).where(*usable, same_term).values(fallback_used=True)
     if not connection.execute(used).rowcount:

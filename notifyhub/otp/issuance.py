@@ -109,6 +109,10 @@ class OTPRequest:
     def recipient(self) -> str:
         return self.recipients[0][1]
 
+    @property
+    def channels(self) -> set[Channel]:
+        return {channel for channel, _ in self.recipients}
+
 
 def issue(connection: Connection, values: Mapping[str, Any], *, test: bool) -> Issued:
     """Store a code and its message, in a transaction; `values` are a body as `OTPRequestSchema` has read it.
@@ -134,7 +138,9 @@ def _code(row: Row) -> dict[str, str]:
 
 def _issue(connection: Connection, request: OTPRequest) -> tuple[OTPRow, int, bool]:
     """Return the one-time password, its message's id, and whether it is a new one."""
-    policy = rules.lock(connection, request.recipient, test=request.test, client=request.client)
+    policy = rules.lock(
+        connection, request.recipient, request.channels, test=request.test, client=request.client
+    )
     moment = now()
     latest = _latest(connection, request, policy, moment)
     is_pending = latest.id is not None and current_status(latest, moment) == OTPStatus.PENDING

@@ -62,6 +62,7 @@ email_patterns = EmailPatternResource(
     EmailPattern,
     EmailPatternSchema,
     parent="notifier_id",
+    protected=True,
     search=("id", "name", "description", "from_email", "subject", "body_text", "body_html"),
     ordering=("id", "name", "from_email", "subject", "created_at", "updated_at"),
     filters={

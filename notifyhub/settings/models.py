@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
-from notifyhub.database.base import SingletonRow
+from notifyhub.database.base import ADDED, SingletonRow
 from notifyhub.database.columns import NUMBER, text
 
 
@@ -18,6 +18,18 @@ def _notifier(kind: str) -> Any:
         "in_use": "This notifier is the default one in the notification settings.",
     }
     return mapped_column(BigInteger, ForeignKey(f"{kind}_notifiers.id", ondelete="RESTRICT", info=info))
+
+
+def _pattern(kind: str, **options: Any) -> Any:
+    """Return a reference to the pattern that codes go by. While it stands the pattern can't be deleted."""
+    column = f"{kind}_pattern_id"
+    info = {
+        "field": f"otp_{kind}_pattern",
+        "words": f'Invalid pk "{{{column}}}" - object does not exist.',
+        "in_use": "The settings of one-time passwords name this pattern, or one of this notifier.",
+    }
+    key = ForeignKey(f"{kind}_patterns.id", ondelete="RESTRICT", info=info)
+    return mapped_column(BigInteger, key, **options)
 
 
 class NotificationSettings(SingletonRow):
@@ -55,18 +67,7 @@ class OTPSettings(SingletonRow):
 
     __tablename__ = "otp_settings"
 
-    sms_pattern_id: Mapped[int | None] = mapped_column(
-        BigInteger,
-        ForeignKey(
-            "sms_patterns.id",
-            ondelete="RESTRICT",
-            info={
-                "field": "otp_sms_pattern",
-                "words": 'Invalid pk "{sms_pattern_id}" - object does not exist.',
-                "in_use": "The settings of one-time passwords name this pattern, or one of this notifier.",
-            },
-        ),
-    )
+    sms_pattern_id: Mapped[int | None] = _pattern("sms")
     sms_text: Mapped[str] = mapped_column(text())
     email_subject: Mapped[str] = mapped_column(text(255))
     email_text: Mapped[str] = mapped_column(text())
@@ -74,3 +75,4 @@ class OTPSettings(SingletonRow):
     resend_cooldown: Mapped[int] = mapped_column(Integer)
     max_per_hour: Mapped[int] = mapped_column(Integer)
     max_per_client_hour: Mapped[int] = mapped_column(Integer, server_default="20")
+    email_pattern_id: Mapped[int | None] = _pattern("email", sort_order=ADDED)

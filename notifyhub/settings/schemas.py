@@ -10,7 +10,7 @@ from notifyhub.api.fields import MAX_TEXT, Boolean, Integer, List, String, descr
 from notifyhub.api.references import Reference, ReferenceList
 from notifyhub.api.schemas import NamedSchema, StrictSchema
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
-from notifyhub.patterns.models import SMSPattern
+from notifyhub.patterns.models import EmailPattern, SMSPattern
 from notifyhub.settings.fields import Address, Number
 from notifyhub.text.code_masks import MASK
 from notifyhub.text.phones import COUNTRIES
@@ -221,6 +221,17 @@ class OTPSettingsSchema(StrictSchema):
         required=True,
         validate=[_has_known_placeholders, _has_code],
         metadata=described(f"Text of an SMS: {_PLACEHOLDERS}.", "Your code is {code}"),
+    )
+    otp_email_pattern = Reference(
+        EmailPattern,
+        attribute="email_pattern_id",
+        allow_none=True,
+        required=True,
+        metadata=described(
+            "Id of the email pattern whose `{0}` takes the code, and whose `{1}`, if it has one, the minutes"
+            " that it is valid, rounded up; null: `otp_email_subject` and `otp_email_text` are sent.",
+            9,
+        ),
     )
     otp_email_subject = String(
         attribute="email_subject",

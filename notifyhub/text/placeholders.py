@@ -3,10 +3,11 @@
 `{0}`, `{1}`, … are positional (MeliPayamak's form), `%name%` is named (IPPanel's form, EDGE
 docs/pattern/create-pattern.md). A name is made of letters and digits of any script, `_`, and the zero-width
 non-joiner of Persian words after its first character; it is not digits alone, so that the percentages in
-"10%20%" stay text.
+"10%20%" stay text. Mails have positional ones alone.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,7 +18,8 @@ from notifyhub.text.digits import ascii_digits
 from notifyhub.text.letters import persian_letters
 from notifyhub.text.truncation import MAX_QUOTED_CHARACTERS, truncate
 
-_PLACEHOLDER = re.compile(r"\{(?P<number>\d+)\}|%(?!\d+%)(?P<name>\w[\w\u200c]*)%")
+_NUMBER, _NAME = r"\{(?P<number>\d+)\}", r"%(?!\d+%)(?P<name>\w[\w\u200c]*)%"
+_POSITIONAL, _PLACEHOLDER = re.compile(_NUMBER), re.compile(f"{_NUMBER}|{_NAME}")
 
 _MAX_NAMED_IN_ERROR = 100
 
@@ -54,19 +56,32 @@ class Template:
     pieces: tuple[str | Placeholder, ...]
 
     @classmethod
-    def parse(cls, body: str) -> Self:
-        """Parse `body`. Every text is a template: what is no placeholder is literal."""
+    def parse(cls, body: str, *, named: bool = True) -> Self:
+        """Parse `body`. Every text is a template: what is no placeholder is literal.
+
+        Where no `named` ones are taken, `%name%` is literal, too.
+        """
         pieces: list[str | Placeholder] = []
         end = 0
-        for match in _PLACEHOLDER.finditer(body):
+        for match in (_PLACEHOLDER if named else _POSITIONAL).finditer(body):
             pieces += body[end : match.start()], _placeholder(match)
             end = match.end()
         return cls((*pieces, body[end:]))
 
     @cached_property
+    def literal_length(self) -> int:
+        """The number of characters outside of placeholders."""
+        return sum(len(piece) for piece in self.pieces if isinstance(piece, str))
+
+    @cached_property
+    def occurrences(self) -> Mapping[Placeholder, int]:
+        """How often each placeholder appears."""
+        return Counter(piece for piece in self.pieces if isinstance(piece, Placeholder))
+
+    @cached_property
     def placeholders(self) -> tuple[Placeholder, ...]:
         """The distinct placeholders, in the order of their first appearance."""
-        return tuple(dict.fromkeys(piece for piece in self.pieces if isinstance(piece, Placeholder)))
+        return tuple(self.occurrences)
 
     @cached_property
     def list_order(self) -> tuple[Placeholder, ...]:
@@ -133,6 +148,12 @@ class FilledTemplate:
             self.values[piece] if isinstance(piece, Placeholder) else piece for piece in self.template.pieces
         )
 
+    @property
+    def length(self) -> int:
+        """The number of characters of `text`, known without making it: it may be far longer than its body."""
+        repeated = self.template.occurrences.items()
+        return self.template.literal_length + sum(count * len(self.values[each]) for each, count in repeated)
+
     def as_list(self) -> list[str]:
         """Return the values in `list_order`, as providers of positional patterns take them."""
         return [self.values[placeholder] for placeholder in self.template.list_order]
@@ -162,7 +183,7 @@ class FilledTemplate:
 
 
 def _placeholder(match: re.Match[str]) -> Placeholder:
-    if name := match["name"]:
+    if name := match.groupdict().get("name"):
         return Placeholder(_key(name), name)
     number = ascii_digits(match["number"]).lstrip("0") or "0"
     return Placeholder(number, number)

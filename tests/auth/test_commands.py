@@ -272,7 +272,7 @@ def test_every_permission_is_listed_once_by_its_code(run: Run) -> None:
         ("users create b", "Error: Missing option '--role'."),
         (
             "users create b --role staff --permission 1",
-            "Error: 1 is no permission code: see `flask permissions`.",
+            "Error: 1 is no permission code: see `notifyhub permissions`.",
         ),
         ("users create b --role staff --permission x", "Error: Invalid value for '--permission'"),
         ("users create b --role admin --permission 2812", "Error: Permission codes are for staff"),
@@ -357,7 +357,7 @@ def test_a_database_that_is_not_migrated_is_told_in_one_line(unmigrated: Flask, 
         args=args.split(), input="sms: [{name: a, backend: ippanel}]"
     )
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: The database is not migrated, see `flask db upgrade`: ")
+    assert result.stderr.startswith("Error: The database is not migrated, see `notifyhub db upgrade`: ")
     assert result.stderr.count("\n") == 1
 
 

@@ -1,13 +1,15 @@
 """After the migrations each of the settings has its row, in new installations and in older ones."""
 
 import pytest
-from flask_migrate import upgrade
+from flask_migrate import downgrade, upgrade
 from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
 
 from notifyhub.database.base import table_of
 from notifyhub.extensions import db
 from notifyhub.settings.models import DeliverySettings, NotificationSettings, OTPSettings
 from tests.database.test_migrations import application, unmigrated  # noqa: F401 - fixtures
+from tests.support.factories import EmailPatternFactory, SMSPatternFactory
 
 pytestmark = pytest.mark.usefixtures("unmigrated")
 
@@ -60,3 +62,31 @@ def test_settings_that_are_there_stay() -> None:
     upgrade()
     assert stored(NotificationSettings)["otp_code_len"] == 8
     assert stored(DeliverySettings)["max_attempts"] == 5
+
+
+def test_settings_of_codes_outlive_that_their_table_is_built_anew() -> None:
+    upgrade(revision="0018")
+    change = {"sms_pattern_id": SMSPatternFactory().id, "sms_text": "{code} – کد", "max_per_client_hour": 7}
+    db.session.remove()
+    with db.engine.begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE otp_settings SET sms_pattern_id = :sms_pattern_id, sms_text = :sms_text,"
+                " max_per_client_hour = :max_per_client_hour"
+            ),
+            change,
+        )
+    upgrade()
+    before = stored(OTPSettings)
+    assert before.items() >= {**change, "email_pattern_id": None}.items()
+    named = EmailPatternFactory()
+    with db.engine.begin() as connection:
+        connection.execute(text("UPDATE otp_settings SET email_pattern_id = :id"), {"id": named.id})
+    db.session.remove()
+    with pytest.raises(IntegrityError), db.engine.begin() as connection:
+        connection.execute(text("DELETE FROM email_patterns"))
+    downgrade(revision="0018")
+    with pytest.raises(IntegrityError), db.engine.begin() as connection:
+        connection.execute(text("DELETE FROM sms_patterns"))
+    upgrade()
+    assert stored(OTPSettings) == before

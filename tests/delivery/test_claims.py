@@ -14,9 +14,15 @@ from notifyhub.database.base import now
 from notifyhub.delivery import claims, recovery
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
-from notifyhub.messages.models import Attempt, Message, MessageStatus
+from notifyhub.messages.models import Attempt, Channel, Message, MessageStatus
 from tests.support.environment import ROOT
-from tests.support.factories import MessageFactory, SMSNotifierFactory
+from tests.support.factories import (
+    EmailNotifierFactory,
+    EmailPatternFactory,
+    MessageFactory,
+    SMSNotifierFactory,
+    SMSPatternFactory,
+)
 from tests.support.scripted import NAME, Scripted
 
 PROCESS = """
@@ -143,3 +149,16 @@ def test_an_attempt_that_is_started_twice_is_one(app: Flask) -> None:
         assert first
         assert first == claims.start_attempts([claim], 7, "backup")
         assert first != claims.start_attempts([claim], 8, "another")
+
+
+def test_only_a_text_s_pattern_is_one_of_texts(app: Flask) -> None:
+    with app.app_context():
+        pattern = SMSPatternFactory(status="approved")
+        mail = EmailPatternFactory(id=pattern.id)
+        ids = [
+            MessageFactory(pattern=pattern).id,
+            MessageFactory(notifier=EmailNotifierFactory(), channel=Channel.EMAIL, pattern=mail).id,
+        ]
+        text, letter = claims.claim(ids)
+        assert (text.pattern_id, letter.pattern_id) == (pattern.id, pattern.id)
+        assert (text.pattern_version is None, letter.pattern_version) == (False, None)

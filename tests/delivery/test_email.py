@@ -3,20 +3,29 @@
 import email
 import email.policy
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
 import time_machine
 from flask import Flask
 
+from notifyhub.delivery.claims import claim
 from notifyhub.delivery.rounds import deliver
+from notifyhub.delivery.routing import backup_routes, own_route
 from notifyhub.extensions import db
 from notifyhub.messages.models import Channel, MessageAttachment, MessageStatus
 from notifyhub.notifiers.models import EmailNotifier
+from notifyhub.patterns.models import EmailPattern
 from tests.simulators import SMTPSimulator, smtp
-from tests.support.factories import EmailNotifierFactory, MessageFactory
+from tests.simulators.journal import Received
+from tests.support.clients import Api
+from tests.support.factories import EmailNotifierFactory, EmailPatternFactory, MessageFactory
+from tests.support.queries import Queries
 from tests.support.rows import attempts, change_settings, message
 
+MESSAGES = "/api/notifications/messages"
+SENDER = "فروشگاه <shop@example.com>"
 START = datetime(2026, 3, 21, 12, tzinfo=UTC)
 
 pytestmark = pytest.mark.usefixtures("_simulated", "_context")
@@ -32,6 +41,144 @@ def store(notifier: EmailNotifier, **values: Any) -> int:
     mail = {"channel": Channel.EMAIL, "recipient": "sara@example.com", "subject": "Hello", **values}
     message_id: int = MessageFactory(notifier=notifier, **mail).id
     return message_id
+
+
+def pattern(notifier: EmailNotifier, **values: Any) -> EmailPattern:
+    made: EmailPattern = EmailPatternFactory(
+        **{
+            "notifier_id": notifier.id,
+            "name": "order",
+            "subject": "سفارش {0}",
+            "body_text": "سلام {1}، سفارش {0} ارسال شد.",
+            "body_html": "<p>سلام {1}، سفارش {0} ارسال شد.</p>",
+            "from_email": SENDER,
+            **values,
+        }
+    )
+    return made
+
+
+def send_by_pattern(api: Api, made: EmailPattern) -> int:
+    """Have a mail sent by a pattern over HTTP; its values try to be markup and another header."""
+    args = ["۱۲\r\nBcc: eve@example.com", "<b>سارا</b> {0}"]
+    body = {"channel": "email", "to": "sara@example.com", "pattern": made.id, "args": args}
+    answer = api.post(MESSAGES, body)
+    assert answer.status == 201, answer.json
+    message_id: int = answer.json["id"]
+    return message_id
+
+
+def parsed(received: Received) -> EmailMessage:
+    return email.message_from_bytes(received.content, policy=email.policy.default)
+
+
+def contents(mail: EmailMessage) -> list[str]:
+    bodies = [mail.get_body((kind,)) for kind in ("plain", "html")]
+    return [mail["Subject"], *(body.get_content().replace("\r\n", "\n") for body in bodies if body)]
+
+
+def test_a_mail_by_a_pattern_arrives_filled_and_escaped_from_the_pattern_s_sender(
+    api: Api, mail: SMTPSimulator
+) -> None:
+    message_id = send_by_pattern(api, pattern(account(mail)))
+    deliver(message_id)
+    (received,) = mail.journal.messages()
+    arrived = parsed(received)
+    assert (arrived["From"], arrived["To"], arrived["Bcc"]) == (SENDER, "sara@example.com", None)
+    assert received.sender == "shop@example.com"
+    assert contents(arrived) == [
+        "سفارش ۱۲ Bcc: eve@example.com",
+        "سلام <b>سارا</b> {0}، سفارش ۱۲\nBcc: eve@example.com ارسال شد.\n",
+        "<p>سلام &lt;b&gt;سارا&lt;/b&gt; {0}، سفارش ۱۲\nBcc: eve@example.com ارسال شد.</p>\n",
+    ]
+    assert message(message_id).status == MessageStatus.SENT
+
+
+def test_a_mail_goes_out_as_it_was_accepted_whatever_becomes_of_its_pattern(
+    api: Api, mail: SMTPSimulator
+) -> None:
+    made = pattern(account(mail))
+    changed, deleted = (send_by_pattern(api, made) for _ in range(2))
+    made.subject, made.from_email = "Other {0}", "other@example.com"
+    db.session.commit()
+    deliver(changed)
+    db.session.delete(made)
+    db.session.commit()
+    deliver(deleted)
+    one, other = (parsed(received) for received in mail.journal.messages())
+    assert contents(one) == contents(other)
+    assert (one["From"], other["From"]) == (SENDER, SENDER)
+
+
+def test_a_pattern_without_a_sender_leaves_it_to_its_notifier(api: Api, mail: SMTPSimulator) -> None:
+    deliver(
+        send_by_pattern(api, pattern(account(mail, from_email="Info <info@example.com>"), from_email=None))
+    )
+    (received,) = mail.journal.messages()
+    assert parsed(received)["From"] == "Info <info@example.com>"
+
+
+@pytest.mark.parametrize(
+    ("at_backup", "sender"),
+    [
+        ({"from_email": "Spare <orders@example.org>"}, "Spare <orders@example.org>"),
+        ({"from_email": None}, "spare@example.org"),
+        ({"from_email": "orders@example.org", "name": "Order"}, "spare@example.org"),
+        (None, "spare@example.org"),
+    ],
+)
+def test_a_backup_sends_the_same_from_the_sender_of_its_own_pattern_of_that_name(
+    api: Api, mail: SMTPSimulator, at_backup: dict[str, Any] | None, sender: str
+) -> None:
+    with SMTPSimulator() as other, SMTPSimulator() as last:
+        home = account(mail, from_email="info@example.com")
+        backup, further = account(other, from_email="spare@example.org"), account(last)
+        pattern(further, from_email="never@example.net")
+        change_settings(email_backup_notifiers=[backup.id, further.id])
+        made = pattern(home)
+        if at_backup is not None:
+            pattern(backup, subject="Not this {0}", body_text="Nor this", body_html=None, **at_backup)
+        mail.troubles.add("send_as")
+        failed_over, sent = send_by_pattern(api, made), send_by_pattern(api, made)
+        deliver(failed_over)
+        assert [outcome for *_, outcome in attempts(failed_over)] == ["permanent", "accepted"]
+        deliver(sent)
+        (by_backup,), (by_home,) = ([parsed(m) for m in each.journal.messages()] for each in (other, mail))
+        assert contents(by_backup) == contents(by_home)
+        assert (by_backup["From"], by_home["From"]) == (sender, SENDER)
+        assert by_backup["Message-ID"].endswith("@example.com>")
+        assert last.journal.messages() == []
+
+
+def test_a_mail_without_a_pattern_is_nobody_s_though_a_backup_has_patterns(
+    mail: SMTPSimulator,
+) -> None:
+    with SMTPSimulator() as other:
+        home, backup = account(mail), account(other, from_email="spare@example.org")
+        change_settings(email_backup_notifiers=[backup.id])
+        pattern(backup)
+        mail.troubles.add("send_as")
+        deliver(store(home))
+        (received,) = other.journal.messages()
+        assert received.sender == "spare@example.org"
+
+
+def test_the_sender_of_a_pattern_costs_no_statement_and_the_backups_senders_one(
+    api: Api, mail: SMTPSimulator, queries: Queries
+) -> None:
+    home = account(mail)
+    change_settings(email_backup_notifiers=[account(mail).id for _ in range(3)])
+    counts = []
+    for message_id in (send_by_pattern(api, pattern(home)), store(home)):
+        (claimed,) = claim([message_id])
+        for _ in range(2):  # the first time, what is cached is read
+            with queries as own_statements:
+                own = own_route(claimed)
+            assert own
+            with queries as backup_statements:
+                backup_routes(claimed, own.client)
+        counts.append((len(own_statements), len(backup_statements)))
+    assert counts == [(1, 2 + 1 + 3), (1, 2 + 3)]  # the settings, the backups, their senders, a mail each
 
 
 def test_a_message_id_is_the_same_at_every_attempt_also_by_the_backup(mail: SMTPSimulator) -> None:

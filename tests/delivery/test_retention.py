@@ -45,6 +45,9 @@ def old(days: float, **values: Any) -> Message:
         otp_client=SECRET,
         error_detail=SECRET,
         reference="kept",
+        from_email="shop@example.com",
+        pattern_id=7,
+        pattern_name="order",
         created_at=now() - timedelta(days=days),
         attachments=[MessageAttachment(filename=SECRET, content_type="text/plain", content=SECRET.encode())],
         attempts=[
@@ -69,6 +72,7 @@ def test_contents_are_erased_and_the_rest_stays(app: Flask) -> None:
     assert SECRET not in stored_text(app)
     db.session.refresh(message)
     assert (message.status, message.reference, len(message.attempts)) == (MessageStatus.SENT, "kept", 1)
+    assert (message.from_email, message.pattern_name) == ("shop@example.com", "order")
     assert message.recipient == ""
     assert message.args is None
     assert message.client_metadata == {}

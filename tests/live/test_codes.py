@@ -74,6 +74,29 @@ def test_a_code_asked_for_at_one_spelling_verifies_at_another(live: Live) -> Non
 
 
 @pytest.mark.usefixtures("bare_codes")
+def test_a_mail_is_worded_by_the_pattern_that_the_settings_name(live: Live) -> None:
+    pattern = {
+        "name": "login",
+        "from_email": "Shop <login@example.com>",
+        "subject": "{0} is your code",
+        "body_text": "It is {0}, for {1} minutes.",
+        "body_html": "<b>{0}</b>",
+    }
+    url = f"notifications/notifiers/email/{live.email_notifier}/patterns"
+    made = live.make(url, pattern)
+    assert live.call("PATCH", "settings/otp", {"otp_email_pattern": made["id"]})[0] == 200
+    assert live.call("DELETE", f"{url}/{made['id']}")[0] == 409
+    to = "customer@login.example.com"
+    live.make(OTP, {"to": to, "channel": "email"})
+    (mail,) = until(lambda: live.smtp.journal.messages(to), "the mail with the code")
+    (code,) = set(re.findall("[0-9]{5}", mail.text))
+    assert mail.text.strip() == f"{code} is your code\nIt is {code}, for 2 minutes."
+    assert f"<b>{code}</b>".encode() in mail.content
+    assert mail.sender == "login@example.com"
+    assert live.call("POST", VERIFY, {"to": to, "code": code})[1]["verified"]
+
+
+@pytest.mark.usefixtures("bare_codes")
 def test_one_client_can_not_have_codes_sent_to_the_whole_world(live: Live) -> None:
     assert live.call("PATCH", "settings/otp", {"otp_max_per_client_hour": 3})[0] == 200
     answers = [live.call("POST", OTP, {"to": f"0912125{n:04}", "client": "203.0.113.7"}) for n in range(5)]

@@ -11,7 +11,7 @@ from notifyhub.messages.models import Message
 from tests.messages.accounts import BATCHES, MESSAGES, Accounts
 from tests.messages.bodies import by_pattern, email, sms, stored
 from tests.support.clients import Api
-from tests.support.factories import MessageFactory, SMSNotifierFactory, SMSPatternFactory
+from tests.support.factories import EmailPatternFactory, MessageFactory, SMSNotifierFactory, SMSPatternFactory
 from tests.support.queries import Queries
 
 BULK = f"{MESSAGES}/bulk"
@@ -153,3 +153,18 @@ def test_a_batch_counts_its_messages_by_status_in_the_order_of_their_life(
     assert list(shown) == ["id", "count", "created_at", "statuses"]
     assert (shown["id"], shown["count"]) == (batch, 5)
     assert list(shown["statuses"].items()) == [("queued", 1), ("sending", 1), ("delivered", 2), ("failed", 1)]
+
+
+def test_what_patterns_make_of_one_request_has_a_bound(api: Api, app: Flask, accounts: Accounts) -> None:
+    with app.app_context():
+        long = EmailPatternFactory(
+            notifier_id=accounts.email, subject="{0}", body_text="x", body_html="h" * 500_000
+        ).id
+    common = {"channel": "email", "pattern": long}
+    recipients = [{"to": f"customer{number}@example.com", "args": ["1"]} for number in range(41)]
+    answer = api.post(BULK, {"common": common, "recipients": recipients})
+    assert (answer.status, set(answer.json["recipients"])) == (400, {"39"})
+    (words,) = answer.json["recipients"]["39"]["args"]
+    assert "more than 20000000 characters" in words
+    assert stored(app) == 0
+    assert api.post(BULK, {"common": common, "recipients": recipients[:39]}).json["count"] == 39

@@ -10,8 +10,9 @@ from marshmallow import ValidationError
 
 from notifyhub.messages.composition import ComposedMessage, compose
 from notifyhub.messages.models import Channel
-from notifyhub.messages.references import NotifierReference, PatternReference, References
+from notifyhub.messages.references import NotifierReference, PatternKey, PatternReference, References
 from notifyhub.messages.request_schemas import MessageRequestSchema
+from notifyhub.text.mail_templates import MailTemplate
 from notifyhub.text.placeholders import Template
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
@@ -21,22 +22,47 @@ MAIL = NotifierReference(1, "mail")
 
 
 def pattern(
-    id: int, body: str, status: str = "approved", notifier: NotifierReference = PATTERNS_ONLY
+    id: int,
+    body: str,
+    status: str = "approved",
+    notifier: NotifierReference = PATTERNS_ONLY,
+    name: str | None = None,
 ) -> PatternReference:
-    return PatternReference(id, f"pattern-{id}", status, Template.parse(body), notifier)
+    return PatternReference(id, name or f"pattern-{id}", status, Template.parse(body), notifier)
+
+
+def mail_pattern(
+    id: int, subject: str, text: str, html: str | None = None, from_email: str | None = None
+) -> PatternReference:
+    template = MailTemplate.parse(subject, text, html)
+    return PatternReference(id, f"mail-{id}", None, template, MAIL, from_email)
+
+
+def by_id_and_name(*patterns: PatternReference) -> dict[PatternKey, PatternReference]:
+    by_id: dict[PatternKey, PatternReference] = {found.id: found for found in patterns}
+    return by_id | {(found.notifier.id, found.name): found for found in patterns}
 
 
 REFERENCES = References(
     patterns={
-        found.id: found
-        for found in (
+        Channel.SMS: by_id_and_name(
             pattern(1, "Your code is {0}"),
             pattern(2, "{1} to {0}"),
             pattern(3, "%name%, your code is %code%"),
             pattern(4, "Happy new year"),
             pattern(5, "Not yet {0}", "pending"),
             pattern(6, "{0}" * 50),
-        )
+            pattern(7, "Hello, {0}", notifier=SMS),
+            pattern(8, "{0} {1}", name="1"),
+        ),
+        Channel.EMAIL: by_id_and_name(
+            mail_pattern(1, "Order {0}", "Hello {1}, it is {0}.", "<p title='{1}'>{0}</p>"),
+            mail_pattern(2, "Hello", "{0}", from_email="Shop <shop@example.com>"),
+            mail_pattern(3, "Off %20% {a} {}", "100%name% %D8%A7", "<style>p {color: red}</style>"),
+            mail_pattern(4, "{0}", "Hello", "<b>" + "{1}" * 1000 + "</b>"),
+            mail_pattern(5, "Hello", "{0}" * 100),
+            mail_pattern(6, "Hello", "{0}" * 100 + "."),
+        ),
     },
     notifiers={Channel.SMS: {1: SMS, 2: PATTERNS_ONLY}, Channel.EMAIL: {1: MAIL}},
     defaults={Channel.SMS: SMS, Channel.EMAIL: MAIL},
@@ -44,6 +70,8 @@ REFERENCES = References(
 )
 BY_PATTERN = {"channel": "sms", "to": "09121234567", "pattern": 1, "args": ["12345"]}
 TEXT = {"channel": "sms", "to": "09121234567", "text": "Hello"}
+LIST = "Arguments must be a list: a mail's placeholders are positional."
+ADDRESS = "Enter a valid email address."
 EMAIL = {"channel": "email", "to": "a@example.com", "subject": "Hello", "text": "World"}
 
 
@@ -182,7 +210,8 @@ def test_an_email_keeps_all_its_parts() -> None:
     [
         ({"subject": None}, {"subject"}),
         ({"text": None}, {"text"}),
-        ({"pattern": 1}, {"pattern"}),
+        ({"pattern": 1}, {"subject", "text", "args"}),
+        ({"pattern": 99}, {"pattern"}),
         ({"args": []}, {"args"}),
         ({"notifier": 2}, {"notifier"}),
         ({"to": "09121234567"}, {"to"}),
@@ -192,6 +221,144 @@ def test_an_email_keeps_all_its_parts() -> None:
 )
 def test_an_email_is_refused(change: dict[str, Any], fields: set[str]) -> None:
     assert set(refused({**EMAIL, **change})) == fields
+
+
+BY_MAIL_PATTERN = {"channel": "email", "to": "a@example.com", "pattern": 1, "args": ["7", "<Sara>"]}
+
+
+def test_a_mail_is_made_by_a_pattern_and_stored_as_rendered() -> None:
+    file = {"filename": "a.txt", "content_type": "text/plain", "content": "aGVsbG8="}
+    message = composed({**BY_MAIL_PATTERN, "reply_to": "s@example.com", "attachments": [file]})
+    assert (message.subject, message.text, message.html) == (
+        "Order 7",
+        "Hello <Sara>, it is 7.",
+        "<p title='&lt;Sara&gt;'>7</p>",
+    )
+    assert message.pattern
+    assert (message.pattern.id, message.args, message.notifier) == (1, ["7", "<Sara>"], MAIL)
+    assert (message.from_email, message.encoding, message.segments) == (None, None, None)
+    assert (message.reply_to, len(message.attachments)) == ("s@example.com", 1)
+
+
+def test_a_mail_by_a_pattern_has_its_sender_and_html_only_where_it_has() -> None:
+    message = composed({**BY_MAIL_PATTERN, "pattern": 2, "args": ["x"]})
+    assert (message.from_email, message.text, message.html) == ("Shop <shop@example.com>", "x", None)
+
+
+@pytest.mark.parametrize("args", [{}, {"args": []}, {"args": None}])
+def test_nothing_but_numbers_in_braces_is_a_placeholder_in_mails(args: dict[str, Any]) -> None:
+    message = composed({"channel": "email", "to": "a@example.com", "pattern": 3, **args})
+    assert (message.subject, message.text, message.html, message.args) == (
+        "Off %20% {a} {}",
+        "100%name% %D8%A7",
+        "<style>p {color: red}</style>",
+        [],
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "errors"),
+    [
+        ({"pattern": 99}, {"pattern": ['Invalid pk "99" - object does not exist.']}),
+        ({"pattern": "1"}, {"pattern": ["Object with name=1 does not exist."]}),
+        ({"pattern": "pattern-1"}, {"pattern": ["Object with name=pattern-1 does not exist."]}),
+        ({"notifier": 2}, {"notifier": ["The pattern belongs to another notifier: 1."]}),
+        ({"pattern": "mail-1", "notifier": 2}, {"notifier": ['Invalid pk "2" - object does not exist.']}),
+        ({"args": []}, {"args": ["Arguments needed: 2 ({0}, {1}); given: 0."]}),
+        ({"args": ["1", "2", "3"]}, {"args": ["Arguments needed: 2 ({0}, {1}); given: 3."]}),
+        ({"args": {"0": "1", "1": "2"}}, {"args": [LIST]}),
+        ({"pattern": 3, "args": {}}, {"args": [LIST]}),
+        (
+            {"subject": "Hello", "text": "Hello", "html": "Hello", "args": ["1"], "notifier": 2},
+            {
+                "subject": ["The subject is the pattern's: give one or the other."],
+                "text": ["The text is the pattern's: give one or the other."],
+                "html": ["The html is the pattern's: give one or the other."],
+                "args": ["Arguments needed: 2 ({0}, {1}); given: 1."],
+                "notifier": ["The pattern belongs to another notifier: 1."],
+            },
+        ),
+        ({"to": "x", "args": []}, {"to": [ADDRESS], "args": ["Arguments needed: 2 ({0}, {1}); given: 0."]}),
+    ],
+)
+def test_a_mail_by_a_pattern_is_refused(change: dict[str, Any], errors: dict[str, list[str]]) -> None:
+    assert refused({**BY_MAIL_PATTERN, **change}) == errors
+
+
+@pytest.mark.parametrize(
+    ("args", "wrong"),
+    [
+        (["x" * 255, "x"], None),
+        (["x" * 256, "x"], "Ensure the subject that they make has no more than 255 characters."),
+        (["\x1b", "x"], "Ensure the subject that they make is not blank."),
+        (["\r\n\u2028\x1b", "x"], "Ensure the subject that they make is not blank."),
+        (["x", "<" * 249], None),
+        (["x", "<" * 250], "Ensure the html that they make has no more than 1000000 characters."),
+    ],
+)
+def test_what_arguments_make_of_a_mail_has_the_limits_of_a_mail(args: list[str], wrong: str | None) -> None:
+    message = {**BY_MAIL_PATTERN, "pattern": 4, "args": args}
+    if wrong:
+        assert refused(message) == {"args": [wrong]}
+    else:
+        assert composed(message).subject == args[0]
+
+
+def test_the_text_of_a_mail_by_a_pattern_has_a_greatest_length() -> None:
+    message = {**BY_MAIL_PATTERN, "pattern": 5}
+    assert composed({**message, "args": ["x" * 1000]}).text == "x" * 100_000
+    words = "Ensure the text that they make has no more than 100000 characters."
+    assert refused({**message, "pattern": 6, "args": ["x" * 1000]}) == {"args": [words]}
+
+
+@pytest.mark.parametrize(
+    ("message", "id"),
+    [
+        ({**BY_PATTERN, "pattern": "pattern-1", "notifier": 2}, 1),
+        ({**BY_PATTERN, "pattern": " pattern-1 ", "notifier": 2}, 1),
+        ({**BY_PATTERN, "pattern": "pattern-7"}, 7),
+        ({**BY_PATTERN, "pattern": "pattern-7", "notifier": 1}, 7),
+        ({**BY_PATTERN, "pattern": "1", "args": ["7", "<Sara>"], "notifier": 2}, 8),
+        ({**BY_MAIL_PATTERN, "pattern": "mail-1"}, 1),
+        ({**BY_MAIL_PATTERN, "pattern": "mail-1", "notifier": 1}, 1),
+    ],
+)
+def test_a_pattern_is_found_by_its_name_at_the_notifier_or_at_the_default_one(
+    message: dict[str, Any], id: int
+) -> None:
+    found = composed(message).pattern
+    assert found
+    assert found.id == id
+
+
+@pytest.mark.parametrize(
+    ("change", "errors"),
+    [
+        ({"pattern": "pattern-1"}, {"pattern": ["Object with name=pattern-1 does not exist."]}),
+        ({"pattern": "Pattern-7"}, {"pattern": ["Object with name=Pattern-7 does not exist."]}),
+        ({"pattern": "mail-1"}, {"pattern": ["Object with name=mail-1 does not exist."]}),
+        ({"pattern": "x" * 255}, {"pattern": [f"Object with name={'x' * 99}… does not exist."]}),
+        ({"pattern": "x" * 256}, {"pattern": ["Ensure this field has no more than 255 characters."]}),
+        ({"pattern": " "}, {"pattern": ["This field may not be blank."]}),
+        ({"pattern": True}, {"pattern": ["Incorrect type. Expected pk value, received bool."]}),
+        ({"pattern": 1.5}, {"pattern": ["Incorrect type. Expected pk value, received float."]}),
+        ({"pattern": 0}, {"pattern": ['Invalid pk "0" - object does not exist.']}),
+        (
+            {"pattern": "pattern-5", "notifier": 2},
+            {"pattern": ["This pattern is not approved: its status is `pending`."]},
+        ),
+        ({"pattern": "pattern-1", "notifier": 9}, {"notifier": ['Invalid pk "9" - object does not exist.']}),
+    ],
+)
+def test_a_pattern_that_is_not_there_by_this_name_is_refused(
+    change: dict[str, Any], errors: dict[str, list[str]]
+) -> None:
+    assert refused({**BY_PATTERN, **change}) == errors
+
+
+@pytest.mark.parametrize("message", [BY_PATTERN, BY_MAIL_PATTERN])
+def test_without_a_notifier_anywhere_a_name_is_nobodys(message: dict[str, Any]) -> None:
+    assert set(refused({**message, "pattern": "pattern-1"}, References())) == {"notifier"}
 
 
 BREAKS = ["\n", "\r", "\r\n", "\x0b", "\x85", "\u2028", "\u2029", "\x1b"]

@@ -47,7 +47,6 @@ FIELDS = [
 LINE = ["Line ends and control characters are not allowed."]
 ADDRESS = ["Enter a valid email address."]
 NOT_FOR_SMS = ["This field does not belong to an SMS."]
-NOT_FOR_EMAIL = ["This field does not belong to an email."]
 
 
 def no_default(channel: str) -> list[str]:
@@ -364,7 +363,8 @@ def test_texts_need_a_line_of_the_notifier_and_patterns_do_not(
             sms(html="x", reply_to="a@example.com", attachments=[FILE]),
             dict.fromkeys(("html", "reply_to", "attachments"), NOT_FOR_SMS),
         ),
-        (email(pattern=1, args=["1"]), dict.fromkeys(("pattern", "args"), NOT_FOR_EMAIL)),
+        (email(pattern=1, args=["1"]), {"pattern": no_object(1)}),
+        (email(args=["1"]), {"args": ["Arguments fill a pattern, and none is given."]}),
         (sms(notifier="x"), {"notifier": ["Incorrect type. Expected pk value, received str."]}),
         (sms(notifier=True), {"notifier": ["Incorrect type. Expected pk value, received bool."]}),
         (sms(notifier=0), {"notifier": no_object(0)}),

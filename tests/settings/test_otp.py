@@ -6,29 +6,33 @@ import pytest
 from flask import Flask
 
 from tests.support.clients import Api
-from tests.support.factories import SMSPatternFactory
+from tests.support.factories import EmailPatternFactory, SMSPatternFactory
 from tests.support.queries import Queries
 
 URL = "/api/settings/otp"
 GENERAL = "/api/settings/notifications"
-NOTIFIERS = "/api/notifications/notifiers/sms"
+NOTIFIERS = "/api/notifications/notifiers"
+CHANNELS = ("sms", "email")
 LIMITS = {
     "otp_max_attempts": 5,
     "otp_resend_cooldown": 60,
     "otp_max_per_hour": 5,
     "otp_max_per_client_hour": 20,
 }
-FIELDS = ["otp_sms_pattern", "otp_sms_text", "otp_email_subject", "otp_email_text", *LIMITS]
+PATTERNS = ["otp_sms_pattern", "otp_email_pattern"]
+TEXTS = ["otp_email_subject", "otp_email_text"]
+FIELDS = ["otp_sms_pattern", "otp_sms_text", "otp_email_pattern", *TEXTS, *LIMITS]
 IN_USE = {"detail": "The settings of one-time passwords name this pattern, or one of this notifier."}
+FACTORIES = {"sms": SMSPatternFactory, "email": EmailPatternFactory}
 DEFAULT = {"detail": "This notifier is the default one in the notification settings."}
 
 
 @pytest.fixture
-def pattern(app: Flask) -> tuple[int, int]:
-    """The ids of a pattern and of its notifier."""
+def patterns(app: Flask) -> dict[str, tuple[int, int]]:
+    """The ids of a pattern and of its notifier, by channel."""
     with app.app_context():
-        made = SMSPatternFactory()
-        return made.id, made.notifier_id
+        made = {channel: factory() for channel, factory in FACTORIES.items()}
+        return {channel: (pattern.id, pattern.notifier_id) for channel, pattern in made.items()}
 
 
 def test_the_defaults_can_be_sent(api: Api) -> None:
@@ -36,16 +40,17 @@ def test_the_defaults_can_be_sent(api: Api) -> None:
     assert answer.status == 200
     assert list(answer.json) == FIELDS
     assert {name: answer.json[name] for name in LIMITS} == LIMITS
-    assert answer.json["otp_sms_pattern"] is None
-    texts = {name: answer.json[name] for name in FIELDS[1:4]}
+    assert {answer.json[name] for name in PATTERNS} == {None}
+    texts = {name: answer.json[name] for name in ("otp_sms_text", *TEXTS)}
     assert all("{code}" in texts[name] for name in ("otp_sms_text", "otp_email_text"))
     assert api.patch(URL, texts).json == answer.json
 
 
-def test_what_is_named_is_changed_and_the_rest_stays(api: Api, pattern: tuple[int, int]) -> None:
+def test_what_is_named_is_changed_and_the_rest_stays(api: Api, patterns: dict[str, tuple[int, int]]) -> None:
     before = api.get(URL).json
     change = {
-        "otp_sms_pattern": pattern[0],
+        "otp_sms_pattern": patterns["sms"][0],
+        "otp_email_pattern": patterns["email"][0],
         "otp_sms_text": "{code} – {minutes}",
         "otp_email_subject": "Your code is {code}",
         "otp_resend_cooldown": 0,
@@ -53,7 +58,8 @@ def test_what_is_named_is_changed_and_the_rest_stays(api: Api, pattern: tuple[in
     answer = api.patch(URL, {**change, "otp_max_per_hour": "1000"})
     assert (answer.status, answer.json) == (200, {**before, **change, "otp_max_per_hour": 1000})
     assert api.get(URL).json == answer.json
-    assert api.patch(URL, {"otp_sms_pattern": None}).json["otp_sms_pattern"] is None
+    for name in PATTERNS:
+        assert api.patch(URL, {name: None}).json[name] is None
 
 
 def most(number: int) -> str:
@@ -69,6 +75,8 @@ def least(number: int) -> str:
     [
         ("otp_sms_pattern", 99, 'Invalid pk "99" - object does not exist.'),
         ("otp_sms_pattern", "x", "Incorrect type. Expected pk value, received str."),
+        ("otp_email_pattern", 99, 'Invalid pk "99" - object does not exist.'),
+        ("otp_email_pattern", True, "Incorrect type. Expected pk value, received bool."),
         ("otp_sms_text", "", "This field may not be blank."),
         ("otp_sms_text", None, "This field may not be null."),
         ("otp_sms_text", "Hello", "{code} is missing."),
@@ -99,29 +107,38 @@ def test_a_wrong_value_is_refused(api: Api, field: str, value: Any, words: str) 
     assert api.get(URL).json == before
 
 
-def test_the_pattern_that_is_named_stays_and_so_does_its_notifier(api: Api, pattern: tuple[int, int]) -> None:
-    otp, notifier = pattern
-    one = f"{NOTIFIERS}/{notifier}"
-    api.patch(URL, {"otp_sms_pattern": otp})
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_the_pattern_that_is_named_stays_and_so_does_its_notifier(
+    api: Api, patterns: dict[str, tuple[int, int]], channel: str
+) -> None:
+    otp, notifier = patterns[channel]
+    one = f"{NOTIFIERS}/{channel}/{notifier}"
+    api.patch(URL, {f"otp_{channel}_pattern": otp})
     for url in (f"{one}/patterns/{otp}", one):
         answer = api.delete(url)
         assert (answer.status, answer.json) == (409, IN_USE)
-    api.patch(URL, {"otp_sms_pattern": None})
-    api.patch(GENERAL, {"notifications_sms_notifier": notifier})
+    assert api.get(f"{one}/patterns/{otp}").status == 200
+    api.patch(URL, {f"otp_{channel}_pattern": None})
+    api.patch(GENERAL, {f"notifications_{channel}_notifier": notifier})
     answer = api.delete(one)
     assert (answer.status, answer.json) == (409, DEFAULT)
     assert api.delete(f"{one}/patterns/{otp}").status == 204
-    api.patch(GENERAL, {"notifications_sms_notifier": None})
+    api.patch(GENERAL, {f"notifications_{channel}_notifier": None})
     assert api.delete(one).status == 204
 
 
-def test_other_patterns_and_notifiers_can_go(api: Api, app: Flask, pattern: tuple[int, int]) -> None:
-    api.patch(URL, {"otp_sms_pattern": pattern[0]})
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_other_patterns_and_notifiers_can_go(
+    api: Api, app: Flask, patterns: dict[str, tuple[int, int]], channel: str
+) -> None:
+    for name, (named, _) in patterns.items():
+        api.patch(URL, {f"otp_{name}_pattern": named})
+    _, notifier = patterns[channel]
     with app.app_context():
-        other = SMSPatternFactory()
-        beside = SMSPatternFactory(notifier_id=pattern[1])
-    assert api.delete(f"{NOTIFIERS}/{pattern[1]}/patterns/{beside.id}").status == 204
-    assert api.delete(f"{NOTIFIERS}/{other.notifier_id}").status == 204
+        other = FACTORIES[channel]()
+        beside = FACTORIES[channel](notifier_id=notifier)
+    assert api.delete(f"{NOTIFIERS}/{channel}/{notifier}/patterns/{beside.id}").status == 204
+    assert api.delete(f"{NOTIFIERS}/{channel}/{other.notifier_id}").status == 204
 
 
 def test_reading_takes_one_statement_beside_that_for_the_token(api: Api, queries: Queries) -> None:

@@ -155,6 +155,13 @@ def test_a_filled_template_does_not_show_its_values() -> None:
     assert "12345" not in repr(Template.parse("Code {0}").fill(["12345"]))
 
 
+@pytest.mark.parametrize("body", ["%name% {0} %2fa% {1}", "{0}%{1}%", "{۱} %D8%A7 {a}"])
+def test_where_no_named_placeholders_are_taken_they_are_literal(body: str) -> None:
+    template = Template.parse(body, named=False)
+    assert all(placeholder.is_positional for placeholder in template.placeholders)
+    assert template.fill(["x"] * len(template.placeholders)).text.count("%") == body.count("%")
+
+
 @given(st.text() | bodies(POSITIONAL | NAMED))
 def test_a_body_is_the_sum_of_its_pieces(body: str) -> None:
     pieces = Template.parse(body).pieces
@@ -172,6 +179,7 @@ def test_each_value_stands_in_its_place_exactly_as_given(body: str, data: st.Dat
     filled = template.fill(values)
     by_placeholder = dict(zip(map(str, template.list_order), values, strict=True))
     assert filled.text == "".join(by_placeholder.get(str(piece), str(piece)) for piece in template.pieces)
+    assert filled.length == len(filled.text)
     assert filled.as_list() == values
     assert list(filled.as_mapping().values()) == [by_placeholder[str(each)] for each in template.placeholders]
 

@@ -254,7 +254,7 @@ def test_a_database_that_is_not_migrated_is_told_in_one_line(
         answer = bare.get(SMS)
         assert (answer.status, answer.json) == (503, AWAY)
     (logged,) = _but_for_requests(capsys.readouterr().err)
-    assert "The database is not migrated, see `flask db upgrade`: " in logged
+    assert "The database is not migrated, see `notifyhub db upgrade`: " in logged
 
 
 @pytest.mark.parametrize("on_postgresql", [False, True])

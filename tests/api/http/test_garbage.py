@@ -24,7 +24,8 @@ KEYS = st.sampled_from(
         *("to", "args", "channel", "pattern", "notifier", "text", "metadata", "attachments", "send_at"),
         *("messages", "common", "recipients", "purpose", "origin", "fallback", "code", "id", "url", "events"),
         *("name", "backend", "settings", "from_email", "port", "status", "sms_backup_notifiers"),
-        *("retry_delays", "otp_sms_text", "otp_sms_pattern", "notifications_sms_notifier"),
+        *("retry_delays", "otp_sms_text", "otp_sms_pattern", "otp_email_pattern"),
+        "notifications_sms_notifier",
         *("x", LONG, '"' + LONG, ""),
     ]
 )

@@ -348,4 +348,4 @@ def test_only_what_may_be_in_use_documents_a_refused_deletion(document: dict[str
         for (method, path), operation in operations(document)
         if method == "delete" and "409" in operation["responses"]
     }
-    assert refused == {f"{SMS}/{{id}}", f"{EMAIL}/{{id}}", f"{PATTERNS}/{{id}}"}
+    assert refused == {f"{url}/{{id}}" for url in (SMS, EMAIL, PATTERNS, EMAIL_PATTERNS)}
