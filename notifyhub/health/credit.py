@@ -16,6 +16,7 @@ from notifyhub.database.upsert import upsert
 from notifyhub.delivery import rate_limits
 from notifyhub.delivery.notifier_clients import NotifierClient, load_clients
 from notifyhub.events import publish
+from notifyhub.health import notifiers
 from notifyhub.health.events import NotifierCreditLow
 from notifyhub.health.models import NotifierCredit
 from notifyhub.messages.models import Channel
@@ -138,4 +139,5 @@ def store(notifier_id: int, amount: float | None) -> None:
         connection.execute(update(_credits).where(_credits.c.notifier_id == notifier_id).values(read))
         if is_low and not was_low:
             log.warning("The credit of SMS notifier %s has fallen below %s: %s", notifier_id, least, amount)
-            publish(connection, NotifierCreditLow(Channel.SMS, notifier_id))
+            if line := notifiers.line(connection, Channel.SMS, notifier_id):
+                publish(connection, NotifierCreditLow(line, least))

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, func, literal, select, union_all
 
 from notifyhub.database.base import table_of
+from notifyhub.database.clock import DatabaseNow
 from notifyhub.delivery.figures import Counted, latest, minutes
 from notifyhub.delivery.models import CircuitBreaker
 from notifyhub.health.models import NotifierCredit
@@ -63,6 +64,13 @@ def read(connection: Connection, at: datetime) -> list[dict[str, Any]]:
         hour.setdefault((row.channel, row.notifier_id), []).append(row)
     rows = connection.execute(_notifiers)
     return [_line(row, hour.get((row.channel, row.id), ()), at) for row in rows]
+
+
+def line(connection: Connection, channel: str, id: int) -> dict[str, Any] | None:
+    """Return the line of a notifier as it is now; None if it is gone."""
+    at: datetime = connection.scalar(select(DatabaseNow()))  # type: ignore[assignment]
+    lines = (one for one in read(connection, at) if (one["channel"], one["id"]) == (channel, id))
+    return next(lines, None)
 
 
 def _line(row: Any, hour: Iterable[Any], at: datetime) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def findings(
         found.append(
             Finding(f"The oldest due message has waited for {seconds} seconds, since {told(oldest)}.")
         )
-    return [*found, *(_resting(line) for line in notifiers if line["state"] == "resting")]
+    return [*found, *(Finding(resting(line)) for line in notifiers if line["state"] == "resting")]
 
 
 def is_missing(at: datetime, seen: datetime | None) -> bool:
@@ -61,10 +61,14 @@ def told(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _resting(line: Mapping[str, Any]) -> Finding:
+def named(line: Mapping[str, Any]) -> str:
+    """Return a notifier, given by its line, as it is told to a human."""
+    return f"{_CHANNELS[line['channel']]} notifier {line['id']} ({line['name']})"
+
+
+def resting(line: Mapping[str, Any]) -> str:
+    """Return that a notifier rests, and why."""
     error = line["last_error"]
     last = f", the last time with {error['code']} at {told(error['at'])}" if error else ""
-    return Finding(
-        f"{_CHANNELS[line['channel']]} notifier {line['id']} ({line['name']}) rests until "
-        f"{told(line['resting_until'])}: it has failed {line['failures_in_a_row']} times in a row{last}."
-    )
+    until = f" until {told(line['resting_until'])}" if line["resting_until"] else ""
+    return f"{named(line)} rests{until}: it has failed {line['failures_in_a_row']} times in a row{last}."

@@ -7,8 +7,9 @@ from notifyhub.events import subscribe
 from notifyhub.extensions import celery
 from notifyhub.health import queue_depths
 from notifyhub.jobs.queues import WEBHOOKS
-from notifyhub.webhooks import documentation
+from notifyhub.webhooks import alerts, documentation
 from notifyhub.webhooks.claims import deliveries
+from notifyhub.webhooks.events import WebhookDisabled
 from notifyhub.webhooks.subscribers import RECORDED, record_events
 
 
@@ -21,4 +22,5 @@ def init_app(app: Flask) -> None:
     queue_depths.watch(app, WEBHOOKS, queue_depths.due_by(deliveries, deliveries.c.next_attempt_at))
     for kind in RECORDED:
         subscribe(kind, record_events)
+    subscribe(WebhookDisabled, alerts.on_disabled)
     describe_webhooks(app, documentation.operations())

@@ -3,7 +3,6 @@
 import time
 from datetime import timedelta
 
-import pytest
 from click.testing import Result
 from flask import Flask
 
@@ -64,7 +63,7 @@ def test_it_is_2_without_a_worker(app: Flask) -> None:
     assert done.output.startswith("NotifyHub is down.\n  No worker is running: nothing is sent.\n")
 
 
-def test_a_database_that_is_away_is_told_in_a_line(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_is_not_migrated_is_told_in_a_line(app: Flask) -> None:
     with app.app_context():
         table = "workers"
         with db.engine.begin() as connection:
@@ -78,6 +77,6 @@ def test_a_database_that_is_away_is_told_in_a_line(app: Flask, monkeypatch: pyte
     assert done.exit_code == 2
     first, second, *more = done.output.splitlines()
     assert first == "NotifyHub is down."
-    assert second.startswith("  The database is not migrated, see `flask db upgrade`: ")
+    assert second.startswith("  The database is not migrated, see `notifyhub db upgrade`: ")
     assert more == []
     assert time.monotonic() - began < 10

@@ -153,7 +153,9 @@ def test_a_fall_below_what_the_settings_say_is_told_once(
         change_settings(credit_low=0)
         assert read(0) == 2
         assert read(-1) == 3
-    assert told[0] == NotifierCreditLow("sms", notifier.id)
+    first = told[0]
+    assert (first.line["channel"], first.line["id"], first.line["credit"]) == ("sms", notifier.id, 10)
+    assert first.credit_low == 100.5
 
 
 def test_while_it_asks_it_does_not_ask_a_second_time(
