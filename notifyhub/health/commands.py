@@ -22,5 +22,5 @@ def status() -> None:
         click.echo(f"NotifyHub is down.\n  {in_one_line(error)}")
         sys.exit(STATUSES.index("down"))
     for line in words.lines(found):
-        click.echo(line)
+        click.echo("".join(c if c.isprintable() else repr(c)[1:-1] for c in line))
     sys.exit(STATUSES.index(found["status"]))

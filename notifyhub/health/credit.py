@@ -98,6 +98,8 @@ def _client(notifier_id: int) -> NotifierClient | None:
 
 def _read(client: NotifierClient) -> None:
     """Ask a provider, in its turn among the notifier's calls, and write down what it tells."""
+    if not client.row["settings"]:
+        return  # there is no account yet
     if rate_limits.wait_for_place(client.channel, client.id, client.max_per_second):
         return  # asked again with the next interval
     release()

@@ -57,6 +57,13 @@ def test_it_is_1_where_something_is_wrong(app: Flask, seen: Seen, figures: Figur
     assert ": unreachable, Refused." in done.output
 
 
+def test_a_name_can_t_command_the_terminal(app: Flask, seen: Seen) -> None:
+    seen(*Role)
+    with app.app_context():
+        SMSNotifierFactory(name="a\x1b[2Jb\nc")
+    assert "(a\\x1b[2Jb\\nc): working" in run(app).output
+
+
 def test_it_is_2_without_a_worker(app: Flask) -> None:
     done = run(app)
     assert done.exit_code == 2

@@ -110,6 +110,14 @@ def test_a_provider_that_fails_leaves_what_is_known_and_keeps_no_other_waiting(
     assert "hunter2" not in caplog.text
 
 
+def test_a_notifier_without_settings_has_no_account_to_ask(
+    clock: time_machine.Traveller, amounts: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    SMSNotifierFactory(settings={})
+    credit.read_due()
+    assert caplog.text == ""
+
+
 def test_a_429_slows_the_notifier_down(clock: time_machine.Traveller, amounts: dict[str, object]) -> None:
     notifier = scripted_notifier("a")
     amounts["a"] = RateLimited("rate_limited", "Later.", 7)
