@@ -3,7 +3,6 @@
 One loop reads the requests of all connections and writes what is left of their answers, without waiting for
 any of them; a thread is taken between the two. So a slow client costs a connection and a little memory, both
 of which have limits, and never a thread. gunicorn's own parser and WSGI side do the rest.
-
 Plain HTTP/1 only: what is in front brings TLS.
 """
 
