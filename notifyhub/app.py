@@ -8,7 +8,7 @@ from notifyhub import config, logs
 from notifyhub.api import health
 from notifyhub.api import registration as api
 from notifyhub.api.openapi import views as openapi
-from notifyhub.auth import guard, throttle
+from notifyhub.auth import guard, throttle, user_views
 from notifyhub.auth import registration as auth
 from notifyhub.auth import views as auth_views
 from notifyhub.database import registration as database
@@ -44,6 +44,7 @@ BLUEPRINTS = (
     otp_views.blueprint,
     webhooks_views.blueprint,
     health_views.blueprint,
+    user_views.blueprint,
     auth_views.blueprint,
     openapi.root,
     openapi.blueprint,

@@ -14,7 +14,7 @@ from alembic.util import CommandError as MigrationError
 from flask import Flask, current_app
 from flask.cli import ScriptInfo
 from flask_migrate.cli import db as migrations
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from notifyhub.app import create_app
 from notifyhub.auth import accounts
@@ -22,7 +22,6 @@ from notifyhub.auth.commands import list_permissions, tokens, users
 from notifyhub.database.commands import CommandError
 from notifyhub.database.confidential import KeysDoNotFit
 from notifyhub.database.connection_checks import check_keys
-from notifyhub.database.connections import orm_session
 from notifyhub.database.outages import in_one_line
 from notifyhub.database.rotation import keys
 from notifyhub.extensions import db
@@ -209,7 +208,7 @@ def _fold_write_ahead_log() -> None:
 
 def _first_admin() -> str | None:
     try:
-        with orm_session() as session:
+        with accounts.changes() as session:
             return accounts.create_first_admin(session)
-    except accounts.NameTaken:  # by another process that starts at this moment, and prints the token
+    except IntegrityError:  # by another process that starts at this moment, and prints the token
         return None

@@ -272,7 +272,8 @@ def test_every_command_works_in_any_folder(
     assert TOKEN.fullmatch(token.removesuffix("\n"))
     assert printed(notifyhub(variables, "tokens", "list")).startswith(token[:8])
     assert "2812\t" in printed(notifyhub(variables, "permissions"))
-    assert printed(notifyhub(variables, "notifiers", "seed", "a.yaml")).startswith("SMS notifier: 1 created")
+    seeded = printed(notifyhub(variables, "notifiers", "seed", "a.yaml"))
+    assert seeded.startswith("SMS notifier a: created\nSMS notifier: 1 created")
     assert printed(notifyhub(variables, "keys", "rotate")).startswith("1 secrets are encrypted")
     assert list(file.parent.iterdir()) == [file]
 

@@ -15,16 +15,18 @@ from flask import Flask
 from marshmallow import ValidationError
 from sqlalchemy import func, select
 
+from notifyhub.auth.models import Role, User
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.notifiers.provider_settings import check_settings
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.settings.models import NotificationSettings
-from tests.support.factories import SMSNotifierFactory, SMSPatternFactory
+from tests.support.factories import SMSNotifierFactory, SMSPatternFactory, UserFactory
 from tests.support.processes import Server, start_gunicorn, stop
 
 SMS = "/api/notifications/notifiers/sms"
 SETTINGS = "/api/settings/notifications"
+USERS = "/api/users"
 CLIENTS = 20
 ROUNDS = 30
 
@@ -234,3 +236,30 @@ def fits(backend: str, settings: dict[str, Any]) -> bool:
         return check_settings(backend, settings) == settings
     except ValidationError:
         return False
+
+
+def test_whatever_is_done_to_all_admins_together_an_active_one_stays(crowd: Crowd, app: Flask) -> None:
+    with app.app_context():
+        own = db.session.scalars(select(User.id)).one()
+    for _ in range(ROUNDS):
+        with app.app_context():
+            first, second = (f"{USERS}/{user.id}" for user in UserFactory.create_batch(2))
+        mine = f"{USERS}/{own}"
+        answers = crowd.send(
+            ("DELETE", first, None),
+            ("PATCH", first, {"role": "user"}),
+            ("PATCH", mine, {"is_active": False}),
+            ("PATCH", second, {"is_active": False}),
+            ("PATCH", mine, {"role": "staff"}),
+            ("DELETE", second, None),
+        )
+        # Who has lost the right meanwhile is told so, too.
+        assert {status for status, _ in answers} <= {200, 204, 401, 403, 404, 409}
+        with app.app_context():
+            left = db.session.scalars(select(User).where(User.role == Role.ADMIN, User.is_active)).all()
+            assert left
+            for user in db.session.scalars(select(User).where(User.id != own)):
+                db.session.delete(user)
+            db.session.get_one(User, own).role = Role.ADMIN
+            db.session.get_one(User, own).is_active = True
+            db.session.commit()

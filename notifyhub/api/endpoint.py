@@ -41,7 +41,8 @@ class Endpoint:
     statuses of the errors that are its own, beside those that come with authentication, a query or a body.
     What is not for clients of the API, such as a web page, is not `documented`.
     `max_body` is the greatest length of its body in bytes, where the configured one is too small for it.
-    `examples` are bodies that can be sent as they are.
+    `examples` are bodies that can be sent as they are, on an installation with one object of each kind; none:
+    one body is made from the examples of its fields.
     One that is `idempotent` takes an Idempotency-Key, which the kit keeps: the view gets the connection and
     the body's values, and returns an IdempotentResult; `atomic` and `restore` as `idempotency.idempotent` has
     them.

@@ -1,10 +1,11 @@
 """A resource: a kind of object that is created, listed, read, changed and deleted over HTTP."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from flask import Blueprint
 from marshmallow import ValidationError
-from sqlalchemy import Column, Select, and_, bindparam, delete, insert, select
+from sqlalchemy import Column, ColumnElement, Select, and_, bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 
@@ -65,6 +66,10 @@ class Resource:
 
     max_body: ClassVar[int | None] = None
     """The greatest length in bytes of a body that creates or changes an object, as an Endpoint has it."""
+    update_errors: ClassVar[tuple[int, ...]] = (404,)
+    """The errors of a change that are its own, as an Endpoint has them."""
+    expressions: ClassVar[Mapping[str, ColumnElement[Any]]] = {}
+    """What is selected for fields that the table has no columns for, by their attributes."""
 
     def __init__(
         self,
@@ -86,8 +91,8 @@ class Resource:
         self.patched = schema(partial=True)
         table = table_of(model)
         self.create_response = create_response() if create_response else self.schema
-        self.serializer = TableSerializer(table, self.schema)
-        self._create_serializer = TableSerializer(table, self.create_response)
+        self.serializer = TableSerializer(table, self.schema, self.expressions)
+        self._create_serializer = TableSerializer(table, self.create_response, self.expressions)
         self.listing = OffsetListing(
             table, self.serializer, parent=parent, filters=filters, search=search, ordering=ordering
         )
@@ -115,7 +120,7 @@ class Resource:
             "update": {
                 "body": self.patched,
                 "responses": one,
-                "errors": (404,),
+                "errors": self.update_errors,
                 "max_body": self.max_body,
             },
             "delete": {"responses": {204: None}, "errors": (404, 409) if self.protected else (404,)},

@@ -1,6 +1,7 @@
 """Rows as they go out: selected as columns and turned into dictionaries, without an object for each."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import orjson
@@ -8,6 +9,8 @@ from marshmallow import Schema
 from sqlalchemy import ColumnElement, DateTime, Table
 
 from notifyhub.api.http.json import timestamp
+
+EMPTY: Mapping[str, ColumnElement[Any]] = MappingProxyType({})
 
 
 def brief(id: int | None, name: str | None) -> dict[str, Any] | None:
@@ -48,11 +51,17 @@ class RowSerializer:
 
 
 class TableSerializer:
-    """A serializer of the columns that a schema's fields name: the same as its `dump`."""
+    """A serializer of the columns that a schema's fields name: the same as its `dump`.
 
-    def __init__(self, table: Table, schema: Schema) -> None:
+    `expressions` are selected for fields that the table has no columns for, by their attributes.
+    """
+
+    def __init__(
+        self, table: Table, schema: Schema, expressions: Mapping[str, ColumnElement[Any]] = EMPTY
+    ) -> None:
         self.schema = schema
-        self.columns = [table.c[field.attribute or name] for name, field in schema.dump_fields.items()]
+        selectable = {**table.c, **expressions}
+        self.columns = [selectable[field.attribute or name] for name, field in schema.dump_fields.items()]
         self._names = list(schema.dump_fields)
         self._moments = [
             name

@@ -7,12 +7,12 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import contains_eager, selectinload
 
 from notifyhub.api.endpoint import permissions
 from notifyhub.auth import accounts
 from notifyhub.auth.models import Role, Token, User
-from notifyhub.database.base import now
 from notifyhub.database.commands import Commands
 from notifyhub.database.connections import orm_session
 
@@ -25,13 +25,10 @@ ROLE = click.Choice([role.value for role in Role])
 def days(text: str) -> timedelta:
     """Return a number of days above 0, fractions too, as a span of time."""
     try:
-        lifetime = timedelta(days=float(text))
-        _ = now() + lifetime
-    except (ValueError, OverflowError):
-        lifetime = timedelta()
-    if lifetime <= timedelta():
-        raise click.BadParameter(f"{text} is not a number of days above 0.")
-    return lifetime
+        return accounts.lifetime(float(text))
+    except ValueError:
+        words = f"{text} is not a number of days above 0. At most {accounts.MAX_DAYS} are taken."
+        raise click.BadParameter(words) from None
 
 
 @users.command("create")
@@ -40,8 +37,13 @@ def days(text: str) -> timedelta:
 @click.option("--permission", "codes", type=int, multiple=True, help="A permission code; may be repeated.")
 def create_user(name: str, role: str, codes: tuple[int, ...]) -> None:
     """Create a user and print their token: it is shown only now."""
-    with orm_session() as session:
-        key = accounts.create_user(session, name, Role(role), _checked(codes))
+    checked = _checked(codes, role)
+    try:
+        with accounts.changes() as session:
+            user = accounts.create_user(session, name, role, checked)
+            key = accounts.issue_token(session, user, None, test=False)
+    except IntegrityError:
+        raise accounts.AccountError(f"There is a user {name} already.") from None
     click.echo(key)
 
 
@@ -50,7 +52,7 @@ def list_users() -> None:
     """List all users: name, role, state, permission codes."""
     with orm_session() as session:
         for user in session.scalars(select(User).order_by(User.name).options(selectinload(User.permissions))):
-            codes = ",".join(str(permission.code) for permission in user.permissions)
+            codes = ",".join(str(code) for code in user.codes)
             click.echo("\t".join([user.name, user.role, "active" if user.is_active else "inactive", codes]))
 
 
@@ -59,8 +61,10 @@ def list_users() -> None:
 @click.argument("codes", type=int, nargs=-1, required=True)
 def permit(name: str, codes: tuple[int, ...]) -> None:
     """Give a member of staff permission codes."""
-    with orm_session() as session:
-        accounts.permit(accounts.find_user(session, name), _checked(codes))
+    with accounts.changes() as session:
+        user = accounts.find_user(session, name)
+        new = _checked(codes, user.role, user.codes)
+        accounts.change_user(session, user, codes=new.union(user.codes))
 
 
 @users.command("forbid")
@@ -68,8 +72,10 @@ def permit(name: str, codes: tuple[int, ...]) -> None:
 @click.argument("codes", type=int, nargs=-1, required=True)
 def forbid(name: str, codes: tuple[int, ...]) -> None:
     """Take permission codes from a member of staff."""
-    with orm_session() as session:
-        accounts.forbid(accounts.find_user(session, name), _checked(codes))
+    taken = _checked(codes)
+    with accounts.changes() as session:
+        user = accounts.find_user(session, name)
+        accounts.change_user(session, user, codes=set(user.codes) - taken)
 
 
 @users.command("role")
@@ -80,24 +86,24 @@ def change_role(name: str, role: str) -> None:
 
     Permission codes stay: they count whenever the role is staff. The last active admin stays one.
     """
-    with orm_session() as session:
-        accounts.change_role(session, accounts.find_user(session, name), Role(role))
+    with accounts.changes() as session:
+        accounts.change_user(session, accounts.find_user(session, name), role=role)
 
 
 @users.command("deactivate")
 @click.argument("name")
 def deactivate(name: str) -> None:
     """Refuse all tokens of a user."""
-    with orm_session() as session:
-        accounts.find_user(session, name).is_active = False
+    with accounts.changes() as session:
+        accounts.change_user(session, accounts.find_user(session, name), is_active=False)
 
 
 @users.command("activate")
 @click.argument("name")
 def activate(name: str) -> None:
     """Take the tokens of a user again."""
-    with orm_session() as session:
-        accounts.find_user(session, name).is_active = True
+    with accounts.changes() as session:
+        accounts.change_user(session, accounts.find_user(session, name), is_active=True)
 
 
 @users.command("delete")
@@ -107,7 +113,7 @@ def delete_user(name: str) -> None:
 
     What they have sent stays. The last active admin is not deleted.
     """
-    with orm_session() as session:
+    with accounts.changes() as session:
         user = accounts.find_user(session, name)
         count = accounts.delete_user(session, user)
     click.echo(f"User {name} was deleted. Tokens that were deleted with it: {count}.")
@@ -120,7 +126,7 @@ def delete_user(name: str) -> None:
 @click.option("--test", is_flag=True, help="What it sends never reaches a provider.")
 def issue(name: str, lifetime: timedelta | None, label: str | None, test: bool) -> None:
     """Print a further token of a user: it is shown only now."""
-    with orm_session() as session:
+    with accounts.changes() as session:
         user = accounts.find_user(session, name)
         key = accounts.issue_token(session, user, lifetime, test=test, label=label)
     click.echo(key)
@@ -146,7 +152,7 @@ def list_tokens(name: str | None) -> None:
 @click.argument("prefix")
 def revoke(prefix: str) -> None:
     """Revoke the token that begins with PREFIX."""
-    with orm_session() as session:
+    with accounts.changes() as session:
         accounts.revoke(session, prefix)
 
 
@@ -158,11 +164,13 @@ def list_permissions() -> None:
         click.echo(f"{permission.code}\t{permission.name}\t{permission.allows}")
 
 
-def _checked(codes: Iterable[int]) -> set[int]:
-    """Return the codes, all of which some operation asks for."""
-    wanted = set(codes)
+def _checked(codes: Iterable[int], role: str = Role.STAFF, held: Iterable[int] = ()) -> frozenset[int]:
+    """Return the codes: some operation asks for each, and new ones have an effect in the role."""
+    wanted = frozenset(codes)
     if unknown := wanted - {permission.code for permission in permissions(current_app)}:
         raise accounts.AccountError(f"{min(unknown)} is no permission code: see `notifyhub permissions`.")
+    if wanted.difference(held) and role != Role.STAFF:
+        raise accounts.AccountError("Permission codes are for staff: an admin may do all, a user nothing.")
     return wanted
 
 

@@ -2,8 +2,24 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Integer, String
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Dialect,
+    ForeignKey,
+    Integer,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    cast,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from notifyhub.api.idempotency import IdempotencyKey
@@ -23,9 +39,13 @@ class User(Timestamped):
     """Somebody, or some program, that calls the API."""
 
     __tablename__ = "users"
-    __table_args__ = (CheckConstraint("role IN ('admin', 'staff', 'user')", name="role"), NO_ID_REUSE)
+    __table_args__ = (
+        CheckConstraint("role IN ('admin', 'staff', 'user')", name="role"),
+        UniqueConstraint("name", info={"field": "name", "words": "user with this name already exists."}),
+        NO_ID_REUSE,
+    )
 
-    name: Mapped[str] = mapped_column(text(255), unique=True)
+    name: Mapped[str] = mapped_column(text(255))
     role: Mapped[str] = mapped_column(String(16))
     is_active: Mapped[bool] = mapped_column(default=True)
 
@@ -35,6 +55,11 @@ class User(Timestamped):
     tokens: Mapped[list["Token"]] = relationship(
         back_populates="user", passive_deletes=True, order_by="Token.id"
     )
+
+    @property
+    def codes(self) -> list[int]:
+        """The permission codes in rising order; they count while the role is staff."""
+        return sorted(permission.code for permission in self.permissions)
 
 
 class UserPermission(Base):
@@ -66,6 +91,25 @@ class Token(Identified):
     label: Mapped[str | None] = mapped_column(String(255))
 
     user: Mapped[User] = relationship(back_populates="tokens")
+
+
+class _Codes(TypeDecorator[list[int]]):
+    """Numbers in one text with commas between them, as a list in rising order."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_result_value(self, value: Any | None, _dialect: Dialect) -> list[int]:
+        return sorted(int(code) for code in value.split(",")) if value else []
+
+
+# As a plain text the comma would be put in when the statement runs, which no DriverStatement does.
+_comma: Any = literal_column("','")
+_codes = select(func.aggregate_strings(cast(UserPermission.code, String), _comma))
+CODES_OF_USER = type_coerce(
+    _codes.where(UserPermission.user_id == User.id).correlate(User).scalar_subquery(), _Codes()
+).label("codes")
+"""A user's permission codes as a list, to be selected beside columns of `users`."""
 
 
 # The kit, which keeps the keys, knows no users: what is theirs goes with them.

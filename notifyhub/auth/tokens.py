@@ -62,16 +62,19 @@ class Caller(NamedTuple):
 
 
 def issue(
-    user: User, *, lifetime: timedelta | None = None, test: bool = False, label: str | None = None
+    user: User, creator: str | None, *, lifetime: timedelta | None, test: bool, label: str | None
 ) -> tuple[Token, str]:
-    """Return a new token of `user`, not yet stored, and its key, which can't be had again."""
+    """Return a new token of `user`, not yet stored, and its key, which can't be had again.
+
+    It is made by the user with the name `creator`; None: by whoever runs this process.
+    """
     key = secrets.token_hex(20)
     token = Token(
         user=user,
         prefix=key[:PREFIX_LENGTH],
         digest=digest(key),
         is_test=test,
-        created_by=_operator(),
+        created_by=creator or _operator(),
         expires_at=None if lifetime is None else now() + lifetime,
         label=label,
     )

@@ -10,7 +10,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-MIGRATION, SEEDING = 0x6E6F746966790001, 0x6E6F746966790002
+MIGRATION, SEEDING, ACCOUNTS = 0x6E6F746966790001, 0x6E6F746966790002, 0x6E6F746966790003
 """What one process does at a time. Any numbers of 64 bits that nobody else uses will do."""
 
 

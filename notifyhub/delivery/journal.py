@@ -40,6 +40,11 @@ def attempt_failed(message: ClaimedMessage, client: NotifierClient, failure: Fai
     )
 
 
+def copies_refused(message: ClaimedMessage, client: NotifierClient, refusal: Failure) -> None:
+    """Log that a mail server took a mail, and not for all who get a copy."""
+    log.info("Message %s was taken by %s without all copies: %s", message.id, _named(client), refusal.code)
+
+
 def ended(message_id: int, status: str, rounds: int, error: Failure | None) -> None:
     """Log that a message will not go out."""
     log.warning("Message %s has %s after %s rounds: %s", message_id, status, rounds, error and error.code)

@@ -138,6 +138,8 @@ class MessageRound:
             journal.ended(self.message.id, decision.status, decision.rounds, decision.error)
         elif finished and isinstance(finished.result, Accepted):
             client = finished.route.client
+            if finished.result.refusal:
+                journal.copies_refused(self.message, client, finished.result.refusal)
             if client.id != self.message.home_notifier_id:
                 journal.failed_over(self.message, client, self.failures, self.resting, self.passed_over)
 
@@ -170,7 +172,7 @@ class MessageRound:
     def _decide_after(self, result: Result) -> RoundDecision | None:
         """Return what the round comes to with an attempt's result; None if the next notifier is tried."""
         if isinstance(result, Accepted):
-            return RoundDecision(MessageStatus.SENT, self.message.rounds + 1)
+            return RoundDecision(MessageStatus.SENT, self.message.rounds + 1, result.refusal)
         if isinstance(result, one_time_codes.Over):
             expired = now() >= self.message.expires_at
             status = MessageStatus.EXPIRED if expired else MessageStatus.CANCELLED

@@ -35,6 +35,9 @@ _ERASED: dict[str, Any] = {
     "text": None,
     "html": None,
     "reply_to": None,
+    "cc": None,
+    "bcc": None,
+    "unsubscribe_url": None,
     "client_metadata": {},
     "otp_client": None,
     "error_detail": None,  # a provider may repeat the recipient

@@ -47,8 +47,8 @@ class RestingNotifier:
 class RoundDecision:
     """What a round's end makes of its message.
 
-    `rounds` is the number of finished ones, `error` what the message shows, `next_attempt_at` when the next
-    round may begin, None if there is none.
+    `rounds` is the number of finished ones, `error` what the message shows (of a sent one: why copies were
+    not taken), `next_attempt_at` when the next round may begin, None if there is none.
     """
 
     status: MessageStatus

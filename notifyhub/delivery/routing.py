@@ -33,8 +33,9 @@ _senders_named = select(email_patterns.c.notifier_id, email_patterns.c.from_emai
 )
 _mail = (
     select(messages.c.subject, messages.c.html, messages.c.reply_to, messages.c.created_at)
-    .add_columns(messages.c.from_email)
+    .add_columns(messages.c.from_email, messages.c.cc, messages.c.bcc, messages.c.unsubscribe_url)
     .add_columns(attachments.c.filename, attachments.c.content_type, attachments.c.content)
+    .add_columns(attachments.c.content_id)
     .select_from(messages.outerjoin(attachments))
     .where(messages.c.id == bindparam("message_id"))
     .order_by(attachments.c.id)
@@ -175,10 +176,13 @@ def _email(
         html=mail.html or "",
         reply_to=mail.reply_to,
         attachments=[
-            Attachment(row.filename, row.content_type, row.content)
+            Attachment(row.filename, row.content_type, row.content, row.content_id)
             for row in rows
             if row.filename is not None
         ],
+        cc=mail.cc or (),
+        bcc=mail.bcc or (),
+        unsubscribe_url=mail.unsubscribe_url,
     )
 
 

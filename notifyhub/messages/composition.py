@@ -11,6 +11,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from notifyhub.api.fields import MAX_LENGTH, MAX_TEXT
+from notifyhub.messages.mail_parts import compose_attachments, compose_copies
 from notifyhub.messages.models import Channel
 from notifyhub.messages.references import NotifierReference, PatternReference, References
 from notifyhub.messages.request_schemas import MAX_HTML, MAX_MAIL_TEXT
@@ -26,7 +27,7 @@ MAX_DELAY = timedelta(days=30)
 
 _OWN_FIELDS: dict[Channel, tuple[str, ...]] = {
     Channel.SMS: (),
-    Channel.EMAIL: ("subject", "html", "reply_to", "attachments"),
+    Channel.EMAIL: ("subject", "html", "cc", "bcc", "reply_to", "attachments", "unsubscribe_url"),
 }
 _MADE_BY_PATTERNS = {
     Channel.SMS: {"text": MAX_TEXT},
@@ -66,6 +67,9 @@ class ComposedMessage:
     client_metadata: dict[str, str] = field(default_factory=dict, repr=False)
     send_at: datetime | None = None
     attachments: tuple[Attachment, ...] = ()
+    cc: list[str] | None = field(default=None, repr=False)
+    bcc: list[str] | None = field(default=None, repr=False)
+    unsubscribe_url: str | None = field(default=None, repr=False)
 
 
 _FIELDS = tuple(field.name for field in fields(ComposedMessage))
@@ -80,7 +84,7 @@ def compose(request: Mapping[str, Any], references: References, moment: datetime
     channel = Channel(given["channel"])
     errors = _foreign_fields(channel, given)
     composed = {name: given[name] for name in _FIELDS if name in given}
-    for compose_part in (_recipient, _times, _sms if channel is Channel.SMS else _email):
+    for compose_part in (_recipient, _copies, _times, _sms if channel is Channel.SMS else _email):
         try:
             composed |= compose_part(given, references, moment)
         except ValidationError as error:
@@ -109,6 +113,12 @@ def _recipient(given: Mapping[str, Any], references: References, _moment: dateti
     if given["channel"] == Channel.SMS and references.sms_countries:
         _check_country(country_of(recipient), references.sms_countries)
     return {"recipient": recipient}
+
+
+def _copies(given: Mapping[str, Any], _references: References, _moment: datetime) -> dict[str, Any]:
+    if "cc" not in given and "bcc" not in given:
+        return {}
+    return compose_copies(given, normalize_recipient(given["channel"], given["to"]))
 
 
 def _check_country(country: str, allowed: Sequence[str]) -> None:
@@ -219,9 +229,9 @@ def _measured(text: str) -> dict[str, Any]:
 
 
 def _email(given: Mapping[str, Any], references: References, _moment: datetime) -> dict[str, Any]:
-    attachments = tuple(Attachment(**attachment) for attachment in given.get("attachments", ()))
     if "pattern" in given:
-        return {**_by_pattern(Channel.EMAIL, given, references), "attachments": attachments}
+        made = _by_pattern(Channel.EMAIL, given, references)
+        return {**made, **compose_attachments(given, made.get("html"))}
     errors = _args_without_pattern(given)
     if "subject" not in given:
         errors["subject"] = ["This field is required."]
@@ -232,7 +242,7 @@ def _email(given: Mapping[str, Any], references: References, _moment: datetime) 
         errors["notifier"] = wrong
     if errors:
         raise ValidationError(errors)
-    return {"notifier": notifier, "attachments": attachments}
+    return {"notifier": notifier, **compose_attachments(given, given.get("html"))}
 
 
 def _notifier(

@@ -1,6 +1,7 @@
 """Fields of what a client sends."""
 
 import binascii
+import re
 from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +9,11 @@ from typing import Any
 from marshmallow import ValidationError, fields
 from marshmallow.types import ErrorMessages
 
-from notifyhub.api.fields import MAX_LENGTH, Id, Object, String, Worded
+from notifyhub.api.fields import MAX_LENGTH, Id, Object, SingleLine, String, Worded
+from notifyhub.text.urls import MAX_URL_CHARACTERS, InvalidURL, normalize_https_url
+
+# The characters of an atom (RFC 5322, 3.2.3) that need no escape in a URL.
+_ATOM = r"[A-Za-z0-9!$&'*+=_~-]+"
 
 
 class Recipient(String):
@@ -114,6 +119,36 @@ class Base64(String):
             if isinstance(error, ValidationError):
                 raise
             raise self.make_error("base64") from None
+
+
+class ContentId(SingleLine):
+    """A name for a file that HTML shows, as its `cid:` URL has it without escapes (RFC 2392, RFC 3986)."""
+
+    PATTERN = rf"^{_ATOM}(\.{_ATOM})*(@{_ATOM}(\.{_ATOM})*)?$"
+
+    default_error_messages: ErrorMessages = {
+        "content_id": "Enter what stands behind `cid:` in the html: ASCII letters, digits and any of "
+        "! $ & ' * + = _ ~ -, with single points between them, and at most one @."
+    }
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
+        name = super()._deserialize(value, *args, **options)
+        if not re.fullmatch(self.PATTERN, name):
+            raise self.make_error("content_id")
+        return name
+
+
+class HTTPSURL(SingleLine):
+    """An https URL; it is read in ASCII."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=MAX_URL_CHARACTERS, **options)
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
+        try:
+            return normalize_https_url(super()._deserialize(value, *args, **options))
+        except InvalidURL as error:
+            raise ValidationError(str(error)) from None
 
 
 _id, _name = Id(), String()

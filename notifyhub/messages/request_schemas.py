@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from notifyhub.api.fields import MAX_TEXT, Choice, Id, List, Moment, Nested, SingleLine, String, described
 from notifyhub.api.schemas import StrictSchema
-from notifyhub.messages.fields import Arguments, Base64, PatternField, Recipient, Texts
+from notifyhub.messages.fields import HTTPSURL, Arguments, Base64, ContentId, PatternField, Recipient, Texts
 from notifyhub.messages.models import Channel
 from notifyhub.messages.schemas import AcceptedBatchSchema, MessageDetailSchema
 from notifyhub.notifiers.fields import NamedAddress
@@ -19,6 +19,8 @@ MAX_MAIL_TEXT = 100_000
 MAX_HTML = 1_000_000
 MAX_ATTACHMENTS = 100
 MAX_BULK = 1000
+MAX_COPIES = 50
+"""Addresses in `cc` and `bcc` together."""
 MAX_METADATA = 50
 
 _FOR_EMAIL = "Of an email:"
@@ -45,6 +47,19 @@ class AttachmentSchema(StrictSchema):
         required=True,
         metadata=described("Its bytes in base64, without line ends.", "aGVsbG8=", contentEncoding="base64"),
     )
+    content_id = ContentId(
+        allow_none=True,
+        metadata=described(
+            "Of a picture in the `html`, which names it by `cid:` and this.",
+            "logo",
+            pattern=ContentId.PATTERN,
+        ),
+    )
+
+
+def _copies(words: str) -> List:
+    documented = described(words, ["Shop <shop@example.com>"])
+    return List(NamedAddress(), most=MAX_COPIES, allow_none=True, metadata=documented)
 
 
 class RecipientSchema(StrictSchema):
@@ -76,14 +91,14 @@ class MessageRequestSchema(RecipientSchema):
     channel = Choice(list(Channel), required=True, metadata=described("How it goes.", Channel.SMS))
     notifier = Id(
         allow_none=True,
-        metadata=described("Id of the notifier: by default the pattern's, or the one of the settings.", 3),
+        metadata=described("Id of the notifier: by default the pattern's, or the one of the settings.", 1),
     )
     pattern = PatternField(
         allow_none=True,
         metadata=described(
             "A pattern of the `channel`, for an SMS an approved one: its id, or as a string its name at the "
             "`notifier`, by default at the one of the settings.",
-            7,
+            1,
             "otp-code",
         ),
     )
@@ -96,11 +111,24 @@ class MessageRequestSchema(RecipientSchema):
         allow_none=True, metadata=described(f"{_FOR_EMAIL} its subject, if no pattern gives it.")
     )
     html = String(max_length=MAX_HTML, allow_none=True, metadata=described(f"{_FOR_EMAIL} the text as HTML."))
+    cc = _copies(
+        f"{_FOR_EMAIL} who gets a copy; with `bcc` no more than {MAX_COPIES}. One who is named twice, or is "
+        "the recipient, gets one mail."
+    )
+    bcc = _copies(f"{_FOR_EMAIL} who gets a copy that no other reader, and no answer, tells of.")
     reply_to = NamedAddress(
         allow_none=True, metadata=described(f"{_FOR_EMAIL} where answers go.", "Shop <shop@example.com>")
     )
     attachments = List(
         Nested(AttachmentSchema), most=MAX_ATTACHMENTS, metadata=described(f"{_FOR_EMAIL} files.")
+    )
+    unsubscribe_url = HTTPSURL(
+        allow_none=True,
+        metadata=described(
+            f"{_FOR_EMAIL} https URL that takes the recipient off a list when mail programs POST to it "
+            "(RFC 8058).",
+            "https://example.com/unsubscribe/5f0c",
+        ),
     )
     reference = String(allow_none=True, metadata=described("The client's own name for it.", "order-1234"))
     metadata = Texts(
@@ -112,6 +140,13 @@ class MessageRequestSchema(RecipientSchema):
         allow_none=True, metadata=described("When to send it: at most 30 days ahead, at once if not given.")
     )
     expires_at = Moment(allow_none=True, metadata=described("When not to send it any more."))
+
+    @validates_schema
+    def _count_copies(self, data: dict[str, Any], **_: Any) -> None:
+        cc, bcc = data.get("cc") or (), data.get("bcc") or ()
+        if len(cc) + len(bcc) > MAX_COPIES:
+            words = f"Ensure `cc` and `bcc` together have no more than {MAX_COPIES} elements."
+            raise ValidationError({"bcc": [words]})
 
 
 class SharedMessageSchema(MessageRequestSchema):
@@ -142,7 +177,7 @@ class BulkSchema(StrictSchema):
     common = Nested(
         SharedMessageSchema,
         metadata=described(
-            "What all have in common, as of a message.", {"channel": Channel.SMS, "pattern": 7}
+            "What all have in common, as of a message.", {"channel": Channel.SMS, "pattern": 1}
         ),
     )
     recipients = Entries(RecipientSchema, metadata=described("Recipients of what is in `common`."))

@@ -63,6 +63,12 @@ class MessageSchema(Schema):
     channel = _text("How it goes.", Channel.SMS, validate=validate.OneOf(list(Channel)))
     status = _text("How far it has come.", MessageStatus.QUEUED, validate=validate.OneOf(list(MessageStatus)))
     to = _text("The recipient: a number in E.164, or an address.", "+989121234567", attribute="recipient")
+    cc = fields.List(
+        fields.String(),
+        required=True,
+        allow_none=True,
+        metadata=described("Who gets a copy of an email; null for an SMS.", ["Shop <shop@example.com>"]),
+    )
     notifier_data = fields.Nested(
         NameSchema, required=True, metadata=described("The notifier that took it, or will be tried first.")
     )
@@ -104,7 +110,9 @@ class MessageSchema(Schema):
         FailureSchema,
         required=True,
         allow_none=True,
-        metadata=described("Why it was not delivered, or what it waits for."),
+        metadata=described(
+            "Why it was not delivered, or what it waits for; of a sent email, why some did not get a copy."
+        ),
     )
 
 

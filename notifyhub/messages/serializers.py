@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 
 from notifyhub.api.serializers import brief
 from notifyhub.database.base import table_of
-from notifyhub.messages.models import Attempt, Message
+from notifyhub.messages.models import Attempt, Channel, Message
 from notifyhub.messages.schemas import MessageSchema
 from notifyhub.text.truncation import truncate
 
@@ -60,6 +60,8 @@ def message(row: Sequence[Any]) -> dict[str, Any]:
     response["notifier_data"] = brief(response["notifier_data"], response.pop("notifier_name"))
     response["pattern_data"] = brief(response["pattern_data"], response.pop("pattern_name"))
     response["error"] = _error(response["error"], response.pop("error_detail"))
+    if response["channel"] == Channel.EMAIL:
+        response["cc"] = response["cc"] or []
     return response
 
 

@@ -44,6 +44,7 @@ VIEW = Permission(7812, NAME, "View messages")
 CHANGE = Permission(7813, NAME, "Cancel and retry messages")
 
 EXAMPLES = {
+    "An SMS by pattern": {"channel": "sms", "to": "09121234567", "pattern": 1, "args": ["12345"]},
     "An SMS": {"channel": "sms", "to": "09121234567", "text": "Your order is on its way."},
     "An email": {
         "channel": "email",
@@ -54,8 +55,18 @@ EXAMPLES = {
     "An email by a pattern": {
         "channel": "email",
         "to": "customer@example.com",
-        "pattern": "order_status_changed",
+        "pattern": "order_sent",
         "args": ["1234", "sent"],
+    },
+}
+BULK_EXAMPLES = {
+    "Messages": {"messages": [EXAMPLES["An SMS"], EXAMPLES["An email"]]},
+    "A pattern for many": {
+        "common": {"channel": "sms", "pattern": 1},
+        "recipients": [
+            {"to": "09121234567", "args": ["12345"]},
+            {"to": "09351234567", "args": ["67890"]},
+        ],
     },
 }
 
@@ -102,6 +113,7 @@ def send(connection: Connection, request: dict[str, Any]) -> IdempotentResult:
         body=_bulk,
         responses={201: AcceptedBatchSchema()},
         max_body=MAX_BODY_BYTES,
+        examples=BULK_EXAMPLES,
         idempotent=True,
     )
 )
@@ -124,6 +136,7 @@ def send_many(connection: Connection, request: dict[str, Any]) -> IdempotentResu
         body=_message,
         responses={200: PreviewSchema()},
         max_body=MAX_BODY_BYTES,
+        examples=EXAMPLES,
     )
 )
 def preview() -> dict[str, Any]:

@@ -112,7 +112,7 @@ class VerificationRequestSchema(StrictSchema):
     A `to` or `purpose` beside an `id` must be its own, or the one-time password is not found.
     """
 
-    id = Integer(1, 2**63 - 1, metadata=described("Id of the one-time password.", 17, **_ID))
+    id = Integer(1, 2**63 - 1, metadata=described("Id of the one-time password.", 1, **_ID))
     to = _to()
     purpose = _purpose(
         f"What the code is for, `{DEFAULT_PURPOSE}` if not given. Beside an `id` it must be that one's own."

@@ -33,6 +33,20 @@ VIEW = Permission(7822, NAME, "View one-time passwords")
 VERIFY = Permission(7823, NAME, "Verify one-time passwords")
 CANCEL = Permission(7824, NAME, "Cancel one-time passwords")
 
+EXAMPLES = {
+    "A code by SMS": {
+        "to": "09121234567",
+        "client": "203.0.113.7",
+        "origin": "https://example.com",
+        "fallback": {"channel": "email", "to": "customer@example.com"},
+    },
+    "A code by email": {"channel": "email", "to": "customer@example.com"},
+}
+GUESSES = {
+    "Of a recipient": {"to": "09121234567", "code": "12345"},
+    "Of an id": {"id": 1, "code": "12345"},
+}
+
 _request, _guess, _issued = OTPRequestSchema(), VerificationRequestSchema(), IssuedOTPSchema()
 _responses = {200: OTPSchema()}
 
@@ -45,6 +59,7 @@ _responses = {200: OTPSchema()}
         TAG,
         body=_request,
         responses={200: _issued, 201: _issued},
+        examples=EXAMPLES,
         idempotent=True,
         restore=lambda connection, response: code_to_show(connection, response, test=g.caller.test),
     )
@@ -59,7 +74,14 @@ def send(connection: Connection, values: dict[str, Any]) -> IdempotentResult:
 
 @blueprint.post("/verify")
 @endpoint(
-    Endpoint(VERIFY, "Verify a one-time password", TAG, body=_guess, responses={200: VerificationSchema()})
+    Endpoint(
+        VERIFY,
+        "Verify a one-time password",
+        TAG,
+        body=_guess,
+        responses={200: VerificationSchema()},
+        examples=GUESSES,
+    )
 )
 def check() -> dict[str, Any]:
     """Take a guess."""

@@ -111,8 +111,24 @@ _COUNTED = {
 # Not written as a class, where `unknown` would be an option of marshmallow's.
 PatternSyncSchema = Schema.from_dict(
     {
-        name: fields.Integer(required=True, metadata=described(words, 1, minimum=0))
-        for name, words in _COUNTED.items()
+        **{
+            name: fields.Integer(required=True, metadata=described(words, 1, minimum=0))
+            for name, words in _COUNTED.items()
+        },
+        "unknown_codes": fields.List(
+            fields.String(),
+            metadata=described(
+                "Codes of the unknown patterns, sorted, the first 100. Only there if `unknown` is above 0.",
+                ["187566"],
+            ),
+        ),
+        "detail": fields.String(
+            metadata=described(
+                "How many of the unknown patterns `create=true` creates, and why others can't be kept. "
+                "Only there if `unknown` is above 0.",
+                "?create=true creates 1 of them.",
+            )
+        ),
     },
     name="PatternSyncSchema",
 )

@@ -1,7 +1,7 @@
 """Bringing the patterns of a notifier up to what its provider keeps."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, count, islice
 from typing import Any
 
@@ -19,27 +19,32 @@ from notifyhub.patterns.schemas import SMSPatternSchema
 from notifyhub.providers.base import ProviderPattern, SMSProvider
 from notifyhub.providers.boundary import ask
 from notifyhub.providers.errors import NotifierTrouble, NotServedHere
+from notifyhub.text.truncation import truncate
 
 MAX_PATTERNS = 10_000
 READ_SECONDS = 30.0
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 """How many patterns, in what time and of how many bytes in all, a provider may show."""
 
+MAX_UNKNOWN_CODES = 100
+"""How many codes of patterns that we lack an answer names."""
+
 _schema = SMSPatternSchema()
 
 
 @dataclass
-class Counts:
-    """How many of our patterns were created, updated and left as they are.
+class SyncResult:
+    """How many of our patterns were created, updated and left as they are, and what we lack.
 
-    `unknown` counts those of the provider that we don't have: none was to be created, or it can't be kept,
-    because its name, code or body is empty, or code or body are too long.
+    `missing` has the codes of those that were not to be created, `refused` by code why others can't be kept,
+    such as `body: This field may not be blank`.
     """
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
-    unknown: int = 0
+    missing: list[str] = field(default_factory=list)
+    refused: dict[str, list[str]] = field(default_factory=dict)
 
 
 def source(backend_name: str, settings: Mapping[str, Any]) -> SMSProvider:
@@ -67,7 +72,9 @@ def _trimmed(pattern: ProviderPattern) -> ProviderPattern:
     return replace(pattern, code=pattern.code.strip(), name=pattern.name.strip())
 
 
-def sync(session: Session, notifier_id: int, provided: Iterable[ProviderPattern], *, create: bool) -> Counts:
+def sync(
+    session: Session, notifier_id: int, provided: Iterable[ProviderPattern], *, create: bool
+) -> SyncResult:
     """Set the statuses of a notifier's patterns to those of the provider's with the same codes.
 
     With `create` the missing ones are added, in the order given; one whose name is taken gets a number behind
@@ -81,34 +88,72 @@ def sync(session: Session, notifier_id: int, provided: Iterable[ProviderPattern]
     for pattern in ours:
         by_code.setdefault(pattern.code, []).append(pattern)
     names = {pattern.name for pattern in ours}
-    counts = Counts()
+    result = SyncResult()
     for theirs in provided:
         if theirs.code in by_code:
-            for pattern in by_code[theirs.code]:
-                if pattern.status == theirs.status:
-                    counts.unchanged += 1
-                else:
-                    pattern.status = theirs.status
-                    counts.updated += 1
-        elif create and (created := _new(theirs, names)):
-            created.notifier_id = notifier_id
-            session.add(created)
-            counts.created += 1
+            _follow(theirs.status, by_code[theirs.code], result)
+        elif values := _values(theirs, result):
+            if create:
+                values["name"] = _free_name(values["name"], names)
+                names.add(values["name"])
+                session.add(SMSPattern(notifier_id=notifier_id, **values))
+                result.created += 1
+            else:
+                result.missing.append(theirs.code)
+    return result
+
+
+def _follow(status: str, ours: Iterable[SMSPattern], result: SyncResult) -> None:
+    for pattern in ours:
+        if pattern.status == status:
+            result.unchanged += 1
         else:
-            counts.unknown += 1
-    return counts
+            pattern.status = status
+            result.updated += 1
 
 
-def _new(theirs: ProviderPattern, names: set[str]) -> SMSPattern | None:
-    """Return a new pattern, its name added to `names`; None if the rules for patterns don't allow it."""
-    name = _free_name(theirs.name, names)
+def _values(theirs: ProviderPattern, result: SyncResult) -> dict[str, Any] | None:
+    """Return what we keep of a pattern; None if our rules don't allow it, which is added to `result`."""
+    name = theirs.name[:MAX_LENGTH].rstrip()
     given = {"name": name, "code": theirs.code, "body": theirs.body, "status": theirs.status}
     try:
-        values = _schema.load(given)
-    except ValidationError:
+        values: dict[str, Any] = _schema.load(given)
+    except ValidationError as error:
+        messages = error.messages_dict.items()
+        reasons = [f"{key}: {words.rstrip('.')}" for key, all_words in messages for words in all_words]
+        result.refused[theirs.code] = reasons
         return None
-    names.add(name)
-    return SMSPattern(**values)
+    return values
+
+
+def response(result: SyncResult) -> dict[str, Any]:
+    """Return what is answered: the counts and, if we lack some of the provider's patterns, which and why."""
+    unknown = sorted([*result.missing, *result.refused])
+    counts = {
+        "created": result.created,
+        "updated": result.updated,
+        "unchanged": result.unchanged,
+        "unknown": len(unknown),
+    }
+    if not unknown:
+        return counts
+    codes = [_shown(code) for code in unknown[:MAX_UNKNOWN_CODES]]
+    return {**counts, "unknown_codes": codes, "detail": _detail(result)}
+
+
+def _detail(result: SyncResult) -> str:
+    """Return the sentence about the patterns that we lack."""
+    created = f"?create=true creates {len(result.missing)} of them" if result.missing else ""
+    if not result.refused:
+        return f"{created}."
+    reasons = sorted({reason for reasons in result.refused.values() for reason in reasons})
+    refused = f"{len(result.refused)} can't be kept ({'; '.join(reasons)})."
+    return f"{created}, {refused}" if created else refused
+
+
+def _shown(code: str) -> str:
+    """Return a code fit for an answer: the provider's may be of any length, and no text at all."""
+    return truncate(code, MAX_LENGTH).encode(errors="replace").decode()
 
 
 def _free_name(name: str, names: set[str]) -> str:

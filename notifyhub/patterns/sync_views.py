@@ -1,6 +1,6 @@
 """The URL at which patterns are brought up to what their provider keeps."""
 
-from dataclasses import asdict
+from typing import Any
 
 from flask import Blueprint, g
 from sqlalchemy import bindparam, select
@@ -36,7 +36,7 @@ _sync_query = PatternSyncQuerySchema()
         operation_id="delivery_sync_patterns",
     )
 )
-def sync_patterns(notifier_id: int) -> dict[str, int]:
+def sync_patterns(notifier_id: int) -> dict[str, Any]:
     """Read the provider's patterns, without the database, then bring ours up to them in one transaction.
 
     Reading takes 30 seconds at most. It is one of the four calls that a process makes at once; beyond them it
@@ -54,5 +54,5 @@ def sync_patterns(notifier_id: int) -> dict[str, int]:
     except Failure as failure:
         raise BadGateway(failure.detail or failure.code) from failure
     with orm_session() as session:
-        counts = sync.sync(session, notifier_id, provided, create=create)
-    return asdict(counts)
+        result = sync.sync(session, notifier_id, provided, create=create)
+    return sync.response(result)

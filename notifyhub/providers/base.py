@@ -37,19 +37,25 @@ class SMS:
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file of a mail; `content_type` as in MIME, with or without parameters."""
+    """A file of a mail; `content_type` as in MIME, with or without parameters.
+
+    One with a `content_id` is shown within the HTML, which names it as `cid:` and this (RFC 2392).
+    """
 
     filename: str
     content_type: str
     content: bytes = field(repr=False)
+    content_id: str | None = None
 
 
 @dataclass(frozen=True)
 class Email:
-    """A mail to one recipient; its `repr` shows no content.
+    """A mail to one recipient, and to those of `cc` and `bcc`; its `repr` shows no content.
 
-    `from_email` and `to` are an address or `Name <address>`; at least one of `text` and `html` is not empty;
-    `message_id` is the Message-ID header with its angle brackets, the same at every attempt.
+    `from_email`, `to` and those of `cc` and `bcc` are an address or `Name <address>`; at least one of `text`
+    and `html` is not empty; `message_id` is the Message-ID header with its angle brackets, the same at every
+    attempt. No reader and no failure's words name those of `bcc`. `unsubscribe_url`, in ASCII, takes the
+    recipient off a list by a POST (RFC 8058).
     """
 
     to: str
@@ -62,16 +68,21 @@ class Email:
     attachments: Sequence[Attachment] = ()
     attempt: int = 1
     secrets: Sequence[str] = field(default=(), repr=False)
+    cc: Sequence[str] = field(default=(), repr=False)
+    bcc: Sequence[str] = field(default=(), repr=False)
+    unsubscribe_url: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
 class Accepted:
     """The provider took the message; `provider_message_id` is its name for it, by which `reports` asks.
 
-    Messages that one call has sent may have one id.
+    Messages that one call has sent may have one id. `refusal` is why copies of a mail were not taken, None
+    if all were.
     """
 
     provider_message_id: str
+    refusal: Failure | None = None
 
 
 @dataclass(frozen=True)

@@ -119,9 +119,10 @@ def _outcome(answer: object, secrets: Sequence[str]) -> Accepted | Failure:
     if not isinstance(answer, Accepted):
         return Uncertain("not_understood", "The backend does not say whether the message was taken.")
     id_: object = answer.provider_message_id
-    if isinstance(id_, str) and len(id_) <= MAX_ID_LENGTH and id_.isprintable():
-        return answer
-    return Accepted(quote(str(id_))[:MAX_ID_LENGTH])
+    if not (isinstance(id_, str) and len(id_) <= MAX_ID_LENGTH and id_.isprintable()):
+        id_ = quote(str(id_))[:MAX_ID_LENGTH]
+    refusal = _known(answer.refusal, secrets) if isinstance(answer.refusal, Failure) else None
+    return Accepted(id_, refusal)
 
 
 def _known(failure: Failure, secrets: Sequence[str] = ()) -> Failure:

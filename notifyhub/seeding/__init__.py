@@ -1,1 +1,1 @@
-"""Notifiers, patterns and settings from a file, for installations that are set up by programs."""
+"""Notifiers, patterns, settings and webhooks from a file, for installations that are set up by programs."""

@@ -39,6 +39,8 @@ class Node:
     line: int
     content: Any
     """A text, number, boolean or None; `list[Node]`; `dict[str, Node]`."""
+    names_variable: bool = False
+    """Whether the environment has a part in the value: it may be a secret."""
 
     def plain(self) -> Any:
         """Return the value alone."""
@@ -49,9 +51,21 @@ class Node:
         return self.content
 
     def line_of(self, path: Sequence[str]) -> int:
-        """Return the line of what is at `path`, or of the innermost that is there and should hold it."""
-        inner = self.content.get(path[0]) if path and isinstance(self.content, dict) else None
-        return inner.line_of(path[1:]) if isinstance(inner, Node) else self.line
+        """Return the line of what is at `path`, or of the innermost that is there and should hold it.
+
+        Items of lists go by place, from "0".
+        """
+        inner = self._children().get(path[0]) if path else None
+        return inner.line_of(path[1:]) if inner else self.line
+
+    def has_variables(self) -> bool:
+        """Return whether the environment has a part in the value, or in one inside it."""
+        return self.names_variable or any(inner.has_variables() for inner in self._children().values())
+
+    def _children(self) -> dict[str, "Node"]:
+        if isinstance(self.content, list):
+            return {str(place): inner for place, inner in enumerate(self.content)}
+        return self.content if isinstance(self.content, dict) else {}
 
 
 class _Loader(yaml.SafeLoader):
@@ -118,7 +132,7 @@ class _Reader:
             return Node(line, self._mapping(node, depth + 1))
         if isinstance(node, yaml.SequenceNode):
             return Node(line, [self.node(inner, _line(inner), depth + 1) for inner in node.value])
-        return Node(line, self._scalar(node, line))
+        return Node(line, self._scalar(node, line), bool(_VARIABLE.search(node.value)))
 
     def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Node]:
         content: dict[str, Node] = {}

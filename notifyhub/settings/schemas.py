@@ -36,7 +36,7 @@ class NotificationSettingsChangeSchema(Schema):
         EmailNotifier,
         attribute="email_notifier_id",
         allow_none=True,
-        metadata=described("Id of the email notifier to use, or null.", 2),
+        metadata=described("Id of the email notifier to use, or null.", 1),
     )
     notifications_otp_code_len = Integer(4, 10, attribute="otp_code_len", metadata=_CODE_LENGTH)
     notifications_otp_ttl = Integer(10, 86_400, attribute="otp_ttl", metadata=_LIFETIME)
@@ -97,16 +97,14 @@ class DeliverySettingsSchema(StrictSchema):
         SMSNotifier,
         most=MOST_BACKUPS,
         required=True,
-        metadata=described(
-            f"Ids of the SMS notifiers to try when a message's own one fails{_BACKUPS}", [3, 1]
-        ),
+        metadata=described(f"Ids of the SMS notifiers to try when a message's own one fails{_BACKUPS}", [1]),
     )
     email_backup_notifiers = ReferenceList(
         EmailNotifier,
         most=MOST_BACKUPS,
         required=True,
         metadata=described(
-            f"Ids of the email notifiers to try when a message's own one fails{_BACKUPS}", [2]
+            f"Ids of the email notifiers to try when a message's own one fails{_BACKUPS}", [1]
         ),
     )
     sms_countries = Countries(
@@ -212,7 +210,7 @@ class OTPSettingsSchema(StrictSchema):
         allow_none=True,
         required=True,
         metadata=described(
-            "Id of the pattern whose one placeholder takes the code; null: `otp_sms_text` is sent.", 7
+            "Id of the pattern whose one placeholder takes the code; null: `otp_sms_text` is sent.", 1
         ),
     )
     otp_sms_text = String(
@@ -230,7 +228,7 @@ class OTPSettingsSchema(StrictSchema):
         metadata=described(
             "Id of the email pattern whose `{0}` takes the code, and whose `{1}`, if it has one, the minutes"
             " that it is valid, rounded up; null: `otp_email_subject` and `otp_email_text` are sent.",
-            9,
+            1,
         ),
     )
     otp_email_subject = String(

@@ -46,6 +46,7 @@ _MESSAGE: dict[str, Any] = {
     "channel": Channel.SMS,
     "status": MessageStatus.SENT,
     "to": "+989121234567",
+    "cc": None,
     "notifier_data": {"id": 1, "name": "melipayamak_general"},
     "pattern_data": {"id": 1, "name": "otp-code"},
     "encoding": "gsm7",

@@ -4,9 +4,11 @@ from typing import Any
 
 from flask import current_app
 from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow.types import ErrorMessages
 
 from notifyhub.api.fields import Boolean, Choice, List, Moment, String, Timestamp, described
 from notifyhub.api.schemas import StrictResourceSchema, StrictSchema
+from notifyhub.database.base import now
 from notifyhub.text.hosts import AllowedHosts
 from notifyhub.webhooks import signatures
 from notifyhub.webhooks.models import TEST, DeliveryStatus, Event, Webhook
@@ -105,6 +107,44 @@ class NewWebhookSchema(WebhookSchema):
     computed = ("secret",)
 
     secret = CurrentSecret(dump_only=True, metadata=_SECRET)
+
+
+class GivenSecret(String):
+    """A secret that the operator has made, with which receivers know the service's events."""
+
+    default_error_messages: ErrorMessages = {
+        "secret": "Not a secret of Standard Webhooks: whsec_ and 24 to 64 bytes in base64."
+    }
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:
+        text = super()._deserialize(value, *args, **options)
+        if not signatures.is_secret(text):
+            raise self.make_error("secret")
+        return text
+
+
+class WebhookWithSecretSchema(WebhookSchema):
+    """A webhook whose secret is not made here, but given: another secret rotates the one before."""
+
+    class Meta(WebhookSchema.Meta):
+        fields = (*WebhookSchema.Meta.fields, "secret")
+
+    secret = GivenSecret(metadata=_SECRET)
+
+    def validate_object(self, values: dict[str, Any], stored: Webhook | None) -> dict[str, Any]:
+        """Require the secret of a new webhook; leave the failures of one that is active already alone."""
+        given = values.get("secret")
+        others = {name: value for name, value in values.items() if name != "secret"}
+        if stored is None:
+            if given is None:
+                raise ValidationError({"secret": ["A new webhook needs one: whsec_ and random base64."]})
+            return {**super().validate_object(others, None), "secret": signatures.new(given)}
+        if stored.is_active and others.get("is_active"):
+            del others["is_active"]
+        changed = super().validate_object(others, stored)
+        if given is None or given == stored.secret["current"]:
+            return changed
+        return {**changed, "secret": signatures.rotated(stored.secret, now(), given)}
 
 
 class WebhookSecretSchema(Schema):

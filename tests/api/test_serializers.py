@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from notifyhub.api.http import json
 from notifyhub.api.resource import Resource
+from notifyhub.auth.models import Role, User
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import EmailPattern, SMSPattern
@@ -20,6 +21,7 @@ from tests.support.factories import (
     EmailPatternFactory,
     SMSNotifierFactory,
     SMSPatternFactory,
+    UserFactory,
     WebhookFactory,
 )
 
@@ -57,12 +59,18 @@ def _webhooks() -> None:
     WebhookFactory(is_active=False, disabled_reason="It failed.")
 
 
+def _users() -> None:
+    UserFactory(name="فروشگاه", role=Role.STAFF, codes=(7811, 1036, 2812), **MOMENTS)
+    UserFactory(is_active=False)
+
+
 ROWS: dict[type, Callable[[], None]] = {
     SMSNotifier: _sms_notifiers,
     EmailNotifier: _email_notifiers,
     SMSPattern: _sms_patterns,
     EmailPattern: _email_patterns,
     Webhook: _webhooks,
+    User: _users,
 }
 
 

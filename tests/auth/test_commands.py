@@ -299,6 +299,11 @@ def test_every_permission_is_listed_once_by_its_code(run: Run) -> None:
         ),
         ("tokens issue a --expires-in -1", "Error: Invalid value for '--expires-in'"),
         ("tokens issue a --expires-in nan", "Error: Invalid value for '--expires-in'"),
+        (
+            "tokens issue a --expires-in 36500.1",
+            "Error: Invalid value for '--expires-in': 36500.1 is not a number of days above 0. At most 36500",
+        ),
+        ("tokens issue a --expires-in 1e-12", "Error: Invalid value for '--expires-in'"),
         ("tokens issue a --expires-in inf", "Error: Invalid value for '--expires-in'"),
         ("tokens issue a --expires-in 1e9", "Error: Invalid value for '--expires-in'"),
         ("tokens issue a --expires-in soon", "Error: Invalid value for '--expires-in'"),

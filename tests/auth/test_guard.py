@@ -25,6 +25,8 @@ BATCHES = "/api/notifications/batches"
 OTP = "/api/notifications/otp"
 OTP_SETTINGS = "/api/settings/otp"
 WEBHOOKS = "/api/notifications/webhooks"
+USERS = "/api/users"
+TOKENS = f"{USERS}/<id:id>/tokens"
 
 FORBIDDEN = {"detail": "You do not have permission to perform this action."}
 UNAUTHENTICATED = {"detail": "Authentication credentials were not provided."}
@@ -74,6 +76,10 @@ CODES = {
     **{(method, f"{WEBHOOKS}/<id:id>/deliveries"): 7832 for method in ("GET", "HEAD")},
     **{("POST", f"{WEBHOOKS}/<id:id>/{change}"): 7833 for change in ("rotate-secret", "test", "recover")},
     ("POST", f"{WEBHOOKS}/<id:id>/deliveries/<id:delivery_id>/redeliver"): 7833,
+    **resource(USERS, 7851),
+    **{(method, TOKENS): 7852 for method in ("GET", "HEAD")},
+    ("POST", TOKENS): 7853,
+    ("DELETE", f"{TOKENS}/<id:token_id>"): 7853,
 }
 ALL = frozenset(CODES.values())
 operations = pytest.mark.parametrize(("method", "rule"), CODES, ids=str)
@@ -97,7 +103,7 @@ def objects(app: Flask) -> Objects:
 
 
 def path(rule: str, parent: int = 99, id: int = 99) -> str:
-    rule = rule.replace("<id:delivery_id>", str(id))
+    rule = rule.replace("<id:delivery_id>", str(id)).replace("<id:token_id>", str(id))
     return rule.replace("<id:notifier_id>", str(parent)).replace("<id:id>", str(id))
 
 
@@ -184,6 +190,14 @@ MISSING = [
     ("POST", f"{WEBHOOKS}/99/test", {"data": "a=b", "content_type": "text/plain"}),
     ("POST", f"{WEBHOOKS}/99/deliveries/99/redeliver", {}),
     ("POST", f"{WEBHOOKS}/99/recover", {"json": {}}),
+    ("GET", f"{USERS}/99", {}),
+    ("PATCH", f"{USERS}/99", {"json": {"role": "x"}}),
+    ("POST", f"{USERS}/99", {"data": "{", "content_type": "application/json"}),
+    ("DELETE", f"{USERS}/99", {"json": []}),
+    ("GET", f"{USERS}/99/tokens?limit=none", {}),
+    ("POST", f"{USERS}/99/tokens", {"json": {"test": "x"}}),
+    ("DELETE", f"{USERS}/99/tokens/1", {}),
+    ("DELETE", f"{USERS}/1/tokens/99", {}),
 ]
 
 
@@ -261,6 +275,9 @@ def test_a_body_is_judged_only_for_those_who_may_send_it(
         ("POST", f"{BATCHES}/1", {"GET", "HEAD", "OPTIONS"}),
         ("POST", BATCHES, {"GET", "HEAD", "OPTIONS"}),
         ("GET", f"{BATCHES}/1/retry", {"OPTIONS", "POST"}),
+        ("PUT", f"{USERS}/1", {"GET", "HEAD", "OPTIONS", "PATCH", "POST", "DELETE"}),
+        ("PATCH", f"{USERS}/1/tokens", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("GET", f"{USERS}/1/tokens/1", {"DELETE", "OPTIONS"}),
     ],
 )
 def test_a_method_that_a_url_lacks_is_405_after_the_401(

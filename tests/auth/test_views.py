@@ -9,7 +9,7 @@ from tests.support.clients import Api
 
 RANGES = (
     *((1036, 1037), (2811, 2814), (2821, 2824), (2831, 2834), (2841, 2844)),
-    *((7811, 7813), (7821, 7824), (7831, 7834)),
+    *((7811, 7813), (7821, 7824), (7831, 7834), (7851, 7854)),
 )
 ALL = [code for first, last in RANGES for code in range(first, last + 1)]
 

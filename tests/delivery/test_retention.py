@@ -41,6 +41,9 @@ def old(days: float, **values: Any) -> Message:
         html=SECRET,
         args=[SECRET],
         reply_to=SECRET,
+        cc=[SECRET],
+        bcc=[SECRET],
+        unsubscribe_url=SECRET,
         client_metadata={"a": SECRET},
         otp_client=SECRET,
         error_detail=SECRET,
@@ -49,7 +52,11 @@ def old(days: float, **values: Any) -> Message:
         pattern_id=7,
         pattern_name="order",
         created_at=now() - timedelta(days=days),
-        attachments=[MessageAttachment(filename=SECRET, content_type="text/plain", content=SECRET.encode())],
+        attachments=[
+            MessageAttachment(
+                filename=SECRET, content_type="text/plain", content=SECRET.encode(), content_id=SECRET
+            )
+        ],
         attempts=[
             Attempt(
                 round=1,

@@ -138,6 +138,9 @@ def test_a_pattern_without_placeholders_needs_no_arguments() -> None:
         ({"html": "<p>"}, {"html"}),
         ({"reply_to": "a@example.com"}, {"reply_to"}),
         ({"attachments": []}, {"attachments"}),
+        ({"cc": []}, {"cc"}),
+        ({"bcc": ["a@example.com"]}, {"bcc"}),
+        ({"unsubscribe_url": "https://example.com/"}, {"unsubscribe_url"}),
         (
             {"to": "1", "args": [], "html": "x", "pattern": 5, "notifier": 1},
             {"to", "args", "html", "pattern", "notifier"},

@@ -256,3 +256,18 @@ def test_a_mail_stays_readable_without_its_pattern(api: Api, accounts: Accounts,
     url = f"/api/notifications/notifiers/email/{accounts.email}/patterns/{patterns.mail}"
     assert api.delete(url).status == 204
     assert api.get(f"{MESSAGES}/{message['id']}").json == message | {"attempts": []}
+
+
+def test_a_picture_is_shown_by_the_html_of_the_pattern_or_refused(
+    api: Api, app: Flask, accounts: Accounts, patterns: Patterns
+) -> None:
+    picture = {**FILE, "content_id": "logo"}
+    body = {**TO, "pattern": patterns.mail, "args": ["1", "2"], "attachments": [picture]}
+    assert api.post(MESSAGES, body).status == 201
+    with app.app_context():
+        plain = EmailPatternFactory(notifier_id=accounts.email, subject="s", body_text="t", body_html=None).id
+    answer = api.post(MESSAGES, {**body, "pattern": plain, "args": []})
+    assert (answer.status, answer.json) == (
+        400,
+        {"attachments": {"0": {"content_id": ["There is no `html` that could show it."]}}},
+    )

@@ -34,6 +34,7 @@ FIELDS = [
         "channel",
         "status",
         "to",
+        "cc",
         "notifier_data",
         "pattern_data",
         "subject",
@@ -109,6 +110,7 @@ def test_an_sms_made_with_a_pattern_is_shown_whole(
         "channel": "sms",
         "status": "queued",
         "to": "+989121234567",
+        "cc": None,
         "notifier_data": notifier,
         "pattern_data": {"id": accounts.pattern, "name": name},
         "subject": None,
@@ -157,19 +159,25 @@ def test_an_email_is_stored_whole(api: Api, app: Flask, accounts: Accounts) -> N
         },
         {"filename": "صورت‌حساب.txt", "content_type": "text/plain; charset=utf-8", "content": "aGVsbG8="},
     ]
-    body = email(html="<p>Hello</p>", reply_to="Shop <shop@example.com>", attachments=files)
+    copies = {"cc": ["Ali <ali@STRASSE.de>", "b@example.com"], "bcc": ["boss@example.com"]}
+    url = {"unsubscribe_url": "https://straße.de/u?t=1"}
+    files[1]["content_id"] = "bill@shop"
+    body = email(html="<p>Hello</p>", reply_to="Shop <shop@example.com>", attachments=files, **copies, **url)
     message = send(api, body)
     assert list(message) == FIELDS
+    assert message["cc"] == ["Ali <ali@strasse.de>", "b@example.com"]
+    assert api.get(MESSAGES).json["results"] == [message]
     assert (message["to"], message["subject"], message["text"]) == ("ada@example.com", "A bill", "Hello")
     assert message["notifier_data"]["id"] == accounts.email
     assert {message[name] for name in ("encoding", "segments", "args", "pattern_data")} == {None}
     with app.app_context():
         row = db.session.get_one(Message, message["id"])
         assert (row.html, row.reply_to) == ("<p>Hello</p>", "Shop <shop@example.com>")
-        kept = [(file.filename, file.content_type, file.content) for file in row.attachments]
+        assert (row.bcc, row.unsubscribe_url) == (["boss@example.com"], "https://xn--strae-oqa.de/u?t=1")
+        kept = [(file.filename, file.content_type, file.content, file.content_id) for file in row.attachments]
     assert kept == [
-        ("bill.pdf", "application/pdf", bytes(range(256))),
-        ("صورت‌حساب.txt", "text/plain; charset=utf-8", b"hello"),
+        ("bill.pdf", "application/pdf", bytes(range(256)), None),
+        ("صورت‌حساب.txt", "text/plain; charset=utf-8", b"hello", "bill@shop"),
     ]
 
 

@@ -15,13 +15,12 @@ from sqlalchemy import Connection, func, select
 from notifyhub.database.connections import after_commit
 from notifyhub.extensions import db
 from notifyhub.messages.events import MessagesDue
-from notifyhub.messages.models import Channel, Message, MessageAttachment
+from notifyhub.messages.models import Message, MessageAttachment
 from notifyhub.messages.request_schemas import MessageRequestSchema
 from tests.messages.accounts import BATCHES, MESSAGES, Accounts
 from tests.messages.bodies import by_pattern, email
 from tests.support.clients import Api
 from tests.support.events import subscribed
-from tests.support.factories import EmailPatternFactory
 
 MIB = 1024 * 1024
 
@@ -128,18 +127,6 @@ def test_no_body_is_an_error_of_the_service(
     body = json.dumps({"messages": [message]} if where == "/bulk" else message)
     answer = api.call("POST", MESSAGES + where, data=body, content_type="application/json")
     assert answer.status in {200, 201, 400}, (change, answer.json)
-
-
-def test_the_documented_examples_are_taken_as_they_are_with_one_for_each_channel(
-    api: Api, app: Flask, accounts: Accounts
-) -> None:
-    with app.app_context():
-        EmailPatternFactory(notifier_id=accounts.email, name="order_status_changed")
-    document = api.get("/api/openapi.json").json
-    content = document["paths"][MESSAGES]["post"]["requestBody"]["content"]["application/json"]
-    examples = [example["value"] for example in content["examples"].values()]
-    assert [api.post(MESSAGES, example).status for example in examples] == [201] * len(examples)
-    assert {example["channel"] for example in examples} == set(Channel)
 
 
 def test_files_may_be_large(api: Api, app: Flask, accounts: Accounts) -> None:

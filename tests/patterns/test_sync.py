@@ -62,11 +62,18 @@ def url(notifier: int, query: str = "") -> str:
     return f"{SMS}/{notifier}/patterns/sync{query}"
 
 
-def counts(api: Api, notifier: int, query: str = "") -> dict[str, int]:
+def counts(api: Api, notifier: int, query: str = "") -> dict[str, Any]:
+    return {name: value for name, value in synchronized(api, notifier, query).items() if value}
+
+
+def synchronized(api: Api, notifier: int, query: str = "") -> dict[str, Any]:
+    """Return the answer, which says more where patterns are unknown, and nothing else where none is."""
     answer = api.post(url(notifier, query))
     assert answer.status == 200, answer.json
-    assert list(answer.json) == list(NOTHING)
-    return {name: count for name, count in answer.json.items() if count}
+    more = ["unknown_codes", "detail"] if answer.json["unknown"] else []
+    assert list(answer.json) == [*NOTHING, *more]
+    result: dict[str, Any] = answer.json
+    return result
 
 
 def test_statuses_follow_the_providers_and_nothing_else_is_changed(
@@ -106,7 +113,12 @@ def test_missing_patterns_are_only_counted_unless_they_are_to_be_created(
     query: str,
 ) -> None:
     ours(code="simulatedotp001", status="approved")
-    assert counts(api, notifier, query) == {"unchanged": 1, "unknown": 3}
+    assert counts(api, notifier, query) == {
+        "unchanged": 1,
+        "unknown": 3,
+        "unknown_codes": ["simulatedhello1", "simulatednever1", "simulatedwait01"],
+        "detail": "?create=true creates 3 of them.",
+    }
     assert len(stored()) == 1
 
 
@@ -165,16 +177,52 @@ def test_what_can_not_be_kept_is_unknown(
         "longname": Pattern("ن" * 300, "body"),
         " trimmed ": Pattern(" trimmed ", " body "),
     }
-    assert counts(api, notifier, "?create=true") == {"created": 2, "unknown": 4}
+    unknown = {"unknown": 4, "unknown_codes": ["", "longbody", "nobody", "x" * 254 + "…"]}
+    why = (
+        "4 can't be kept (body: Ensure this field has no more than 10000 characters; "
+        "body: This field may not be blank; code: Ensure this field has no more than 255 characters; "
+        "code: This field may not be blank)."
+    )
+    nothing_yet = counts(api, notifier)
+    assert nothing_yet == {
+        "unknown": 6,
+        "unknown_codes": ["", "longbody", "longname", "nobody", "trimmed", "x" * 254 + "…"],
+        "detail": f"?create=true creates 2 of them, {why}",
+    }
+    assert counts(api, notifier, "?create=true") == {"created": 2, **unknown, "detail": why}
     found = {one["code"]: (one["name"], one["body"]) for one in stored()}
     assert found == {"longname": ("ن" * 255, "body"), "trimmed": ("trimmed", " body ")}
-    assert counts(api, notifier, "?create=true") == {"unchanged": 2, "unknown": 4}
+    for query in ("", "?create=true"):
+        assert counts(api, notifier, query) == {"unchanged": 2, **unknown, "detail": why}
+
+
+def test_an_answer_names_the_first_hundred_unknown_codes(
+    api: Api, notifier: int, edge: IPPanelSimulator
+) -> None:
+    edge.patterns = {f"code{n:03}": Pattern(f"name {n}", "body") for n in reversed(range(101))}
+    answer = synchronized(api, notifier)
+    assert (answer["unknown"], answer["detail"]) == (101, "?create=true creates 101 of them.")
+    assert answer["unknown_codes"] == [f"code{n:03}" for n in range(100)]
+
+
+def test_the_document_says_what_may_be_absent(api: Api) -> None:
+    schema = api.get("/api/openapi.json").json["components"]["schemas"]["PatternSync"]
+    assert set(schema["required"]) == NOTHING.keys()
+    assert schema["properties"].keys() == {*NOTHING, "unknown_codes", "detail"}
+
+
+def test_a_code_that_is_no_text_is_shown_nevertheless() -> None:
+    """A backend of another package may show anything."""
+    shown = sync.response(sync.SyncResult(missing=["\ud800"]))
+    assert shown["unknown_codes"] == ["?"]
 
 
 def test_patterns_with_one_code_all_follow_it(api: Api, notifier: int, ours: Callable[..., int]) -> None:
     ours(code="simulatedotp001")
     ours(code="simulatedotp001", status="approved")
-    assert counts(api, notifier) == {"updated": 1, "unchanged": 1, "unknown": 3}
+    found = synchronized(api, notifier)
+    assert (found["updated"], found["unchanged"], found["unknown"]) == (1, 1, 3)
+    assert "simulatedotp001" not in found["unknown_codes"]
 
 
 def test_every_page_of_the_provider_is_read(api: Api, notifier: int, edge: IPPanelSimulator) -> None:
@@ -299,7 +347,7 @@ def test_a_notifier_that_is_deleted_meanwhile_is_404(
 def test_synchronizations_that_arrive_together_create_each_pattern_once(
     app: Flask, api: Api, notifier: int, stored: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    found: list[dict[str, int]] = []
+    found: list[dict[str, Any]] = []
     together = threading.Barrier(MAX_CONCURRENT_CALLS)
 
     def run() -> None:

@@ -114,6 +114,16 @@ def test_any_id_can_be_stored(id_: Any) -> None:
     assert "\0" not in result.provider_message_id.encode().decode()
 
 
+def test_why_copies_were_not_taken_can_be_stored() -> None:
+    for id_ in ("5", "5\n"):
+        result = sent(Accepted(id_, Refused("not valid!", "x" * 999)))
+        assert isinstance(result, Accepted)
+        assert result.refusal
+        assert (result.refusal.code, len(result.refusal.detail)) == ("not_valid_", 500)
+    odd: Any = "no failure"
+    assert sent(Accepted("5", odd)) == Accepted("5")
+
+
 @pytest.mark.parametrize("kind", [Temporary, NotifierTrouble, RateLimited, NotServedHere, Refused, Uncertain])
 @given(code=st.text(max_size=100), detail=st.text(max_size=700))
 def test_any_failure_can_be_stored(kind: type[Failure], code: str, detail: str) -> None:

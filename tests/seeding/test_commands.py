@@ -4,23 +4,15 @@ import json
 import re
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import Result
 from flask import Flask
-from sqlalchemy import select
 
-from notifyhub.extensions import db
-from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
-from notifyhub.patterns.models import SMSPattern
-from notifyhub.settings.models import NotificationSettings
+from tests.seeding.rows import MODELS, PASSWORD, SECRET, TOKEN, Seed, refusal, rows
 from tests.support.clients import Api
 from tests.support.environment import ROOT
 from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
 
-Seed = Callable[..., Result]
 BASE = "/api/notifications/notifiers"
 
 # The seed file of the documentation.
@@ -39,46 +31,19 @@ settings:
   notifications_email_notifier: mail
   notifications_otp_code_len: 6
 """
-TOKEN, PASSWORD = "a-token-from-the-environment", "a-password-from-the-environment"
-
-
-@pytest.fixture
-def seed(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Seed:
-    """Give a function that seeds a text, and returns what the command did."""
-    monkeypatch.setenv("MELIPAYAMAK_TOKEN", TOKEN)
-    monkeypatch.setenv("SMTP_PASSWORD", PASSWORD)
-    monkeypatch.chdir(tmp_path)
-
-    def run(text: str, *, app: Flask = app) -> Result:
-        Path("seed.yaml").write_text(text)
-        return app.test_cli_runner().invoke(args=["notifiers", "seed", "seed.yaml"])
-
-    return run
-
-
-def rows(app: Flask) -> list[list[dict[str, Any]]]:
-    """Return all that seeding can touch."""
-    with app.app_context():
-        return [
-            [
-                {column.key: getattr(row, column.key) for column in model.__table__.columns}
-                for row in db.session.scalars(select(model).order_by(model.id))
-            ]
-            for model in (SMSNotifier, SMSPattern, EmailNotifier, NotificationSettings)
-        ]
-
-
-def refusal(result: Result) -> str:
-    assert result.exit_code == 1
-    assert result.stdout == ""
-    assert result.stderr.count("\n") == 1
-    return result.stderr.removeprefix("Error: ").removesuffix("\n")
 
 
 def test_a_file_is_seeded_as_the_documentation_says(seed: Seed, app: Flask, api: Api) -> None:
     result = seed(FILE)
     assert result.exit_code == 0, result.stderr
     assert result.stdout.splitlines() == [
+        "SMS notifier melipayamak_general: created",
+        "SMS pattern otp of melipayamak_general: created",
+        "email notifier mail: created",
+        (
+            'settings: notifications_sms_notifier (null → "melipayamak_general"),'
+            ' notifications_email_notifier (null → "mail"), notifications_otp_code_len (5 → 6) changed'
+        ),
         "SMS notifier: 1 created, 0 updated, 0 unchanged",
         "SMS pattern: 1 created, 0 updated, 0 unchanged",
         "email notifier: 1 created, 0 updated, 0 unchanged",
@@ -114,9 +79,9 @@ def test_the_printed_example_can_be_seeded(seed: Seed, app: Flask, monkeypatch: 
     example = app.test_cli_runner().invoke(args=["notifiers", "seed"])
     assert example.stderr == ""
     for name in re.findall(r"\$\{(\w+)\}", example.stdout):
-        monkeypatch.setenv(name, f"the value of {name}")
+        monkeypatch.setenv(name, SECRET if name == "WEBHOOK_SECRET" else f"the value of {name}")
     assert seed(example.stdout).exit_code == 0
-    assert [len(found) for found in rows(app)] == [1, 1, 1, 1]
+    assert [len(found) for found in rows(app)] == [1] * len(MODELS)
     assert "0 created, 0 updated, 1 unchanged" in seed(example.stdout).stdout
 
 
@@ -157,11 +122,13 @@ email:
 """
     )
     assert result.stdout.splitlines() == [
+        f'SMS pattern {pattern.name} of a: code ("{pattern.code}" → "other") changed',
+        "email notifier m: password changed",
         "SMS notifier: 0 created, 0 updated, 1 unchanged",
         "SMS pattern: 0 created, 1 updated, 0 unchanged",
         "email notifier: 0 created, 1 updated, 0 unchanged",
     ]
-    (new,), (changed,), (email,), settings = rows(app)
+    (new,), (changed,), (email,), settings, *_ = rows(app)
     assert new == old
     assert changed == before[1][0] | {"code": "other", "updated_at": changed["updated_at"]}
     assert changed["updated_at"] > before[1][0]["updated_at"]
@@ -216,7 +183,10 @@ GOOD = "sms:\n- {name: good, backend: ippanel}\n"
         ("sms:\n- name: true\n  backend: ippanel\n", "2: name: Not a valid string."),
         (GOOD + "- backend: ippanel\n  name: ''\n", "4: name: This field may not be blank."),
         (GOOD + "  patterns: []\n", "3: This is not YAML"),
-        (GOOD + "smss: []\n", "3: smss: This key is not known here; known are email, settings, sms."),
+        (
+            GOOD + "smss: []\n",
+            "3: smss: This key is not known here; known are delivery, email, otp, settings, sms, webhooks.",
+        ),
         (GOOD + "- name: b\n  backend: ippanel\n  setings: {}\n", "5: setings: This key is not known here"),
         (GOOD + "- {id: 5, name: b, backend: ippanel}\n", "3: id: This key is not known here"),
         (GOOD + "- just a text\n", "3: A mapping is expected here"),

@@ -165,6 +165,19 @@ def test_lines_are_those_of_the_keys() -> None:
         "e": 6,
         "e d": 5,
         "f": 7,
+        "f 1": 8,
+        "f 2": 7,
+        "f x": 7,
     }.items():
         assert root.line_of(path.split()) == line
     assert [item.line for item in root.content["f"].content] == [7, 8]
+
+
+def test_a_value_knows_whether_the_environment_has_a_part_in_it() -> None:
+    text = 'a: {b: [1, "x ${TOKEN}"]}\nc: ${TOKEN}\nd: {e: [1, "${0}"], "${TOKEN}": 1}\n'
+    root = document.read(text.encode(), ENVIRONMENT, Mistakes("seed.yaml"))
+    assert {key: node.has_variables() for key, node in root.content.items()} == {
+        "a": True,
+        "c": True,
+        "d": False,
+    }

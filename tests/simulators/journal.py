@@ -9,7 +9,10 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass(frozen=True)
 class Received:
-    """An accepted message; `text` as the provider renders it, `at` in seconds since 1970."""
+    """An accepted message; `text` as the provider renders it, `at` in seconds since 1970.
+
+    `recipients` are all that a mail was taken for, its `recipient` the first.
+    """
 
     id: str
     recipient: str
@@ -17,6 +20,7 @@ class Received:
     pattern: str | None = None
     params: Mapping[str, str] | Sequence[str] = ()
     sender: str = ""
+    recipients: Sequence[str] = ()
     content: bytes = field(default=b"", repr=False)
     at: float = field(default_factory=time.time)
 

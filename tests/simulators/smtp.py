@@ -32,6 +32,8 @@ RCPT_TROUBLES = {
     "unavailable": "421 4.3.2 Service shutting down",
     "reset": "421 gone",
     "sending_limit": "550 5.4.5 Daily user sending limit exceeded",
+    "unknown_by_name": "550-5.1.1 <{address}>: Recipient address rejected\r\n"
+    "550 5.1.1 {local} is no user of {domain}, {upper}",
 }
 DATA_TROUBLES = {
     "content_refused": "554 5.6.0 Message looks like spam",
@@ -211,7 +213,9 @@ class _Protocol(SMTP):
         if trouble := self.simulator.troubles.take(address, kinds=RCPT_TROUBLES):
             if trouble.kind == "reset":
                 self._abort()
-            return RCPT_TROUBLES[trouble.kind]
+            local, _, domain = address.rpartition("@")
+            named = {"address": address, "local": local, "domain": domain, "upper": address.upper()}
+            return RCPT_TROUBLES[trouble.kind].format(**named)
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -241,5 +245,6 @@ def _received(envelope: Envelope) -> Received:
         envelope.rcpt_tos[0],
         text,
         sender=str(envelope.mail_from),
+        recipients=tuple(envelope.rcpt_tos),
         content=content,
     )

@@ -29,6 +29,35 @@ def test_a_secret_is_random_and_long() -> None:
     assert len(base64.b64decode(first.removeprefix("whsec_"), validate=True)) == 32
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"whsec_{base64.b64encode(bytes(24)).decode()}", True),
+        (f"whsec_{base64.b64encode(bytes(64)).decode()}", True),
+        (f"whsec_{base64.b64encode(bytes(23)).decode()}", False),
+        (f"whsec_{base64.b64encode(bytes(65)).decode()}", False),
+        (base64.b64encode(bytes(32)).decode(), False),
+        (f"WHSEC_{base64.b64encode(bytes(32)).decode()}", False),
+        (f"whsec_{base64.b64encode(bytes(32)).decode()[:-1]}", False),
+        (f"whsec_{'-_' * 20}", False),
+        (f"whsec_{'ـ' * 40}", False),
+        ("whsec_", False),
+        ("", False),
+    ],
+)
+def test_a_given_secret_is_as_the_specification_has_it(text: str, expected: bool) -> None:
+    assert signatures.is_secret(text) is expected
+
+
+def test_a_given_secret_signs_and_one_that_signed_along_is_not_kept_twice() -> None:
+    first, second = (signatures.new()["current"] for _ in range(2))
+    kept = signatures.new(first)
+    assert kept == {"current": first, "earlier": []}
+    back = signatures.rotated(signatures.rotated(kept, AT, second), AT, first)
+    assert back["current"] == first
+    assert [secret for secret, _ in back["earlier"]] == [second]
+
+
 def test_a_signature_is_verified_by_the_specification_s_own_library() -> None:
     kept = signatures.new()
     headers = signatures.headers(kept, "msg_1", AT, BODY)

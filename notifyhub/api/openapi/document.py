@@ -134,6 +134,7 @@ def _in_path(rule: Rule) -> list[dict[str, Any]]:
             "required": True,
             "description": f"Id of the {'object' if name == 'id' else name.removesuffix('_id')}.",
             "schema": _CONVERTED[converter],
+            "example": 1,
         }
         for converter, name in _PARAMETER.findall(rule.rule)
     ]
@@ -182,10 +183,25 @@ def _response(status: int, schema: Schema | None) -> dict[str, Any]:
 def _body(schema: Schema, examples: Mapping[str, Any]) -> dict[str, Any]:
     """Return the request's body; where nothing is required, none counts as `{}`."""
     required = not schema.partial and any(field.required for field in schema.load_fields.values())
-    content: dict[str, Any] = {"schema": request_schema(schema)}
-    if examples:
-        content["examples"] = {name: {"summary": name, "value": value} for name, value in examples.items()}
+    shown = examples or {"An example": _example(schema)}
+    content = {
+        "schema": request_schema(schema),
+        "examples": {name: {"summary": name, "value": value} for name, value in shown.items()},
+    }
     return {"required": required, "content": {"application/json": content}}
+
+
+def _example(schema: Schema) -> dict[str, Any]:
+    """Return the body of those fields that have an example, each with its first one.
+
+    A partial one has the first field alone: whoever tries it keeps the rest of the object, such as a
+    notifier's credentials.
+    """
+    fields = schema.load_fields.items()
+    examples = [
+        (name, field.metadata["examples"][0]) for name, field in fields if "examples" in field.metadata
+    ]
+    return dict(examples[:1] if schema.partial else examples)
 
 
 def _named(*headers: str) -> dict[str, str]:

@@ -98,7 +98,8 @@ RESPONSES: dict[str, dict[str, Any]] = {
         inactive={"detail": "User inactive or deleted."},
     ),
     "Forbidden": _detail(
-        "The token's user lacks the permission.", "You do not have permission to perform this action."
+        "The token's user lacks the permission, or may not give others what is asked for.",
+        "You do not have permission to perform this action.",
     ),
     "NotFound": _detail("There is no object with an id of the path, or no such cursor.", WORDS[404]),
     "Conflict": _detail(

@@ -30,6 +30,7 @@ from notifyhub.api.pagination.listing import Listing
 from notifyhub.api.pagination.parameters import Ordering, Words
 from notifyhub.api.schemas import StrictSchema
 from notifyhub.api.serializers import Serializer
+from notifyhub.database.base import now
 from notifyhub.database.connections import autocommit
 from notifyhub.database.query import Query
 
@@ -67,7 +68,8 @@ class Depth(Enum):
 class OffsetListing(Listing):
     """A list whose pages are cut by a number of rows to pass over.
 
-    `search` names the columns that are searched, `ordering` those that can be ordered by.
+    `search` names the columns that are searched, `ordering` those that can be ordered by. `present` is a
+    condition for all rows of the list, in which `now` is the present moment.
     """
 
     limit_words = (
@@ -91,6 +93,7 @@ class OffsetListing(Listing):
         filters: Filters,
         search: tuple[str, ...],
         ordering: tuple[str, ...],
+        present: ColumnElement[bool] | None = None,
     ) -> None:
         strict = isinstance(serializer.schema, StrictSchema)
         columns = ", ".join(f"`{name}`" for name in search)
@@ -110,6 +113,7 @@ class OffsetListing(Listing):
             strict=strict,
         )
         self._scope = [] if parent is None else [table.c[parent] == bindparam(parent)]
+        self._present = [] if present is None else [present]
         self._searched = [table.c[name] for name in search]
         # To build a statement costs as much as to run it; the clients of an installation use few shapes.
         self._queries = lru_cache(maxsize=256)(self._build)
@@ -122,6 +126,8 @@ class OffsetListing(Listing):
         values = {**path, **{f"word_{n}": literally(word) for n, word in enumerate(words)}}
         for name in filters:
             values |= self.filters[name].values(name, asked[name])
+        if self._present:
+            values["now"] = now()
         shape = OffsetShape(filters, len(words), asked["ordering"], limit, Depth.of(offset))
         page, count = self._queries(shape)
         rows = page.all(autocommit(), {**values, "offset": offset})
@@ -141,7 +147,7 @@ class OffsetListing(Listing):
 
     def _build(self, shape: OffsetShape) -> tuple[Query, Query]:
         """Return the queries for a page, with the count in each row's last column, and for the count."""
-        conditions = [*self._scope]
+        conditions = [*self._scope, *self._present]
         for name in shape.filters:
             conditions += self.filters[name].conditions(name)
         conditions += [containing(self._searched, f"word_{n}") for n in range(shape.words)]

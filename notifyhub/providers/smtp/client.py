@@ -4,8 +4,9 @@ import smtplib
 from collections.abc import Mapping, Sequence
 
 from notifyhub.providers.base import Accepted, Credit, Email, EmailProvider
-from notifyhub.providers.errors import Failure, NotifierTrouble, NotServedHere, Refused, Uncertain, quote
-from notifyhub.providers.smtp.mime import compose, read_mailbox
+from notifyhub.providers.errors import Failure, NotifierTrouble, NotServedHere, Uncertain, quote
+from notifyhub.providers.smtp.envelope import Envelope, RefusedCopy, read_envelope
+from notifyhub.providers.smtp.mime import compose
 from notifyhub.providers.smtp.rejection_rules import Stage, classify_reply
 from notifyhub.providers.smtp.sessions import (
     MailServer,
@@ -16,7 +17,7 @@ from notifyhub.providers.smtp.sessions import (
     session_pool,
 )
 from notifyhub.providers.sockets import TIMEOUTS, Timeouts, exchange
-from notifyhub.text.addresses import InvalidAddress, Mailbox, to_ascii
+from notifyhub.text.addresses import InvalidAddress, to_ascii
 from notifyhub.text.hosts import AllowedHosts
 
 SEND_SECONDS = 45.0  # for a whole mail: below the lease of an attempt
@@ -25,6 +26,8 @@ FINAL_REPLY_SECONDS = (
     30.0  # for the last reply, before which servers look for spam (RFC 5321 4.5.3.2.6 allows more)
 )
 MAX_REPLY_BYTES = 1024 * 1024
+
+_TAKEN = {250, 251, 252}  # replies to a recipient (RFC 5321, 4.3.2)
 
 
 class SMTP(EmailProvider):
@@ -60,17 +63,17 @@ class SMTP(EmailProvider):
             raise NotifierTrouble("bad_settings", "User name and password can't hold a NUL (RFC 4616).")
 
     def send(self, email: Email) -> Accepted:
-        sender, recipient = read_mailbox(email.from_email), read_mailbox(email.to)
-        if not sender:
-            raise NotifierTrouble("bad_settings", "The notifier's from_email is not an e-mail address.")
-        if not recipient:
-            raise Refused("invalid_recipient", "It is not an e-mail address.")
-        message = compose(email, sender, recipient)
+        envelope = read_envelope(email)
+        message = compose(email, envelope.sender, envelope.to, envelope.cc)
         with exchange(SEND_SECONDS, MAX_REPLY_BYTES):
-            failure = self._send(message, sender, recipient)
-        if failure:
-            raise type(failure)(failure.code, self._quote(failure.detail, email.secrets))
-        return Accepted(email.message_id)
+            result = self._send(message, envelope)
+        if isinstance(result, Failure):
+            words = self._quote(envelope.quotable(result.detail), email.secrets)
+            raise type(result)(result.code, words)
+        refusal = envelope.refusal(result)
+        if refusal:
+            refusal.detail = self._quote(refusal.detail, email.secrets)
+        return Accepted(email.message_id, refusal)
 
     def check(self) -> Credit | None:
         """Open a new session, log-in included."""
@@ -81,34 +84,33 @@ class SMTP(EmailProvider):
         session_pool().release(self._server, session)
         return None
 
-    def _send(self, message: bytes, sender: Mailbox, recipient: Mailbox) -> Failure | None:
+    def _send(self, message: bytes, envelope: Envelope) -> list[RefusedCopy] | Failure:
+        """Hand a message over; return which copies were refused."""
         session = self._session()
         if isinstance(session, Failure):
             return session
-        failure = self._hand_over(session, message, sender, recipient)
+        result = self._hand_over(session, message, envelope)
         if not (session.is_reused and session.has_ended):
-            return failure
+            return result
         # It was the session that had come to its end, not the account: RFC 5321 4.5.3.2 and 3.8 let servers
         # leave idle ones.
         session = self._session(fresh=True)
         if isinstance(session, Failure):
             return session
-        return self._hand_over(session, message, sender, recipient)
+        return self._hand_over(session, message, envelope)
 
-    def _hand_over(
-        self, session: Session, message: bytes, sender: Mailbox, recipient: Mailbox
-    ) -> Failure | None:
-        utf8 = not message.isascii()
+    def _hand_over(self, session: Session, message: bytes, envelope: Envelope) -> list[RefusedCopy] | Failure:
+        utf8 = not (message.isascii() and envelope.is_ascii)
         if utf8 and not session.has_extn("smtputf8"):
             session_pool().release(self._server, session)
             return NotServedHere("not_offered", "The mail server takes no addresses beyond ASCII (SMTPUTF8).")
         options = ["SMTPUTF8", "BODY=8BITMIME"] if utf8 else []
-        failure = _converse(session, sender.address, recipient.address, options, message)
-        if session.has_ended or isinstance(failure, NotifierTrouble | Uncertain):
+        result = _converse(session, envelope, options, message)
+        if session.has_ended or isinstance(result, NotifierTrouble | Uncertain):
             session.close()
         else:
             session_pool().release(self._server, session)
-        return failure
+        return result
 
     def _session(self, *, fresh: bool = False) -> Session | Failure:
         try:
@@ -132,14 +134,17 @@ def _host(given: str) -> str:
 
 
 def _converse(
-    session: Session, sender: str, recipient: str, options: Sequence[str], message: bytes
-) -> Failure | None:
+    session: Session, envelope: Envelope, options: Sequence[str], message: bytes
+) -> list[RefusedCopy] | Failure:
     stage: Stage = "mail"
+    refused: list[RefusedCopy] = []
     try:
-        reply = session.mail(sender, options)
+        reply = session.mail(envelope.sender.address, options)
         if reply[0] == 250:
-            stage, reply = "rcpt", session.rcpt(recipient)
-        if stage == "rcpt" and reply[0] in {250, 251, 252}:
+            stage, reply = "rcpt", session.rcpt(envelope.to.address)
+        if stage == "rcpt" and reply[0] in _TAKEN:
+            reply, refused = _name_copies(session, envelope.copies, reply)
+        if stage == "rcpt" and reply[0] in _TAKEN:
             stage, reply = "data", session.docmd("DATA")
         if stage != "data" or reply[0] != 354:
             session.has_ended = _leaves(*reply)
@@ -156,7 +161,24 @@ def _converse(
     except (smtplib.SMTPException, OSError) as error:
         session.has_ended = stage != "end" and not isinstance(error, TimeoutError | NotAReply)
         return _lost(stage, error)
-    return None if reply[0] == 250 else classify_reply(stage, reply[0], reply_text(reply[1]))
+    return refused if reply[0] == 250 else classify_reply(stage, reply[0], reply_text(reply[1]))
+
+
+def _name_copies(
+    session: Session, addresses: Sequence[str], reply: tuple[int, bytes]
+) -> tuple[tuple[int, bytes], list[RefusedCopy]]:
+    """Name those who get a copy, after the recipient was taken with a reply.
+
+    Return that reply, or the one with which the server leaves, and those that it refuses.
+    """
+    refused: list[RefusedCopy] = []
+    for address in addresses:
+        code, words = session.rcpt(address)
+        if _leaves(code, words):
+            return (code, words), refused
+        if code not in _TAKEN:
+            refused.append(RefusedCopy(address, classify_reply("rcpt", code, reply_text(words))))
+    return reply, refused
 
 
 def _leaves(code: int, words: bytes) -> bool:

@@ -37,10 +37,21 @@ def unstructured(header: str, text: str) -> str:
 
 def mailbox(header: str, mailbox: Mailbox) -> str:
     """Return a header whose value is an address, with the name of whose it is."""
-    _require_line(mailbox.name + mailbox.address)
-    if not mailbox.name:
-        return _folded(header, [mailbox.address])
-    return _folded(header, [*_phrase(header, mailbox.name), f"<{mailbox.address}>"])
+    return mailboxes(header, [mailbox])
+
+
+def mailboxes(header: str, mailboxes: Sequence[Mailbox]) -> str:
+    """Return a header whose value is addresses, one or more, with the names of whose they are."""
+    pieces: list[str] = []
+    for mailbox in mailboxes:
+        _require_line(mailbox.name + mailbox.address)
+        if pieces:
+            pieces[-1] += ","
+        if mailbox.name:
+            pieces += [*_phrase(header, mailbox.name), f"<{mailbox.address}>"]
+        else:
+            pieces.append(mailbox.address)
+    return _folded(header, pieces)
 
 
 def token(header: str, value: str) -> str:

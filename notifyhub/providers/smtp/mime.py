@@ -23,6 +23,7 @@ _LONG_LINE = re.compile(rb"^.{79}", re.MULTILINE)
 # What keeps bytes from going out as they are (RFC 2045, 2.7).
 _NOT_SEVEN_BIT = re.compile(rb"[\0\x80-\xff]|\r(?!\n)|(?<!\r)\n|^[^\r\n]{999}", re.MULTILINE)
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]+>")
+_URL = re.compile(r"[!-;=?-~]{1,978}")  # by which its header has the 998 characters of RFC 5322, 2.1.1
 _PLAIN = bytes(range(0x20, 0x7F)) + b"\t\n"
 _BYTES = MediaType("application", "octet-stream", {})
 
@@ -35,41 +36,63 @@ def read_mailbox(text: str) -> Mailbox | None:
         return None
 
 
-def compose(email: Email, sender: Mailbox, recipient: Mailbox) -> bytes:
+def compose(email: Email, sender: Mailbox, recipient: Mailbox, cc: Sequence[Mailbox] = ()) -> bytes:
     """Return the message with CRLF line ends; line breaks in what becomes a header are Refused.
 
-    It is in ASCII but for addresses whose local part is not, which take SMTPUTF8 (RFC 6531).
+    It is in ASCII but for addresses whose local part is not, which take SMTPUTF8 (RFC 6531). Blind copies
+    leave no trace in it.
     """
     reply_to = read_mailbox(email.reply_to) if email.reply_to else None
     if email.reply_to and not reply_to:
         raise Refused("invalid_header", "The address to reply to is not an e-mail address.")
     named = [email.subject]
     named += [text for file in email.attachments for text in (file.filename, file.content_type)]
-    if not (_MESSAGE_ID.fullmatch(email.message_id) and all(map(is_line, named))):
+    ids = [f"<{file.content_id}>" for file in email.attachments if file.content_id is not None]
+    if not (all(map(_MESSAGE_ID.fullmatch, [email.message_id, *ids])) and all(map(is_line, named))):
         raise Refused("invalid_header", "A header must be one line without control characters.")
     written = [headers.mailbox("From", sender), headers.mailbox("To", recipient)]
+    written += [headers.mailboxes("Cc", cc)] if cc else []
     written += [headers.mailbox("Reply-To", reply_to)] if reply_to else []
     written += [
         headers.unstructured("Subject", email.subject),
         headers.token("Date", format_datetime(datetime.now(UTC))),
         headers.token("Message-ID", email.message_id),
+        *_list_headers(email.unsubscribe_url),
         headers.token("MIME-Version", "1.0"),
     ]
     return b"".join(["".join(written).encode(), *_content(email)])
 
 
+def _list_headers(unsubscribe_url: str | None) -> list[str]:
+    """Return the headers by which mail programs offer to unsubscribe with one click (RFC 8058, 3.1)."""
+    if unsubscribe_url is None:
+        return []
+    if not _URL.fullmatch(unsubscribe_url):
+        raise Refused("invalid_header", "The URL to unsubscribe at is none that fits into a header.")
+    return [
+        headers.token("List-Unsubscribe", f"<{unsubscribe_url}>"),
+        headers.token("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+    ]
+
+
 def _content(email: Email) -> Sequence[bytes]:
-    """Return the body and its headers."""
-    texts = [("plain", email.text)] if email.text or not email.html else []
-    texts += [("html", email.html)] if email.html else []
-    bodies = [_text(subtype, text) for subtype, text in texts]
+    """Return the body and its headers: mixed(alternative(text, related(html, pictures)), files)."""
+    shown = [file for file in email.attachments if file.content_id is not None and email.html]
+    files = [file for file in email.attachments if file.content_id is None or not email.html]
+    bodies = [_text("plain", email.text)] if email.text or not email.html else []
+    if email.html:
+        html = _text("html", email.html)
+        parts = [html, *(_file(file, "inline") for file in shown)]
+        bodies.append(_multipart("related", parts, type="text/html") if shown else html)
     body = _multipart("alternative", bodies) if len(bodies) > 1 else bodies[0]
-    return _multipart("mixed", [body, *map(_file, email.attachments)]) if email.attachments else body
+    attached = [_file(file, "attachment") for file in files]
+    return _multipart("mixed", [body, *attached]) if attached else body
 
 
-def _multipart(subtype: str, parts: Sequence[Sequence[bytes]]) -> list[bytes]:
+def _multipart(subtype: str, parts: Sequence[Sequence[bytes]], **parameters: str) -> list[bytes]:
     boundary = token_hex(16)
-    written = [headers.parametrized("Content-Type", f"multipart/{subtype}", {"boundary": boundary}).encode()]
+    named = {**parameters, "boundary": boundary}
+    written = [headers.parametrized("Content-Type", f"multipart/{subtype}", named).encode()]
     for part in parts:
         written += [f"\r\n--{boundary}\r\n".encode(), *part]
     return [*written, f"\r\n--{boundary}--\r\n".encode()]
@@ -102,14 +125,15 @@ def _base64(data: bytes) -> bytes:
     return written.getvalue()
 
 
-def _file(file: Attachment) -> list[bytes]:
+def _file(file: Attachment, disposition: str) -> list[bytes]:
     kind = _media_type(file)
     is_base64 = kind.type.lower() != "message"  # RFC 2046 5.2.1 forbids it for those
     written = [
         headers.parametrized("Content-Type", f"{kind.type}/{kind.subtype}", kind.parameters),
-        headers.parametrized("Content-Disposition", "attachment", {"filename": file.filename}),
+        headers.parametrized("Content-Disposition", disposition, {"filename": file.filename}),
         headers.token("Content-Transfer-Encoding", "base64" if is_base64 else "7bit"),
     ]
+    written += [headers.token("Content-ID", f"<{file.content_id}>")] if disposition == "inline" else []
     content = _base64(file.content) if is_base64 else file.content
     return ["".join(written).encode() + b"\r\n", content]
 

@@ -22,6 +22,7 @@ EMAIL_PATTERNS = f"{EMAIL}/{{notifier_id}}/patterns"
 MESSAGES = "/api/notifications/messages"
 BATCHES = "/api/notifications/batches"
 WEBHOOKS = "/api/notifications/webhooks"
+USERS = "/api/users"
 SETTINGS = "/api/settings/notifications"
 DELIVERY = "/api/settings/delivery"
 OTP = "/api/notifications/otp"
@@ -84,6 +85,14 @@ CODES = {
     ("post", f"{WEBHOOKS}/{{id}}/recover"): 7833,
     ("get", f"{WEBHOOKS}/{{id}}/deliveries"): 7832,
     ("post", f"{WEBHOOKS}/{{id}}/deliveries/{{delivery_id}}/redeliver"): 7833,
+    ("post", USERS): 7851,
+    ("get", USERS): 7852,
+    ("get", f"{USERS}/{{id}}"): 7852,
+    ("patch", f"{USERS}/{{id}}"): 7853,
+    ("delete", f"{USERS}/{{id}}"): 7854,
+    ("get", f"{USERS}/{{id}}/tokens"): 7852,
+    ("post", f"{USERS}/{{id}}/tokens"): 7853,
+    ("delete", f"{USERS}/{{id}}/tokens/{{token_id}}"): 7853,
     ("get", "/api/me"): None,
     ("get", "/healthz"): None,
     ("get", "/readyz"): None,
@@ -167,7 +176,7 @@ def test_every_view_is_documented_except_those_that_decline(
         (method, path) for method, path in shown if method != "post" or not path.endswith("/{id}")
     } == documented
     assert shown - documented == {
-        ("post", f"{path}/{{id}}") for path in (SMS, PATTERNS, EMAIL, EMAIL_PATTERNS, WEBHOOKS)
+        ("post", f"{path}/{{id}}") for path in (SMS, PATTERNS, EMAIL, EMAIL_PATTERNS, WEBHOOKS, USERS)
     }
 
 
@@ -349,4 +358,5 @@ def test_only_what_may_be_in_use_documents_a_refused_deletion(document: dict[str
         for (method, path), operation in operations(document)
         if method == "delete" and "409" in operation["responses"]
     }
-    assert refused == {f"{url}/{{id}}" for url in (SMS, EMAIL, PATTERNS, EMAIL_PATTERNS)}
+    urls = (SMS, EMAIL, PATTERNS, EMAIL_PATTERNS, USERS)
+    assert refused == {f"{url}/{{id}}" for url in urls}

@@ -5,12 +5,13 @@ import tracemalloc
 from collections.abc import Callable
 from email.header import decode_header, make_header
 from email.message import EmailMessage, Message
-from email.utils import parseaddr
+from email.utils import getaddresses, parseaddr
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from notifyhub.messages.fields import ContentId
 from notifyhub.providers.base import Attachment, Email
 from notifyhub.providers.errors import Refused
 from notifyhub.providers.smtp.mime import compose, read_mailbox
@@ -88,6 +89,109 @@ def test_no_text_makes_a_header_or_a_body(subject: str, name: str, filename: str
     assert noted["Content-Type"].params == {"charset": "utf-8", "title": title}
     assert noted.get_content() == "inner"
     assert not [part.defects for part in found.walk() if part.defects]
+
+
+IDS = st.from_regex(ContentId.PATTERN, fullmatch=True).map(str.strip).map(lambda text: text[:255])
+FILES = st.builds(
+    Attachment,
+    LINES,
+    st.sampled_from(["image/png", "text/html; charset=utf-8", "no type"]),
+    st.binary(max_size=100),
+    st.none() | IDS,
+)
+COPIES = st.lists(st.builds(Mailbox, LINES, st.sampled_from(["a@example.com", "b@example.org"])), max_size=5)
+
+
+@EXAMPLES
+@given(files=st.lists(FILES, max_size=5), cc=COPIES, text=st.sampled_from(["", "Hello."]))
+def test_copies_pictures_and_files_are_read_back_as_given(
+    files: list[Attachment], cc: list[Mailbox], text: str
+) -> None:
+    bcc = ["boss@hidden.example"]
+    message = mail(text=text, html="<p>", attachments=files, bcc=bcc, unsubscribe_url="https://x.ir/u")
+    raw = compose(message, Mailbox("", "info@example.com"), Mailbox("", "ali@example.com"), cc)
+    assert raw.isascii()
+    assert max(map(len, raw.split(b"\r\n"))) <= 998, "RFC 5322 2.1.1"
+    top = [
+        *TOP[:2],
+        *(["Cc"] if cc else []),
+        *TOP[2:5],
+        "List-Unsubscribe",
+        "List-Unsubscribe-Post",
+        *TOP[5:],
+    ]
+    assert [name for name in header_names(raw) if name != "Content-Transfer-Encoding"] == top
+    assert not {b"boss", b"hidden.example"} & set(re.findall(rb"[\w.]+", raw))
+    found = email.message_from_bytes(raw, policy=email.policy.default)
+    assert not [part.defects for part in found.walk() if part.defects]
+    named = getaddresses([email.message_from_bytes(raw)["Cc"].replace("\r\n", "")]) if cc else []
+    assert [Mailbox(str(make_header(decode_header(name))), address) for name, address in named] == cc
+    shown = [file for file in files if file.content_id is not None]
+    others = [file for file in files if file.content_id is None]
+    parts = [part for part in found.walk() if part.get_content_disposition()]
+    assert [part.get_content_disposition() for part in parts] == ["inline"] * len(shown) + [
+        "attachment"
+    ] * len(others)
+    for part, file in zip(parts, [*shown, *others], strict=True):
+        assert part["Content-Disposition"].params == {"filename": file.filename}
+        assert part["Content-ID"] == (None if file.content_id is None else f"<{file.content_id}>")
+        assert part.get_payload(decode=True) == file.content
+
+
+def test_pictures_stand_beside_the_html_and_files_after_all() -> None:
+    files = [
+        Attachment("a.pdf", "application/pdf", b"%PDF"),
+        Attachment("لوگو.png", "image/png", b"\x89PNG", "logo@shop"),
+        Attachment("b.gif", "image/gif", b"GIF", "b"),
+    ]
+    found = parsed(mail(html='<img src="cid:logo@shop">', attachments=files))
+    assert outline(found) == {
+        "multipart/mixed": [
+            {
+                "multipart/alternative": [
+                    "text/plain",
+                    {"multipart/related": ["text/html", "image/png", "image/gif"]},
+                ]
+            },
+            "application/pdf",
+        ]
+    }
+    [related] = [part for part in found.walk() if part.get_content_type() == "multipart/related"]
+    assert related["Content-Type"].params["type"] == "text/html", "RFC 2387, 3.1"
+    body = found.get_body(("related",))
+    assert body is related
+    picture = list(related.iter_parts())[1]
+    assert picture.items() == [
+        ("Content-Type", "image/png"),
+        ("Content-Disposition", 'inline; filename="لوگو.png"'),
+        ("Content-Transfer-Encoding", "base64"),
+        ("Content-ID", "<logo@shop>"),
+    ]
+    alone = parsed(mail(text="", html="<p>", attachments=files[1:]))
+    assert outline(alone) == {"multipart/related": ["text/html", "image/png", "image/gif"]}
+    without_html = parsed(mail(attachments=files[1:]))
+    assert outline(without_html) == {"multipart/mixed": ["text/plain", "image/png", "image/gif"]}
+    assert {part.get_content_disposition() for part in without_html.iter_attachments()} == {"attachment"}
+
+
+def outline(part: Message) -> object:
+    """Return the types of a part and of those in it."""
+    if not part.is_multipart():
+        return part.get_content_type()
+    inner = part.get_payload()
+    assert isinstance(inner, list)
+    return {part.get_content_type(): [outline(each) for each in inner]}
+
+
+def test_the_headers_to_unsubscribe_by_are_a_line_each() -> None:
+    url = "https://example.com/u?t=".ljust(978, "x")
+    raw = composed(mail(unsubscribe_url=url))
+    assert f"\r\nList-Unsubscribe: <{url}>\r\n".encode() in raw
+    assert b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in raw
+    assert max(map(len, raw.split(b"\r\n"))) == 998
+    for wrong in (f"{url}x", "https://x.ir/>", "https://x.ir/ ", "https://x.ir/س", ""):
+        with pytest.raises(Refused):
+            composed(mail(unsubscribe_url=wrong))
 
 
 @EXAMPLES
@@ -247,6 +351,8 @@ def test_empty_lines_take_a_small_multiple_of_memory(
         lambda b: mail(message_id=f"<a@b>{b}Bcc: eve@example.com"),
         lambda b: mail(attachments=[Attachment(f"a{b}Bcc: eve", "text/plain", b"")]),
         lambda b: mail(attachments=[Attachment("a", f"text/plain{b}Bcc: eve", b"")]),
+        lambda b: mail(html="x", attachments=[Attachment("a", "text/plain", b"", f"a{b}Bcc: eve")]),
+        lambda b: mail(unsubscribe_url=f"https://example.com/{b}Bcc: eve"),
     ],
 )
 def test_line_ends_in_a_header_are_refused(spoiled: Callable[[str], Email], line_end: str) -> None:
