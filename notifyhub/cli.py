@@ -6,12 +6,12 @@ import signal
 import socket
 import sys
 from ipaddress import ip_address
+from mmap import mmap
 from typing import Any
 
 import click
-from alembic import command as alembic
 from alembic.util import CommandError as MigrationError
-from flask import Flask, current_app
+from flask import Flask
 from flask.cli import ScriptInfo
 from flask_migrate.cli import db as migrations
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -19,9 +19,11 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from notifyhub.app import create_app
 from notifyhub.auth import accounts
 from notifyhub.auth.commands import list_permissions, tokens, users
+from notifyhub.backups.commands import backup, restore
 from notifyhub.database.commands import CommandError
 from notifyhub.database.confidential import KeysDoNotFit
 from notifyhub.database.connection_checks import check_keys
+from notifyhub.database.migrations import upgrade_quietly
 from notifyhub.database.outages import in_one_line
 from notifyhub.database.rotation import keys
 from notifyhub.extensions import db
@@ -29,6 +31,8 @@ from notifyhub.health.commands import status
 from notifyhub.instance import InvalidSetting
 from notifyhub.jobs import worker as delivery
 from notifyhub.jobs.threads import CONCURRENCY
+from notifyhub.process import restart
+from notifyhub.process.restart import Inheritance
 from notifyhub.process.server import Server
 from notifyhub.process.supervisor import PartEnded, Supervisor
 from notifyhub.seeding.commands import notifiers
@@ -77,6 +81,13 @@ def main(ctx: click.Context) -> None:
     ctx.obj = ScriptInfo(create_app=_checked_app, set_debug_flag=False)
 
 
+def _inheritance(_ctx: click.Context, _option: click.Parameter, value: str | None) -> Inheritance | None:
+    try:
+        return Inheritance.parse(value) if value else None
+    except ValueError:
+        raise click.BadParameter("the service itself gives it, when it restarts") from None
+
+
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
@@ -86,40 +97,88 @@ def main(ctx: click.Context) -> None:
     type=click.IntRange(1),
     help="Processes; by default one for each CPU, 2 to 8.",
 )
-def up(host: str, port: int, workers: int) -> None:
-    """Run everything: upgrade the database, on the first start create user `admin`, serve and deliver."""
+@click.option(restart.OPTION, "inheritance", hidden=True, callback=_inheritance)
+def up(host: str, port: int, workers: int, inheritance: Inheritance | None) -> None:
+    """Run everything: upgrade the database, on the first start create user `admin`, serve and deliver.
+
+    SIGHUP restarts it in place, with the program that is installed by then.
+    """
     _end_when_told()
     app = _app()
-    listener = _listen(host, port)
-    _warn_of_strangers(app, listener)
-    with app.app_context():
-        _upgrade_database()
-    with Supervisor() as parts:
-        with app.app_context():  # a signal does not come between the admin and the token's being printed
-            _introduce_admin()
-            _close_connections()
-        parts.start("server", Server(app, listener, workers).run)
-        listener.close()
-        parts.start("worker", lambda: sys.exit(delivery.run(app, beat=True)))
-        parts.wait()
+    if inheritance:
+        listener = socket.socket(fileno=inheritance.listener)
+        listener.set_inheritable(False)
+    else:
+        listener = _listen(host, port)
+        _warn_of_strangers(app, listener)
+        with app.app_context():
+            upgrade_quietly()
+    with Supervisor(inheritance.parts if inheritance else None, at_stop=listener.close) as parts:
+        if inheritance:
+            _take_over(app, parts, listener, workers)
+        else:
+            with app.app_context():  # a signal does not come between the admin and the token's being printed
+                _introduce_admin()
+            _start_parts(app, parts, listener, workers)
+        while parts.wait():
+            log.info("NotifyHub restarts")
+            if restart.is_possible("up"):
+                restart.execute("up", Inheritance(listener.fileno(), parts.parts))
         with app.app_context():
             _fold_write_ahead_log()
         log.info("NotifyHub has stopped")
+
+
+def _take_over(app: Flask, parts: Supervisor, listener: socket.socket, workers: int) -> None:
+    """Replace the parts of the program that this one follows; if that fails, they go on."""
+    try:
+        with app.app_context():
+            upgrade_quietly()  # while they serve
+    except (SQLAlchemyError, MigrationError) as error:
+        words = in_one_line(error) if isinstance(error, SQLAlchemyError) else str(error)
+        parts.give_up(f"The database can't be upgraded: {words}")
+        return
+    ready = _start_parts(app, parts, listener, workers)
+    parts.replace_old(lambda: ready[0] == 1)
+
+
+def _start_parts(app: Flask, parts: Supervisor, listener: socket.socket, workers: int) -> mmap:
+    """Start the server and the worker; return a byte that becomes 1 as soon as the server answers."""
+    with app.app_context():
+        _close_connections()
+    ready = mmap(-1, 1)  # shared with forks
+
+    def serve() -> None:
+        Server(app, listener, workers, lambda: ready.__setitem__(0, 1)).run()
+
+    def deliver() -> None:
+        listener.close()
+        sys.exit(delivery.run(app, beat=True))
+
+    parts.start("server", serve)
+    parts.start("worker", deliver)
+    return ready
 
 
 @click.command()
 @click.option("--concurrency", default=CONCURRENCY, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--beat", is_flag=True, help="Keep the time for all workers; at least one has to.")
 def worker(concurrency: int, *, beat: bool) -> None:
-    """Deliver messages until stopped; wait for a broker or database that is not there yet."""
+    """Deliver messages until stopped; wait for a broker or database that is not there yet.
+
+    SIGHUP restarts it in place, with the program that is installed by then.
+    """
     _end_when_told()
-    sys.exit(delivery.run(_app(), concurrency, beat=beat))
+    status = delivery.run(_app(), concurrency, beat=beat, may_restart=lambda: restart.is_possible("worker"))
+    if status == delivery.RESTART:
+        restart.execute("worker")
+    sys.exit(status)
 
 
 main.add_section("Service", up, worker, status)
 main.add_section("Notifiers", notifiers)
 main.add_section("Users and permissions", users, tokens, list_permissions)
-main.add_section("Database and keys", migrations, keys)
+main.add_section("Database and keys", migrations, keys, backup, restore)
 
 
 def _end_when_told() -> None:
@@ -172,13 +231,6 @@ def _warn_of_strangers(app: Flask, listener: socket.socket) -> None:
             "Other machines reach the service without encryption: put a proxy with TLS that buffers requests "
             "in front, and set NOTIFYHUB_TRUSTED_PROXIES to 1"
         )
-
-
-def _upgrade_database() -> None:
-    """Run the migrations, and print nothing: standard output is the token's."""
-    config = current_app.extensions["migrate"].migrate.get_config()
-    config.attributes["silent"] = True
-    alembic.upgrade(config, "head")
 
 
 def _introduce_admin() -> None:

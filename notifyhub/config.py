@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +23,7 @@ from notifyhub.instance import PREFIX, InvalidSetting
 from notifyhub.text import origins
 
 DEFAULT_BODY_BYTES = 1024 * 1024
+_EMBEDDED = "sqlite:///notifyhub.db"
 
 
 def _split(text: str) -> list[str]:
@@ -218,10 +220,10 @@ def configure(
     """
     values = read(os.environ if environment is None else environment, url_variables)
     named = "INSTANCE" in values
-    folder = Path(values.pop("INSTANCE", app.instance_path)).absolute()
+    folder = _folder(values, app.instance_path)
     app.instance_path = str(folder)
     missing = tuple(name for name in _GENERATED_SECRETS if name not in values)
-    url = values.pop("DATABASE_URL", "sqlite:///notifyhub.db")
+    url = values.pop("DATABASE_URL", _EMBEDDED)
     if make_url(url).get_backend_name() == "sqlite":
         url = instance.sqlite_file(folder, url, missing)
     elif missing and not named:
@@ -238,6 +240,32 @@ def configure(
         MAX_CONTENT_LENGTH=values["MAX_BODY_BYTES"],
         RATELIMIT_ENABLED=values["RATE_LIMIT"] != "0",
     )
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Where an installation keeps its data: read from the variables, nothing touched.
+
+    `database` is SQLite's file, None with PostgreSQL; `keys` are those that variables give.
+    """
+
+    folder: Path
+    database: Path | None
+    keys: Mapping[str, str]
+
+
+def installation(environment: Mapping[str, str], url_variables: Iterable[str] = ()) -> Installation:
+    """Return what the variables say of the installation. Raises InvalidSetting for a wrong one."""
+    values = read(environment, url_variables)
+    folder = _folder(values, Flask("notifyhub.app").instance_path)
+    url = make_url(values.get("DATABASE_URL", _EMBEDDED))
+    database = folder / str(url.database) if url.get_backend_name() == "sqlite" else None
+    keys = {name: values[name] for name in _GENERATED_SECRETS if name in values}
+    return Installation(folder, database, keys)
+
+
+def _folder(values: dict[str, Any], default: str) -> Path:
+    return Path(values.pop("INSTANCE", default)).absolute()
 
 
 def _read_or_create(folder: Path, name: str) -> str:

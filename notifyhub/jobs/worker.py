@@ -2,8 +2,9 @@
 
 import logging
 import signal
-import threading
 import time
+from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
 from celery import Celery
@@ -20,10 +21,10 @@ from notifyhub.database.base import Base
 from notifyhub.database.outages import OutageLog, in_one_line, without_password
 from notifyhub.extensions import celery, db
 from notifyhub.jobs import queues, repeated, tasks
-from notifyhub.jobs.heartbeats import Heartbeats
-from notifyhub.jobs.heartbeats import repeated as repeats
+from notifyhub.jobs.heartbeats import BEAT_SECONDS, Heartbeats
 from notifyhub.jobs.pool import queue_pool
 from notifyhub.jobs.queues import Job
+from notifyhub.jobs.repeated import Repeated
 from notifyhub.jobs.threads import CONCURRENCY, Threads
 
 log = logging.getLogger(__name__)
@@ -33,26 +34,41 @@ QUEUE_THREADS = {queues.MESSAGES: 1, queues.CODES: 16, queues.WEBHOOKS: 16, queu
 with: the one of its job only deals them out."""
 PREFETCH_MULTIPLIER = 4
 """Jobs that a worker holds for each of its threads, so that none of them waits for the broker."""
+RESTART = 75
+"""The status with which the worker ends to be started anew (sysexits.h: EX_TEMPFAIL)."""
 PREFETCHED_LISTS = 2
 """Lists that a worker holds, the one that it works on included: more would keep other workers idle."""
 
 
-def run(app: Flask, concurrency: int = CONCURRENCY, *, beat: bool = False) -> int:
+def run(
+    app: Flask,
+    concurrency: int = CONCURRENCY,
+    *,
+    beat: bool = False,
+    may_restart: Callable[[], bool] | None = None,
+) -> int:
     """Deliver until SIGTERM or Ctrl-C, which let the attempts under way end; return the exit status.
 
     With `beat` it also schedules the periodic tasks for all workers: at least one has to. A broker or
-    database that is not there yet is waited for.
+    database that is not there yet is waited for. SIGHUP ends it likewise with RESTART, if `may_restart`.
     """
     configure(app)
     wait_for_database(app)
     wait_for_broker(app)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
+    if may_restart and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which it is under nohup
+        signal.signal(
+            signal.SIGHUP, lambda *_: Thread(target=_restart, args=(may_restart,), daemon=True).start()
+        )
     heartbeats = app.extensions["heartbeats"] = Heartbeats(queues.QUEUES)
-    beside = [*repeated.all_of(app, repeated.WORKER), repeats(app, heartbeats)]
+    beside = [
+        *repeated.all_of(app, repeated.WORKER),
+        Repeated(app, BEAT_SECONDS, heartbeats.beat, at_end=heartbeats.end),
+    ]
     if beat:
         heartbeats.tick()
-        threading.Thread(target=_beat, name="beat", daemon=True).start()
+        Thread(target=_beat, name="beat", daemon=True).start()
     delivery_threads = app.extensions["threads"] = Threads(concurrency)
     queue_threads = {_named(app, name).name: count for name, count in QUEUE_THREADS.items()}
     worker = celery_worker(
@@ -208,6 +224,12 @@ def _stop(*_: object) -> None:
     It stands for Celery's own handlers, which write to standard output and let a second Ctrl-C drop attempts.
     """
     state.should_stop = EX_OK
+
+
+def _restart(may_restart: Callable[[], bool]) -> None:
+    if may_restart() and state.should_stop is None:
+        log.info("The worker restarts")
+        state.should_stop = RESTART
 
 
 def _named(app: Flask, queue: str) -> Queue:

@@ -3,6 +3,7 @@
 import logging
 import signal
 import socket
+from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
@@ -20,10 +21,20 @@ log = logging.getLogger(__name__)
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """Serves an application on a socket that listens already, with so many processes; see `run`."""
+    """Serves an application on a socket that listens already, with so many processes; see `run`.
 
-    def __init__(self, app: Flask, listener: socket.socket, workers: int) -> None:
+    `ready` is called in each of these as soon as it serves.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        listener: socket.socket,
+        workers: int,
+        ready: Callable[[], object] = lambda: None,
+    ) -> None:
         self.app = app
+        self._ready = ready
         self.largest_body = _largest_body(app)
         url = _url(listener)
         self._signals: SimpleQueue[int] = SimpleQueue()
@@ -64,6 +75,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         while not self._signals.empty():
             if self._signals.get() == signal.SIGTERM:
                 worker.alive = False
+        self._ready()
 
 
 class _Log(Logger):  # type: ignore[misc]

@@ -1,0 +1,1 @@
+"""Backup and restore: the embedded database and the keys in one file, while the service runs."""

@@ -1,0 +1,1 @@
+"""Backups: what they hold, and that they bring it back."""
