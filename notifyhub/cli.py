@@ -32,6 +32,7 @@ from notifyhub.jobs.threads import CONCURRENCY
 from notifyhub.process.server import Server
 from notifyhub.process.supervisor import PartEnded, Supervisor
 from notifyhub.seeding.commands import notifiers
+from notifyhub.statistics.commands import statistics
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ def worker(concurrency: int, *, beat: bool) -> None:
 main.add_section("Service", up, worker)
 main.add_section("Notifiers", notifiers)
 main.add_section("Users and permissions", users, tokens, list_permissions)
-main.add_section("Database and keys", migrations, keys)
+main.add_section("Database and keys", migrations, keys, statistics)
 
 
 def _end_when_told() -> None:

@@ -1,6 +1,6 @@
-"""Insert a row, or change the one that is there: one statement, even if two do so at the same time."""
+"""Insert rows, or change those that are there: one statement, even if two do so at the same time."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table
@@ -14,14 +14,14 @@ _INSERTS: dict[str, Callable[[Table], Upsert]] = {"postgresql": postgresql.inser
 def upsert(
     connection: Connection,
     table: Table,
-    values: Mapping[str, Any],
+    values: Mapping[str, Any] | Sequence[Mapping[str, Any]],
     *,
     key: list[str],
     changes: Mapping[str, Any],
 ) -> Upsert:
-    """Return the statement that inserts `values`, or makes `changes` to the row with the same `key`.
+    """Return the statement that inserts `values`, one row's or those of several, or makes `changes`.
 
-    `key` names the columns of a unique constraint.
+    Changed is the row with the same `key`, which names the columns of a unique constraint.
     """
     insert = _INSERTS[connection.dialect.name](table).values(values)
     return insert.on_conflict_do_update(index_elements=key, set_=changes)

@@ -37,6 +37,13 @@ class MessagesDue:
 
 
 @dataclass(frozen=True)
+class MessagesRetried:
+    """A client has had messages sent anew that had ended: they are queued again, as if never sent."""
+
+    ids: Sequence[int]
+
+
+@dataclass(frozen=True)
 class MessageChanged:
     """A message has become sent, delivered, undelivered, failed or expired.
 

@@ -10,6 +10,8 @@ from werkzeug.exceptions import Conflict
 
 from notifyhub.api.resource import or_404
 from notifyhub.database.base import now, table_of
+from notifyhub.events import publish
+from notifyhub.messages.events import MessagesRetried
 from notifyhub.messages.models import ERASED, Batch, Message, MessageStatus
 from notifyhub.messages.references import MESSAGE_TTL
 from notifyhub.messages.serializers import COLUMNS
@@ -49,11 +51,14 @@ def cancel(connection: Connection, id: int, *, test: bool) -> Row[Any]:
 def retry(connection: Connection, id: int, *, test: bool) -> Row[Any]:
     """Send a message anew that has failed, and return its row; a new life if the old one is over.
 
-    With `test` one of a test token. Raises NotFound, or Conflict if it is in another state or carries a
+    To be called in a transaction. With `test` one of a test token. Raises NotFound, or Conflict if it is in another state or carries a
     one-time password.
     """
     row = _change(connection, id, _new_round(connection), _ENDED, *_visible(test=test))
-    return row or _refuse(connection, id, "sent anew", RETRIABLE, test=test)
+    if row is None:
+        _refuse(connection, id, "sent anew", RETRIABLE, test=test)
+    publish(connection, MessagesRetried([id]))
+    return row
 
 
 def cancel_batch(connection: Connection, id: int, *, test: bool) -> BatchChange:
@@ -69,7 +74,10 @@ def retry_batch(connection: Connection, id: int, *, test: bool) -> BatchChange:
 
     With `test` a batch of a test token. Raises NotFound.
     """
-    return _change_batch(connection, id, _new_round(connection), _ENDED, test=test)
+    change = _change_batch(connection, id, _new_round(connection), _ENDED, test=test)
+    if change.changed:
+        publish(connection, MessagesRetried(change.changed))
+    return change
 
 
 def _new_round(connection: Connection) -> dict[str, Any]:

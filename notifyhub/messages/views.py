@@ -162,9 +162,10 @@ def cancel(id: int) -> dict[str, Any]:
 @endpoint(Endpoint(CHANGE, "Retry a message", TAG, responses=_detail, errors=(404, 409)))
 def retry(id: int) -> dict[str, Any]:
     """Send a message anew that has failed."""
-    retried = _detailed(transitions.retry(autocommit(), id, test=g.caller.test))
-    publish(autocommit(), MessagesDue([id]))
-    return retried
+    with transaction() as connection:
+        retried = transitions.retry(connection, id, test=g.caller.test)
+        publish(connection, MessagesDue([id]))
+    return _detailed(retried)
 
 
 def _detailed(row: Any) -> dict[str, Any]:
