@@ -51,8 +51,8 @@ def cancel(connection: Connection, id: int, *, test: bool) -> Row[Any]:
 def retry(connection: Connection, id: int, *, test: bool) -> Row[Any]:
     """Send a message anew that has failed, and return its row; a new life if the old one is over.
 
-    To be called in a transaction. With `test` one of a test token. Raises NotFound, or Conflict if it is in another state or carries a
-    one-time password.
+    To be called in a transaction. With `test` one of a test token. Raises NotFound, or Conflict if it is in
+    another state or carries a one-time password.
     """
     row = _change(connection, id, _new_round(connection), _ENDED, *_visible(test=test))
     if row is None:

@@ -10,20 +10,20 @@ from sqlalchemy import (
     Connection,
     FromClause,
     Select,
-    and_,
     case,
     cast,
     column,
     func,
     literal,
     select,
+    true,
     union_all,
     values,
 )
 
 from notifyhub.database.base import table_of
 from notifyhub.database.columns import UTC_TIME
-from notifyhub.database.connections import snapshot
+from notifyhub.database.connections import is_postgresql, snapshot
 from notifyhub.messages.models import Message, MessageStatus
 from notifyhub.statistics.intervals import Interval
 from notifyhub.statistics.measures import SEGMENTS, SENT
@@ -34,6 +34,7 @@ _messages, _counts, _open = table_of(Message), table_of(StatisticsCount), table_
 _state, _quarters = table_of(StatisticsState), table_of(StatisticsQuarter)
 
 MAX_RESULTS = 20_000
+BATCH = "batch_id"
 
 KEYS = {"channel": "channel", "notifier": "notifier_id", "pattern": "pattern_id", "status": "status"}
 """What statistics can be told apart by, and the columns that say it."""
@@ -80,7 +81,7 @@ def results(selection: Selection) -> list[dict[str, Any]]:
 def _spans(connection: Connection, selection: Selection) -> Spans:
     """Return what is counted already, and what is not."""
     first, last = selection.intervals[0].begin, selection.intervals[-1].end
-    if "batch_id" in selection.equal:  # of which nothing is counted
+    if BATCH in selection.equal:  # of which nothing is counted
         return partition(selection.intervals, first, [])
     until = select(_state.c.counted_until, literal(None, UTC_TIME))
     uncounted = select(literal(None, UTC_TIME), _quarters.c.begins_at).where(
@@ -97,7 +98,7 @@ def _statement(selection: Selection, spans: Spans) -> Select[Any]:
     parts: list[Select[Any]] = []
     if spans.counted:
         counted = _table("counted", spans.counted)
-        parts += [_counted(counted, selection), _open_messages(counted, selection)]
+        parts += [_counted(counted, selection), _left_out(counted, selection)]
     if spans.live:
         parts.append(_live(_table("live", spans.live), selection))
     found = union_all(*parts).subquery("found")
@@ -119,39 +120,53 @@ def _table(name: str, spans: Sequence[Span]) -> FromClause:
 
 def _counted(spans: FromClause, selection: Selection) -> Select[Any]:
     """Return the query of the counts of some spans."""
-    inside = and_(_counts.c.by_pattern == selection.by_pattern, *_within(spans, _counts.c.quarter))
-    measures = (_counts.c.messages, _counts.c.segments, _counts.c.sent)
-    selected = select(spans.c.number, *_keys(_counts), *measures)
-    return selected.join_from(spans, _counts, inside).where(*_conditions(_counts, selection))
-
-
-def _open_messages(spans: FromClause, selection: Selection) -> Select[Any]:
-    """Return the query of the messages that the counts of some spans leave out."""
-    left_out = select(spans.c.number, *_keys(_messages), *_measures())
-    return (
-        left_out.join_from(spans, _open, and_(*_within(spans, _open.c.quarter)))
-        .join(_messages, _messages.c.id == _open.c.message_id)
-        .where(*_conditions(_messages, selection))
+    keys = _keys(_counts, selection)
+    sums = (func.sum(_counts.c[name]).label(name) for name in ("messages", "segments", "sent"))
+    each = select(*keys, *sums).where(
+        _counts.c.by_pattern == selection.by_pattern,
+        *_within(spans, _counts.c.quarter),
+        *_conditions(_counts, selection),
     )
+    return _of_each(spans, each.group_by(*keys))
+
+
+def _left_out(spans: FromClause, selection: Selection) -> Select[Any]:
+    """Return the query of the messages that the counts of some spans leave out."""
+    each = _messages_of(selection).join(_open, _open.c.message_id == _messages.c.id)
+    return _of_each(spans, each.where(*_within(spans, _open.c.quarter)))
 
 
 def _live(spans: FromClause, selection: Selection) -> Select[Any]:
     """Return the query of all messages of some spans."""
-    each = select(spans.c.number, *_keys(_messages), *_measures())
-    inside = and_(*_within(spans, _messages.c.created_at))
-    return each.join_from(spans, _messages, inside).where(*_conditions(_messages, selection))
+    each = _messages_of(selection).where(*_within(spans, _messages.c.created_at))
+    return _of_each(spans, each, lateral=BATCH not in selection.equal)  # of which there are few
+
+
+def _messages_of(selection: Selection) -> Select[Any]:
+    keys = _keys(_messages, selection)
+    sums = (func.sum(SEGMENTS).label("segments"), func.sum(SENT).label("sent"))
+    messages = select(*keys, func.count().label("messages"), *sums).group_by(*keys)
+    return messages.where(*_conditions(_messages, selection))
+
+
+def _of_each(spans: FromClause, each: Select[Any], *, lateral: bool = True) -> Select[Any]:
+    """Return the query that adds up for each span what lies within it.
+
+    With `lateral` by the range of an index: PostgreSQL would rather read all messages than several ranges.
+    """
+    if lateral and is_postgresql():
+        within = each.correlate(spans).lateral()
+        return select(spans.c.number, *within.c).join_from(spans, within, true())
+    return each.with_only_columns(spans.c.number, *each.selected_columns).group_by(spans.c.number)
 
 
 def _within(spans: FromClause, moment: ColumnElement[Any]) -> tuple[ColumnElement[bool], ...]:
     return moment >= spans.c.begin, moment < spans.c.end
 
 
-def _keys(table: FromClause) -> list[ColumnElement[Any]]:
-    return [table.c[name] for name in KEYS.values()]
-
-
-def _measures() -> tuple[ColumnElement[Any], ...]:
-    return literal(1).label("messages"), SEGMENTS.label("segments"), SENT.label("sent")
+def _keys(table: FromClause, selection: Selection) -> list[ColumnElement[Any]]:
+    """Return the columns by which messages are told apart here: the status always, see ENDS."""
+    return [table.c[name] for key, name in KEYS.items() if key in (*selection.keys, "status")]
 
 
 def _conditions(table: FromClause, selection: Selection) -> list[ColumnElement[bool]]:
