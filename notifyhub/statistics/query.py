@@ -115,7 +115,7 @@ def _statement(selection: Selection, spans: Spans) -> Select[Any]:
 
 def _table(name: str, spans: Sequence[Span]) -> FromClause:
     columns = (column("number", BigInteger), column("begin", UTC_TIME), column("end", UTC_TIME))
-    return select(values(*columns, name=f"{name}_spans").data([tuple(span) for span in spans])).cte(name)
+    return values(*columns).data([tuple(span) for span in spans]).cte(name)
 
 
 def _counted(spans: FromClause, selection: Selection) -> Select[Any]:
