@@ -169,11 +169,11 @@ def _count_next() -> bool:
     with transaction() as connection:
         due = connection.execute(_next_due().with_for_update(of=quarters, skip_locked=True)).scalar()
         if due is not None:
-            _count(connection, due)
+            count_quarter(connection, due)
     return due is not None
 
 
-def _count(connection: Connection, begin: datetime) -> None:
+def count_quarter(connection: Connection, begin: datetime) -> None:
     """Count a quarter, whose row is locked; not if too much of it is open."""
     inside = and_(messages.c.created_at >= begin, messages.c.created_at < begin + QUARTER)
     total, still_open = connection.execute(
@@ -201,7 +201,7 @@ def _store_counts(connection: Connection, begin: datetime, inside: ColumnElement
     """
     quarter = literal(begin, quarters.c.begins_at.type)
     left_out = select(messages.c.id, quarter).where(inside, OPEN)
-    stored = connection.execute(insert(open_messages).from_select(["message_id", "quarter"], left_out))
+    connection.execute(insert(open_messages).from_select(["message_id", "quarter"], left_out))
     is_open = select(open_messages.c.message_id).where(open_messages.c.message_id == messages.c.id).exists()
     alike = [messages.c[name] for name in ("is_test", "channel", "notifier_id", "pattern_id", "status")]
     closed = (
@@ -231,4 +231,5 @@ def _store_counts(connection: Connection, begin: datetime, inside: ColumnElement
         .group_by(*_ALIKE)
     )
     connection.execute(insert(counts).from_select(_COUNTED, fewer))
-    return stored.rowcount
+    of_this = select(func.count()).select_from(open_messages).where(open_messages.c.quarter == begin)
+    return connection.execute(of_this).scalar_one()
