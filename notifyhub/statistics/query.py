@@ -21,6 +21,7 @@ from sqlalchemy import (
     values,
 )
 
+from notifyhub.api.pagination.ranges import without_index
 from notifyhub.database.base import table_of
 from notifyhub.database.columns import UTC_TIME
 from notifyhub.database.connections import is_postgresql, snapshot
@@ -146,7 +147,11 @@ def _messages_of(selection: Selection) -> Select[Any]:
     keys = _keys(_messages, selection)
     sums = (func.sum(SEGMENTS).label("segments"), func.sum(SENT).label("sent"))
     messages = select(*keys, func.count().label("messages"), *sums).group_by(*keys)
-    return messages.where(*_conditions(_messages, selection))
+    conditions = _conditions(_messages, selection)
+    if BATCH in selection.equal:
+        return messages.where(*conditions)
+    # SQLite would rather read all messages of a notifier than those of some hours.
+    return messages.where(*map(without_index, conditions))
 
 
 def _of_each(spans: FromClause, each: Select[Any], *, lateral: bool = True) -> Select[Any]:
