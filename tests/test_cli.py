@@ -333,7 +333,7 @@ def test_help_lists_the_commands_in_sections_and_makes_nothing(
         "Service": ["up", "worker"],
         "Notifiers": ["notifiers"],
         "Users and permissions": ["users", "tokens", "permissions"],
-        "Database and keys": ["db", "keys"],
+        "Database and keys": ["db", "keys", "statistics"],
     }
 
 
