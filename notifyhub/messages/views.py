@@ -219,7 +219,7 @@ def retry_batch(id: int) -> dict[str, int]:
 def _change_batch(change: Callable[..., BatchChange], id: int) -> dict[str, int]:
     def change_all() -> dict[str, int]:
         with transaction() as connection:
-            changed, unchanged = change(connection, id, test=g.caller.test)
-        return {"changed": len(changed), "unchanged": unchanged}
+            done = change(connection, id, test=g.caller.test)
+        return {"changed": len(done.changed), "unchanged": done.unchanged}
 
     return persist(change_all, RETRIED_SECONDS)

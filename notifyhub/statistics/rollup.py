@@ -13,7 +13,7 @@ Statistics have to be exact whenever they are asked for, and sending a message m
 """
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -72,7 +72,8 @@ _COUNTED = (
 
 def on_retried(connection: Connection, events: Sequence[MessagesRetried]) -> None:
     """Take back what is counted of messages that a client has sent anew."""
-    reopen(connection, [id_ for event in events for id_ in event.ids])
+    for event in events:
+        reopen(connection, event.created_at)
 
 
 def on_changed(connection: Connection, events: Sequence[MessageChanged]) -> None:
@@ -81,24 +82,23 @@ def on_changed(connection: Connection, events: Sequence[MessageChanged]) -> None
         event.id for event in events if event.status in {MessageStatus.DELIVERED, MessageStatus.UNDELIVERED}
     ]
     if reported:
-        reopen(connection, reported)
+        created = select(messages.c.id, messages.c.created_at).where(messages.c.id.in_(reported))
+        reopen(connection, {row.id: row.created_at for row in connection.execute(created)})
 
 
-def reopen(connection: Connection, ids: Collection[int]) -> None:
-    """Have the quarters counted live whose counts contain messages that this transaction has changed."""
+def reopen(connection: Connection, created_at: Mapping[int, datetime]) -> None:
+    """Have the quarters counted live whose counts contain messages that this transaction has changed.
+
+    `created_at` is when the messages were created, by their ids.
+    """
     moment = now()
-    changed = connection.execute(
-        select(messages.c.id, messages.c.created_at).where(
-            messages.c.id.in_(ids), messages.c.created_at < moment - FRESH
-        )
-    ).all()
+    changed = {id_: quarter_of(at) for id_, at in created_at.items() if at < moment - FRESH}
     if not changed:
         return
-    touched = sorted({quarter_of(row.created_at) for row in changed})
-    _make_known(connection, touched, due_at=moment + FIRST_PAUSE)
-    is_open = open_messages.c.message_id.in_([row.id for row in changed])
+    _make_known(connection, sorted({*changed.values()}), due_at=moment + FIRST_PAUSE)
+    is_open = open_messages.c.message_id.in_(changed)
     left_out = set(connection.scalars(select(open_messages.c.message_id).where(is_open)))
-    wrong = {quarter_of(row.created_at) for row in changed if row.id not in left_out}
+    wrong = {quarter for id_, quarter in changed.items() if id_ not in left_out}
     if wrong:
         uncounted = update(quarters).where(quarters.c.begins_at.in_(wrong))
         connection.execute(uncounted.values(is_counted=False, due_at=moment + FIRST_PAUSE))

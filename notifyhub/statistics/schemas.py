@@ -32,7 +32,7 @@ class _Parameters(StrictSchema):
         for name in ("notifier", "pattern"):
             if name in data and "channel" not in data:
                 errors[name] = [f"Give a `channel` with it: each has {name}s of its own."]
-            elif name in data.get("by", ()) and "channel" not in (*data, *data["by"]):
+            elif name in data.get("by", ()) and "channel" not in {*data, *data["by"]}:
                 errors["by"] = [
                     f"`{name}` needs `channel` beside it, or as a filter: each has {name}s of its own."
                 ]
@@ -66,7 +66,6 @@ query_schema = _Parameters.from_dict(
         ),
         "by": Choices(
             KEYS,
-            load_default=(),
             metadata=described(
                 "What messages are told apart by: comma-separated, of `channel`, `notifier`, `pattern` "
                 f"(their ids) and `status`. There may be {MAX_RESULTS} results."

@@ -63,7 +63,7 @@ def statistics() -> dict[str, Any]:
         raise ValidationError({"interval": [words]}) from None
     equal = {column: asked[name] for name, column in _FILTERS.items() if name in asked}
     try:
-        found = results(Selection(intervals, asked["by"], equal))
+        found = results(Selection(intervals, asked.get("by", ()), equal))
     except TooManyResults:
         words = f"These are more than {MAX_RESULTS} results: ask for a shorter time, or fewer keys in `by`."
         raise ValidationError({NON_FIELD: [words]}) from None

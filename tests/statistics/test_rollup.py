@@ -174,7 +174,7 @@ def test_a_change_of_a_fresh_message_costs_no_more_than_a_look_at_its_age(
     fresh = make(app)
     clock.shift(timedelta(minutes=29))
     with app.app_context(), transaction() as connection:
-        rollup.reopen(connection, [fresh])
+        rollup.reopen(connection, {fresh: START})
     assert quarters(app) == []
 
 
