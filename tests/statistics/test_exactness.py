@@ -90,7 +90,9 @@ class Life:
 
     def ids(self, *statuses: MessageStatus) -> list[int]:
         with self.app.app_context():
-            found = db.session.scalars(select(Message.id).where(Message.status.in_(statuses))).all()
+            found = db.session.scalars(
+                select(Message.id).where(Message.status.in_(statuses)).order_by(Message.id)
+            ).all()
         return self.chance.sample(found, min(len(found), 4))
 
     @as_task
@@ -124,7 +126,7 @@ class Life:
 
     def retry_batch(self) -> None:
         with self.app.app_context():
-            found = db.session.scalars(select(Batch.id)).all()
+            found = db.session.scalars(select(Batch.id).order_by(Batch.id)).all()
         for id_ in self.chance.sample(found, min(len(found), 2)):
             assert self.api.post(f"{BATCHES}/{id_}/retry").status == 200
 
@@ -182,10 +184,11 @@ class Life:
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # to shrink a life takes minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(chance=st.randoms(use_true_random=False))
+@given(seed=st.integers(0, 2**32))
 def test_answers_are_what_counting_gives(
-    app: Flask, token: Callable[..., str], scripted: type[Scripted], chance: Random
+    app: Flask, token: Callable[..., str], scripted: type[Scripted], seed: int
 ) -> None:
+    chance = Random(seed)  # no strategy's own: what is drawn depends on what is stored
     clear(app)
     Scripted.reset()
     with time_machine.travel(START, tick=False) as clock:
