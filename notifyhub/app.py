@@ -27,10 +27,12 @@ from notifyhub.patterns import views as patterns
 from notifyhub.providers import registry
 from notifyhub.seeding import registration as seeding
 from notifyhub.settings import views as settings
+from notifyhub.statistics import registration as statistics
+from notifyhub.statistics import views as statistics_views
 from notifyhub.webhooks import registration as webhooks
 from notifyhub.webhooks import views as webhooks_views
 
-PACKAGES = (database, api, jobs, auth, messages, delivery, service_health, otp, webhooks, seeding)
+PACKAGES = (database, api, jobs, auth, messages, delivery, service_health, otp, webhooks, statistics, seeding)
 
 BLUEPRINTS = (
     notifiers.sms_blueprint,
@@ -40,6 +42,7 @@ BLUEPRINTS = (
     settings.blueprint,
     messages_views.blueprint,
     messages_views.batches_blueprint,
+    statistics_views.blueprint,
     check_views.blueprint,
     sync_views.blueprint,
     otp_views.blueprint,
