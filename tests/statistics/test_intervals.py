@@ -120,7 +120,7 @@ def test_intervals_follow_each_other_without_a_gap(
     assert all(before.end == after.begin for before, after in pairwise(found))
     assert all(each.begin < each.end for each in found)
     for number, (start, first, _) in enumerate(found):
-        # Python calls no two moments of different zones equal where a clock shows one of them twice (PEP 495).
+        # Python calls no moments of different zones equal where a clock shows one of them twice (PEP 495).
         start = start.astimezone(UTC)  # noqa: PLW2901
         assert start == first or (number == 0 and start < first) or length is Length.TOTAL
         if length is not Length.TOTAL:
