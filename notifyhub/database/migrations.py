@@ -42,9 +42,7 @@ def until_locked(migrate: Callable[[], None]) -> None:
             if not is_lock_timeout(error):
                 raise
             if time.monotonic() + PAUSE_SECONDS > deadline:
-                words = (
-                    "Others use a table that is to be changed: nothing was changed. Try it at another time."
-                )
+                words = "Others use a table that is to be changed: nothing was changed. Try again later."
                 raise CommandError(words) from error
         log.warning("A migration waits for a table that others use, and is tried again")
         time.sleep(PAUSE_SECONDS)

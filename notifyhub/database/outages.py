@@ -38,7 +38,7 @@ _POSTGRESQL_OUTAGES = ("08", "28", "3D", "53", "57P", "58", "57014", "55P03", "2
 
 
 def is_outage(error: Exception) -> bool:
-    """Return whether an error means that the database can't be reached now, or not in time, or is not migrated."""
+    """Return whether an error means that the database can't be used now: away, too slow or not migrated."""
     if isinstance(error, PoolTimeout) or lacks_tables(error):
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:

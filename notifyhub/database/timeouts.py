@@ -1,4 +1,4 @@
-"""How long PostgreSQL works for a statement, waits for a lock, and keeps a transaction that nobody goes on with.
+"""How long PostgreSQL works for a statement, waits for a lock, and keeps a transaction that stands still.
 
 They hold for every connection, so that a statement gone wrong costs one request, and not all connections.
 What takes long by its nature (migrations, clearing old rows, re-encrypting) lifts them in its own

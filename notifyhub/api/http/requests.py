@@ -20,6 +20,7 @@ from notifyhub.api.endpoint import Permission
 from notifyhub.config import DEFAULT_BODY_BYTES
 from notifyhub.extensions import cors
 from notifyhub.logs import AnsweredRequest
+from notifyhub.process import security_headers
 from notifyhub.text import origins
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
@@ -29,8 +30,16 @@ _DRAIN_SECONDS = 5.0
 PROBES = frozenset({"/healthz", "/readyz"})
 """Asked by address, mostly, and by machines alone: no host is wrong for them, and the log leaves them out."""
 
-_OF_PAGES = (("X-Frame-Options", "DENY"), ("Referrer-Policy", "no-referrer"))
-_NO_CONTENT = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+EXPOSED = (
+    "Idempotent-Replayed",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+    "X-Request-ID",
+)
+"""Headers that pages of the configured origins may read."""
+
 _SAFE = "/-._~!$&'()*+,;=:@"
 _PATH_LENGTH = 300
 _PLAIN_PATH = re.compile(rf"[A-Za-z0-9/_.-]{{1,{_PATH_LENGTH}}}")
@@ -70,6 +79,7 @@ def _allow_origins(app: Flask, origins: list[str]) -> None:
         # As patterns: a text that looks like one, as IPv6 addresses do, would be taken as one.
         origins=[re.compile(re.escape(origin) + r"\Z") for origin in origins],
         always_send=False,
+        expose_headers=EXPOSED,
         supports_credentials=False,
         vary_header=False,
     )
@@ -162,12 +172,14 @@ def _finish(app: Flask, response: Response) -> Response:
     asked, facts = _current()
     headers = response.headers
     headers.add("X-Request-ID", facts.request_id)
-    headers.add("X-Content-Type-Options", "nosniff")
     if asked.blueprint != "docs":
         headers.add("Cache-Control", "no-store")  # it may hold secrets
+    headers.extend(security_headers.OF_ALL)
+    headers.setdefault(security_headers.POLICY, security_headers.NO_CONTENT)
     if response.mimetype == "text/html":
-        headers.extend(_OF_PAGES)
-        headers.setdefault("Content-Security-Policy", _NO_CONTENT)
+        headers.extend(security_headers.OF_PAGES)
+    if asked.is_secure:  # by our own word or that of a proxy that is trusted
+        headers.add(*security_headers.OVER_TLS)
     if response.status_code >= 400:
         _drain()
     _log(app, asked, facts, response.status_code)
