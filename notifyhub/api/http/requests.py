@@ -160,10 +160,17 @@ def _name(app: Flask) -> None:
     facts.request_id = given if _REQUEST_ID.fullmatch(given) else f"{getrandbits(128):032x}"
     if environ["PATH_INFO"].startswith("//"):
         raise NotFound
-    if "HTTP_HOST" in environ and not asked.host:
-        raise BadRequest("Invalid Host header.")  # RFC 9112, section 3.2
-    allowed = app.config["ALLOWED_HOSTS"]
-    if allowed and asked.path not in PROBES and origins.without_port(asked.host) not in allowed:
+    _check_host(asked, app.config["ALLOWED_HOSTS"])
+
+
+def _check_host(asked: Request, allowed: frozenset[str]) -> None:
+    """Refuse a host that is none (RFC 9112, section 3.2) or not ours."""
+    environ, is_probe = asked.environ, asked.path in PROBES
+    if "HTTP_HOST" in environ:
+        wrong = not asked.host
+    else:
+        wrong = environ.get("SERVER_PROTOCOL") == "HTTP/1.1" and not is_probe
+    if wrong or (allowed and not is_probe and origins.without_port(asked.host) not in allowed):
         raise BadRequest("Invalid Host header.")
 
 

@@ -8,8 +8,8 @@ from notifyhub.config import DEFAULT_BODY_BYTES
 
 RATE_LIMIT: dict[str, dict[str, Any]] = {
     name: {
-        "description": f"{words} (draft-ietf-httpapi-ratelimit-headers-06). Where the operator has set a limit "
-        "of requests per token; of several limits the tightest.",
+        "description": f"{words} (draft-ietf-httpapi-ratelimit-headers-06). Where the operator has set a "
+        "limit of requests per token; of several limits the tightest.",
         "schema": {"type": "integer", "minimum": least},
     }
     for name, words, least in (
@@ -134,8 +134,8 @@ RESPONSES: dict[str, dict[str, Any]] = {
     ),
     "TooManyRequests": _detail(
         "The limit of the token, where the operator has set one, or of a recipient is used up; or a process "
-        "asks providers for as many others as it does at once; or wrong tokens came from the client's address "
-        "hundreds of times in a minute, and again.",
+        "asks providers for as many others as it does at once; or wrong tokens came from the client's "
+        "address hundreds of times in a minute, and again.",
         "Request was throttled. Expected available in 60 seconds.",
         "Retry-After",
         *RATE_LIMIT,
