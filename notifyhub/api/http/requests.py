@@ -20,7 +20,7 @@ from notifyhub.api.endpoint import Permission
 from notifyhub.config import DEFAULT_BODY_BYTES
 from notifyhub.extensions import cors
 from notifyhub.logs import AnsweredRequest
-from notifyhub.process import security_headers
+from notifyhub.process.security_headers import OF_PAGES, SecurityHeaders
 from notifyhub.text import origins
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
@@ -65,6 +65,7 @@ def init_app(app: Flask) -> None:
     app.after_request(partial(_finish, app))
     if app.config["CORS_ORIGINS"]:
         _allow_origins(app, app.config["CORS_ORIGINS"])
+    app.wsgi_app = SecurityHeaders(app.wsgi_app)  # type: ignore[method-assign]
     hops = app.config["TRUSTED_PROXIES"]
     if hops:
         app.wsgi_app = _Proxies(app.wsgi_app, hops, bool(app.config["ALLOWED_HOSTS"]))  # type: ignore[method-assign]
@@ -181,12 +182,8 @@ def _finish(app: Flask, response: Response) -> Response:
     headers.add("X-Request-ID", facts.request_id)
     if asked.blueprint != "docs":
         headers.add("Cache-Control", "no-store")  # it may hold secrets
-    headers.extend(security_headers.OF_ALL)
-    headers.setdefault(security_headers.POLICY, security_headers.NO_CONTENT)
     if response.mimetype == "text/html":
-        headers.extend(security_headers.OF_PAGES)
-    if asked.is_secure:  # by our own word or that of a proxy that is trusted
-        headers.add(*security_headers.OVER_TLS)
+        headers.extend(OF_PAGES)
     if response.status_code >= 400:
         _drain()
     _log(app, asked, facts, response.status_code)

@@ -12,7 +12,7 @@ from gunicorn.http.errors import (
     UnsupportedTransferCoding,
 )
 
-from notifyhub.process import security_headers
+from notifyhub.process.security_headers import OF_DATA
 
 STATUSES = {
     400: ("Bad Request", "Malformed request."),
@@ -23,10 +23,7 @@ STATUSES = {
     500: ("Internal Server Error", "A server error occurred."),
     501: ("Not Implemented", "Unsupported transfer coding."),
 }
-_SECURITY = "".join(
-    f"{name}: {value}\r\n"
-    for name, value in (*security_headers.OF_ALL, (security_headers.POLICY, security_headers.NO_CONTENT))
-)
+_SECURITY = "".join(f"{name}: {value}\r\n" for name, value in OF_DATA)
 _OF_ERRORS: tuple[tuple[type[Exception], int], ...] = (
     (LimitRequestLine, 414),
     (LimitRequestHeaders, 431),
