@@ -11,6 +11,7 @@ from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy.exc import OperationalError
 
+from notifyhub.database import migrations, timeouts
 from notifyhub.database.locks import MIGRATION, acquire
 from notifyhub.database.outages import in_one_line
 from notifyhub.extensions import db
@@ -31,7 +32,9 @@ try:
 except OperationalError as error:
     raise CommandError(in_one_line(error)) from error
 
-with connection:
+
+def _migrate() -> None:
+    steps.clear()
     context.configure(
         connection=connection,
         target_metadata=db.metadata,
@@ -41,8 +44,14 @@ with connection:
         **current_app.extensions["migrate"].configure_args,
     )
     with context.begin_transaction():
+        timeouts.lift(connection)  # another process's migrations may take long
         acquire(connection, MIGRATION)
+        timeouts.lift(connection, lock_seconds=migrations.LOCK_SECONDS)
         context.run_migrations()
+
+
+with connection:
+    migrations.until_locked(_migrate)
 
 if not context.config.attributes.get("silent"):
     _report()

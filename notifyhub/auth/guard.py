@@ -1,10 +1,11 @@
 """The hook before every request: token, user, permission. What declares nothing is refused at start-up."""
 
 from flask import Flask, current_app, g, request
-from werkzeug.exceptions import Forbidden, HTTPException, MethodNotAllowed
+from werkzeug.exceptions import Forbidden, HTTPException, MethodNotAllowed, Unauthorized
 
 from notifyhub.api.endpoint import Access, Endpoint, Permission, declarations
 from notifyhub.api.http.requests import limit_body, read_body
+from notifyhub.auth import failures
 from notifyhub.auth.tokens import authenticate, read_key
 
 
@@ -21,7 +22,7 @@ def declared(name: str) -> Endpoint:
 
 
 def _guard() -> None:
-    """Let the request through to its view, or raise 401 or 403.
+    """Let the request through to its view, or raise 401 or 403; 429 for who has failed too often.
 
     An unknown URL is 404 for anybody; a method that a URL lacks is 405, with a token if it needs one.
     """
@@ -36,7 +37,12 @@ def _guard() -> None:
     if access is Access.PUBLIC:
         return
     code = access.code if isinstance(access, Permission) and error is None else None
-    g.caller = authenticate(read_key(request.headers.get("Authorization")), code)
+    key = read_key(request.headers.get("Authorization"))
+    try:
+        g.caller = authenticate(key, code)
+    except Unauthorized:
+        failures.record()
+        raise
     if not g.caller.permitted:
         raise Forbidden("You do not have permission to perform this action.")
     limit_body(declaration.max_body)

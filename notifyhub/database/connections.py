@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
+from notifyhub.database import timeouts
 from notifyhub.database.connection_checks import add_checks
 from notifyhub.database.writer_lock import FairConnection
 from notifyhub.extensions import db
@@ -44,7 +45,9 @@ _LIBPQ_TIMEOUTS = {
 """After how long without a sign of life a PostgreSQL server counts as gone."""
 
 
-_POSTGRESQL_OPTIONS = "-c timezone=UTC -c max_parallel_workers_per_gather=0 -c jit=off"
+_POSTGRESQL_OPTIONS = (
+    f"-c timezone=UTC -c max_parallel_workers_per_gather=0 -c jit=off {timeouts.POSTGRESQL_OPTIONS}"
+)
 """A statement has one processor: others, and helpers' starting, cost more of them in all than they save."""
 
 
@@ -225,7 +228,7 @@ def persist(work: Callable[[], T], seconds: float) -> T:
 def is_out_of_reach(error: BaseException) -> bool:
     """Return whether what failed may be tried again: the database can't be reached, or is busy.
 
-    `outages.is_outage` is another rule: it leaves deadlocks and cancelled statements out.
+    `outages.is_outage` is another rule: it leaves deadlocks out.
     """
     return isinstance(error, DBAPIError) and (
         error.connection_invalidated or isinstance(error, OperationalError)

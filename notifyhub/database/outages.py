@@ -32,12 +32,13 @@ _SQLITE_OUTAGES = {
 }
 
 # Classes of SQLSTATE: connection, authorization, catalog name (no such database), resources, operator's
-# intervention, system. Appendix A of PostgreSQL's manual. A statement that was cancelled (57014) is none.
-_POSTGRESQL_OUTAGES = ("08", "28", "3D", "53", "57P", "58")
+# intervention, system; and single ones: a statement that took too long (57014), a lock that was not to be had
+# (55P03), a transaction that nobody went on with (25P03). Appendix A of PostgreSQL's manual.
+_POSTGRESQL_OUTAGES = ("08", "28", "3D", "53", "57P", "58", "57014", "55P03", "25P03")
 
 
 def is_outage(error: Exception) -> bool:
-    """Return whether an error means that the database can't be reached now, or is not migrated."""
+    """Return whether an error means that the database can't be used now: away, too slow or not migrated."""
     if isinstance(error, PoolTimeout) or lacks_tables(error):
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:

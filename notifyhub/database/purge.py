@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, delete, select
 
+from notifyhub.database import timeouts
 from notifyhub.database.connections import transaction
 
 BATCH = 500
@@ -36,6 +37,7 @@ def in_batches(
     count = 0
     while True:
         with transaction() as connection:
+            timeouts.lift(connection)
             ids = list(connection.scalars(old))
             change(connection, ids)
         count += len(ids)

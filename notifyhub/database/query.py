@@ -6,8 +6,10 @@ from typing import Any, NamedTuple, cast
 
 import psycopg
 from sqlalchemy import Connection, Select
+from sqlalchemy.exc import OperationalError
 
 from notifyhub.database.driver_statement import DriverStatement
+from notifyhub.database.timeouts import is_timeout
 from notifyhub.extensions import db
 
 
@@ -31,8 +33,10 @@ class Query:
         if connection.dialect.name == "postgresql":
             try:
                 return self._all_by_driver(connection, values)
-            except psycopg.Error:
-                pass  # SQLAlchemy finds it again: it knows what is to be done with the connection then
+            except psycopg.Error as error:
+                if is_timeout(error):  # to try it again would take as long again
+                    raise OperationalError("", None, error, hide_parameters=True) from error
+                # SQLAlchemy finds others again: it knows what is to be done with the connection then
         return connection.execute(self._statement, values).all()
 
     def _all_by_driver(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:

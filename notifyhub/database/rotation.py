@@ -7,7 +7,7 @@ from cryptography.fernet import InvalidToken
 from sqlalchemy import Column, Table, Text, select, type_coerce, update
 from sqlalchemy.orm import Session
 
-from notifyhub.database import encryption
+from notifyhub.database import encryption, timeouts
 from notifyhub.database.columns import place
 from notifyhub.database.commands import Commands
 from notifyhub.database.confidential import KeysDoNotFit, encrypted_columns
@@ -22,6 +22,7 @@ keys = Commands("keys", help="The keys that stored secrets are encrypted with.")
 def rotate() -> None:
     """Re-encrypt all stored secrets under the first of NOTIFYHUB_ENCRYPTION_KEYS."""
     with orm_session() as session:
+        timeouts.lift(session.connection())
         count = sum(_rotate(session, column.table, column) for column in encrypted_columns())
     click.echo(f"{count} secrets are encrypted under the first key.")
 

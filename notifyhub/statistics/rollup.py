@@ -32,6 +32,7 @@ from sqlalchemy import (
     update,
 )
 
+from notifyhub.database import timeouts
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit, transaction
 from notifyhub.database.upsert import upsert
@@ -118,6 +119,7 @@ def run(seconds: float) -> int:
 def forget() -> None:
     """Forget all counts. What is asked for is counted live, until it is counted again."""
     with transaction() as connection:
+        timeouts.lift(connection)
         connection.execute(update(state).values(counted_until=EARLIEST))
         for table in (quarters, counts, open_messages):
             connection.execute(delete(table))
@@ -169,6 +171,7 @@ def _count_next() -> bool:
     with transaction() as connection:
         due = connection.execute(_next_due().with_for_update(of=quarters, skip_locked=True)).scalar()
         if due is not None:
+            timeouts.lift(connection)  # millions of messages may be of one quarter
             count_quarter(connection, due)
     return due is not None
 

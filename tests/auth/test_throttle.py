@@ -58,6 +58,75 @@ def test_requests_over_the_limit_are_429_until_it_is_renewed(
         assert statuses(api, 3) == [200, 200, 429]
 
 
+def left(answer: Answer) -> tuple[int, int, int]:
+    """Return what an answer says of the limit: how much it is, how much of it is left, for how long."""
+    limit, remaining, reset = (
+        int(answer.headers[f"RateLimit-{name}"]) for name in ("Limit", "Remaining", "Reset")
+    )
+    return limit, remaining, reset
+
+
+@pytest.fixture
+def frozen() -> Iterator[None]:
+    with time_machine.travel(datetime(2025, 3, 1, 12, 0, 15, tzinfo=UTC), tick=False):
+        yield
+
+
+@pytest.mark.usefixtures("frozen")
+def test_answers_say_how_much_of_the_limit_is_left(limited: Limited, token: Callable[..., str]) -> None:
+    api = Api(limited().test_client(), token())
+    assert left(api.get("/api/me")) == (2, 1, 60)
+    answer = api.post("/api/notifications/notifiers/sms")  # errors count and say so, too
+    assert (answer.status, left(answer)) == (400, (2, 0, 60))
+    refused = api.get("/api/me")
+    assert left(refused) == (2, 0, check_refusal(refused))
+
+
+@pytest.mark.usefixtures("frozen")
+@pytest.mark.parametrize(
+    ("limits", "seen"),
+    [
+        ("3/minute;2/second", [(2, 1, 1), (2, 0, 1), (2, 0, 1)]),
+        ("9/hour;2/minute;5/second", [(2, 1, 60), (2, 0, 60), (2, 0, 60)]),
+    ],
+)
+def test_of_several_limits_answers_tell_the_tightest(
+    other_app: Callable[..., Flask], token: Callable[..., str], limits: str, seen: list[tuple[int, int, int]]
+) -> None:
+    api = Api(other_app(NOTIFYHUB_RATE_LIMIT=limits).test_client(), token())
+    answers = [api.get("/api/me") for _ in range(3)]
+    assert [answer.status for answer in answers] == [200, 200, 429]
+    assert [left(answer) for answer in answers] == seen
+    assert check_refusal(answers[-1]) == seen[-1][-1]
+
+
+def test_what_does_not_count_says_nothing_of_a_limit(
+    limited: Limited, other_app: Callable[..., Flask], token: Callable[..., str]
+) -> None:
+    client, key = limited().test_client(), token()
+    unlimited = Api(other_app(NOTIFYHUB_RATE_LIMIT="0").test_client(), key)
+    for answer in (
+        Api(client, None).get("/healthz"),
+        Api(client, None).get("/api/me"),
+        Api(client, "x").get("/api/me"),
+        Api(client, key).get("/unknown"),
+        unlimited.get("/api/me"),
+    ):
+        assert not [name for name in answer.headers.keys() if name.startswith("RateLimit")]  # noqa: SIM118
+
+
+def test_pages_of_the_configured_origins_may_read_the_limit(
+    limited: Limited, token: Callable[..., str]
+) -> None:
+    origin = "https://app.example.com"
+    api = Api(limited(NOTIFYHUB_CORS_ORIGINS=origin).test_client(), token())
+    for answer in [api.get("/api/me", headers={"Origin": origin}) for _ in range(3)]:
+        exposed = set(answer.headers["Access-Control-Expose-Headers"].split(", "))
+        assert {name for name in answer.headers.keys() if name.startswith("RateLimit")} < exposed  # noqa: SIM118
+        assert {"Retry-After", "X-Request-ID"} < exposed
+    assert "Access-Control-Expose-Headers" not in api.get("/api/me", headers={"Origin": "null"}).headers
+
+
 def test_each_token_has_a_limit_of_its_own(limited: Limited, token: Callable[..., str]) -> None:
     client = limited().test_client()
     assert statuses(Api(client, token()), 3) == [200, 200, 429]
@@ -106,7 +175,10 @@ def test_processes_count_together_in_redis(
     installation = {"NOTIFYHUB_REDIS_URL": redis_url, "NOTIFYHUB_SECRET_KEY": token_hex(16)}
     key = token()
     one, another = (Api(limited(**installation).test_client(), key) for _ in range(2))
-    assert (statuses(one, 1), statuses(another, 1)) == ([200], [200])
+    answers = one.get("/api/me"), another.get("/api/me")
+    assert [answer.status for answer in answers] == [200, 200]
+    assert [left(answer)[:2] for answer in answers] == [(2, 1), (2, 0)]
+    assert all(58 <= left(answer)[2] <= 60 for answer in answers)
     check_refusal(one.get("/api/me"))
     check_refusal(another.get("/api/me"))
 

@@ -36,13 +36,15 @@ AWAY = [
             errors.InvalidPassword,
             errors.ConnectionFailure,
             errors.InvalidCatalogName,
+            errors.QueryCanceled,
+            errors.LockNotAvailable,
+            errors.IdleInTransactionSessionTimeout,
         )
     ),
     ProgrammingError("SELECT", {}, errors.UndefinedTable("relation does not exist")),
 ]
 OTHERS = [
     of_sqlite(sqlite3.SQLITE_ERROR),
-    OperationalError("SELECT", {}, errors.QueryCanceled("statement timeout")),
     OperationalError("SELECT", {}, errors.DeadlockDetected("deadlock")),
     IntegrityError("INSERT", {}, errors.UniqueViolation("duplicate")),
     ProgrammingError("SELECT", {}, errors.SyntaxError("syntax")),

@@ -20,6 +20,7 @@ from notifyhub.api.endpoint import Permission
 from notifyhub.config import DEFAULT_BODY_BYTES
 from notifyhub.extensions import cors
 from notifyhub.logs import AnsweredRequest
+from notifyhub.process.security_headers import OF_PAGES, SecurityHeaders
 from notifyhub.text import origins
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
@@ -29,8 +30,16 @@ _DRAIN_SECONDS = 5.0
 PROBES = frozenset({"/healthz", "/readyz"})
 """Asked by address, mostly, and by machines alone: no host is wrong for them, and the log leaves them out."""
 
-_OF_PAGES = (("X-Frame-Options", "DENY"), ("Referrer-Policy", "no-referrer"))
-_NO_CONTENT = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+EXPOSED = (
+    "Idempotent-Replayed",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+    "X-Request-ID",
+)
+"""Headers that pages of the configured origins may read."""
+
 _SAFE = "/-._~!$&'()*+,;=:@"
 _PATH_LENGTH = 300
 _PLAIN_PATH = re.compile(rf"[A-Za-z0-9/_.-]{{1,{_PATH_LENGTH}}}")
@@ -56,6 +65,7 @@ def init_app(app: Flask) -> None:
     app.after_request(partial(_finish, app))
     if app.config["CORS_ORIGINS"]:
         _allow_origins(app, app.config["CORS_ORIGINS"])
+    app.wsgi_app = SecurityHeaders(app.wsgi_app)  # type: ignore[method-assign]
     hops = app.config["TRUSTED_PROXIES"]
     if hops:
         app.wsgi_app = _Proxies(app.wsgi_app, hops, bool(app.config["ALLOWED_HOSTS"]))  # type: ignore[method-assign]
@@ -70,6 +80,7 @@ def _allow_origins(app: Flask, origins: list[str]) -> None:
         # As patterns: a text that looks like one, as IPv6 addresses do, would be taken as one.
         origins=[re.compile(re.escape(origin) + r"\Z") for origin in origins],
         always_send=False,
+        expose_headers=EXPOSED,
         supports_credentials=False,
         vary_header=False,
     )
@@ -150,10 +161,17 @@ def _name(app: Flask) -> None:
     facts.request_id = given if _REQUEST_ID.fullmatch(given) else f"{getrandbits(128):032x}"
     if environ["PATH_INFO"].startswith("//"):
         raise NotFound
-    if "HTTP_HOST" in environ and not asked.host:
-        raise BadRequest("Invalid Host header.")  # RFC 9112, section 3.2
-    allowed = app.config["ALLOWED_HOSTS"]
-    if allowed and asked.path not in PROBES and origins.without_port(asked.host) not in allowed:
+    _check_host(asked, app.config["ALLOWED_HOSTS"])
+
+
+def _check_host(asked: Request, allowed: frozenset[str]) -> None:
+    """Refuse a host that is none (RFC 9112, section 3.2) or not ours."""
+    environ, is_probe = asked.environ, asked.path in PROBES
+    if "HTTP_HOST" in environ:
+        wrong = not asked.host
+    else:
+        wrong = environ.get("SERVER_PROTOCOL") == "HTTP/1.1" and not is_probe
+    if wrong or (allowed and not is_probe and origins.without_port(asked.host) not in allowed):
         raise BadRequest("Invalid Host header.")
 
 
@@ -162,12 +180,10 @@ def _finish(app: Flask, response: Response) -> Response:
     asked, facts = _current()
     headers = response.headers
     headers.add("X-Request-ID", facts.request_id)
-    headers.add("X-Content-Type-Options", "nosniff")
     if asked.blueprint != "docs":
         headers.add("Cache-Control", "no-store")  # it may hold secrets
     if response.mimetype == "text/html":
-        headers.extend(_OF_PAGES)
-        headers.setdefault("Content-Security-Policy", _NO_CONTENT)
+        headers.extend(OF_PAGES)
     if response.status_code >= 400:
         _drain()
     _log(app, asked, facts, response.status_code)

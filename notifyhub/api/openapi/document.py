@@ -169,12 +169,16 @@ def _description(declared: Endpoint) -> str:
 
 def _responses(declared: Endpoint) -> dict[int, dict[str, Any] | str]:
     """Return the responses by status, or the names of those that several operations share."""
-    own = {status: _response(status, schema) for status, schema in declared.responses.items()}
+    named = () if declared.access is Access.PUBLIC else tuple(errors.RATE_LIMIT)
+    own = {status: _response(status, schema, *named) for status, schema in declared.responses.items()}
     return {**own, **errors.error_responses(declared)}
 
 
-def _response(status: int, schema: Schema | None) -> dict[str, Any]:
-    response: dict[str, Any] = {"description": HTTPStatus(status).phrase, "headers": _named(REQUEST_ID)}
+def _response(status: int, schema: Schema | None, *headers: str) -> dict[str, Any]:
+    response: dict[str, Any] = {
+        "description": HTTPStatus(status).phrase,
+        "headers": _named(REQUEST_ID, *headers),
+    }
     if schema:
         response["content"] = {"application/json": {"schema": schema}}
     return response

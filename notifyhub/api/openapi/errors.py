@@ -6,12 +6,27 @@ from notifyhub.api.endpoint import Access, Endpoint, Permission
 from notifyhub.api.http.errors import WORDS
 from notifyhub.config import DEFAULT_BODY_BYTES
 
+RATE_LIMIT: dict[str, dict[str, Any]] = {
+    name: {
+        "description": f"{words} (draft-ietf-httpapi-ratelimit-headers-06). Where the operator has set a "
+        "limit of requests per token; of several limits the tightest.",
+        "schema": {"type": "integer", "minimum": least},
+    }
+    for name, words, least in (
+        ("RateLimit-Limit", "How many requests the limit allows", 1),
+        ("RateLimit-Remaining", "How many of them are left", 0),
+        ("RateLimit-Reset", "In how many seconds they are all there again", 1),
+    )
+}
+"""Headers of every answer to a request that counts, unlike the others optional."""
+
 HEADERS: dict[str, dict[str, Any]] = {
     "WWW-Authenticate": {
         "description": "How to authenticate (RFC 9110, 11.6.1).",
         "required": True,
         "schema": {"type": "string", "const": "Token"},
     },
+    **RATE_LIMIT,
     "Retry-After": {
         "description": "Seconds to wait (RFC 9110, 10.2.3).",
         "required": True,
@@ -119,9 +134,11 @@ RESPONSES: dict[str, dict[str, Any]] = {
     ),
     "TooManyRequests": _detail(
         "The limit of the token, where the operator has set one, or of a recipient is used up; or a process "
-        "asks providers for as many others as it does at once.",
+        "asks providers for as many others as it does at once; or wrong tokens came from the client's "
+        "address hundreds of times in a minute, and again.",
         "Request was throttled. Expected available in 60 seconds.",
         "Retry-After",
+        *RATE_LIMIT,
     ),
     "NotOffered": _response(
         "A parameter has a wrong value, or the notifier's provider does not offer it.",

@@ -12,6 +12,8 @@ from gunicorn.http.errors import (
     UnsupportedTransferCoding,
 )
 
+from notifyhub.process.security_headers import OF_DATA
+
 STATUSES = {
     400: ("Bad Request", "Malformed request."),
     408: ("Request Timeout", "The request did not arrive in time."),
@@ -21,6 +23,7 @@ STATUSES = {
     500: ("Internal Server Error", "A server error occurred."),
     501: ("Not Implemented", "Unsupported transfer coding."),
 }
+_SECURITY = "".join(f"{name}: {value}\r\n" for name, value in OF_DATA)
 _OF_ERRORS: tuple[tuple[type[Exception], int], ...] = (
     (LimitRequestLine, 414),
     (LimitRequestHeaders, 431),
@@ -42,6 +45,6 @@ def response(status: int) -> bytes:
     head = (
         f"HTTP/1.1 {status} {reason}\r\nDate: {util.http_date()}\r\nConnection: close\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nCache-Control: no-store\r\n"
-        f"X-Content-Type-Options: nosniff\r\nX-Request-ID: {secrets.token_hex(16)}\r\n\r\n"
+        f"{_SECURITY}X-Request-ID: {secrets.token_hex(16)}\r\n\r\n"
     )
     return head.encode() + body

@@ -123,6 +123,7 @@ LARGE: dict[str, Any] = {
     "a long key": {"x" * (TEN_MIB - 50): 1},
     "a long address": {"channel": "email", "to": "a@" * (TEN_MIB // 2 - 50)},
     "a long sender": {"channel": "email", "to": "a@example.com", "reply_to": "<a@," * (TEN_MIB // 4 - 50)},
+    "keys": {"channel": "sms", "metadata": {f"{n}": 0 for n in range(TEN_MIB // 11)}},
     "blanks": {"channel": "sms", "to": "09121234567", "text": " " * (TEN_MIB - 100)},
 }
 

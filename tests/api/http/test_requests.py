@@ -276,8 +276,6 @@ def test_no_answer_that_may_hold_secrets_is_kept(api: Api, anonymous: Api) -> No
     answers += [anonymous.get(SMS), api.get("/unknown"), api.call("PUT", SMS), anonymous.get("/healthz")]
     for answer in answers:
         assert answer.headers.getlist("Cache-Control") == ["no-store"]
-        assert answer.headers.getlist("X-Content-Type-Options") == ["nosniff"]
-        assert "Content-Security-Policy" not in answer.headers
 
 
 def test_pages_can_neither_be_framed_nor_run_foreign_scripts(anonymous: Api) -> None:
