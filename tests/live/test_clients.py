@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ import pytest
 from tests.live.conftest import Live
 from tests.simulators.server import Reply, Request, Server
 from tests.support.environment import ROOT
+from tests.support.environment import program as installed
 from tests.support.processes import free_port
 
 DOCUMENT = ROOT / "docs" / "clients.md"
@@ -96,8 +96,7 @@ def program(request: pytest.FixtureRequest, live: Live, tmp_path: Path) -> Calla
     """Give a function that returns a language's program, as it is shown but for the recipient and the key."""
     language = request.param
     command, suffix = LANGUAGES[language]
-    if not shutil.which(command[0]):
-        pytest.skip(f"{command[0]}, which runs a program of docs/clients.md, is not installed")
+    installed(command[0])
 
     def make(to: str) -> Program:
         text, key = program_of(language), f"{language}-{to}"
