@@ -45,7 +45,8 @@ def create_app():
     app = create()
     app.extensions["declarations"]["who"] = Endpoint(Access.PUBLIC, "who", "Tests")
     app.add_url_rule("/who", "who", lambda: {
-        "address": request.remote_addr, "scheme": request.scheme, "host": request.host, "root": request.root_path,
+        "address": request.remote_addr, "scheme": request.scheme, "host": request.host,
+        "root": request.root_path,
         "forwarded": {name: value for name, value in request.headers if "orwarded" in name}})
     return app
 cli.create_app = create_app
