@@ -139,6 +139,26 @@ def test_the_example_of_an_environment_file_is_one_that_the_service_takes() -> N
     assert len(commented) == 4
 
 
+def test_the_secrets_that_the_document_makes_are_taken(tmp_path: Path) -> None:
+    """Its commands write the file that compose.yaml reads, for its owner alone."""
+    text = (FOLDER / "README.md").read_text()
+    (commands,) = re.findall(r"```sh\n(umask 077\n.*?)docker compose", text, re.DOTALL)
+    (tmp_path / "docs" / "deploy").mkdir(parents=True)
+    subprocess.run(["bash", "-euc", commands], cwd=tmp_path, check=True)
+    file = tmp_path / "docs" / "deploy" / ".env"
+    assert file.stat().st_mode & 0o777 == 0o600
+    made = dict(line.split("=", 1) for line in file.read_text().splitlines())
+    assert made.keys() == SECRETS.keys()
+    config.read({name: value for name, value in made.items() if name.startswith("NOTIFYHUB_")})
+    assert len(set(made.values())) == len(made)
+
+
+def test_the_document_names_the_files_that_there_are() -> None:
+    text = (FOLDER / "README.md").read_text()
+    files = {path.name for path in FOLDER.iterdir() if not path.name.startswith(".") and path.is_file()}
+    assert [name for name in files - {"README.md"} if f"`{name}`" not in text] == []
+
+
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
 def test_units_agree_on_user_folders_and_variables(path: Path) -> None:
     service = unit(path)["Service"]
