@@ -2,10 +2,13 @@
 
 import ctypes
 import os
+import re
+import signal
 import socket
 import subprocess
 import sys
 import sysconfig
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from tests.process.conftest import MESSAGES, TEXT, add_notifier, status_of
 from tests.process.conftest import start as start  # noqa: PLC0414 - a fixture
 from tests.simulators import MeliPayamakSimulator
 from tests.support.environment import ROOT, program
-from tests.support.processes import free_port
+from tests.support.processes import free_port, stop, wait_for_port
 from tests.support.service import Service, until
 
 EXPOSURE = 15
@@ -55,6 +58,59 @@ def test_a_unit_leaves_little_open(path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_all_units_are_protected_alike() -> None:
+    texts = [path.read_text() for path in UNITS]
+    parts = {re.search(r"^# What it can't do.*?^\[Install\]", text, re.M | re.S)[0] for text in texts}  # type: ignore[index]
+    assert len(parts) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
+def test_a_unit_calls_the_system_for_nothing_that_its_filter_refuses(path: Path, tmp_path: Path) -> None:
+    """From the start to the end of what it starts, with a question for its health between them."""
+    refused = set().union(*(_calls(name) for name in ("@privileged", "@resources")))
+    allowed = _calls("@system-service") - refused
+    name, *arguments = started_by(path)
+    port = str(free_port())
+    arguments = [word.replace("8000", port) for word in arguments]
+    command = [Path(sysconfig.get_path("scripts")) / name, *arguments]
+    variables = {**os.environ, "NOTIFYHUB_INSTANCE": str(tmp_path / "instance"), "PYTHONUNBUFFERED": "1"}
+    upgrade = [Path(sysconfig.get_path("scripts")) / "notifyhub", "db", "upgrade"]
+    subprocess.run(upgrade, env=variables, check=True, capture_output=True)
+    trace, log = tmp_path / "trace", tmp_path / "log"
+    with log.open("w") as output:
+        traced = [program("strace"), "-f", "-qq", "-o", str(trace), *map(str, command)]
+        process = subprocess.Popen(traced, cwd=ROOT, env=variables, stdout=output, stderr=output, text=True)
+    try:
+        if "worker" in arguments:
+            until(lambda: "The worker is ready" in log.read_text(), "the worker is ready", 60)
+        else:
+            wait_for_port(process, int(port))
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=60) as answer:
+                assert answer.status in {200, 503}
+        (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGTERM)
+        assert process.wait(60) == 0
+    finally:
+        stop(process)
+    used = set(re.findall(r"^\d+ +(\w+)\(", trace.read_text(errors="replace"), re.MULTILINE))
+    assert "execve" in used
+    assert used - allowed - {"fchown"} == set()  # which SQLite calls where root runs it, as here
+
+
+def _calls(name: str) -> set[str]:
+    """Return what a set of systemd's has in it."""
+    shown = subprocess.run(
+        [program("systemd-analyze"), "syscall-filter", name], capture_output=True, text=True, check=True
+    )
+    words = [line.strip() for line in shown.stdout.splitlines()[1:]]
+    found: set[str] = set()
+    for word in words:
+        if word and not word.startswith("#"):
+            found |= _calls(word) if word.startswith("@") else {word}
+    return found
 
 
 def test_only_what_says_that_it_is_ready_is_waited_for() -> None:

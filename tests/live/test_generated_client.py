@@ -15,11 +15,13 @@ from typing import Any
 import pytest
 
 from tests.live.conftest import Live
+from tests.support.environment import ROOT
 from tests.support.service import until
 
 pytestmark = pytest.mark.slow
 
-PACKAGE = "generated_client"
+PACKAGE = "notify_hub_client"
+"""What the generator calls it by itself."""
 
 
 class Generated:
@@ -112,6 +114,23 @@ def test_a_generated_client_sends_an_sms(live: Live, generated: Generated) -> No
     assert len(live.melipayamak.journal.messages("09121290001")) == 1
     status, page = generated.call("messages", "messages_list_messages", reference="generated")
     assert (status, [message.id for message in page.results], page.next_) == (200, [made.id], None)
+
+
+@pytest.mark.usefixtures("package")
+def test_the_program_of_the_document_sends_a_message(live: Live) -> None:
+    """The second one in Python in docs/clients.md, as it is shown but for address, recipient and key."""
+    text = re.findall("```python\n(.*?)```", (ROOT / "docs" / "clients.md").read_text(), re.DOTALL)[1]
+    for shown, own in (
+        ("http://127.0.0.1:8000", f"http://127.0.0.1:{live.service.port}"),
+        ("order-1234-shipped", "generated-2"),
+        ("09121234567", "09121290003"),
+    ):
+        assert text.count(shown) == 1
+        text = text.replace(shown, own)
+    names: dict[str, Any] = {"TOKEN": live.key}
+    exec(text, names)
+    assert (names["answer"].status_code, names["answer"].parsed.to) == (201, "+989121290003")
+    assert live.ended(names["answer"].parsed.id)["status"] == "sent"
 
 
 def test_a_generated_client_sends_an_email(live: Live, generated: Generated) -> None:
