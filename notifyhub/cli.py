@@ -27,14 +27,17 @@ from notifyhub.database.migrations import upgrade_quietly
 from notifyhub.database.outages import in_one_line
 from notifyhub.database.rotation import keys
 from notifyhub.extensions import db
+from notifyhub.health.commands import status
 from notifyhub.instance import InvalidSetting
 from notifyhub.jobs import worker as delivery
 from notifyhub.jobs.threads import CONCURRENCY
+from notifyhub.messages.commands import send
 from notifyhub.process import restart
 from notifyhub.process.restart import Inheritance
 from notifyhub.process.server import Server
 from notifyhub.process.supervisor import PartEnded, Supervisor
 from notifyhub.seeding.commands import notifiers
+from notifyhub.statistics.commands import statistics
 
 log = logging.getLogger(__name__)
 
@@ -174,10 +177,10 @@ def worker(concurrency: int, *, beat: bool) -> None:
     sys.exit(status)
 
 
-main.add_section("Service", up, worker)
-main.add_section("Notifiers", notifiers)
+main.add_section("Service", up, worker, status)
+main.add_section("Messages and notifiers", send, notifiers)
 main.add_section("Users and permissions", users, tokens, list_permissions)
-main.add_section("Database and keys", migrations, keys, backup, restore)
+main.add_section("Database and keys", migrations, keys, statistics, backup, restore)
 
 
 def _end_when_told() -> None:

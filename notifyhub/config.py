@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError
 
 from notifyhub import instance
 from notifyhub.instance import PREFIX, InvalidSetting
-from notifyhub.text import origins
+from notifyhub.text import origins, zones
 
 DEFAULT_BODY_BYTES = 1024 * 1024
 _EMBEDDED = "sqlite:///notifyhub.db"
@@ -88,6 +88,13 @@ def _rate_limit(text: str) -> None:
         raise ValidationError("must be a limit such as 600/minute, or 0 for none")
 
 
+def _time_zone(text: str) -> None:
+    try:
+        zones.zone(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+
+
 def _hosts(text: str) -> list[str]:
     """Return host names, addresses and networks, which are checked and left as texts."""
     entries = _split(text)
@@ -150,9 +157,11 @@ class _Environment(Schema):
     REPORT_DELAY = fields.Function(deserialize=_whole_number(1), load_default=10)
     BREAKER_FAILURES = fields.Function(deserialize=_whole_number(1), load_default=5)
     BREAKER_REST = fields.Function(deserialize=_whole_number(1), load_default=30)
+    CREDIT_INTERVAL = fields.Function(deserialize=_whole_number(1), load_default=600)
     SMTP_VERIFY = _Flag(load_default=True)
     MAIL_HOSTS = fields.Function(deserialize=_hosts, load_default=list)
     WEBHOOK_ALLOW = fields.Function(deserialize=_hosts, load_default=list)
+    TIMEZONE = fields.String(validate=_time_zone, load_default="Asia/Tehran")
     LOG_FORMAT = fields.String(
         validate=validate.OneOf(("json", "console"), error="must be json or console"), load_default="console"
     )

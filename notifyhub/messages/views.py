@@ -181,9 +181,10 @@ def cancel(id: int) -> dict[str, Any]:
 @endpoint(Endpoint(CHANGE, "Retry a message", TAG, responses=_detail, errors=(404, 409)))
 def retry(id: int) -> dict[str, Any]:
     """Send a message anew that has failed."""
-    retried = _detailed(transitions.retry(autocommit(), id, test=g.caller.test))
-    publish(autocommit(), MessagesDue([id]))
-    return retried
+    with transaction() as connection:
+        retried = transitions.retry(connection, id, test=g.caller.test)
+        publish(connection, MessagesDue([id]))
+    return _detailed(retried)
 
 
 def _detailed(row: Any) -> dict[str, Any]:
@@ -237,7 +238,7 @@ def retry_batch(id: int) -> dict[str, int]:
 def _change_batch(change: Callable[..., BatchChange], id: int) -> dict[str, int]:
     def change_all() -> dict[str, int]:
         with transaction() as connection:
-            changed, unchanged = change(connection, id, test=g.caller.test)
-        return {"changed": len(changed), "unchanged": unchanged}
+            done = change(connection, id, test=g.caller.test)
+        return {"changed": len(done.changed), "unchanged": done.unchanged}
 
     return persist(change_all, RETRIED_SECONDS)
