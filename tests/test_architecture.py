@@ -11,7 +11,7 @@ import pytest
 from tests.support.environment import ROOT
 
 MODULES = sorted((ROOT / "notifyhub").rglob("*.py"))
-DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 VAGUE = {"common", "helper", "helpers", "manager", "managers", "misc", "shared", "util", "utils"}
 
 

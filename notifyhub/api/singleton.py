@@ -1,5 +1,6 @@
 """A resource of which there is one: it is read and changed over HTTP, never created or deleted."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -47,7 +48,7 @@ class Singleton(Generic[Model]):
             permissions.change, f"Change the {noun}", "Settings", body=self.request, responses=responses
         )
         for method, view, declaration in (("GET", self.show, read), ("PATCH", self.change, change)):
-            name = f"{view.__name__}_{noun.replace(' ', '_')}"
+            name = f"{view.__name__}_{re.sub('[ -]', '_', noun)}"
             blueprint.add_url_rule(url, name, declare_method(declaration, view), methods=[method])
 
     def show(self) -> dict[str, Any]:

@@ -63,7 +63,12 @@ class Arguments(Worded, fields.Field[list[str] | dict[str, str]]):
         text = {"type": ["string", "number"], "minLength": 1, "maxLength": self.MAX_LENGTH}
         shapes = [
             {"type": "array", "items": text, "maxItems": self.MAX_COUNT},
-            {"type": "object", "additionalProperties": text, "maxProperties": self.MAX_COUNT},
+            {
+                "type": "object",
+                "title": "NamedArgs",
+                "additionalProperties": text,
+                "maxProperties": self.MAX_COUNT,
+            },
         ]
         self.metadata = {**self.metadata, "anyOf": [*shapes, {"type": "null"}]}
 

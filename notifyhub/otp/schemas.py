@@ -52,7 +52,9 @@ class OTPSchema(Schema):
 class IssuedOTPSchema(OTPSchema):
     """A one-time password that is being sent."""
 
-    code = fields.String(metadata=described("The code. Test tokens alone are told it.", "12345"))
+    code = fields.String(
+        metadata={**described("The code. Test tokens alone are told it.", "12345"), "optional": True}
+    )
 
 
 class FallbackSchema(StrictSchema):

@@ -197,7 +197,7 @@ def _has_code(value: str) -> None:
 
 
 _one_line = validate.Regexp(
-    r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z", error="Line ends and control characters are not allowed."
+    r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z", error="Line ends and control characters are not allowed."
 )
 
 

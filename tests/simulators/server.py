@@ -126,7 +126,7 @@ class _Connection(socketserver.StreamRequestHandler):
         owner.opened(self.connection)
         try:
             while not owner.stopping.is_set() and (request := self._read()):
-                if not self._write(owner.answer(request)):
+                if not self._write(owner.answer(request)) or request.headers.get("connection") == "close":
                     return
         finally:
             owner.closed(self.connection)

@@ -1,6 +1,7 @@
 """The variables of the installations that are tested, and what the tests need around them."""
 
 import os
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,16 @@ on_postgresql = pytest.mark.parametrize("environment", ["postgresql"], indirect=
 def absent(service: str, variable: str) -> NoReturn:
     """Skip the test because a service does not answer; in CI, where it has to, fail it."""
     words = f"{service} does not answer; its address is in {variable}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(words)
+    pytest.skip(words)
+
+
+def program(name: str) -> str:
+    """Return where a program is; skip the test where it is not installed; in CI, which installs it, fail."""
+    if found := shutil.which(name):
+        return found
+    words = f"{name} is not installed"
     if os.environ.get("CI") == "true":
         pytest.fail(words)
     pytest.skip(words)

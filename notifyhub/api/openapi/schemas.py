@@ -4,6 +4,7 @@ Requests and responses are components of their own (`SMSPatternRequest`,
 `PatchedSMSPattern` and `SMSPattern`): a response has every field, a request only those that can be set.
 """
 
+import re
 from inspect import cleandoc
 from typing import Any
 
@@ -34,6 +35,11 @@ def _name(schema: Any) -> str:
     return f"{name}Request" if schema.exclude else name
 
 
+def _title(name: str) -> str:
+    """Return a field's name as that of a type: `message_status` is MessageStatus."""
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
 class _Converter(OpenAPIConverter):
     field_mapping: dict[type, tuple[str | None, str | None]] = {
         **DEFAULT_FIELD_MAPPING,
@@ -52,6 +58,24 @@ class _Converter(OpenAPIConverter):
         described: dict[str, Any] = super().field2type_and_format(field, **options)
         return {**described, "format": "int64"} if isinstance(field, Integer) and field.strict else described
 
+    def field2property(self, field: fields.Field[Any]) -> dict[str, Any]:
+        """Return the schema of a field.
+
+        A choice that may be null is one or the other; generated clients name its type by its title.
+        """
+        described: dict[str, Any] = super().field2property(field)
+        if None not in described.get("enum", ()):
+            return described
+        choices = [choice for choice in described.pop("enum") if choice is not None]
+        choice = {"type": "string", "title": _title(str(field.name)), "enum": choices}
+        del described["type"]
+        return {**described, "anyOf": [choice, {"type": "null"}]}
+
+    def field2pattern(self, field: fields.Field[Any], **options: Any) -> dict[str, Any]:
+        """Return the pattern of a field, as JSON Schema, whose expressions are JavaScript's, writes it."""
+        described: dict[str, Any] = super().field2pattern(field, **options)
+        return {key: re.sub(r"\\Z\Z", "$", pattern) for key, pattern in described.items()}
+
     def computed_default(self, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
         """Return the default that a function gives, such as an empty object."""
         return {"default": field.load_default()} if callable(field.load_default) else {}
@@ -67,12 +91,17 @@ class _Converter(OpenAPIConverter):
         }
 
     def schema2jsonschema(self, schema: Schema) -> dict[str, Any]:
-        """Return the component of a schema; in an answer every field is there, and none has a default."""
+        """Return the component of a schema.
+
+        In an answer every field is there whose metadata do not say `optional`, and none has a default.
+        """
         component: dict[str, Any]
         component = self.fields2jsonschema(schema.fields, partial=schema.partial)  # type: ignore[no-untyped-call]
         of_response = bool(_read_only(schema))
         if of_response:
-            component["required"] = list(schema.fields)
+            component["required"] = [
+                name for name, field in schema.fields.items() if not field.metadata.get("optional")
+            ]
         if of_response or schema.partial:
             for described in component["properties"].values():
                 described.pop("default", None)

@@ -1,5 +1,6 @@
 """The OpenAPI document and the page that shows it."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -203,7 +204,29 @@ def test_an_operation_names_its_permission_code(
 def test_operations_have_ids_of_their_own_that_stay(document: dict[str, Any]) -> None:
     ids = [operation["operationId"] for _, operation in operations(document)]
     assert len(set(ids)) == len(ids)
+    assert [id_ for id_ in ids if not re.fullmatch("[a-z]+(_[a-z]+)*", id_)] == []
     assert document["paths"][PATTERNS]["post"]["operationId"] == "sms_patterns_create"
+
+
+def test_the_code_is_promised_to_nobody_though_test_tokens_are_told_it(document: dict[str, Any]) -> None:
+    answer = answer_schema(document, "post", OTP, 201)
+    assert set(answer["properties"]) - set(answer["required"]) == {"code"}
+
+
+def test_a_choice_that_may_be_null_is_a_type_with_a_name_or_null(document: dict[str, Any]) -> None:
+    verdict = answer_schema(document, "post", f"{OTP}/verify", 200)["properties"]["reason"]
+    choice, null = verdict["anyOf"]
+    assert (choice["type"], choice["title"], null) == ("string", "Reason", {"type": "null"})
+    assert "wrong_code" in choice["enum"]
+    assert not {"type", "enum"} & verdict.keys()
+
+
+def test_patterns_are_those_of_json_schema(document: dict[str, Any]) -> None:
+    """Python's own end of a text means nothing to JavaScript."""
+    assert r"\\Z" not in json.dumps(document)
+    subject = body_schema(document, "patch", OTP_SETTINGS)["properties"]["otp_email_subject"]
+    assert not re.search(subject["pattern"], "two\nlines")
+    assert re.search(subject["pattern"], "one line")
 
 
 def test_what_the_service_itself_sends_stands_beside_the_paths(document: dict[str, Any]) -> None:
