@@ -174,16 +174,19 @@ def show(id: int) -> dict[str, Any]:
 @endpoint(Endpoint(CHANGE, "Cancel a message", TAG, responses=_detail, errors=(404, 409)))
 def cancel(id: int) -> dict[str, Any]:
     """Cancel a message that waits."""
-    return _detailed(transitions.cancel(autocommit(), id, test=g.caller.test))
+    with transaction() as connection:
+        row = transitions.cancel(connection, id, test=g.caller.test)
+    return _detailed(row)
 
 
 @blueprint.post("/<id:id>/retry")
 @endpoint(Endpoint(CHANGE, "Retry a message", TAG, responses=_detail, errors=(404, 409)))
 def retry(id: int) -> dict[str, Any]:
     """Send a message anew that has failed."""
-    retried = _detailed(transitions.retry(autocommit(), id, test=g.caller.test))
-    publish(autocommit(), MessagesDue([id]))
-    return retried
+    with transaction() as connection:
+        row = transitions.retry(connection, id, test=g.caller.test)
+        publish(connection, MessagesDue([id]))
+    return _detailed(row)
 
 
 def _detailed(row: Any) -> dict[str, Any]:
