@@ -5,8 +5,10 @@ from flask import current_app
 from notifyhub.audit import retention
 from notifyhub.jobs.tasks import task
 
+PURGE = "notifyhub.purge_audit"
 
-@task("notifyhub.purge_audit", every=600.0)
+
+@task(PURGE, every=600.0)
 def purge() -> None:
     """Delete what has been kept long enough."""
     if purged := retention.purge_entries():
