@@ -7,6 +7,7 @@ sends the request, or runs the command, in which the event is published.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from marshmallow import Schema, fields
@@ -146,13 +147,17 @@ def _short(value: Any) -> Any:
     return truncate(value, MAX_SHOWN) if isinstance(value, str) else value
 
 
-def _known_keys(declared: Object) -> set[str]:
-    """Return the keys that an object may show: those that are declared and do not name a secret."""
+@lru_cache
+def _known_keys(declared: Object) -> frozenset[str]:
+    """Return the keys that an object may show: those that are declared and do not name a secret.
+
+    They stay as they were first: to look for the packages of all shapes takes as long as some requests.
+    """
     shapes = [*declared.shapes(), *([declared.common] if declared.common else [])]
-    return {key for shape in shapes for key in shape.fields if not names_secret(key)}
+    return frozenset(key for shape in shapes for key in shape.fields if not names_secret(key))
 
 
-def _masked(value: Any, known: set[str] | frozenset[str] = frozenset()) -> Any:
+def _masked(value: Any, known: frozenset[str] = frozenset()) -> Any:
     """Return what is shown of a secret: nothing, but the values of known keys, if they are plain ones."""
     if value is None:
         return None

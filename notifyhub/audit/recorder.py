@@ -30,7 +30,8 @@ def record(connection: Connection, changes: Iterable[ObjectChanged]) -> None:
         }
         for change in changes
     ]
-    connection.execute(_insert, entries)
+    # A list of one would go the slower way of many.
+    connection.execute(_insert, entries if len(entries) > 1 else entries[0])
 
 
 def record_reencryption(connection: Connection, events: Sequence[SecretsReencrypted]) -> None:
