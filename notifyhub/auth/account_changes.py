@@ -1,6 +1,6 @@
 """The changes of users and tokens, published in the transactions that make them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -10,12 +10,12 @@ from notifyhub.auth.models import Token, User
 from notifyhub.events import publish
 
 
-def shown(user: User) -> dict[str, Any]:
-    """Return what clients know of a user, for `publish_user`."""
+def shown(user: User, codes: Sequence[int] | None = None) -> dict[str, Any]:
+    """Return what clients know of a user, for `publish_user`; the codes are read, if they are not given."""
     return {
         "name": user.name,
         "role": user.role,
-        "permissions": user.codes,
+        "permissions": user.codes if codes is None else codes,
         "is_active": user.is_active,
     }
 

@@ -35,6 +35,9 @@ WORKS: ColumnElement[bool] = and_(
 
 _select_actor = select(User.name, User.role, User.is_active, CODES_OF_USER).where(User.id == bindparam("id"))
 
+_count_tokens = select(func.count()).where(Token.user_id == User.id).correlate(User).scalar_subquery()
+_select_belongings = select(CODES_OF_USER, _count_tokens.label("tokens")).where(User.id == bindparam("id"))
+
 
 class AccountError(CommandError):
     """What was asked for can't be done; the text says why, in words for an operator."""
@@ -136,10 +139,10 @@ def delete_user(session: Session, user: User, *, by: Actor = OPERATOR) -> int:
     """
     by.check_touches(user.role)
     _refuse_last_admin(session, user)
-    count = session.scalar(select(func.count()).where(Token.user_id == user.id)) or 0
-    publish_user(session, Action.DELETE, user, shown(user), {})
+    had = session.execute(_select_belongings, {"id": user.id}).one()
+    publish_user(session, Action.DELETE, user, shown(user, had.codes), {})
     session.execute(delete(User).where(User.id == user.id))  # what refers to the row goes by its foreign key
-    return count
+    return int(had.tokens)
 
 
 def _set_codes(user: User, codes: Iterable[int]) -> None:
