@@ -18,7 +18,8 @@ from notifyhub.delivery import registration as delivery
 from notifyhub.health import registration as service_health
 from notifyhub.health import views as health_views
 from notifyhub.jobs import registration as jobs
-from notifyhub.messages import views as messages
+from notifyhub.messages import registration as messages
+from notifyhub.messages import views as messages_views
 from notifyhub.notifiers import check_views
 from notifyhub.notifiers import views as notifiers
 from notifyhub.otp import registration as otp
@@ -28,10 +29,15 @@ from notifyhub.patterns import views as patterns
 from notifyhub.providers import registry
 from notifyhub.seeding import registration as seeding
 from notifyhub.settings import views as settings
+from notifyhub.statistics import registration as statistics
+from notifyhub.statistics import views as statistics_views
 from notifyhub.webhooks import registration as webhooks
 from notifyhub.webhooks import views as webhooks_views
 
-PACKAGES = (database, api, jobs, auth, delivery, service_health, otp, webhooks, audit, seeding)
+PACKAGES = (
+    *(database, api, jobs, auth, messages, delivery, service_health, otp, webhooks, statistics),
+    *(audit, seeding),
+)
 
 BLUEPRINTS = (
     notifiers.sms_blueprint,
@@ -39,8 +45,9 @@ BLUEPRINTS = (
     notifiers.email_blueprint,
     patterns.email_blueprint,
     settings.blueprint,
-    messages.blueprint,
-    messages.batches_blueprint,
+    messages_views.blueprint,
+    messages_views.batches_blueprint,
+    statistics_views.blueprint,
     check_views.blueprint,
     sync_views.blueprint,
     otp_views.blueprint,

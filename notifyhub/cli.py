@@ -31,11 +31,13 @@ from notifyhub.health.commands import status
 from notifyhub.instance import InvalidSetting
 from notifyhub.jobs import worker as delivery
 from notifyhub.jobs.threads import CONCURRENCY
+from notifyhub.messages.commands import send
 from notifyhub.process import restart
 from notifyhub.process.restart import Inheritance
 from notifyhub.process.server import Server
 from notifyhub.process.supervisor import PartEnded, Supervisor
 from notifyhub.seeding.commands import notifiers
+from notifyhub.statistics.commands import statistics
 
 log = logging.getLogger(__name__)
 
@@ -176,9 +178,9 @@ def worker(concurrency: int, *, beat: bool) -> None:
 
 
 main.add_section("Service", up, worker, status)
-main.add_section("Notifiers", notifiers)
+main.add_section("Messages and notifiers", send, notifiers)
 main.add_section("Users and permissions", users, tokens, list_permissions)
-main.add_section("Database and keys", migrations, keys, backup, restore)
+main.add_section("Database and keys", migrations, keys, statistics, backup, restore)
 
 
 def _end_when_told() -> None:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError
 
 from notifyhub import instance
 from notifyhub.instance import PREFIX, InvalidSetting
-from notifyhub.text import origins
+from notifyhub.text import origins, zones
 
 DEFAULT_BODY_BYTES = 1024 * 1024
 _EMBEDDED = "sqlite:///notifyhub.db"
@@ -86,6 +86,13 @@ def _rate_limit(text: str) -> None:
         limits = []
     if not limits or any(limit.amount < 1 for limit in limits):
         raise ValidationError("must be a limit such as 600/minute, or 0 for none")
+
+
+def _time_zone(text: str) -> None:
+    try:
+        zones.zone(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
 
 
 def _hosts(text: str) -> list[str]:
@@ -154,6 +161,7 @@ class _Environment(Schema):
     SMTP_VERIFY = _Flag(load_default=True)
     MAIL_HOSTS = fields.Function(deserialize=_hosts, load_default=list)
     WEBHOOK_ALLOW = fields.Function(deserialize=_hosts, load_default=list)
+    TIMEZONE = fields.String(validate=_time_zone, load_default="Asia/Tehran")
     LOG_FORMAT = fields.String(
         validate=validate.OneOf(("json", "console"), error="must be json or console"), load_default="console"
     )

@@ -1,7 +1,8 @@
-"""Connections: the three ways to the database, and what is done when it can't be reached.
+"""Connections: the ways to the database, and what is done when it can't be reached.
 
-`autocommit()` is for single statements, `transaction()` for statements that belong together, `orm_session()`
-for objects. All are of the current application context: of a request, or of a task.
+`autocommit()` is for single statements, `transaction()` for statements that belong together, `snapshot()` for
+reads that have to agree, `orm_session()` for objects. All are of the current application context: of a
+request, or of a task.
 """
 
 import sqlite3
@@ -113,6 +114,19 @@ def transaction() -> Iterator[Connection]:
             release()
             with db.engine.begin() as connection:
                 yield connection
+
+
+@contextmanager
+def snapshot() -> Iterator[Connection]:
+    """Give the autocommit connection for reads that all see the database as it is at the first of them."""
+    connection = autocommit()
+    begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if is_postgresql() else "BEGIN"
+    connection.exec_driver_sql(begin)
+    try:
+        yield connection
+    finally:
+        if not connection.invalidated:
+            connection.exec_driver_sql("ROLLBACK")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Insert a row, or change the one that is there: one statement, even if two do so at the same time."""
+"""Insert rows, or change those that are there: one statement, even if two do so at the same time."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -20,11 +20,11 @@ def upsert(
     changes: Mapping[str, Any],
     where: ColumnElement[bool] | None = None,
 ) -> Upsert:
-    """Return the statement that inserts `values`, or makes `changes` to the row with the same `key`.
+    """Return the statement that inserts `values`, one row's or those of several, or makes `changes`.
 
-    `key` names the columns of a unique constraint. There may be several rows, with different keys; in
-    `changes`, `inserted` stands for what would have been inserted. A row that is there and does not meet
-    `where` is left as it is.
+    Changed is the row with the same `key`, which names the columns of a unique constraint; the rows have
+    different keys. In `changes`, `inserted` stands for what would have been inserted. A row that is there and
+    does not meet `where` is left as it is.
     """
     insert = _INSERTS[connection.dialect.name](table).values(values)
     return insert.on_conflict_do_update(index_elements=key, set_=changes, where=where)

@@ -1,7 +1,8 @@
 """The events of messages."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -34,6 +35,16 @@ class MessagesDue:
 
     ids: Sequence[int]
     urgent: bool = False
+
+
+@dataclass(frozen=True)
+class MessagesRetried:
+    """A client has had messages sent anew that had ended: they are queued again, as if never sent.
+
+    `created_at` is when each of them was created, by its id.
+    """
+
+    created_at: Mapping[int, datetime]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 conditional UPDATE of locked rows, so that one of several at once wins.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, NoReturn
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, or_, select, update
@@ -12,6 +12,7 @@ from notifyhub.api.changes import Action, ObjectChanged
 from notifyhub.api.resource import or_404
 from notifyhub.database.base import now, table_of
 from notifyhub.events import publish
+from notifyhub.messages.events import MessagesRetried
 from notifyhub.messages.models import ERASED, Batch, Message, MessageStatus
 from notifyhub.messages.references import MESSAGE_TTL
 from notifyhub.messages.serializers import COLUMNS
@@ -33,10 +34,17 @@ _CANCELLED = {"status": MessageStatus.CANCELLED, "next_attempt_at": None}
 
 
 class BatchChange(NamedTuple):
-    """What was done to a batch: the ids of its messages that were changed, and the number of the others."""
+    """What was done to a batch: when those of its messages were created that were changed, by their ids in
+    order; and the number of the others.
+    """
 
-    changed: list[int]
+    created_at: dict[int, datetime]
     unchanged: int
+
+    @property
+    def changed(self) -> list[int]:
+        """The ids of the messages that were changed."""
+        return list(self.created_at)
 
 
 def cancel(connection: Connection, id: int, *, test: bool) -> Row[Any]:
@@ -51,11 +59,14 @@ def cancel(connection: Connection, id: int, *, test: bool) -> Row[Any]:
 def retry(connection: Connection, id: int, *, test: bool) -> Row[Any]:
     """Send a message anew that has failed, and return its row; a new life if the old one is over.
 
-    With `test` one of a test token. Raises NotFound, or Conflict if it is in another state or carries a
-    one-time password.
+    To be called in a transaction. With `test` one of a test token. Raises NotFound, or Conflict if it is in
+    another state or carries a one-time password.
     """
     row = _change(connection, Action.RETRY, id, _new_round(connection), _ENDED, *_visible(test=test))
-    return row or _refuse(connection, id, "sent anew", RETRIABLE, test=test)
+    if row is None:
+        _refuse(connection, id, "sent anew", RETRIABLE, test=test)
+    publish(connection, MessagesRetried({id: row.created_at}))
+    return row
 
 
 def cancel_batch(connection: Connection, id: int, *, test: bool) -> BatchChange:
@@ -71,7 +82,10 @@ def retry_batch(connection: Connection, id: int, *, test: bool) -> BatchChange:
 
     With `test` a batch of a test token. Raises NotFound.
     """
-    return _change_batch(connection, Action.RETRY, id, _new_round(connection), _ENDED, test=test)
+    change = _change_batch(connection, Action.RETRY, id, _new_round(connection), _ENDED, test=test)
+    if change.created_at:
+        publish(connection, MessagesRetried(change.created_at))
+    return change
 
 
 def _new_round(connection: Connection) -> dict[str, Any]:
@@ -134,10 +148,10 @@ def _change_batch(
     change = update(table_of(Message)).where(
         _messages.id.in_(locked.order_by(_messages.id).with_for_update())
     )
-    changed = sorted(connection.scalars(change.values(values).returning(_messages.id)))
-    if changed:
-        publish(connection, ObjectChanged(Batch, id, None, action, {"changed": (None, len(changed))}))
-    return BatchChange(changed, count - len(changed))
+    rows = connection.execute(change.values(values).returning(_messages.id, _messages.created_at)).all()
+    if rows:
+        publish(connection, ObjectChanged(Batch, id, None, action, {"changed": (None, len(rows))}))
+    return BatchChange({row.id: row.created_at for row in sorted(rows)}, count - len(rows))
 
 
 def _refuse(connection: Connection, id: int, done: str, states: tuple[str, ...], *, test: bool) -> NoReturn:

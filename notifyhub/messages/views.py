@@ -184,9 +184,9 @@ def cancel(id: int) -> dict[str, Any]:
 def retry(id: int) -> dict[str, Any]:
     """Send a message anew that has failed."""
     with transaction() as connection:
-        row = transitions.retry(connection, id, test=g.caller.test)
+        retried = transitions.retry(connection, id, test=g.caller.test)
         publish(connection, MessagesDue([id]))
-    return _detailed(row)
+    return _detailed(retried)
 
 
 def _detailed(row: Any) -> dict[str, Any]:
@@ -240,7 +240,7 @@ def retry_batch(id: int) -> dict[str, int]:
 def _change_batch(change: Callable[..., BatchChange], id: int) -> dict[str, int]:
     def change_all() -> dict[str, int]:
         with transaction() as connection:
-            changed, unchanged = change(connection, id, test=g.caller.test)
-        return {"changed": len(changed), "unchanged": unchanged}
+            done = change(connection, id, test=g.caller.test)
+        return {"changed": len(done.changed), "unchanged": done.unchanged}
 
     return persist(change_all, RETRIED_SECONDS)

@@ -21,6 +21,7 @@ SETTINGS = "/api/settings/notifications"
 DELIVERY = "/api/settings/delivery"
 MESSAGES = "/api/notifications/messages"
 HEALTH = "/api/notifications/health"
+STATISTICS = "/api/notifications/statistics"
 BATCHES = "/api/notifications/batches"
 OTP = "/api/notifications/otp"
 OTP_SETTINGS = "/api/settings/otp"
@@ -65,7 +66,7 @@ CODES = {
         for collection in (MESSAGES, BATCHES)
         for change in ("cancel", "retry")
     },
-    **{(method, HEALTH): 7812 for method in ("GET", "HEAD")},
+    **{(method, url): 7812 for method in ("GET", "HEAD") for url in (HEALTH, STATISTICS)},
     ("POST", OTP): 7821,
     **{(method, f"{OTP}{rest}"): 7822 for method in ("GET", "HEAD") for rest in ("", "/<id:id>")},
     ("POST", f"{OTP}/verify"): 7823,

@@ -147,12 +147,12 @@ class Ranges:
             if indexed.nullable:
                 conditions.append(indexed.is_not(None))  # the index leaves null out, and has to be told
         for name in shape.conditions:
-            conditions += [_without_index(condition) for condition in self.filters[name].conditions(name)]
+            conditions += [without_index(condition) for condition in self.filters[name].conditions(name)]
         order = in_order((*columns, self.table.c.id), reverse=shape.reverse)
         return select(*selected).where(*conditions).order_by(*order).limit(literal("limit"))
 
 
-def _without_index(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+def without_index(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """Return a condition that no index is used for.
 
     SQLite would read an index of the condition's own column instead, and sort all that it finds there.

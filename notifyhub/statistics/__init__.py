@@ -1,0 +1,1 @@
+"""Statistics: how many messages there were, by time, notifier, pattern, status; most counted in advance."""
