@@ -8,6 +8,8 @@ from notifyhub import config, logs
 from notifyhub.api import health
 from notifyhub.api import registration as api
 from notifyhub.api.openapi import views as openapi
+from notifyhub.audit import registration as audit
+from notifyhub.audit import views as audit_views
 from notifyhub.auth import guard, throttle, user_views
 from notifyhub.auth import registration as auth
 from notifyhub.auth import views as auth_views
@@ -32,7 +34,10 @@ from notifyhub.statistics import views as statistics_views
 from notifyhub.webhooks import registration as webhooks
 from notifyhub.webhooks import views as webhooks_views
 
-PACKAGES = (database, api, jobs, auth, messages, delivery, service_health, otp, webhooks, statistics, seeding)
+PACKAGES = (
+    *(database, api, jobs, auth, messages, delivery, service_health, otp, webhooks, statistics),
+    *(audit, seeding),
+)
 
 BLUEPRINTS = (
     notifiers.sms_blueprint,
@@ -49,6 +54,7 @@ BLUEPRINTS = (
     webhooks_views.blueprint,
     health_views.blueprint,
     user_views.blueprint,
+    audit_views.blueprint,
     auth_views.blueprint,
     openapi.root,
     openapi.blueprint,

@@ -9,6 +9,7 @@ from sqlalchemy import Column, ColumnElement, Select, and_, bindparam, delete, i
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 
+from notifyhub.api.changes import ObjectChanges
 from notifyhub.api.endpoint import Endpoint, Permission, declare_method
 from notifyhub.api.http.parsing import body
 from notifyhub.api.pagination.filters import Filters
@@ -18,7 +19,8 @@ from notifyhub.api.serializers import TableSerializer
 from notifyhub.database import confidential
 from notifyhub.database.base import Timestamped, table_of
 from notifyhub.database.confidential import Confidential
-from notifyhub.database.connections import autocommit, orm_session
+from notifyhub.database.connections import autocommit, orm_session, transaction
+from notifyhub.events import publish
 
 T = TypeVar("T")
 VERBS = ("create", "view", "change", "delete")
@@ -68,6 +70,8 @@ class Resource:
     """The greatest length in bytes of a body that creates or changes an object, as an Endpoint has it."""
     update_errors: ClassVar[tuple[int, ...]] = (404,)
     """The errors of a change that are its own, as an Endpoint has them."""
+    title: ClassVar[str] = "name"
+    """The column that people tell the objects apart by."""
     expressions: ClassVar[Mapping[str, ColumnElement[Any]]] = {}
     """What is selected for fields that the table has no columns for, by their attributes."""
 
@@ -102,7 +106,8 @@ class Resource:
         self._insert = insert(table).returning(*self._create_serializer.columns)
         self._select = select(*self.serializer.columns).where(this)
         self._lock = select(model).where(this).with_for_update(key_share=True)
-        self._delete = delete(table).where(this)
+        self._changes = ObjectChanges(model, self.create_response, self.title)
+        self._delete = delete(table).where(this).returning(*self._changes.columns)
 
     def register(self, blueprint: Blueprint) -> None:
         """Add the operations to `blueprint`, whose prefix is the collection's URL."""
@@ -132,12 +137,14 @@ class Resource:
             blueprint.add_url_rule(operation.url, operation.view, view, methods=operation.methods)
 
     def create(self, **path: int) -> tuple[dict[str, Any], int]:
-        """Create an object in one statement, its own transaction. One with secrets is given its id before."""
+        """Create an object. One with secrets is given its id before."""
         self._check_parent(path)
         values = self.schema.validate_object(body(self.schema), None)
-        if issubclass(self.model, Confidential):
-            values = confidential.with_id(autocommit(), self.model, values)
-        row = autocommit().execute(self._insert, {**values, **path}).one()
+        with transaction() as connection:
+            if issubclass(self.model, Confidential):
+                values = confidential.with_id(connection, self.model, values)
+            row = connection.execute(self._insert, {**values, **path}).one()
+            publish(connection, self._changes.created(row.id, values))
         return self._create_serializer.dump([row])[0], 201
 
     def page(self, **path: int) -> dict[str, Any]:
@@ -162,7 +169,10 @@ class Resource:
         """Change what the body names of an object, which nobody else changes meanwhile."""
         with orm_session() as session:
             stored = or_404(session.scalar(self._lock, path))
+            before = self._changes.read(stored)
             self.perform_update(session, stored, self.schema.validate_object(body(self.patched), stored))
+            session.flush()
+            publish(session.connection(), *self._changes.changed(stored, before))
         return self.schema.dump(stored)
 
     def perform_update(self, _session: Session, stored: Timestamped, values: dict[str, Any]) -> None:
@@ -173,7 +183,9 @@ class Resource:
     def delete(self, **path: int) -> tuple[str, int]:
         """Delete an object, and what belongs to it."""
         with orm_session() as session:
-            or_404(session.connection().execute(self._delete, path).rowcount or None)
+            connection = session.connection()
+            deleted = or_404(connection.execute(self._delete, path).first())
+            publish(connection, self._changes.deleted(deleted._asdict()))
         return "", 204
 
     def _check_parent(self, path: dict[str, int]) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from flask import Blueprint
@@ -10,10 +11,12 @@ from marshmallow import Schema
 from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session
 
+from notifyhub.api.changes import ObjectChanges
 from notifyhub.api.endpoint import Endpoint, Permission, declare_method
 from notifyhub.api.http.parsing import body
 from notifyhub.database.base import SingletonRow
 from notifyhub.database.connections import autocommit, orm_session
+from notifyhub.events import publish
 
 Model = TypeVar("Model", bound=SingletonRow)
 
@@ -59,9 +62,16 @@ class Singleton(Generic[Model]):
         """Change what the body names."""
         with orm_session() as session:
             stored = self.locked(session)
+            before = self.changes.read(stored)
             for name, value in body(self.request).items():
                 setattr(stored, name, value)
+            publish(session.connection(), *self.changes.changed(stored, before))
         return self.show()
+
+    @cached_property
+    def changes(self) -> ObjectChanges:
+        """The events of its changes."""
+        return ObjectChanges(self.model, self.request, title=None)
 
     def locked(self, session: Session) -> Model:
         """Return the object, locked: nobody else changes it until the transaction ends."""

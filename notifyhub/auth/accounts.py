@@ -12,6 +12,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from notifyhub.api.changes import Action
+from notifyhub.auth.account_changes import publish_issue, publish_revocation, publish_user, shown
 from notifyhub.auth.grants import NONE, OPERATOR, Actor, Rights
 from notifyhub.auth.models import CODES_OF_USER, Role, Token, User, UserPermission
 from notifyhub.auth.tokens import PREFIX_LENGTH, digest, issue
@@ -32,6 +34,9 @@ WORKS: ColumnElement[bool] = and_(
 """The condition that a token is neither revoked nor expired."""
 
 _select_actor = select(User.name, User.role, User.is_active, CODES_OF_USER).where(User.id == bindparam("id"))
+
+_count_tokens = select(func.count()).where(Token.user_id == User.id).correlate(User).scalar_subquery()
+_select_belongings = select(CODES_OF_USER, _count_tokens.label("tokens")).where(User.id == bindparam("id"))
 
 
 class AccountError(CommandError):
@@ -89,6 +94,7 @@ def create_user(
     by.check_grants(NONE, Rights.of(user))
     session.add(user)
     session.flush()
+    publish_user(session, Action.CREATE, user, {}, shown(user))
     return user
 
 
@@ -109,7 +115,7 @@ def change_user(session: Session, user: User, *, by: Actor = OPERATOR, **values:
     LastAdmin where nobody else is an active admin, but a command may deactivate that one; IntegrityError if
     another user has the name.
     """
-    before = Rights.of(user)
+    before, was = Rights.of(user), shown(user)
     codes = values.pop("codes", before.codes)
     after = Rights(values.get("role", user.role), frozenset(codes), values.get("is_active", user.is_active))
     by.check_grants(before, after)
@@ -123,6 +129,7 @@ def change_user(session: Session, user: User, *, by: Actor = OPERATOR, **values:
         _set_codes(user, after.codes)
         user.updated_at = now()
     session.flush()
+    publish_user(session, Action.CHANGE, user, was, shown(user))
 
 
 def delete_user(session: Session, user: User, *, by: Actor = OPERATOR) -> int:
@@ -132,9 +139,10 @@ def delete_user(session: Session, user: User, *, by: Actor = OPERATOR) -> int:
     """
     by.check_touches(user.role)
     _refuse_last_admin(session, user)
-    count = session.scalar(select(func.count()).where(Token.user_id == user.id)) or 0
+    had = session.execute(_select_belongings, {"id": user.id}).one()
+    publish_user(session, Action.DELETE, user, shown(user, had.codes), {})
     session.execute(delete(User).where(User.id == user.id))  # what refers to the row goes by its foreign key
-    return count
+    return int(had.tokens)
 
 
 def _set_codes(user: User, codes: Iterable[int]) -> None:
@@ -174,6 +182,8 @@ def issue_token(
         label = _checked_line(label, "A token's label")
     token, key = issue(user, by.name, lifetime=lifetime, test=test, label=label)
     session.add(token)
+    session.flush()
+    publish_issue(session, token)
     return key
 
 
@@ -187,14 +197,16 @@ def revoke(session: Session, prefix: str) -> Token:
         raise AccountError("There is no token that begins so.")
     if len(found) > 1:
         raise AccountError("Several tokens begin so: give more of it.")
-    revoke_token(found[0])
+    revoke_token(session, found[0])
     return found[0]
 
 
-def revoke_token(token: Token, *, by: Actor = OPERATOR) -> None:
+def revoke_token(session: Session, token: Token, *, by: Actor = OPERATOR) -> None:
     """Revoke a token; one that is revoked already stays so. Raises NotGranted."""
     by.check_touches(token.user.role)
-    token.revoked_at = token.revoked_at or now()
+    if token.revoked_at is None:
+        token.revoked_at = now()
+        publish_revocation(session, token)
 
 
 def status(token: Token) -> str:

@@ -51,7 +51,7 @@ _RECORD_USE = (
 
 
 class Caller(NamedTuple):
-    """Who sent the request, and whether they may do what it asks for."""
+    """Who sent the request, by the token with a `prefix`, and whether they may do what it asks for."""
 
     token_id: int
     user_id: int
@@ -59,6 +59,7 @@ class Caller(NamedTuple):
     role: str
     test: bool
     permitted: bool
+    prefix: str
 
 
 def issue(
@@ -123,7 +124,8 @@ def authenticate(key: str, code: int | None) -> Caller:
         # The last use is recorded to the minute: at most one write a minute.
         autocommit().execute(_RECORD_USE, {"token_id": row.token_id, "minute": _minute(moment)})
     permitted = code is None or row.role == Role.ADMIN or (row.role == Role.STAFF and row.has_code)
-    return Caller(row.token_id, row.user_id, row.name, row.role, row.is_test, permitted)
+    prefix = key[:PREFIX_LENGTH]
+    return Caller(row.token_id, row.user_id, row.name, row.role, row.is_test, permitted, prefix)
 
 
 def unauthorized(words: str) -> Unauthorized:

@@ -145,5 +145,5 @@ def revoke_token(id: int, token_id: int) -> tuple[str, int]:
     """Refuse a token from now on."""
     with _changes() as (session, actor):
         this = {"id": id, "token_id": token_id, "now": now()}
-        accounts.revoke_token(or_404(session.scalar(_select_working, this)), by=actor)
+        accounts.revoke_token(session, or_404(session.scalar(_select_working, this)), by=actor)
     return "", 204

@@ -1,5 +1,7 @@
 """Re-encryption of stored secrets under the first key."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -12,8 +14,18 @@ from notifyhub.database.columns import place
 from notifyhub.database.commands import Commands
 from notifyhub.database.confidential import KeysDoNotFit, encrypted_columns
 from notifyhub.database.connections import orm_session
+from notifyhub.events import publish
 
 BATCH = 500
+
+
+@dataclass(frozen=True)
+class SecretsReencrypted:
+    """A secret of each of some rows, given by their ids, was encrypted anew: the same one, by another key."""
+
+    table: Table
+    ids: Sequence[int]
+
 
 keys = Commands("keys", help="The keys that stored secrets are encrypted with.")
 
@@ -47,6 +59,7 @@ def _rotate(session: Session, table: Table, column: Column[Any]) -> int:
                 raise KeysDoNotFit(table.name, id_) from None
             change = update(table).where(table.c.id == id_)
             session.execute(change.values({column: type_coerce(renewed, Text), **_kept(table)}))
+        publish(session.connection(), SecretsReencrypted(table, [row.id for row in rows]))
         count, last = count + len(rows), rows[-1].id
     return count
 

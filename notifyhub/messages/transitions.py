@@ -1,5 +1,5 @@
-"""Transitions: what a client may do to a stored message, or to all of a batch. Each is one conditional
-UPDATE, so that one of several at once wins.
+"""Transitions: what a client may do to a stored message, or to all of a batch, in a transaction. Each is one
+conditional UPDATE of locked rows, so that one of several at once wins.
 """
 
 from datetime import datetime, timedelta
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, NoReturn
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, or_, select, update
 from werkzeug.exceptions import Conflict
 
+from notifyhub.api.changes import Action, ObjectChanged
 from notifyhub.api.resource import or_404
 from notifyhub.database.base import now, table_of
 from notifyhub.events import publish
@@ -51,7 +52,7 @@ def cancel(connection: Connection, id: int, *, test: bool) -> Row[Any]:
 
     With `test` one of a test token. Raises NotFound, or Conflict if it is in another state.
     """
-    row = _change(connection, id, _CANCELLED, _WAITING, *_visible(test=test))
+    row = _change(connection, Action.CANCEL, id, _CANCELLED, _WAITING, *_visible(test=test))
     return row or _refuse(connection, id, "cancelled", (*CANCELLABLE, "waiting"), test=test)
 
 
@@ -61,7 +62,7 @@ def retry(connection: Connection, id: int, *, test: bool) -> Row[Any]:
     To be called in a transaction. With `test` one of a test token. Raises NotFound, or Conflict if it is in
     another state or carries a one-time password.
     """
-    row = _change(connection, id, _new_round(connection), _ENDED, *_visible(test=test))
+    row = _change(connection, Action.RETRY, id, _new_round(connection), _ENDED, *_visible(test=test))
     if row is None:
         _refuse(connection, id, "sent anew", RETRIABLE, test=test)
     publish(connection, MessagesRetried({id: row.created_at}))
@@ -73,7 +74,7 @@ def cancel_batch(connection: Connection, id: int, *, test: bool) -> BatchChange:
 
     With `test` a batch of a test token. Raises NotFound.
     """
-    return _change_batch(connection, id, _CANCELLED, _WAITING, test=test)
+    return _change_batch(connection, Action.CANCEL, id, _CANCELLED, _WAITING, test=test)
 
 
 def retry_batch(connection: Connection, id: int, *, test: bool) -> BatchChange:
@@ -81,7 +82,7 @@ def retry_batch(connection: Connection, id: int, *, test: bool) -> BatchChange:
 
     With `test` a batch of a test token. Raises NotFound.
     """
-    change = _change_batch(connection, id, _new_round(connection), _ENDED, test=test)
+    change = _change_batch(connection, Action.RETRY, id, _new_round(connection), _ENDED, test=test)
     if change.created_at:
         publish(connection, MessagesRetried(change.created_at))
     return change
@@ -110,15 +111,32 @@ def _visible(*, test: bool) -> list[ColumnElement[bool]]:
 
 
 def _change(
-    connection: Connection, id: int, values: dict[str, Any], *conditions: ColumnElement[bool]
+    connection: Connection,
+    action: Action,
+    id: int,
+    values: dict[str, Any],
+    *conditions: ColumnElement[bool],
 ) -> Row[Any] | None:
     """Change a message that meets the conditions; return its row, None if it doesn't."""
-    change = update(table_of(Message)).where(_messages.id == id, _messages.recipient != ERASED, *conditions)
-    return connection.execute(change.values(values).returning(*COLUMNS)).first()
+    meets = (_messages.id == id, _messages.recipient != ERASED, *conditions)
+    before = connection.scalar(select(_messages.status).where(*meets).with_for_update())
+    if before is None:
+        return None
+    change = update(table_of(Message)).where(_messages.id == id).values(values)
+    row = connection.execute(change.returning(*COLUMNS)).one()
+    changes = {"status": (before, values["status"])}
+    publish(connection, ObjectChanged(Message, id, None, action, changes))
+    return row
 
 
 def _change_batch(
-    connection: Connection, id: int, values: dict[str, Any], condition: ColumnElement[bool], *, test: bool
+    connection: Connection,
+    action: Action,
+    id: int,
+    values: dict[str, Any],
+    condition: ColumnElement[bool],
+    *,
+    test: bool,
 ) -> BatchChange:
     """Change the messages of a batch that meet the condition; those that a worker claims meanwhile don't.
 
@@ -131,6 +149,8 @@ def _change_batch(
         _messages.id.in_(locked.order_by(_messages.id).with_for_update())
     )
     rows = connection.execute(change.values(values).returning(_messages.id, _messages.created_at)).all()
+    if rows:
+        publish(connection, ObjectChanged(Batch, id, None, action, {"changed": (None, len(rows))}))
     return BatchChange({row.id: row.created_at for row in sorted(rows)}, count - len(rows))
 
 

@@ -174,7 +174,9 @@ def show(id: int) -> dict[str, Any]:
 @endpoint(Endpoint(CHANGE, "Cancel a message", TAG, responses=_detail, errors=(404, 409)))
 def cancel(id: int) -> dict[str, Any]:
     """Cancel a message that waits."""
-    return _detailed(transitions.cancel(autocommit(), id, test=g.caller.test))
+    with transaction() as connection:
+        row = transitions.cancel(connection, id, test=g.caller.test)
+    return _detailed(row)
 
 
 @blueprint.post("/<id:id>/retry")

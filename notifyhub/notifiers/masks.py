@@ -13,9 +13,8 @@ from typing import Any
 from flask import current_app
 from marshmallow import ValidationError
 
-from notifyhub.text.code_masks import MASK
+from notifyhub.text.secret_names import HIDDEN, names_secret
 
-DOTS = 4 * MASK
 SHOWN_CHARACTERS = 4
 """Of a secret's end, which follow the dots."""
 
@@ -25,7 +24,6 @@ _ADDRESS_KEY = re.compile(
     "url|uri|host|server|endpoint|address|domain|gateway|proxy|port|base|region", re.IGNORECASE
 )
 _ADDRESS = re.compile(r"://|^[\w-]+(\.[\w-]+)+\.?(:\d+)?(/|$)|^\[?[\da-f]*:[\da-f:.]+\]?", re.IGNORECASE)
-_SECRET_KEY = re.compile("token|password|secret|key", re.IGNORECASE)
 
 
 def masking() -> bool:
@@ -35,16 +33,13 @@ def masking() -> bool:
 
 def mask(secret: str) -> str:
     """Return the mask of a secret; of one that is eight characters or shorter nothing is shown."""
-    return DOTS + (secret[-SHOWN_CHARACTERS:] if len(secret) > 8 else "")
+    return HIDDEN + (secret[-SHOWN_CHARACTERS:] if len(secret) > 8 else "")
 
 
 def mask_values(value: Any, *, secret: bool = False) -> Any:
     """Return a JSON value whose texts and numbers under a key that names a secret are masked."""
     if isinstance(value, Mapping):
-        return {
-            key: mask_values(inner, secret=secret or bool(_SECRET_KEY.search(key)))
-            for key, inner in value.items()
-        }
+        return {key: mask_values(inner, secret=secret or names_secret(key)) for key, inner in value.items()}
     if isinstance(value, list):
         return [mask_values(inner, secret=secret) for inner in value]
     return mask(str(value)) if secret and _maskable(value) else value
@@ -68,7 +63,7 @@ def unmask_values(given: Any, stored: Any, *, secret: bool = False, moved: bool 
         if moved and str(stored):
             raise ValidationError(MASK_NOT_ENOUGH)
         return stored
-    if given.startswith(DOTS) and len(given) <= len(DOTS) + SHOWN_CHARACTERS:
+    if given.startswith(HIDDEN) and len(given) <= len(HIDDEN) + SHOWN_CHARACTERS:
         raise ValidationError("This is the mask of a secret, not a secret.")
     return given
 
@@ -79,7 +74,7 @@ def _unmask_object(
     meant: dict[str, Any] = {}
     errors: dict[str, Any] = {}
     for key, inner in given.items():
-        is_secret = secret or bool(_SECRET_KEY.search(key))
+        is_secret = secret or names_secret(key)
         try:
             meant[key] = unmask_values(inner, stored.get(key), secret=is_secret, moved=moved)
         except ValidationError as error:

@@ -9,8 +9,10 @@ from marshmallow import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from notifyhub.api.changes import Action, Changes, ObjectChanged, ObjectChanges
 from notifyhub.api.fields import MAX_LENGTH
 from notifyhub.api.resource import or_404
+from notifyhub.events import publish
 from notifyhub.notifiers.backends import sms_backend, sms_provider_class
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.notifiers.provider_calls import provider_call
@@ -30,6 +32,7 @@ MAX_UNKNOWN_CODES = 100
 """How many codes of patterns that we lack an answer names."""
 
 _schema = SMSPatternSchema()
+_changes = ObjectChanges(SMSPattern, _schema)
 
 
 @dataclass
@@ -81,13 +84,16 @@ def sync(
     it. Raises NotFound if the notifier is gone.
     """
     # This lock keeps patterns from being added, as they refer to the notifier; the next, from being renamed.
-    or_404(session.scalar(select(SMSNotifier.id).where(SMSNotifier.id == notifier_id).with_for_update()))
+    notifier = select(SMSNotifier.name).where(SMSNotifier.id == notifier_id).with_for_update()
+    notifier_name = or_404(session.scalar(notifier))
     here = SMSPattern.notifier_id == notifier_id
     ours = session.scalars(select(SMSPattern).where(here).with_for_update()).all()
     by_code: dict[str, list[SMSPattern]] = {}
     for pattern in ours:
         by_code.setdefault(pattern.code, []).append(pattern)
     names = {pattern.name for pattern in ours}
+    before = [_changes.read(pattern) for pattern in ours]
+    added: list[SMSPattern] = []
     result = SyncResult()
     for theirs in provided:
         if theirs.code in by_code:
@@ -96,11 +102,25 @@ def sync(
             if create:
                 values["name"] = _free_name(values["name"], names)
                 names.add(values["name"])
-                session.add(SMSPattern(notifier_id=notifier_id, **values))
-                result.created += 1
+                added.append(SMSPattern(notifier_id=notifier_id, **values))
             else:
                 result.missing.append(theirs.code)
+    result.created = len(added)
+    session.add_all(added)
+    session.flush()
+    publish(
+        session.connection(),
+        ObjectChanged(SMSNotifier, notifier_id, notifier_name, Action.SYNC, _counted(result)),
+        *(_changes.created(pattern.id, _changes.read(pattern)) for pattern in added),
+        *chain.from_iterable(map(_changes.changed, ours, before)),
+    )
     return result
+
+
+def _counted(result: SyncResult) -> Changes:
+    """Return how many patterns were created and updated, where there were any."""
+    counts = {"created": result.created, "updated": result.updated}
+    return {name: (None, count) for name, count in counts.items() if count}
 
 
 def _follow(status: str, ours: Iterable[SMSPattern], result: SyncResult) -> None:

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import ValidationError
+from marshmallow import Schema, ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from notifyhub.api.changes import ObjectChanges
 from notifyhub.api.singleton import Singleton
-from notifyhub.database.base import Timestamped
+from notifyhub.database.base import Base, Timestamped
 from notifyhub.database.locks import SEEDING, acquire
+from notifyhub.events import publish
 from notifyhub.seeding.changes import write
 from notifyhub.seeding.document import Node
 from notifyhub.seeding.entries import EntryReader
@@ -89,14 +91,16 @@ class _Seeder:
         except ValidationError as error:
             self.reader.note(entry, error.messages)
             return None
+        changes = ObjectChanges(kind.model, schema, kind.key)
         labels = (this[kind.key], *([parent.name] if parent else []))
         if stored is None:
             stored = kind.model(**values, **scope)
             self.session.add(stored)
             self.session.flush()
+            publish(self.session.connection(), changes.created(stored.id, changes.read(stored)))
             self.report.created(kind.noun, *labels)
         else:
-            self.report.changed(write(self.session, schema, stored, values, entry), kind.noun, *labels)
+            self.report.changed(self._write(changes, schema, stored, values, entry), kind.noun, *labels)
         return stored
 
     def _change_settings(self, noun: str, settings: Singleton[Any], section: Node) -> None:
@@ -106,7 +110,17 @@ class _Seeder:
         values = self.reader.loaded(section, settings.request, resolved)
         if values is not None:
             stored = settings.locked(self.session)
-            self.report.changed(write(self.session, settings.request, stored, values, section), noun)
+            words = self._write(settings.changes, settings.request, stored, values, section)
+            self.report.changed(words, noun)
+
+    def _write(
+        self, changes: ObjectChanges, schema: Schema, stored: Base, values: dict[str, Any], entry: Node
+    ) -> list[str]:
+        """Write an entry's values to an object, and publish that; return the fields that change, in words."""
+        before = changes.read(stored)
+        words = write(self.session, schema, stored, values, entry)
+        publish(self.session.connection(), *changes.changed(stored, before))
+        return words
 
     def _name(self, kind: Kind, entry: Node, name: str, parent: Parent | None) -> None:
         """Note that the file names an object, which it may do once."""

@@ -6,6 +6,7 @@ from flask import Blueprint, g
 from sqlalchemy import Column, String, bindparam, cast, insert, select
 from werkzeug.exceptions import Conflict
 
+from notifyhub.api.changes import Action, ObjectChanged
 from notifyhub.api.endpoint import endpoint
 from notifyhub.api.fields import Choice, described
 from notifyhub.api.http.parsing import body
@@ -13,6 +14,8 @@ from notifyhub.api.pagination.filters import Comparison, Filter, flag
 from notifyhub.api.resource import Names, Resource, or_404
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import after_commit, autocommit, orm_session, transaction
+from notifyhub.events import publish
+from notifyhub.text.secret_names import HIDDEN
 from notifyhub.webhooks import pages, redelivery, signatures
 from notifyhub.webhooks.attempts import enqueue
 from notifyhub.webhooks.models import TEST, Event, Webhook, WebhookDelivery
@@ -41,7 +44,13 @@ def _of_event(column: Column[Any]) -> Filter:
     return Filter(Choice(Event, metadata=described("Only those that ask for this event.")), (names,))
 
 
-webhooks = Resource(
+class WebhookResource(Resource):
+    """Webhooks, which have no names."""
+
+    title = "url"
+
+
+webhooks = WebhookResource(
     Names("webhook", "WebhookPermission", 7831),
     Webhook,
     WebhookSchema,
@@ -73,6 +82,8 @@ def rotate_secret(id: int) -> dict[str, str]:
     with orm_session() as session:
         webhook = or_404(session.scalar(_lock, {"id": id}))
         webhook.secret = signatures.rotated(webhook.secret, now())
+        changes = {"secret": (HIDDEN, HIDDEN)}
+        publish(session.connection(), ObjectChanged(Webhook, id, webhook.url, Action.ROTATE, changes))
         return {"secret": webhook.secret["current"]}
 
 

@@ -77,6 +77,7 @@ CODES = {
     **{(method, f"{WEBHOOKS}/<id:id>/deliveries"): 7832 for method in ("GET", "HEAD")},
     **{("POST", f"{WEBHOOKS}/<id:id>/{change}"): 7833 for change in ("rotate-secret", "test", "recover")},
     ("POST", f"{WEBHOOKS}/<id:id>/deliveries/<id:delivery_id>/redeliver"): 7833,
+    **{(method, "/api/audit"): 7842 for method in ("GET", "HEAD")},
     **resource(USERS, 7851),
     **{(method, TOKENS): 7852 for method in ("GET", "HEAD")},
     ("POST", TOKENS): 7853,

@@ -232,7 +232,7 @@ def test_a_test_token_changes_only_batches_of_test_tokens_and_sees_all(
     assert [shown["id"] for shown in api.get(BATCHES).json["results"]] == [batch]
 
 
-@pytest.mark.parametrize(("action", "status", "most"), [("cancel", "queued", 3), ("retry", "failed", 4)])
+@pytest.mark.parametrize(("action", "status", "most"), [("cancel", "queued", 4), ("retry", "failed", 5)])
 def test_a_batch_is_changed_by_the_same_few_statements_whatever_its_size(
     api: Api, app: Flask, queries: Queries, action: str, status: str, most: int
 ) -> None:

@@ -8,11 +8,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from notifyhub.notifiers.masks import DOTS, MASK_NOT_ENOUGH, destinations, mask, mask_values, unmask_values
+from notifyhub.notifiers.masks import MASK_NOT_ENOUGH, destinations, mask, mask_values, unmask_values
+from notifyhub.text.secret_names import HIDDEN
 
 NO_SECRET = "This is the mask of a secret, not a secret."
 
-texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=12).filter(lambda text: DOTS not in text)
+texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=12).filter(
+    lambda text: HIDDEN not in text
+)
 leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts
 keys = st.sampled_from(["token", "number", "API_KEY", "Secret", "user", "nested", "passwords"])
 objects = st.dictionaries(
@@ -141,7 +144,7 @@ def test_what_is_shown_can_be_sent_back_unchanged(stored: dict[str, Any]) -> Non
 
 @given(st.text(min_size=9, max_size=40), st.sampled_from(["token", "A_Secret", "Passwords", "x_key"]))
 def test_no_more_than_four_characters_of_a_secret_are_shown(secret: str, key: str) -> None:
-    assert mask_values({"other": [{key: secret}]}) == {"other": [{key: DOTS + secret[-4:]}]}
+    assert mask_values({"other": [{key: secret}]}) == {"other": [{key: HIDDEN + secret[-4:]}]}
 
 
 def demanded_secrets(sent: dict[str, Any], stored: dict[str, Any]) -> Any:

@@ -87,6 +87,7 @@ CODES = {
     ("post", f"{WEBHOOKS}/{{id}}/recover"): 7833,
     ("get", f"{WEBHOOKS}/{{id}}/deliveries"): 7832,
     ("post", f"{WEBHOOKS}/{{id}}/deliveries/{{delivery_id}}/redeliver"): 7833,
+    ("get", "/api/audit"): 7842,
     ("post", USERS): 7851,
     ("get", USERS): 7852,
     ("get", f"{USERS}/{{id}}"): 7852,

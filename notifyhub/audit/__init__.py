@@ -1,0 +1,1 @@
+"""The audit: who has changed what, when, and from where."""
