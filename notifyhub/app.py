@@ -13,6 +13,8 @@ from notifyhub.auth import registration as auth
 from notifyhub.auth import views as auth_views
 from notifyhub.database import registration as database
 from notifyhub.delivery import registration as delivery
+from notifyhub.health import registration as service_health
+from notifyhub.health import views as health_views
 from notifyhub.jobs import registration as jobs
 from notifyhub.messages import views as messages
 from notifyhub.notifiers import check_views
@@ -27,7 +29,7 @@ from notifyhub.settings import views as settings
 from notifyhub.webhooks import registration as webhooks
 from notifyhub.webhooks import views as webhooks_views
 
-PACKAGES = (database, api, jobs, auth, delivery, otp, webhooks, seeding)
+PACKAGES = (database, api, jobs, auth, delivery, service_health, otp, webhooks, seeding)
 
 BLUEPRINTS = (
     notifiers.sms_blueprint,
@@ -41,6 +43,7 @@ BLUEPRINTS = (
     sync_views.blueprint,
     otp_views.blueprint,
     webhooks_views.blueprint,
+    health_views.blueprint,
     user_views.blueprint,
     auth_views.blueprint,
     openapi.root,

@@ -27,6 +27,7 @@ from notifyhub.database.migrations import upgrade_quietly
 from notifyhub.database.outages import in_one_line
 from notifyhub.database.rotation import keys
 from notifyhub.extensions import db
+from notifyhub.health.commands import status
 from notifyhub.instance import InvalidSetting
 from notifyhub.jobs import worker as delivery
 from notifyhub.jobs.threads import CONCURRENCY
@@ -174,7 +175,7 @@ def worker(concurrency: int, *, beat: bool) -> None:
     sys.exit(status)
 
 
-main.add_section("Service", up, worker)
+main.add_section("Service", up, worker, status)
 main.add_section("Notifiers", notifiers)
 main.add_section("Users and permissions", users, tokens, list_permissions)
 main.add_section("Database and keys", migrations, keys, backup, restore)

@@ -150,6 +150,7 @@ class _Environment(Schema):
     REPORT_DELAY = fields.Function(deserialize=_whole_number(1), load_default=10)
     BREAKER_FAILURES = fields.Function(deserialize=_whole_number(1), load_default=5)
     BREAKER_REST = fields.Function(deserialize=_whole_number(1), load_default=30)
+    CREDIT_INTERVAL = fields.Function(deserialize=_whole_number(1), load_default=600)
     SMTP_VERIFY = _Flag(load_default=True)
     MAIL_HOSTS = fields.Function(deserialize=_hosts, load_default=list)
     WEBHOOK_ALLOW = fields.Function(deserialize=_hosts, load_default=list)

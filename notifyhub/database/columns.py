@@ -5,7 +5,17 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import orjson
-from sqlalchemy import ColumnElement, DateTime, Dialect, String, Table, Text, TypeDecorator, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Dialect,
+    Double,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    type_coerce,
+)
 from sqlalchemy import cast as sql_cast
 
 from notifyhub.database import encryption
@@ -26,6 +36,29 @@ class _NaiveUTC(TypeDecorator[datetime]):
 
 UTC_TIME = DateTime(timezone=True).with_variant(_NaiveUTC(), "sqlite")
 """A moment in UTC, to the microsecond. PostgreSQL's connections are set to UTC."""
+
+
+MAX_EXACT_NUMBER = 2**53
+"""Up to here a float holds every whole number."""
+
+
+def number(value: float) -> int | float:
+    """Return a number, a whole one as an integer, as it is written in JSON."""
+    return int(value) if value.is_integer() and abs(value) < MAX_EXACT_NUMBER else value
+
+
+class _Number(TypeDecorator[float]):
+    """A number comes back whole if it is."""
+
+    impl = Double
+    cache_ok = True
+
+    def process_result_value(self, value: float | None, _dialect: Dialect) -> float | None:
+        return None if value is None else number(value)
+
+
+NUMBER = _Number()
+"""A number, with a fraction or without."""
 
 
 def text(length: int | None = None) -> String:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from flask import current_app
-from sqlalchemy import Connection, and_, bindparam, case, or_, select, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, case, false, or_, select, tuple_, update
 
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit
@@ -44,14 +44,14 @@ _to_close = (
 close = (
     update(breakers)
     .where(tuple_(breakers.c.channel, breakers.c.notifier_id).in_(_to_close))
-    .values(failures=0, open_until=None)
+    .values(failures=0, open_until=None, is_probed=False)
 )
 """Closes the breaker of a notifier that has answered properly; takes `named`."""
 
 _probe = (
     update(breakers)
     .where(_of_notifier, breakers.c.open_until <= leases.NOW)
-    .values(open_until=leases.UNTIL)
+    .values(open_until=leases.UNTIL, is_probed=True)
     .returning(breakers.c.notifier_id)
 )
 _open_until = select(breakers.c.open_until).where(_of_notifier)
@@ -114,7 +114,11 @@ def record_failure(connection: Connection, channel: str, notifier_id: int) -> Op
             "open_until": until if limit == 1 else None,
         },
         key=["channel", "notifier_id"],
-        changes={"failures": failures, "open_until": case((opens, until), else_=open_until)},
+        changes={
+            "failures": failures,
+            "open_until": case((opens, until), else_=open_until),
+            "is_probed": false(),
+        },
     )
     counted = connection.execute(statement.returning(breakers.c.open_until, breakers.c.failures)).one()
     return Opening(until, counted.failures) if counted.open_until == until else None

@@ -13,6 +13,7 @@ from notifyhub.database.bulk_change import BulkChange
 from notifyhub.database.connections import autocommit, transaction
 from notifyhub.delivery import circuit_breaker, journal, one_time_codes, rate_limits
 from notifyhub.delivery.claims import ClaimedMessage
+from notifyhub.delivery.figures import Notifier, figures
 from notifyhub.delivery.group_writer import GroupWriter
 from notifyhub.delivery.notifier_clients import NotifierClient, report_batch
 from notifyhub.delivery.retry_policy import Result, RoundDecision
@@ -146,9 +147,14 @@ def shows_health(attempt: FinishedAttempt) -> bool:
 
 def _count(message: ClaimedMessage, attempt: FinishedAttempt) -> None:
     """Count a notifier's failure, or forget its failures; messages of test tokens say nothing about it."""
-    if message.is_test or not attempt.counts or isinstance(attempt.route.content, Failure):
+    if message.is_test:
         return
-    client = attempt.route.client
+    client, was_called = attempt.route.client, not isinstance(attempt.route.content, Failure)
+    failure = attempt.result if isinstance(attempt.result, Failure) else None
+    notifier = Notifier(client.channel, client.id)
+    figures().count_attempt(notifier, failure, attempt.ms if was_called else None)
+    if not attempt.counts or not was_called:
+        return
     if isinstance(attempt.result, Accepted):  # which has closed the breaker already
         if message.is_paced:
             rate_limits.accepted(client.channel, client.id, client.max_per_second)

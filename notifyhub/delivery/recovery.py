@@ -3,18 +3,20 @@
 It may run any number of times at once: each run takes rows that no other one holds.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from notifyhub.database.base import now, table_of
-from notifyhub.database.connections import autocommit, transaction
+from notifyhub.database.connections import after_commit, autocommit, transaction
 from notifyhub.delivery import journal, policies
 from notifyhub.delivery.claims import LIVE, due
 from notifyhub.delivery.due_messages import LIST_LENGTH, enqueue
+from notifyhub.delivery.figures import Notifier, figures
 from notifyhub.delivery.retry_policy import RoundDecision, decide, in_time
 from notifyhub.jobs import leases, queues
 from notifyhub.jobs.dispatcher import BATCH, Dispatcher
@@ -33,7 +35,8 @@ LOST_BETWEEN_ATTEMPTS = Temporary("worker_lost", "The worker stopped before it m
 Rows = Sequence[Any]
 
 _rows = select(
-    messages.c.id, messages.c.rounds, messages.c.expires_at, messages.c.otp_id, messages.c.error_code
+    *(messages.c[name] for name in ("id", "rounds", "expires_at", "otp_id", "error_code")),
+    *(messages.c[name] for name in ("channel", "is_test")),
 ).order_by(messages.c.next_attempt_at)
 _lapsed = and_(messages.c.status.in_(LIVE), leases.lapsed(messages))
 _over = and_(due(), messages.c.expires_at <= leases.NOW)
@@ -108,9 +111,11 @@ def _release(connection: Connection, rows: Rows, at: datetime) -> list[Any]:
         "error_code": LOST_IN_ATTEMPT.code,
         "error_detail": LOST_IN_ATTEMPT.detail,
     }
-    uncertain = set(
-        connection.scalars(update(attempts).where(running).values(lost).returning(attempts.c.message_id))
-    )
+    ended = connection.execute(
+        update(attempts).where(running).values(lost).returning(attempts.c.message_id, attempts.c.notifier_id)
+    ).all()
+    uncertain = {attempt.message_id for attempt in ended}
+    after_commit(partial(_count, {row.id: row for row in rows}, ended))
     policy = policies.in_force().policy
     changed = []
     for row in rows:
@@ -138,6 +143,14 @@ def _release(connection: Connection, rows: Rows, at: datetime) -> list[Any]:
         )
         changed.append(connection.execute(released.returning(*CHANGED)).one())
     return changed
+
+
+def _count(messages_of: Mapping[int, Any], ended: Rows) -> None:
+    """Count the attempts of dead workers, whose durations nobody has seen."""
+    for attempt in ended:
+        message = messages_of[attempt.message_id]
+        if not message.is_test:
+            figures().count_attempt(Notifier(message.channel, attempt.notifier_id), LOST_IN_ATTEMPT)
 
 
 def _expire(connection: Connection, rows: Rows, at: datetime) -> list[Any]:

@@ -16,6 +16,7 @@ from sqlalchemy import bindparam, select, update
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit, release, transaction
 from notifyhub.delivery import journal, rate_limits
+from notifyhub.delivery.figures import Notifier, figures
 from notifyhub.delivery.notifier_clients import NotifierClient, backend_for, load_clients
 from notifyhub.jobs import leases
 from notifyhub.messages.events import CHANGED, publish_changes
@@ -144,7 +145,9 @@ def _ask(backend: Provider[Any], rows: Sequence[Any], paced: NotifierClient | No
             if (report := reports.get(_sent_message(row))) and report.state != "pending"
         ]
         for first in range(0, len(reported), ROWS_PER_TRANSACTION):
-            _write(reported[first : first + ROWS_PER_TRANSACTION])
+            delivered = _write(reported[first : first + ROWS_PER_TRANSACTION])
+            if paced and delivered:
+                figures().count_deliveries(Notifier(paced.channel, paced.id), delivered)
 
 
 def _may_call(client: NotifierClient, end: float) -> bool:
@@ -169,14 +172,15 @@ def _reports(backend: Provider[Any], sent: Sequence[Sent]) -> dict[Sent, Report]
     return ask(read)
 
 
-def _write(reported: Sequence[dict[str, Any]]) -> None:
+def _write(reported: Sequence[dict[str, Any]]) -> int:
+    """Write what has been reported; return how many messages were delivered."""
     with transaction() as connection:
-        publish_changes(
-            connection, [row for values in reported for row in connection.execute(_report, values)]
-        )
+        changed = [row for values in reported for row in connection.execute(_report, values)]
+        publish_changes(connection, changed)
     for values in reported:
         if values["new_status"] == MessageStatus.UNDELIVERED:
             journal.undelivered(values["message_id"], values["new_error_code"])
+    return sum(row.status == MessageStatus.DELIVERED for row in changed)
 
 
 def _values(row: Any, report: Report) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from notifyhub.database.connections import autocommit
 from notifyhub.database.purge import in_batches, purge
 from notifyhub.delivery import policies
 from notifyhub.delivery.claims import LIVE
-from notifyhub.delivery.models import CircuitBreaker, RateLimit
+from notifyhub.delivery.models import CircuitBreaker, LatestFigures, MinuteFigures, RateLimit
 from notifyhub.messages.models import ERASED, Attempt, Channel, Message, MessageAttachment
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 
@@ -24,7 +24,7 @@ attachments, keys = table_of(MessageAttachment), table_of(IdempotencyKey)
 _notifiers = {Channel.SMS: table_of(SMSNotifier), Channel.EMAIL: table_of(EmailNotifier)}
 _of_deleted = [
     delete(table).where(table.c.channel == channel, table.c.notifier_id.not_in(select(notifiers.c.id)))
-    for table in (table_of(CircuitBreaker), table_of(RateLimit))
+    for table in map(table_of, (CircuitBreaker, RateLimit, MinuteFigures, LatestFigures))
     for channel, notifiers in _notifiers.items()
 ]
 
@@ -68,7 +68,7 @@ def purge_keys() -> int:
 
 
 def forget_deleted_notifiers() -> None:
-    """Delete the circuit breakers and rate limits of notifiers that are gone.
+    """Delete the circuit breakers, rate limits and figures of notifiers that are gone.
 
     Not with the notifier itself: a call that is under way then may write them afterwards.
     """

@@ -2,7 +2,7 @@
 
 from flask import current_app
 
-from notifyhub.delivery import recovery, reports, retention
+from notifyhub.delivery import figures, recovery, reports, retention
 from notifyhub.jobs import queues
 from notifyhub.jobs.queues import Job
 from notifyhub.jobs.tasks import task
@@ -34,5 +34,6 @@ def erase() -> None:
     """Erase what has been kept long enough."""
     erased, purged = retention.erase(), retention.purge_keys()
     retention.forget_deleted_notifiers()
+    figures.purge()
     if erased or purged:
         current_app.logger.info("Erased %s messages, forgot %s idempotency keys", erased, purged)

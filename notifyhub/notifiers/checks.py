@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from notifyhub.database.columns import number
 from notifyhub.notifiers.provider_calls import provider_call
 from notifyhub.providers.base import Credit, Provider
 from notifyhub.providers.boundary import ask
@@ -13,7 +14,6 @@ from notifyhub.providers.errors import Failure, NotifierTrouble
 CHECK_SECONDS = 10.0
 """How long a check takes at most."""
 
-_MAX_EXACT_FLOAT = 2**53  # up to here a float holds every whole number
 _UNITS = {"rial": "rials", "sms": "messages"}
 
 
@@ -65,6 +65,4 @@ def _describe(credit: Credit | None) -> tuple[str, int | float | None]:
     words = "The provider takes the notifier's account."
     if credit is None:
         return words, None
-    amount = float(credit.amount)
-    is_whole = amount.is_integer() and abs(amount) < _MAX_EXACT_FLOAT
-    return f"{words} The credit is in {_UNITS[credit.unit]}.", int(amount) if is_whole else amount
+    return f"{words} The credit is in {_UNITS[credit.unit]}.", number(float(credit.amount))

@@ -6,7 +6,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notifyhub.database.base import ADDED, SingletonRow
-from notifyhub.database.columns import text
+from notifyhub.database.columns import NUMBER, text
 
 
 def _notifier(kind: str) -> Any:
@@ -57,6 +57,9 @@ class DeliverySettings(SingletonRow):
     resend_uncertain: Mapped[bool] = mapped_column()
     sms_countries: Mapped[list[str]] = mapped_column(JSON, server_default='["IR"]')
     sms_batch_size: Mapped[int] = mapped_column(Integer, server_default="100")
+    credit_low: Mapped[float | None] = mapped_column(NUMBER)
+    alert_email: Mapped[str | None] = mapped_column(text(320))
+    audit_days: Mapped[int] = mapped_column(Integer, server_default="365")
 
 
 class OTPSettings(SingletonRow):

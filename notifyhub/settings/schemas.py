@@ -11,6 +11,7 @@ from notifyhub.api.references import Reference, ReferenceList
 from notifyhub.api.schemas import NamedSchema, StrictSchema
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import EmailPattern, SMSPattern
+from notifyhub.settings.fields import Address, Number
 from notifyhub.text.code_masks import MASK
 from notifyhub.text.phones import COUNTRIES
 from notifyhub.text.truncation import MAX_QUOTED_CHARACTERS, truncate
@@ -122,6 +123,28 @@ class DeliverySettingsSchema(StrictSchema):
             " call of its own (at first 100).",
             100,
         ),
+    )
+    credit_low = Number(
+        allow_none=True,
+        required=True,
+        metadata=described(
+            "An SMS notifier whose credit falls below it, in its provider's unit, is told of by"
+            " `notifier.credit_low`; null: none is.",
+            50_000,
+        ),
+    )
+    alert_email = Address(
+        allow_none=True,
+        required=True,
+        metadata=described(
+            "Where the service mails what its operators have to know; null: nowhere.", "ops@example.com"
+        ),
+    )
+    audit_days = Integer(
+        30,
+        3650,
+        required=True,
+        metadata=described("Days for which it is kept who changed what (at first 365).", 365),
     )
     max_attempts = Integer(
         1, 50, required=True, metadata=described("Rounds of attempts for a message (at first 5).", 5)

@@ -6,6 +6,7 @@ A new event needs its line in EVENTS.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from notifyhub.health.schemas import NotifierHealthSchema
 from notifyhub.messages.models import Channel, MessageStatus
 from notifyhub.messages.schemas import MessageSchema
 from notifyhub.otp.models import OTPStatus
@@ -13,6 +14,7 @@ from notifyhub.otp.schemas import OTPSchema
 from notifyhub.patterns.models import PatternStatus
 from notifyhub.patterns.schemas import SMSPatternSchema
 from notifyhub.webhooks.models import TEST, Event
+from notifyhub.webhooks.schemas import WebhookSchema
 from notifyhub.webhooks.subscribers import MESSAGE_EVENTS, WITHHELD
 
 TAG = "Webhooks"
@@ -84,6 +86,32 @@ _OTP = {
     "attempts_left": 5,
     "message": 17,
 }
+_NOTIFIER: dict[str, Any] = {
+    "id": 1,
+    "channel": Channel.SMS,
+    "name": "melipayamak_general",
+    "state": "working",
+    "resting_until": None,
+    "failures_in_a_row": 0,
+    "last_accepted_at": _TAKEN,
+    "last_error": {"code": "unreachable", "detail": "The provider can't be reached.", "at": _MADE},
+    "accepted_1h": 120,
+    "failed_1h": 5,
+    "delivered_1h": 117,
+    "latency_ms_p50": 84,
+    "latency_ms_p95": 210,
+    "credit": 37414,
+    "credit_at": _MADE,
+}
+_WEBHOOK = {
+    "id": 1,
+    "url": "https://shop.example.com/notifyhub",
+    "events": [Event.MESSAGE_DELIVERED],
+    "is_active": False,
+    "disabled_reason": "The receiver answered 410: it wants no more events.",
+    "created_at": _MADE,
+    "updated_at": _TAKEN,
+}
 _MARK = {"type": "boolean", "const": True, "description": "There for what a test token did, only."}
 
 
@@ -91,6 +119,10 @@ def _message(event: Event, comes: str, **changes: Any) -> Documented:
     statuses = [status for status, named in MESSAGE_EVENTS.items() if named is event]
     data = {"allOf": [MessageEventSchema(), {"properties": {"status": {"enum": statuses}}}]}
     return Documented(comes, data, {**_MESSAGE, "status": statuses[0], "updated_at": _ARRIVED, **changes})
+
+
+def _notifier(comes: str, **changes: Any) -> Documented:
+    return Documented(comes, {"allOf": [NotifierHealthSchema()]}, {**_NOTIFIER, **changes})
 
 
 EVENTS: dict[str, Documented] = {
@@ -126,6 +158,23 @@ EVENTS: dict[str, Documented] = {
             ]
         },
         _OTP,
+    ),
+    Event.NOTIFIER_RESTING: _notifier(
+        "A notifier has failed several times in a row, and rests. It comes once, until that recovers.",
+        state="resting",
+        resting_until=_ARRIVED,
+        failures_in_a_row=5,
+    ),
+    Event.NOTIFIER_RECOVERED: _notifier("A notifier that has rested takes messages again."),
+    Event.NOTIFIER_CREDIT_LOW: _notifier(
+        "The credit of an SMS notifier has fallen below `credit_low` of the delivery settings. It comes "
+        "once, until the credit has been above.",
+        credit=4100,
+    ),
+    Event.WEBHOOK_DISABLED: Documented(
+        "The service has disabled another webhook: its receiver fails for too long, or wants no more.",
+        {"allOf": [WebhookSchema()]},
+        _WEBHOOK,
     ),
     TEST: Documented(
         "Somebody tries the receiver (`POST …/webhooks/:id/test`). It can't be asked for.",

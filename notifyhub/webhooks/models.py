@@ -23,6 +23,10 @@ class Event(StrEnum):
     MESSAGE_FAILED = "message.failed"
     PATTERN_STATUS_CHANGED = "pattern.status_changed"
     OTP_VERIFIED = "otp.verified"
+    NOTIFIER_RESTING = "notifier.resting"
+    NOTIFIER_RECOVERED = "notifier.recovered"
+    NOTIFIER_CREDIT_LOW = "notifier.credit_low"
+    WEBHOOK_DISABLED = "webhook.disabled"
 
 
 TEST = "webhook.test"

@@ -5,22 +5,28 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
-from sqlalchemy import bindparam, false, select, true, update
+from sqlalchemy import Update, bindparam, false, select, true, update
 
 from notifyhub.database.base import now, table_of
 from notifyhub.database.columns import UTC_TIME
-from notifyhub.database.connections import autocommit
+from notifyhub.database.connections import autocommit, transaction
+from notifyhub.events import publish
 from notifyhub.jobs import leases
 from notifyhub.webhooks.claims import ClaimedDelivery, of_same_object, sequence
 from notifyhub.webhooks.client import WebhookResponse
+from notifyhub.webhooks.events import WebhookDisabled
 from notifyhub.webhooks.models import DeliveryStatus, Webhook, WebhookDelivery
 from notifyhub.webhooks.retry_policy import DISABLED_AFTER, FAILED_TOO_LONG, GONE, AttemptDecision
+from notifyhub.webhooks.schemas import WebhookSchema
 
 webhooks, deliveries = table_of(Webhook), table_of(WebhookDelivery)
 later = deliveries.alias("later")
 
 NO_SLOT_DELAY = timedelta(seconds=5)
 """The least time until a delivery that found no free slot is claimed again."""
+
+_SHOWN = [webhooks.c[name] for name in WebhookSchema.Meta.fields]
+"""The columns that a webhook's GET shows."""
 
 _this_webhook = webhooks.c.id == bindparam("webhook_id")
 _end_failing = (
@@ -72,19 +78,25 @@ def update_webhook(
     """
     moment = now()
     values = {"webhook_id": delivery.webhook_id, "now": moment}
-    connection = autocommit()
     if decision.status == DeliveryStatus.DELIVERED:
-        connection.execute(_end_failing, values)
+        autocommit().execute(_end_failing, values)
         return None
     if response.status == HTTPStatus.GONE:
-        reason = GONE
-        disabled = connection.execute(_disable, {**values, "reason": reason})
-    else:
-        connection.execute(_fail, values)
-        reason = FAILED_TOO_LONG.format(error=decision.error)
-        since = {"failing_until": moment - DISABLED_AFTER}
-        disabled = connection.execute(_disable_if_failing, {**values, **since, "reason": reason})
-    return reason if disabled.rowcount else None
+        return _write_disabled(_disable, {**values, "reason": GONE})
+    autocommit().execute(_fail, values)
+    reason = FAILED_TOO_LONG.format(error=decision.error)
+    since = {"failing_until": moment - DISABLED_AFTER}
+    return _write_disabled(_disable_if_failing, {**values, **since, "reason": reason})
+
+
+def _write_disabled(disable: Update, values: dict[str, Any]) -> str | None:
+    """Disable a webhook, if the statement's condition is met, and publish it; return why."""
+    with transaction() as connection:
+        row = connection.execute(disable.returning(*_SHOWN), values).mappings().first()
+        if row is None:
+            return None
+        publish(connection, WebhookDisabled(dict(row)))
+    return str(values["reason"])
 
 
 def finish(

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from notifyhub.database.base import table_of
 from notifyhub.database.connections import after_commit
+from notifyhub.health.events import NotifierCreditLow, NotifierRecovered, NotifierResting
 from notifyhub.messages.events import MessageChanged
 from notifyhub.messages.models import Message, MessageStatus
 from notifyhub.messages.serializers import COLUMNS, message
@@ -18,6 +19,7 @@ from notifyhub.otp.events import OTPVerified
 from notifyhub.otp.serializers import read_otp
 from notifyhub.patterns.events import PatternStatusChanged
 from notifyhub.webhooks.attempts import enqueue
+from notifyhub.webhooks.events import WebhookDisabled
 from notifyhub.webhooks.models import Event
 from notifyhub.webhooks.recorder import record
 
@@ -72,10 +74,24 @@ def of_object(name: Event) -> Recorded:
     )
 
 
+def _of_notifier(name: Event) -> Recorded:
+    """Return how events are recorded that have their notifier's line of the health's report."""
+    return Recorded(
+        lambda _event: name,
+        lambda _connection, events: ({"id": event.line["id"], **event.line} for event in events),
+    )
+
+
 RECORDED: dict[type[Any], Recorded] = {
     MessageChanged: Recorded(lambda event: MESSAGE_EVENTS[event.status], _messages),
     PatternStatusChanged: of_object(Event.PATTERN_STATUS_CHANGED),
     OTPVerified: Recorded(lambda _event: Event.OTP_VERIFIED, _codes),
+    NotifierResting: _of_notifier(Event.NOTIFIER_RESTING),
+    NotifierRecovered: _of_notifier(Event.NOTIFIER_RECOVERED),
+    NotifierCreditLow: _of_notifier(Event.NOTIFIER_CREDIT_LOW),
+    WebhookDisabled: Recorded(
+        lambda _event: Event.WEBHOOK_DISABLED, lambda _connection, events: (event.row for event in events)
+    ),
 }
 
 

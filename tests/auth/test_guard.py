@@ -20,6 +20,7 @@ EMAIL_PATTERNS = f"{EMAIL}/<id:notifier_id>/patterns"
 SETTINGS = "/api/settings/notifications"
 DELIVERY = "/api/settings/delivery"
 MESSAGES = "/api/notifications/messages"
+HEALTH = "/api/notifications/health"
 BATCHES = "/api/notifications/batches"
 OTP = "/api/notifications/otp"
 OTP_SETTINGS = "/api/settings/otp"
@@ -64,6 +65,7 @@ CODES = {
         for collection in (MESSAGES, BATCHES)
         for change in ("cancel", "retry")
     },
+    **{(method, HEALTH): 7812 for method in ("GET", "HEAD")},
     ("POST", OTP): 7821,
     **{(method, f"{OTP}{rest}"): 7822 for method in ("GET", "HEAD") for rest in ("", "/<id:id>")},
     ("POST", f"{OTP}/verify"): 7823,

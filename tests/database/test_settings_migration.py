@@ -39,6 +39,9 @@ def test_a_new_installation_has_the_documented_settings() -> None:
         "resend_uncertain": True,
         "sms_countries": ["IR"],
         "sms_batch_size": 100,
+        "credit_low": None,
+        "alert_email": None,
+        "audit_days": 365,
     }
     limits = stored(OTPSettings)
     assert {name: limits[name] for name in limits if not name.startswith(("sms", "email"))} == {

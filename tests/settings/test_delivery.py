@@ -17,6 +17,9 @@ DEFAULTS = {
     "email_backup_notifiers": [],
     "sms_countries": ["IR"],
     "sms_batch_size": 100,
+    "credit_low": None,
+    "alert_email": None,
+    "audit_days": 365,
     "max_attempts": 5,
     "retry_delays": [5, 30, 120, 600],
     "message_ttl": 86_400,
@@ -25,6 +28,7 @@ DEFAULTS = {
 }
 NO_LIST = 'Expected a list of items but got type "{}".'
 NO_COUNTRY = '"{}" is not the code of a country.'
+NUMBER = "A valid number is required."
 INTEGER = "A valid integer is required."
 NULL = "This field may not be null."
 KINDS = {"sms_backup_notifiers": SMSNotifierFactory, "email_backup_notifiers": EmailNotifierFactory}
@@ -93,6 +97,9 @@ def test_reading_takes_one_statement_beside_that_for_the_token(api: Api, queries
         {"sms_countries": []},
         {"sms_countries": ["IR", "AF", "GB"]},
         {"sms_batch_size": 1},
+        {"credit_low": 0, "alert_email": "ops@example.com", "audit_days": 30},
+        {"credit_low": -12.75, "audit_days": 3650},
+        {"credit_low": 6084722932.7},
         {"sms_batch_size": 1000},
         {"sms_backup_notifiers": [], "email_backup_notifiers": []},
         {name: value for name, value in DEFAULTS.items() if name != "max_attempts"},
@@ -113,6 +120,9 @@ def test_numbers_and_booleans_may_be_texts(api: Api) -> None:
         "sms_countries": [" ir", "af", "IR"],
         "retry_delays": ["7", 8.0],
         "resend_uncertain": "false",
+        "credit_low": " 5.0 ",
+        "alert_email": " Ops@EXAMPLE.com ",
+        "audit_days": "31",
     }
     assert api.patch(URL, change).json == {
         **DEFAULTS,
@@ -120,6 +130,9 @@ def test_numbers_and_booleans_may_be_texts(api: Api) -> None:
         "sms_countries": ["IR", "AF"],
         "retry_delays": [7, 8],
         "resend_uncertain": False,
+        "credit_low": 5,
+        "alert_email": "Ops@example.com",
+        "audit_days": 31,
     }
 
 
@@ -155,6 +168,23 @@ def test_numbers_and_booleans_may_be_texts(api: Api) -> None:
         ("sms_batch_size", 0, [at_least(1)]),
         ("sms_batch_size", 1001, [at_most(1000)]),
         ("sms_batch_size", None, [NULL]),
+        ("credit_low", "much", [NUMBER]),
+        ("credit_low", True, [NUMBER]),
+        ("credit_low", [5], [NUMBER]),
+        ("credit_low", "nan", [NUMBER]),
+        ("credit_low", "-inf", [NUMBER]),
+        ("credit_low", "1" * 400, [NUMBER]),
+        ("alert_email", "ops", ["Enter a valid email address."]),
+        (
+            "alert_email",
+            "Ops <ops@example.com>",
+            ["Enter a valid email address."],
+        ),
+        ("alert_email", "", ["This field may not be blank."]),
+        ("alert_email", 5, ["Enter a valid email address."]),
+        ("audit_days", 29, [at_least(30)]),
+        ("audit_days", 3651, [at_most(3650)]),
+        ("audit_days", None, [NULL]),
         ("resend_uncertain", "perhaps", ["Must be a valid boolean."]),
         ("resend_uncertain", None, [NULL]),
     ],

@@ -36,13 +36,14 @@ class Service:
     ):
         self.folder = folder
         self.port = port or free_port()
+        self.environment = {**os.environ, **variables}
         if command == "up":
             options = ("--port", str(self.port), *options)
         with self._output("out").open("w") as out, self._output("err").open("w") as err:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", f"{first}\nfrom notifyhub.cli import main; main()", command, *options],
                 cwd=folder,
-                env={**os.environ, **variables, "TESTED_SERVICE": str(folder)},
+                env={**self.environment, "TESTED_SERVICE": str(folder)},
                 stdout=out,
                 stderr=err,
                 text=True,

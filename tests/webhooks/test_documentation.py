@@ -10,10 +10,12 @@ from jsonschema import Draft202012Validator
 from notifyhub.api.openapi.document import document
 from notifyhub.auth.models import Role
 from notifyhub.database.base import now
-from notifyhub.delivery import recovery
+from notifyhub.database.connections import autocommit
+from notifyhub.delivery import circuit_breaker, recovery
 from notifyhub.delivery.reports import fetch
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
+from notifyhub.health import changes, credit
 from notifyhub.otp.codes import compute_code
 from notifyhub.otp.models import OTP
 from notifyhub.providers.base import Report
@@ -24,8 +26,8 @@ from tests.messages.accounts import make_accounts
 from tests.otp.codes import Codes
 from tests.support.clients import Api
 from tests.support.environment import ROOT
-from tests.support.factories import MessageFactory, SMSPatternFactory, WebhookFactory
-from tests.support.rows import context, scripted_notifier
+from tests.support.factories import MessageFactory, SMSPatternFactory, WebhookDeliveryFactory, WebhookFactory
+from tests.support.rows import change_settings, context, scripted_notifier
 from tests.support.scripted import Scripted
 from tests.webhooks.receiver import Receiver
 from tests.webhooks.rows import deliveries
@@ -174,6 +176,35 @@ def test_a_one_time_password_is_told_as_described(
     assert codes.guess(code, id=id_)["verified"]
     (data,) = check(app, receiver, Event.OTP_VERIFIED)
     assert data.get("test", False) is test
+
+
+def test_what_becomes_of_notifiers_and_webhooks_is_told_as_described(
+    app: Flask, receiver: Receiver, scripted: type[Scripted]
+) -> None:
+    with context(app):
+        operators = [event for event in Event if event.startswith(("notifier", "webhook"))]
+        WebhookFactory(url=receiver.url, events=operators)
+        notifier = scripted_notifier("main", *["trouble"] * 5)
+        for _ in range(5):
+            deliver(MessageFactory(notifier=notifier).id)
+        app.extensions["figures"].flush()
+        changes.tell()
+        autocommit().execute(circuit_breaker.close, circuit_breaker.named("sms", notifier.id))
+        changes.tell()
+        change_settings(credit_low=5)
+        credit.read_due()
+        credit.store(notifier.id, 4.5)
+        with Receiver() as other:
+            other.reply(410)
+            gone = WebhookDeliveryFactory(
+                webhook_id=WebhookFactory(url=other.url, events=["message.sent"]).id
+            ).id
+            db.session.rollback()
+            attempts.deliver(gone)
+    told = check(app, receiver, *operators)
+    assert [data["id"] for data in told[:3]] == [notifier.id] * 3
+    for data, event in zip(told, operators, strict=True):
+        assert list(data) == list(example(app, event)["data"])
 
 
 def test_a_test_event_is_told_as_described(app: Flask, api: Api, receiver: Receiver) -> None:

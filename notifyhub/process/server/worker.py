@@ -3,7 +3,6 @@
 One loop reads the requests of all connections and writes what is left of their answers, without waiting for
 any of them; a thread is taken between the two. So a slow client costs a connection and a little memory, both
 of which have limits, and never a thread. gunicorn's own parser and WSGI side do the rest.
-
 Plain HTTP/1 only: what is in front brings TLS.
 """
 
@@ -72,6 +71,8 @@ class Worker(base.Worker):  # type: ignore[misc]
         for listener in self.sockets:
             listener.setblocking(False)
             self._poller.register(listener, selectors.EVENT_READ, self._accept)
+        for thread in getattr(self.wsgi, "extensions", {}).get("server_threads", ()):
+            thread.start()  # what the application does beside its requests, in threads of this process
         while self.alive and self.ppid == os.getppid():
             self._poll()
         self._stop()

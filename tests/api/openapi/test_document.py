@@ -65,6 +65,7 @@ CODES = {
     ("get", f"{MESSAGES}/{{id}}"): 7812,
     ("post", f"{MESSAGES}/{{id}}/cancel"): 7813,
     ("post", f"{MESSAGES}/{{id}}/retry"): 7813,
+    ("get", "/api/notifications/health"): 7812,
     ("get", BATCHES): 7812,
     ("get", f"{BATCHES}/{{id}}"): 7812,
     ("post", f"{BATCHES}/{{id}}/cancel"): 7813,

@@ -1,0 +1,82 @@
+"""The watch: every worker and every process of the server misses the workers and the schedulers.
+
+Of all processes that miss the same, and see it again, one writes it to the log.
+"""
+
+import logging
+from datetime import datetime
+from time import monotonic
+
+from sqlalchemy import delete, func, select
+
+from notifyhub.database.base import table_of
+from notifyhub.database.clock import DatabaseNow
+from notifyhub.database.connections import autocommit
+from notifyhub.database.upsert import insert_if_absent
+from notifyhub.health.models import Alarm
+from notifyhub.health.problems import is_missing, missing, told
+from notifyhub.jobs.heartbeats import MISSING_AFTER
+from notifyhub.jobs.models import Role, Worker
+
+log = logging.getLogger(__name__)
+
+WATCH_SECONDS = 5.0
+
+_CONSEQUENCES = {
+    Role.WORKER: "nothing is sent",
+    Role.SCHEDULER: "what is to be sent later, or again, waits; start a worker with --beat",
+}
+
+_alarms, _workers = table_of(Alarm), table_of(Worker)
+_seen = select(
+    select(DatabaseNow()).scalar_subquery().label("at"),
+    *(
+        select(func.max(_workers.c.last_seen_at)).where(_workers.c.role == role).scalar_subquery().label(role)
+        for role in Role
+    ),
+)
+
+
+class Watch:
+    """What a process has seen of the workers and schedulers.
+
+    Those that were told to stop may be back within MISSING_AFTER, as those that are about to start may.
+    """
+
+    def __init__(self) -> None:
+        self._seen = dict.fromkeys(Role, 0.0)
+        self._is_missing: dict[Role, bool | None] = dict.fromkeys(Role)
+        self._begun = False
+
+    def check(self) -> None:
+        """Look who is there, and tell what has changed since the last time."""
+        row = autocommit().execute(_seen).one()
+        if not self._begun:
+            self._begun, self._seen = True, dict.fromkeys(Role, monotonic())
+        for role in Role:
+            seen: datetime | None = getattr(row, role)
+            if not is_missing(row.at, seen):
+                self._seen[role] = monotonic()
+                self._note(role, missing_now=False, seen=seen, at=row.at)
+            elif monotonic() - self._seen[role] > MISSING_AFTER.total_seconds():
+                self._note(role, missing_now=True, seen=seen, at=row.at)
+
+    def _note(self, role: Role, *, missing_now: bool, seen: datetime | None, at: datetime) -> None:
+        if self._is_missing[role] == missing_now:
+            return
+        (_begin if missing_now else _end)(role, seen, at)
+        self._is_missing[role] = missing_now
+
+
+def _begin(role: Role, seen: datetime | None, at: datetime) -> None:
+    connection = autocommit()
+    alarm = {"name": role.value, "since": seen or at}
+    statement = insert_if_absent(connection, _alarms, alarm, key=["name"]).returning(_alarms.c.name)
+    if connection.execute(statement).first():
+        log.warning("%s: %s", missing(role, seen), _CONSEQUENCES[role])
+
+
+def _end(role: Role, _seen_at: datetime | None, _at: datetime) -> None:
+    ended = delete(_alarms).where(_alarms.c.name == role.value).returning(_alarms.c.since)
+    if alarm := autocommit().execute(ended).first():
+        log.warning("A %s is there again: there was none since %s", role, told(alarm.since))
