@@ -1,7 +1,9 @@
 """The application for gunicorn (`wsgi:app`) and for the flask command."""
 
 import sys
+from pathlib import Path
 
+from notifyhub import shared_instruments
 from notifyhub.app import create_app
 from notifyhub.database.confidential import KeysDoNotFit
 from notifyhub.database.connection_checks import check_keys
@@ -10,6 +12,7 @@ from notifyhub.instance import InvalidSetting
 try:
     app = create_app()
     check_keys(app)
+    shared_instruments.share(Path(app.instance_path))
 except (InvalidSetting, KeysDoNotFit) as error:
     print(error, file=sys.stderr)
     sys.exit(3)  # what gunicorn takes as: don't start this worker again

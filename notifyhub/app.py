@@ -17,6 +17,8 @@ from notifyhub.health import registration as service_health
 from notifyhub.health import views as health_views
 from notifyhub.jobs import registration as jobs
 from notifyhub.messages import views as messages
+from notifyhub.metrics import registration as metrics
+from notifyhub.metrics import views as metrics_views
 from notifyhub.notifiers import check_views
 from notifyhub.notifiers import views as notifiers
 from notifyhub.otp import registration as otp
@@ -29,7 +31,7 @@ from notifyhub.settings import views as settings
 from notifyhub.webhooks import registration as webhooks
 from notifyhub.webhooks import views as webhooks_views
 
-PACKAGES = (database, api, jobs, auth, delivery, service_health, otp, webhooks, seeding)
+PACKAGES = (database, api, jobs, auth, delivery, service_health, otp, webhooks, metrics, seeding)
 
 BLUEPRINTS = (
     notifiers.sms_blueprint,
@@ -49,6 +51,7 @@ BLUEPRINTS = (
     openapi.root,
     openapi.blueprint,
     health.blueprint,
+    metrics_views.blueprint,
 )
 """In the order in which the OpenAPI document lists their operations."""
 

@@ -7,6 +7,7 @@ import socket
 import sys
 from ipaddress import ip_address
 from mmap import mmap
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ from flask.cli import ScriptInfo
 from flask_migrate.cli import db as migrations
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from notifyhub import shared_instruments
 from notifyhub.app import create_app
 from notifyhub.auth import accounts
 from notifyhub.auth.commands import list_permissions, tokens, users
@@ -105,6 +107,7 @@ def up(host: str, port: int, workers: int, inheritance: Inheritance | None) -> N
     """
     _end_when_told()
     app = _app()
+    shared_instruments.share(Path(app.instance_path))
     if inheritance:
         listener = socket.socket(fileno=inheritance.listener)
         listener.set_inheritable(False)
@@ -169,7 +172,9 @@ def worker(concurrency: int, *, beat: bool) -> None:
     SIGHUP restarts it in place, with the program that is installed by then.
     """
     _end_when_told()
-    status = delivery.run(_app(), concurrency, beat=beat, may_restart=lambda: restart.is_possible("worker"))
+    app = _app()
+    shared_instruments.share(Path(app.instance_path))
+    status = delivery.run(app, concurrency, beat=beat, may_restart=lambda: restart.is_possible("worker"))
     if status == delivery.RESTART:
         restart.execute("worker")
     sys.exit(status)

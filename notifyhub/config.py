@@ -154,6 +154,13 @@ class _Environment(Schema):
     SMTP_VERIFY = _Flag(load_default=True)
     MAIL_HOSTS = fields.Function(deserialize=_hosts, load_default=list)
     WEBHOOK_ALLOW = fields.Function(deserialize=_hosts, load_default=list)
+    METRICS_TOKEN = fields.String(
+        validate=validate.Regexp(
+            r"[A-Za-z0-9._~+/-]{16,}=*\Z",
+            error="must have at least 16 characters: ASCII letters, digits, and . _ ~ + / - only",
+        ),
+        load_default=None,
+    )
     LOG_FORMAT = fields.String(
         validate=validate.OneOf(("json", "console"), error="must be json or console"), load_default="console"
     )

@@ -170,9 +170,22 @@ def _escape_control_characters(_logger: WrappedLogger, _method: str, event: Even
 
 
 def _add_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    if has_request_context() and "request_id" in g:
-        event["request_id"] = g.request_id
+    """Add the request that the line is about: the one that is answered, or that a message came by."""
+    record: logging.LogRecord | None = event.get("_record")
+    request_id = getattr(record, "request_id", None) or current_request_id()
+    if request_id is not None:
+        event["request_id"] = request_id
     return event
+
+
+def current_request_id() -> str | None:
+    """Return the id of the request that is answered; None if there is none."""
+    return g.get("request_id") if has_request_context() else None
+
+
+def of_request(request_id: str | None) -> dict[str, str | None]:
+    """Return the `extra` of a line about what a request, answered long ago maybe, has asked for."""
+    return {"request_id": request_id}
 
 
 MAX_OUTLINED_FRAMES = 8

@@ -16,6 +16,7 @@ from werkzeug.exceptions import BadRequest, NotFound, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
+from notifyhub import instruments
 from notifyhub.api.endpoint import Permission
 from notifyhub.config import DEFAULT_BODY_BYTES
 from notifyhub.extensions import cors
@@ -26,7 +27,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
 _MAX_ID = 2**63 - 1
 _MAX_DRAINED_BYTES = 16 * 1024 * 1024
 _DRAIN_SECONDS = 5.0
-PROBES = frozenset({"/healthz", "/readyz"})
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked by address, mostly, and by machines alone: no host is wrong for them, and the log leaves them out."""
 
 _OF_PAGES = (("X-Frame-Options", "DENY"), ("Referrer-Policy", "no-referrer"))
@@ -158,7 +159,7 @@ def _name(app: Flask) -> None:
 
 
 def _finish(app: Flask, response: Response) -> Response:
-    """Add what every answer carries, and log the request."""
+    """Add what every answer carries; count the request, and log it."""
     asked, facts = _current()
     headers = response.headers
     headers.add("X-Request-ID", facts.request_id)
@@ -170,7 +171,10 @@ def _finish(app: Flask, response: Response) -> Response:
         headers.setdefault("Content-Security-Policy", _NO_CONTENT)
     if response.status_code >= 400:
         _drain()
-    _log(app, asked, facts, response.status_code)
+    seconds = perf_counter() - facts.started
+    route = None if asked.url_rule is None else asked.url_rule.rule
+    instruments.count_request(asked.method, route, response.status_code, seconds)
+    _log(app, asked, facts, response.status_code, seconds)
     return response
 
 
@@ -195,7 +199,7 @@ def _drain() -> None:
             left -= len(chunk)
 
 
-def _log(app: Flask, asked: Request, facts: Any, status: int) -> None:
+def _log(app: Flask, asked: Request, facts: Any, status: int, seconds: float) -> None:
     """Write the request's line: no query, body or header, which may hold recipients and secrets."""
     path = asked.path
     if path in PROBES:
@@ -208,7 +212,7 @@ def _log(app: Flask, asked: Request, facts: Any, status: int) -> None:
             asked.method,
             path,
             status,
-            (perf_counter() - facts.started) * 1000,
+            seconds * 1000,
             facts.request_id,
             None if caller is None else caller.name,
             _permission_code(app, asked.endpoint),
