@@ -17,7 +17,7 @@ from flask.cli import ScriptInfo
 from flask_migrate.cli import db as migrations
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from notifyhub import shared_instruments
+from notifyhub import logs, shared_instruments
 from notifyhub.app import create_app
 from notifyhub.auth import accounts
 from notifyhub.auth.commands import list_permissions, tokens, users
@@ -33,13 +33,16 @@ from notifyhub.health.commands import status
 from notifyhub.instance import InvalidSetting
 from notifyhub.jobs import worker as delivery
 from notifyhub.jobs.threads import CONCURRENCY
-from notifyhub.process import restart
+from notifyhub.process import last_words, restart
 from notifyhub.process.restart import Inheritance
 from notifyhub.process.server import Server
 from notifyhub.process.supervisor import PartEnded, Supervisor
 from notifyhub.seeding.commands import notifiers
 
 log = logging.getLogger(__name__)
+
+SERVICES = {"up", "worker"}
+"""The commands whose failures are lines of the log, where that is for machines."""
 
 
 class _Main(click.Group):
@@ -67,6 +70,17 @@ class _Main(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
+        try:
+            return self._invoke(ctx)
+        except click.UsageError:
+            raise
+        except click.ClickException as error:
+            if ctx.invoked_subcommand not in SERVICES or not logs.writes_json():
+                raise
+            log.error(error.format_message())  # noqa: TRY400 - it is one line
+            sys.exit(error.exit_code)
+
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except SQLAlchemyError as error:
@@ -105,9 +119,7 @@ def up(host: str, port: int, workers: int, inheritance: Inheritance | None) -> N
 
     SIGHUP restarts it in place, with the program that is installed by then.
     """
-    _end_when_told()
-    app = _app()
-    shared_instruments.share(Path(app.instance_path))
+    app = _service()
     if inheritance:
         listener = socket.socket(fileno=inheritance.listener)
         listener.set_inheritable(False)
@@ -171,9 +183,7 @@ def worker(concurrency: int, *, beat: bool) -> None:
 
     SIGHUP restarts it in place, with the program that is installed by then.
     """
-    _end_when_told()
-    app = _app()
-    shared_instruments.share(Path(app.instance_path))
+    app = _service()
     status = delivery.run(app, concurrency, beat=beat, may_restart=lambda: restart.is_possible("worker"))
     if status == delivery.RESTART:
         restart.execute("worker")
@@ -194,6 +204,15 @@ def _end_when_told() -> None:
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
+
+
+def _service() -> Flask:
+    """Return the application for a process that runs until it is stopped."""
+    _end_when_told()
+    app = _app()
+    last_words.log_instead()
+    shared_instruments.share(Path(app.instance_path))
+    return app
 
 
 def _app() -> Flask:
@@ -242,7 +261,7 @@ def _introduce_admin() -> None:
     """On the first start create user `admin` and print its token."""
     key = _first_admin()
     if key is not None:
-        click.echo("User admin was created. This is its token, which is shown only now:", err=True)
+        log.info("User admin was created. This is its token, which is shown only now:")
         click.echo(key)
 
 

@@ -21,7 +21,7 @@ from notifyhub.api.endpoint import Permission
 from notifyhub.config import DEFAULT_BODY_BYTES
 from notifyhub.extensions import cors
 from notifyhub.logs import AnsweredRequest
-from notifyhub.text import origins
+from notifyhub.text import log_masks, origins
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
 _MAX_ID = 2**63 - 1
@@ -204,6 +204,8 @@ def _log(app: Flask, asked: Request, facts: Any, status: int, seconds: float) ->
     path = asked.path
     if path in PROBES:
         return
+    if asked.url_rule is None:  # it may be anything
+        path = log_masks.mask(path)
     if not _PLAIN_PATH.fullmatch(path):
         path = quote(path, _SAFE, errors="replace")[:_PATH_LENGTH]
     caller = facts.get("caller")
