@@ -16,7 +16,8 @@ from notifyhub.delivery import registration as delivery
 from notifyhub.health import registration as service_health
 from notifyhub.health import views as health_views
 from notifyhub.jobs import registration as jobs
-from notifyhub.messages import views as messages
+from notifyhub.messages import registration as messages
+from notifyhub.messages import views as messages_views
 from notifyhub.metrics import registration as metrics
 from notifyhub.metrics import views as metrics_views
 from notifyhub.notifiers import check_views
@@ -31,7 +32,7 @@ from notifyhub.settings import views as settings
 from notifyhub.webhooks import registration as webhooks
 from notifyhub.webhooks import views as webhooks_views
 
-PACKAGES = (database, api, jobs, auth, delivery, service_health, otp, webhooks, metrics, seeding)
+PACKAGES = (database, api, jobs, auth, messages, delivery, service_health, otp, webhooks, metrics, seeding)
 
 BLUEPRINTS = (
     notifiers.sms_blueprint,
@@ -39,8 +40,8 @@ BLUEPRINTS = (
     notifiers.email_blueprint,
     patterns.email_blueprint,
     settings.blueprint,
-    messages.blueprint,
-    messages.batches_blueprint,
+    messages_views.blueprint,
+    messages_views.batches_blueprint,
     check_views.blueprint,
     sync_views.blueprint,
     otp_views.blueprint,

@@ -33,6 +33,7 @@ from notifyhub.health.commands import status
 from notifyhub.instance import InvalidSetting
 from notifyhub.jobs import worker as delivery
 from notifyhub.jobs.threads import CONCURRENCY
+from notifyhub.messages.commands import send
 from notifyhub.process import last_words, restart
 from notifyhub.process.restart import Inheritance
 from notifyhub.process.server import Server
@@ -191,7 +192,7 @@ def worker(concurrency: int, *, beat: bool) -> None:
 
 
 main.add_section("Service", up, worker, status)
-main.add_section("Notifiers", notifiers)
+main.add_section("Messages and notifiers", send, notifiers)
 main.add_section("Users and permissions", users, tokens, list_permissions)
 main.add_section("Database and keys", migrations, keys, backup, restore)
 

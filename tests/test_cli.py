@@ -332,7 +332,7 @@ def test_help_lists_the_commands_in_sections_and_makes_nothing(
     del sections["Options"]
     assert sections == {
         "Service": ["up", "worker", "status"],
-        "Notifiers": ["notifiers"],
+        "Messages and notifiers": ["send", "notifiers"],
         "Users and permissions": ["users", "tokens", "permissions"],
         "Database and keys": ["db", "keys", "backup", "restore"],
     }

@@ -14,8 +14,8 @@ class CommandError(Exception):
     """A command can't do what it was asked for; the text says why, in one line, in words for an operator."""
 
 
-class Commands(AppGroup):
-    """A group of commands whose errors are one line, not a traceback."""
+class _OneLine(click.Command):
+    """A command whose errors are one line, not a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
@@ -29,3 +29,11 @@ class Commands(AppGroup):
             raise click.ClickException(
                 "A stored secret can't be read: none of NOTIFYHUB_ENCRYPTION_KEYS fits it."
             ) from error
+
+
+class Commands(_OneLine, AppGroup):
+    """A group of commands whose errors are one line, not a traceback."""
+
+
+class Command(_OneLine):
+    """A command that belongs to no group."""

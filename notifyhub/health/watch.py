@@ -45,6 +45,7 @@ class Watch:
 
     def __init__(self) -> None:
         self._seen = dict.fromkeys(Role, 0.0)
+        # None, as nobody knows what another process has told before.
         self._is_missing: dict[Role, bool | None] = dict.fromkeys(Role)
         self._begun = False
 
@@ -57,15 +58,13 @@ class Watch:
             seen: datetime | None = getattr(row, role)
             if not is_missing(row.at, seen):
                 self._seen[role] = monotonic()
-                self._note(role, missing_now=False, seen=seen, at=row.at)
+                if self._is_missing[role] is not False:
+                    _end(role)
+                self._is_missing[role] = False
             elif monotonic() - self._seen[role] > MISSING_AFTER.total_seconds():
-                self._note(role, missing_now=True, seen=seen, at=row.at)
-
-    def _note(self, role: Role, *, missing_now: bool, seen: datetime | None, at: datetime) -> None:
-        if self._is_missing[role] == missing_now:
-            return
-        (_begin if missing_now else _end)(role, seen, at)
-        self._is_missing[role] = missing_now
+                if not self._is_missing[role]:
+                    _begin(role, seen, row.at)
+                self._is_missing[role] = True
 
 
 def _begin(role: Role, seen: datetime | None, at: datetime) -> None:
@@ -76,7 +75,7 @@ def _begin(role: Role, seen: datetime | None, at: datetime) -> None:
         log.warning("%s: %s", missing(role, seen), _CONSEQUENCES[role])
 
 
-def _end(role: Role, _seen_at: datetime | None, _at: datetime) -> None:
+def _end(role: Role) -> None:
     ended = delete(_alarms).where(_alarms.c.name == role.value).returning(_alarms.c.since)
     if alarm := autocommit().execute(ended).first():
         log.warning("A %s is there again: there was none since %s", role, told(alarm.since))

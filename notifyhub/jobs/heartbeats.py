@@ -9,7 +9,6 @@ from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
-from flask import Flask
 from sqlalchemy import delete
 
 from notifyhub.database.base import table_of
@@ -17,7 +16,6 @@ from notifyhub.database.clock import DatabaseNow
 from notifyhub.database.connections import autocommit
 from notifyhub.database.upsert import upsert
 from notifyhub.jobs.models import Role, Worker
-from notifyhub.jobs.repeated import Repeated
 
 BEAT_SECONDS = 5.0
 """Between two heartbeats."""
@@ -64,8 +62,3 @@ class Heartbeats:
     def end(self) -> None:
         """Delete what was written: nobody misses a process that was told to stop."""
         autocommit().execute(delete(workers).where(workers.c.process == self._process))
-
-
-def repeated(app: Flask, heartbeats: Heartbeats) -> Repeated:
-    """Return the thread that writes heartbeats."""
-    return Repeated(app, BEAT_SECONDS, heartbeats.beat, heartbeats.end)

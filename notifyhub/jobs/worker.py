@@ -21,10 +21,10 @@ from notifyhub.database.base import Base
 from notifyhub.database.outages import OutageLog, in_one_line, without_password
 from notifyhub.extensions import celery, db
 from notifyhub.jobs import queues, repeated, tasks
-from notifyhub.jobs.heartbeats import Heartbeats
-from notifyhub.jobs.heartbeats import repeated as repeats
+from notifyhub.jobs.heartbeats import BEAT_SECONDS, Heartbeats
 from notifyhub.jobs.pool import queue_pool
 from notifyhub.jobs.queues import Job
+from notifyhub.jobs.repeated import Repeated
 from notifyhub.jobs.threads import CONCURRENCY, Threads
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,10 @@ def run(
             signal.SIGHUP, lambda *_: Thread(target=_restart, args=(may_restart,), daemon=True).start()
         )
     heartbeats = app.extensions["heartbeats"] = Heartbeats(queues.QUEUES)
-    beside = [*repeated.all_of(app, repeated.WORKER), repeats(app, heartbeats)]
+    beside = [
+        *repeated.all_of(app, repeated.WORKER),
+        Repeated(app, BEAT_SECONDS, heartbeats.beat, at_end=heartbeats.end),
+    ]
     if beat:
         heartbeats.tick()
         Thread(target=_beat, name="beat", daemon=True).start()

@@ -104,7 +104,7 @@ def test_a_pattern_is_that_of_the_default_notifier_once_the_file_is_applied(
         ),
         ("delivery:\n  retry_delays:\n  - 5\n  - 0\n", "4: retry_delays.1: Ensure this value"),
         ("delivery:\n  sms_countries: [IR, XX]\n", '2: sms_countries.1: "XX" is not the code of a country.'),
-        ("delivery:\n  attempts: 1\n", "2: attempts: This key is not known here; known are email_backup_"),
+        ("delivery:\n  attempts: 1\n", "2: attempts: This key is not known here; known are alert_email, "),
         ("delivery: [1]\n", "1: A mapping is expected here"),
         ("otp:\n  otp_sms_pattern: code\n", "2: otp_sms_pattern: There is no default SMS notifier to have"),
         (
