@@ -7,9 +7,12 @@ label holds what a client gives: their values are few.
 from functools import cache
 from typing import TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, values
 
 I = TypeVar("I", Counter, Histogram)  # noqa: E741 - an instrument
+
+# Whatever the library has chosen when it was imported.
+values.ValueClass = values.MutexValue
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER = "other"
@@ -99,11 +102,12 @@ _webhook_lag = Histogram(
     buckets=_WAITS,
     registry=registry,
 )
-_ALL = (
+ALL = (
     *(_requests, _messages, _attempts, _codes, _guesses, _webhook_attempts),
     *(_request_seconds, _sent_seconds, _delivered_seconds, _attempt_seconds),
     *(_webhook_seconds, _webhook_lag),
 )
+"""All instruments."""
 
 
 def count_request(method: str, route: str | None, status: int, seconds: float) -> None:
@@ -168,7 +172,7 @@ def _of(instrument: I, *labels: str | int) -> I:
 
 def forget_values() -> None:
     """Have every instrument begin anew, with values of the kind that the process keeps by then."""
-    for instrument in _ALL:
+    for instrument in ALL:
         instrument.clear()
     _of_request.cache_clear()
     _of.cache_clear()

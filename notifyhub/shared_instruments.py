@@ -2,7 +2,7 @@
 
 The latter is prometheus-client's multiprocess mode: each process writes files of its own, named for it, and
 whichever is asked adds up those of all. What ended processes have counted is folded into files of nobody, so
-that no sum ever falls and no file stays; once none lives that has files, all begins anew.
+that no sum ever falls and no file stays; once no process lives that shares them, all begins anew.
 """
 
 import fcntl
@@ -26,6 +26,8 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """The library's own variable: the folder of the files."""
 
 _LOCK = "lock"
+_MEMBER = "member"
+"""The beginning of the names of the files that say which processes share the folder, apart from their forks."""
 _ENDED = "ended"
 """What stands for the process in the names of files that belong to nobody any more."""
 
@@ -39,10 +41,11 @@ def share(instance: Path) -> None:
     try:
         folder = _folder(instance)
         with _locked(folder):
-            files = _files(folder)
+            files = [*_files(folder), *folder.glob(f"{_MEMBER}_*")]
             if not any(_lives(_process(file)) for file in files):
                 for file in files:
                     file.unlink()
+            (folder / f"{_MEMBER}_{os.getpid()}").touch()
     except (InvalidSetting, OSError) as error:
         log.warning("The metrics are those of each process alone: %s", error)
         return
@@ -59,6 +62,9 @@ def collect() -> Iterable[Metric]:
         return instruments.registry.collect()
     with _locked(folder):
         _fold(folder, [file for file in _files(folder) if not _lives(_process(file))])
+        for member in folder.glob(f"{_MEMBER}_*"):
+            if not _lives(_process(member)):
+                member.unlink()
         # One that has just been created is empty still.
         files = [str(file) for file in _files(folder) if file.stat().st_size]
         return list(MultiProcessCollector.merge(files, accumulate=True))
