@@ -120,7 +120,7 @@ def up(host: str, port: int, workers: int, inheritance: Inheritance | None) -> N
 
     SIGHUP restarts it in place, with the program that is installed by then.
     """
-    app = _service()
+    app = _service(anew=inheritance is None)
     if inheritance:
         listener = socket.socket(fileno=inheritance.listener)
         listener.set_inheritable(False)
@@ -207,12 +207,12 @@ def _end_when_told() -> None:
         signal.signal(number, lambda *_: os._exit(0))
 
 
-def _service() -> Flask:
-    """Return the application for a process that runs until it is stopped."""
+def _service(*, anew: bool = False) -> Flask:
+    """Return the application for a process that runs until it is stopped; `anew`, its metrics begin then."""
     _end_when_told()
     app = _app()
     last_words.log_instead()
-    shared_instruments.share(Path(app.instance_path))
+    shared_instruments.share(Path(app.instance_path), anew=anew)
     return app
 
 

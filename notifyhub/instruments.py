@@ -168,11 +168,3 @@ def _of_request(method: str, route: str, status: int) -> tuple[Counter, Histogra
 @cache
 def _of(instrument: I, *labels: str | int) -> I:
     return instrument.labels(*labels)
-
-
-def forget_values() -> None:
-    """Have every instrument begin anew, with values of the kind that the process keeps by then."""
-    for instrument in ALL:
-        instrument.clear()
-    _of_request.cache_clear()
-    _of.cache_clear()

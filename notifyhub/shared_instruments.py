@@ -2,7 +2,7 @@
 
 The latter is prometheus-client's multiprocess mode: each process writes files of its own, named for it, and
 whichever is asked adds up those of all. What ended processes have counted is folded into files of nobody, so
-that no sum ever falls and no file stays; once no process lives that shares them, all begins anew.
+that no sum ever falls and no file stays.
 """
 
 import fcntl
@@ -26,33 +26,30 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """The library's own variable: the folder of the files."""
 
 _LOCK = "lock"
-_MEMBER = "member"
-"""The beginning of the names of the files that say which processes share the folder, apart from their forks."""
 _ENDED = "ended"
 """What stands for the process in the names of files that belong to nobody any more."""
 
 
-def share(instance: Path) -> None:
+def share(instance: Path, *, anew: bool = False) -> None:
     """Have this process and those that it forks count together with the others of this machine.
 
     The folder is the one that VARIABLE names, else one in the instance folder, of this machine alone: several
-    may share that. To be called before anything is counted.
+    may share that. With `anew` nothing is kept of what was counted before, unless by processes that still
+    live. To be called before anything is counted.
     """
     try:
         folder = _folder(instance)
         with _locked(folder):
-            files = [*_files(folder), *folder.glob(f"{_MEMBER}_*")]
-            if not any(_lives(_process(file)) for file in files):
+            files = _files(folder)
+            if anew and not any(_lives(_process(file)) for file in files):
                 for file in files:
                     file.unlink()
-            (folder / f"{_MEMBER}_{os.getpid()}").touch()
     except (InvalidSetting, OSError) as error:
         log.warning("The metrics are those of each process alone: %s", error)
         return
     os.environ[VARIABLE] = str(folder)
     # The library chooses when it is imported, before the folder is known.
     values.ValueClass = values.MultiProcessValue()
-    instruments.forget_values()
 
 
 def collect() -> Iterable[Metric]:
@@ -62,9 +59,6 @@ def collect() -> Iterable[Metric]:
         return instruments.registry.collect()
     with _locked(folder):
         _fold(folder, [file for file in _files(folder) if not _lives(_process(file))])
-        for member in folder.glob(f"{_MEMBER}_*"):
-            if not _lives(_process(member)):
-                member.unlink()
         # One that has just been created is empty still.
         files = [str(file) for file in _files(folder) if file.stat().st_size]
         return list(MultiProcessCollector.merge(files, accumulate=True))

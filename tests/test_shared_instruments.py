@@ -91,29 +91,22 @@ print(before["notifyhub_http_request_duration_seconds_bucket", "GET", "/a", "+In
     assert len(files(tmp_path)) == 3
 
 
-def test_all_begins_anew_once_none_lives(run: Callable[..., list[float]]) -> None:
+def test_all_begins_anew_where_that_is_asked_for(run: Callable[..., list[float]]) -> None:
     count = "instruments.count_guess('verified')\nprint(total('verified'))"
-    assert [run(count), run(count)] == [[1], [1]]
+    anew = "shared_instruments.share(Path(sys.argv[1]), anew=True)\n"
+    assert [run(count), run(count), run(anew + count)] == [[1], [2], [1]]
 
 
 def test_nothing_is_lost_while_one_lives(run: Callable[..., list[float]]) -> None:
     program = """
 import subprocess
 instruments.count_guess("verified")
-another = os.environ["PROGRAM"] + "instruments.count_guess('verified'); print(total('verified'))"
+another = os.environ["PROGRAM"].replace("[1])", "[1]), anew=True")
+another += "instruments.count_guess('verified'); print(total('verified'))"
 subprocess.run([sys.executable, "-c", another, sys.argv[1]], check=True)
 print(total("verified"))
 """
     assert run(program, PROGRAM=PROGRAM) == [2, 2]
-
-
-def test_one_that_has_counted_nothing_keeps_what_others_have_left(run: Callable[..., list[float]]) -> None:
-    program = """
-in_child(lambda: instruments.count_guess("verified"))
-shared_instruments.share(Path(sys.argv[1]))
-print(total("verified"))
-"""
-    assert run(program) == [1]
 
 
 def test_the_librarys_own_variable_names_the_folder(run: Callable[..., list[float]], tmp_path: Path) -> None:

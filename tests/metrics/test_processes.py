@@ -88,13 +88,13 @@ def set_up(server: Server, key: str) -> int:
 def request_ids(console: MeliPayamakSimulator, monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
     """Return the list of the ids that calls of the provider will bear."""
     asked: list[str | None] = []
-    answer = console.server._answer
+    route = console.route
 
     def note(request: Request) -> Reply:
-        asked.append(request.headers.get("X-Request-ID"))
-        return suffer(request)
+        asked.append(request.headers.get("x-request-id"))
+        return route(request)
 
-    monkeypatch.setattr(console, "suffer", note)
+    monkeypatch.setattr(console, "route", note)
     return asked
 
 
