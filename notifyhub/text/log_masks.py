@@ -21,10 +21,10 @@ _FORMS = re.compile(
             r"(?P<before_value>[?&](?:token|key|apikey|password|secret|code|to|recipient)=)[^&\s'\"]+",
             rf"(?P<before_code>\b(?:otp|passcode|pin|code is|کد|رمز)\b\D{{0,20}}?)\b{_DIGIT}{{4,10}}\b",
             # Mail addresses; not the user and host of a URL.
-            r"(?<![\w/:.+@-])[\w.!#$%&'*+=?^`{|}~-]+@[^\W_](?:[\w-]*[^\W_])?(?:\.[^\W_](?:[\w-]*[^\W_])?)+",
+            r"(?<![\w/.+@-])[\w.!#$%&*+?^{|}~-]+@[^\W_](?:[\w-]*[^\W_])?(?:\.[^\W_](?:[\w-]*[^\W_])?)+",
             # International numbers, and Iranian mobiles in every form.
             rf"(?<![\w.+-])(?:\+|{_ZERO}{{2}})(?:[ -]?{_DIGIT}){{8,15}}(?![\w])",
-            rf"(?<![\w.+-])(?:{_ZERO}|{_NINE}{_EIGHT})?{_NINE}{_DIGIT}{{9}}(?![\w.])",
+            rf"(?<![\w.+-])(?:{_ZERO}|{_NINE}{_EIGHT})?{_NINE}{_DIGIT}{{9}}(?!\w|\.[0-9])",
             r"(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])",  # our tokens
             r"\bwhsec_[\w+/=-]+",
             r"\bgAAAA[\w-]{20,}={0,2}",  # what is encrypted
