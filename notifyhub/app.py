@@ -20,6 +20,8 @@ from notifyhub.health import views as health_views
 from notifyhub.jobs import registration as jobs
 from notifyhub.messages import registration as messages
 from notifyhub.messages import views as messages_views
+from notifyhub.metrics import registration as metrics
+from notifyhub.metrics import views as metrics_views
 from notifyhub.notifiers import check_views
 from notifyhub.notifiers import views as notifiers
 from notifyhub.otp import registration as otp
@@ -36,7 +38,7 @@ from notifyhub.webhooks import views as webhooks_views
 
 PACKAGES = (
     *(database, api, jobs, auth, messages, delivery, service_health, otp, webhooks, statistics),
-    *(audit, seeding),
+    *(metrics, audit, seeding),
 )
 
 BLUEPRINTS = (
@@ -59,6 +61,7 @@ BLUEPRINTS = (
     openapi.root,
     openapi.blueprint,
     health.blueprint,
+    metrics_views.blueprint,
 )
 """In the order in which the OpenAPI document lists their operations."""
 

@@ -7,6 +7,7 @@ import socket
 import sys
 from ipaddress import ip_address
 from mmap import mmap
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ from flask.cli import ScriptInfo
 from flask_migrate.cli import db as migrations
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from notifyhub import logs, shared_instruments
 from notifyhub.app import create_app
 from notifyhub.auth import accounts
 from notifyhub.auth.commands import list_permissions, tokens, users
@@ -32,7 +34,7 @@ from notifyhub.instance import InvalidSetting
 from notifyhub.jobs import worker as delivery
 from notifyhub.jobs.threads import CONCURRENCY
 from notifyhub.messages.commands import send
-from notifyhub.process import restart
+from notifyhub.process import last_words, restart
 from notifyhub.process.restart import Inheritance
 from notifyhub.process.server import Server
 from notifyhub.process.supervisor import PartEnded, Supervisor
@@ -40,6 +42,9 @@ from notifyhub.seeding.commands import notifiers
 from notifyhub.statistics.commands import statistics
 
 log = logging.getLogger(__name__)
+
+SERVICES = {"up", "worker"}
+"""The commands whose failures are lines of the log, where that is for machines."""
 
 
 class _Main(click.Group):
@@ -67,6 +72,17 @@ class _Main(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
+        try:
+            return self._invoke(ctx)
+        except click.UsageError:
+            raise
+        except click.ClickException as error:
+            if ctx.invoked_subcommand not in SERVICES or not logs.writes_json():
+                raise
+            log.error(error.format_message())  # noqa: TRY400 - it is one line
+            sys.exit(error.exit_code)
+
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except SQLAlchemyError as error:
@@ -105,8 +121,7 @@ def up(host: str, port: int, workers: int, inheritance: Inheritance | None) -> N
 
     SIGHUP restarts it in place, with the program that is installed by then.
     """
-    _end_when_told()
-    app = _app()
+    app = _service(anew=inheritance is None)
     if inheritance:
         listener = socket.socket(fileno=inheritance.listener)
         listener.set_inheritable(False)
@@ -170,8 +185,8 @@ def worker(concurrency: int, *, beat: bool) -> None:
 
     SIGHUP restarts it in place, with the program that is installed by then.
     """
-    _end_when_told()
-    status = delivery.run(_app(), concurrency, beat=beat, may_restart=lambda: restart.is_possible("worker"))
+    app = _service()
+    status = delivery.run(app, concurrency, beat=beat, may_restart=lambda: restart.is_possible("worker"))
     if status == delivery.RESTART:
         restart.execute("worker")
     sys.exit(status)
@@ -191,6 +206,15 @@ def _end_when_told() -> None:
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
+
+
+def _service(*, anew: bool = False) -> Flask:
+    """Return the application for a process that runs until it is stopped; `anew`, its metrics begin then."""
+    _end_when_told()
+    app = _app()
+    last_words.log_instead()
+    shared_instruments.share(Path(app.instance_path), anew=anew)
+    return app
 
 
 def _app() -> Flask:
@@ -239,7 +263,7 @@ def _introduce_admin() -> None:
     """On the first start create user `admin` and print its token."""
     key = _first_admin()
     if key is not None:
-        click.echo("User admin was created. This is its token, which is shown only now:", err=True)
+        log.info("User admin was created. This is its token, which is shown only now:")
         click.echo(key)
 
 

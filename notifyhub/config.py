@@ -162,6 +162,12 @@ class _Environment(Schema):
     MAIL_HOSTS = fields.Function(deserialize=_hosts, load_default=list)
     WEBHOOK_ALLOW = fields.Function(deserialize=_hosts, load_default=list)
     TIMEZONE = fields.String(validate=_time_zone, load_default="Asia/Tehran")
+    METRICS_TOKEN = fields.String(
+        validate=validate.Regexp(
+            r"[A-Za-z0-9._~+/-]+=*\Z", error="must have ASCII letters, digits, and . _ ~ + / - only"
+        ),
+        load_default=None,
+    )
     LOG_FORMAT = fields.String(
         validate=validate.OneOf(("json", "console"), error="must be json or console"), load_default="console"
     )

@@ -52,9 +52,9 @@ class ClaimedMessage:
     """A claimed message, as its worker needs it: every column more takes time. What mails have is not here.
 
     `own_version` and `pattern_version` say when its own notifier and its SMS pattern last changed, None if
-    they are gone; `is_paced`, that the notifier may be called only so often. `round` numbers this round,
-    `attempts` counts those made before it. `attempt_id` is the one that was started with the claim, if any.
-    From `claimed_at` on its lease runs.
+    they are gone; `is_paced`, that the notifier may be called only so often. `request_id` is the request that
+    made the message. `round` numbers this round, `attempts` counts those made before it. `attempt_id` is the
+    one that was started with the claim, if any. From `claimed_at` on its lease runs.
     """
 
     id: int
@@ -69,6 +69,7 @@ class ClaimedMessage:
     is_test: bool
     expires_at: datetime
     rounds: int
+    request_id: str | None
     own_name: str | None
     own_version: datetime | None
     pattern_version: datetime | None
@@ -109,6 +110,7 @@ _take = (
         messages.c.is_test,
         messages.c.expires_at,
         messages.c.rounds,
+        messages.c.request_id,
     )
 )
 

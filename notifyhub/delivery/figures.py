@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from flask import current_app
 from sqlalchemy import Connection, Table, and_, case, delete, func, or_
 
+from notifyhub import instruments
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit, transaction
 from notifyhub.database.upsert import inserted, upsert
@@ -79,6 +80,7 @@ class Figures:
     def count_attempt(self, notifier: Notifier, failure: Failure | None, ms: int | None = None) -> None:
         """Count an attempt that has ended; `ms` is None if it was not seen how long it took."""
         counted = Counted.ACCEPTED if failure is None else Counted.FAILED
+        instruments.count_attempt(*notifier, "accepted" if failure is None else failure.outcome, ms)
         at = now()
         with self._lock:
             self._counts[_minute(), *notifier, counted, 0 if ms is None else rounded_up(ms)] += 1

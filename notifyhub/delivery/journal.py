@@ -6,6 +6,7 @@ named by their codes. What many messages would say alike is said once in a while
 
 import logging
 from collections.abc import Sequence
+from typing import Protocol
 
 from notifyhub.delivery.circuit_breaker import Opening
 from notifyhub.delivery.claims import ClaimedMessage
@@ -13,7 +14,7 @@ from notifyhub.delivery.notifier_clients import NotifierClient
 from notifyhub.delivery.rate_limits import SlowDown
 from notifyhub.delivery.retry_policy import RestingNotifier
 from notifyhub.delivery.routing import PassedOver, Route
-from notifyhub.logs import LogThrottle, outline
+from notifyhub.logs import LogThrottle, of_request, outline
 from notifyhub.providers.errors import Broken, Failure, NotifierTrouble, Uncertain, quote
 
 log = logging.getLogger("notifyhub.delivery")
@@ -22,6 +23,16 @@ _OWN_WORDS = {"unreachable", "bad_settings", "unknown_backend", "backend_error",
 """The codes whose details are ours, and tell the operator more than the code does."""
 
 _repeated = LogThrottle(30.0)
+
+
+class Named(Protocol):
+    """A message as its line names it, by its own id and the one of the request that made it."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def request_id(self) -> str | None: ...
 
 
 def attempt_failed(message: ClaimedMessage, client: NotifierClient, failure: Failure, ms: int) -> None:
@@ -37,22 +48,42 @@ def attempt_failed(message: ClaimedMessage, client: NotifierClient, failure: Fai
         failure.code,
         words,
         ms,
+        extra=of_request(message.request_id),
     )
 
 
 def copies_refused(message: ClaimedMessage, client: NotifierClient, refusal: Failure) -> None:
     """Log that a mail server took a mail, and not for all who get a copy."""
-    log.info("Message %s was taken by %s without all copies: %s", message.id, _named(client), refusal.code)
+    log.info(
+        "Message %s was taken by %s without all copies: %s",
+        message.id,
+        _named(client),
+        refusal.code,
+        extra=of_request(message.request_id),
+    )
 
 
-def ended(message_id: int, status: str, rounds: int, error: Failure | None) -> None:
+def ended(message: Named, status: str, rounds: int, error: Failure | None) -> None:
     """Log that a message will not go out."""
-    log.warning("Message %s has %s after %s rounds: %s", message_id, status, rounds, error and error.code)
+    log.warning(
+        "Message %s has %s after %s rounds: %s",
+        message.id,
+        status,
+        rounds,
+        error and error.code,
+        extra=of_request(message.request_id),
+    )
 
 
-def expired(message_id: int, rounds: int, code: str | None) -> None:
+def expired(message: Named, rounds: int, code: str | None) -> None:
     """Log that a message's time was over before a worker took it up."""
-    log.warning("Message %s has expired after %s rounds: %s", message_id, rounds, code)
+    log.warning(
+        "Message %s has expired after %s rounds: %s",
+        message.id,
+        rounds,
+        code,
+        extra=of_request(message.request_id),
+    )
 
 
 def failed_over(
@@ -78,6 +109,7 @@ def failed_over(
             message.channel,
             message.home_notifier_id,
             "; ".join(reasons) or "it is gone",
+            extra=of_request(message.request_id),
         )
 
 
@@ -89,6 +121,7 @@ def passed_over(message: ClaimedMessage, route: Route) -> None:
             message.id,
             _named(route.client),
             reason(route),
+            extra=of_request(message.request_id),
         )
 
 
@@ -123,25 +156,33 @@ def recovered(client: NotifierClient) -> None:
     log.info("The %s has recovered", _named(client))
 
 
-def worker_lost(message_id: int, *, during_attempt: bool) -> None:
+def worker_lost(message: Named, *, during_attempt: bool) -> None:
     """Log that a worker has died, or hung, while it had a message."""
     outcome = "uncertain, worker_lost" if during_attempt else "tried again"
-    log.warning("The worker of message %s has been lost: %s", message_id, outcome)
+    extra = of_request(message.request_id)
+    log.warning("The worker of message %s has been lost: %s", message.id, outcome, extra=extra)
 
 
 def lease_lost(message: ClaimedMessage) -> None:
     """Log that a worker was too slow."""
-    log.warning("The lease of message %s was over when its outcome was to be written", message.id)
+    extra = of_request(message.request_id)
+    log.warning(
+        "The lease of message %s was over when its outcome was to be written", message.id, extra=extra
+    )
 
 
 def broken_off(message: ClaimedMessage, error: BaseException) -> None:
     """Log that the program itself failed in a round."""
-    log.error("The round of message %s broke off: %s", message.id, outline(error))
+    extra = of_request(message.request_id)
+    log.error("The round of message %s broke off: %s", message.id, outline(error), extra=extra)
 
 
 def unprepared(message: ClaimedMessage, whose: str, error: BaseException) -> None:
     """Log that it could not be read what a notifier is to be given."""
-    log.error("Message %s could not be prepared for its %s: %s", message.id, whose, outline(error))
+    extra = of_request(message.request_id)
+    log.error(
+        "Message %s could not be prepared for its %s: %s", message.id, whose, outline(error), extra=extra
+    )
 
 
 def unreported(channel: str, notifier_id: int, failure: Failure) -> None:
@@ -149,9 +190,9 @@ def unreported(channel: str, notifier_id: int, failure: Failure) -> None:
     log.warning("No delivery reports from %s notifier %s: %s", channel, notifier_id, failure.code)
 
 
-def undelivered(message_id: int, code: str | None) -> None:
+def undelivered(message: Named, code: str | None) -> None:
     """Log that a provider could not deliver a message that it had taken."""
-    log.info("Message %s was not delivered: %s", message_id, code)
+    log.info("Message %s was not delivered: %s", message.id, code, extra=of_request(message.request_id))
 
 
 def _named(client: NotifierClient) -> str:

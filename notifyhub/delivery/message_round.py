@@ -135,7 +135,7 @@ class MessageRound:
         self._log_recovery()
         finished = self.finished
         if decision.status in {MessageStatus.FAILED, MessageStatus.EXPIRED}:
-            journal.ended(self.message.id, decision.status, decision.rounds, decision.error)
+            journal.ended(self.message, decision.status, decision.rounds, decision.error)
         elif finished and isinstance(finished.result, Accepted):
             client = finished.route.client
             if finished.result.refusal:

@@ -36,7 +36,7 @@ Rows = Sequence[Any]
 
 _rows = select(
     *(messages.c[name] for name in ("id", "rounds", "expires_at", "otp_id", "error_code")),
-    *(messages.c[name] for name in ("channel", "is_test")),
+    *(messages.c[name] for name in ("channel", "is_test", "request_id")),
 ).order_by(messages.c.next_attempt_at)
 _lapsed = and_(messages.c.status.in_(LIVE), leases.lapsed(messages))
 _over = and_(due(), messages.c.expires_at <= leases.NOW)
@@ -123,11 +123,11 @@ def _release(connection: Connection, rows: Rows, at: datetime) -> list[Any]:
             decision = decide([LOST_IN_ATTEMPT], [], row.rounds, policy, at)
         else:  # it died between two attempts: the round begins anew
             decision = RoundDecision(MessageStatus.SENDING, row.rounds, LOST_BETWEEN_ATTEMPTS, at)
-        journal.worker_lost(row.id, during_attempt=row.id in uncertain)
+        journal.worker_lost(row, during_attempt=row.id in uncertain)
         if row.otp_id is not None:
             decision = in_time(decision, row.expires_at)
         if decision.status == MessageStatus.FAILED:
-            journal.ended(row.id, decision.status, decision.rounds, decision.error)
+            journal.ended(row, decision.status, decision.rounds, decision.error)
         released = (
             update(messages)
             .where(messages.c.id == row.id)
@@ -162,5 +162,5 @@ def _expire(connection: Connection, rows: Rows, at: datetime) -> list[Any]:
         .returning(*CHANGED)
     )
     for row in rows:
-        journal.expired(row.id, row.rounds, row.error_code)
+        journal.expired(row, row.rounds, row.error_code)
     return sorted(connection.execute(expired), key=lambda row: row.id)

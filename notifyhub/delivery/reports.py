@@ -89,7 +89,7 @@ _report = (
         error_detail=bindparam("new_error_detail"),
         report_due_at=None,
     )
-    .returning(*CHANGED)
+    .returning(*CHANGED, messages.c.request_id, messages.c.error_code)
 )
 
 
@@ -177,9 +177,9 @@ def _write(reported: Sequence[dict[str, Any]]) -> int:
     with transaction() as connection:
         changed = [row for values in reported for row in connection.execute(_report, values)]
         publish_changes(connection, changed)
-    for values in reported:
-        if values["new_status"] == MessageStatus.UNDELIVERED:
-            journal.undelivered(values["message_id"], values["new_error_code"])
+    for row in changed:
+        if row.status == MessageStatus.UNDELIVERED:
+            journal.undelivered(row, row.error_code)
     return sum(row.status == MessageStatus.DELIVERED for row in changed)
 
 

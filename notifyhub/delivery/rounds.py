@@ -248,7 +248,7 @@ def _content(round_: MessageRound) -> SMS | Email:
     content, message = round_.route_content(), round_.message
     if isinstance(content, Failure):
         raise content
-    content = replace(content, attempt=message.attempts)
+    content = replace(content, attempt=message.attempts, request_id=message.request_id)
     if message.otp_id is None:
         return content
     return persist(partial(one_time_codes.revealed, content, message.otp_id))

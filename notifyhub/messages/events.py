@@ -22,7 +22,10 @@ PUBLISHED = (
 )
 """The statuses that are published when a message reaches them."""
 
-CHANGED = (_messages.id, _messages.status, _messages.otp_id)
+CHANGED = tuple(
+    _messages[name]
+    for name in ("id", "status", "otp_id", "channel", "notifier_id", "is_test", "created_at", "send_at")
+)
 """What a statement returns whose changes are published."""
 
 
@@ -51,15 +54,27 @@ class MessagesRetried:
 class MessageChanged:
     """A message has become sent, delivered, undelivered, failed or expired.
 
-    `otp_id` is the one-time password that it carries, if any. Its row is for those to read who need it.
+    `otp_id` is the one-time password that it carries, if any; `due_since`, when it was accepted or, later
+    than that, was to be sent. All else of its row is for those to read who need it.
     """
 
     id: int
     status: str
     otp_id: int | None
+    channel: str
+    notifier_id: int
+    is_test: bool
+    due_since: datetime
 
 
 def publish_changes(connection: Connection, rows: Iterable[Any]) -> None:
     """Publish those of the changed messages, given by their rows, that have reached a status of PUBLISHED."""
-    changes = (MessageChanged(row.id, row.status, row.otp_id) for row in rows if row.status in PUBLISHED)
+    changes = (
+        MessageChanged(
+            *(row.id, row.status, row.otp_id),
+            *(row.channel, row.notifier_id, row.is_test, row.send_at or row.created_at),
+        )
+        for row in rows
+        if row.status in PUBLISHED
+    )
     publish(connection, *changes)

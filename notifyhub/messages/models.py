@@ -71,7 +71,8 @@ class Message(Leased, Timestamped):
     message (until then the same). `report_due_at` is when the provider is asked next for a delivery report.
     `otp_id` is the one-time password that it carries: in `text`, `subject` and `args` stands a mask for each
     of its digits. `otp_client` is who asked for it. `from_email` is the sender that its email pattern gives;
-    null: the notifier's own.
+    null: the notifier's own. `request_id` is the request that made it: what is logged of it, and asked of
+    its provider, bears that; null if none did.
     """
 
     __tablename__ = "messages"
@@ -134,6 +135,7 @@ class Message(Leased, Timestamped):
     cc: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True), sort_order=ADDED)
     bcc: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True), sort_order=ADDED)
     unsubscribe_url: Mapped[str | None] = mapped_column(columns.text(), sort_order=ADDED)
+    request_id: Mapped[str | None] = mapped_column(columns.text(128), sort_order=ADDED)
 
     attempts: Mapped[list["Attempt"]] = relationship(passive_deletes=True, order_by="Attempt.id")
     attachments: Mapped[list["MessageAttachment"]] = relationship(

@@ -1,13 +1,16 @@
 """Storing of messages, one or a batch of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, insert
 
+from notifyhub import instruments
 from notifyhub.database.base import table_of
+from notifyhub.database.connections import after_commit
+from notifyhub.logs import current_request_id
 from notifyhub.messages.composition import ComposedMessage
 from notifyhub.messages.models import Batch, Message, MessageAttachment, MessageStatus
 from notifyhub.messages.serializers import COLUMNS
@@ -30,6 +33,7 @@ def store(
     """Store a message; return its id and its row of `serializers.COLUMNS`. Attachments need a transaction."""
     values = _values(message, moment, test=test)
     message_id: int = connection.execute(_INSERT, values).scalar_one()
+    _count(values)
     _store_attachments(connection, [message_id], [message])
     # The database would give back what it was given: all but the id is known.
     return message_id, [message_id, *(values.get(column.name) for column in COLUMNS[1:])]
@@ -49,7 +53,9 @@ def store_with_code(
     `client` is whose request sends it, if the request says so.
     """
     values = {**_values(message, moment, test=test), "otp_id": otp_id, "otp_client": client}
-    return int(connection.execute(_INSERT, values).scalar_one())
+    message_id = int(connection.execute(_INSERT, values).scalar_one())
+    _count(values)
+    return message_id
 
 
 def store_batch(
@@ -61,6 +67,7 @@ def store_batch(
     attached = any(message.attachments for message in messages)
     rows = connection.execute(_INSERT_IN_ORDER if attached else _INSERT_MANY, values).all()
     _store_attachments(connection, [row.id for row in rows], messages)
+    _count(*values)
     return batch_id, [row.id for row in rows if row.status == MessageStatus.QUEUED]
 
 
@@ -78,7 +85,20 @@ def _values(message: ComposedMessage, moment: datetime, *, test: bool) -> dict[s
         "next_attempt_at": message.send_at or moment,
         "created_at": moment,
         "updated_at": moment,
+        "request_id": current_request_id(),
     }
+
+
+def _count(*stored: Mapping[str, Any]) -> None:
+    """Count messages, given by their values, once they are stored for good; not those of test tokens."""
+    names = ("channel", "notifier_id", "status")
+    counted = [[each[name] for name in names] for each in stored if not each["is_test"]]
+
+    def count() -> None:
+        for labels in counted:
+            instruments.count_message(*labels)
+
+    after_commit(count)
 
 
 def _store_attachments(

@@ -15,8 +15,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, func, insert, null, select, true, update
 
+from notifyhub import instruments
 from notifyhub.api.http.errors import throttled
 from notifyhub.database.base import now, table_of
+from notifyhub.database.connections import after_commit
 from notifyhub.messages.models import Channel, Message, MessageStatus
 from notifyhub.messages.storage import store_with_code
 from notifyhub.otp import rate_limits, rules
@@ -121,6 +123,8 @@ def issue(connection: Connection, values: Mapping[str, Any], *, test: bool) -> I
     """
     request = OTPRequest(values["recipients"], values["purpose"], values["client"], values["origin"], test)
     row, message_id, is_new = _issue(connection, request)
+    if not test:
+        after_commit(lambda: instruments.count_code(row.channel, is_new=is_new))
     return Issued(serialize(row, message_id, now()), _code(row) if test else {}, message_id, is_new)
 
 

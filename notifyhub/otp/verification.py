@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, case, select, update
 
+from notifyhub import instruments
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit, transaction
 from notifyhub.events import publish
@@ -54,6 +55,13 @@ _REFUSE = _GUESS.values(
 
 def verify(request: Mapping[str, Any], *, test: bool) -> dict[str, Any]:
     """Return what a guess, read by its schema, comes to, as `VerificationSchema` describes it."""
+    response = _verify(request, test=test)
+    if not test:
+        instruments.count_guess(response["reason"] or "verified")
+    return response
+
+
+def _verify(request: Mapping[str, Any], *, test: bool) -> dict[str, Any]:
     row = _find(request, test=test)
     if row is None:
         return _response(Reason.NOT_FOUND, 0)

@@ -18,7 +18,8 @@ class SMS:
 
     `to` is in E.164; `text` is the whole text as rendered. With a `pattern_code`, the provider renders: by
     `args` (in the order of the placeholders) or by `params` (placeholder's name to value). `attempt` counts
-    from 1. No failure repeats one of `secrets`, such as a one-time code.
+    from 1. No failure repeats one of `secrets`, such as a one-time code. `request_id` is the request that
+    asked for it, which goes with every call over HTTP.
     """
 
     to: str
@@ -28,6 +29,7 @@ class SMS:
     params: Mapping[str, str] = field(default_factory=dict, repr=False)
     attempt: int = 1
     secrets: Sequence[str] = field(default=(), repr=False)
+    request_id: str | None = None
 
     @property
     def may_share_a_call(self) -> bool:
@@ -71,6 +73,7 @@ class Email:
     cc: Sequence[str] = field(default=(), repr=False)
     bcc: Sequence[str] = field(default=(), repr=False)
     unsubscribe_url: str | None = field(default=None, repr=False)
+    request_id: str | None = None
 
 
 @dataclass(frozen=True)

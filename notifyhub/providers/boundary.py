@@ -23,6 +23,7 @@ from notifyhub.providers.errors import (
     quote,
     seconds_to_wait,
 )
+from notifyhub.providers.http import asked_by
 from notifyhub.providers.sockets import writes
 from notifyhub.text.code_masks import MASK
 from notifyhub.text.digits import mask_digits
@@ -39,14 +40,17 @@ _outlined = LogThrottle(60.0)
 
 def hand_over(provider: Provider[M], message: M) -> Accepted | Failure:
     """Have a provider send a message; return how that ended."""
-    answer = _answer(provider, lambda: provider.send(message))
+    with asked_by(message.request_id):
+        answer = _answer(provider, lambda: provider.send(message))
     return _outcome(answer, message.secrets)
 
 
 def hand_over_all(provider: SMSProvider, messages: Sequence[SMS]) -> list[Accepted | Failure]:
     """Have a provider send messages that share a call; return how that ended, in their order."""
     secrets = [secret for message in messages for secret in message.secrets]
-    answer = _answer(provider, lambda: _listed(provider.send_batch(messages)))
+    first, *others = {message.request_id for message in messages}
+    with asked_by(None if others else first):
+        answer = _answer(provider, lambda: _listed(provider.send_batch(messages)))
     if isinstance(answer, list) and len(answer) == len(messages):
         return [_outcome(one, secrets) for one in answer]
     return [_outcome(answer if isinstance(answer, Failure) else None, secrets)] * len(messages)

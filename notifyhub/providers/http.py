@@ -2,7 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,6 +18,18 @@ from notifyhub.text import retry_after
 
 MAX_ANSWER_BYTES = 64 * 1024
 MAX_LIST_BYTES = 1024 * 1024
+
+_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+
+@contextmanager
+def asked_by(request_id: str | None) -> Iterator[None]:
+    """Have the calls inside the block name the request, if it is known, that has asked for them."""
+    token = _request_id.set(request_id)
+    try:
+        yield
+    finally:
+        _request_id.reset(token)
 
 
 @dataclass(frozen=True)
@@ -62,6 +76,8 @@ class Client:
 
     def _call(self, method: str, path: str, body: bytes | None, limit: int) -> Answer:
         headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
+        if request_id := _request_id.get():
+            headers = {**headers, "X-Request-ID": request_id}
         outcome = self._exchange(method, self._url + path, body, headers, limit)
         if isinstance(outcome, Failure):
             raise outcome  # outside of any `except`, so that no error with a URL is chained to it

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from flask import current_app
 
+from notifyhub import instruments
 from notifyhub.api.http.json import timestamp
 from notifyhub.database import connections
 from notifyhub.database.base import now
@@ -66,7 +67,11 @@ def _attempt(delivery: ClaimedDelivery) -> None:
     duration_ms = round((time.monotonic() - started) * 1000)
     disabled = persist(lambda: outcomes.update_webhook(delivery, response, decision))
     _finish(delivery, lambda: outcomes.finish(delivery, response, decision, duration_ms))
-    if decision.status != DeliveryStatus.DELIVERED:
+    instruments.count_webhook_attempt(decision.status, duration_ms)
+    if decision.status == DeliveryStatus.DELIVERED:
+        lag = (now() - delivery.happened_at).total_seconds()
+        instruments.observe_webhook_lag(delivery.event, lag)
+    else:
         current_app.logger.warning(
             "Webhook %s: attempt %s of delivery %s failed: %s",
             *(delivery.webhook_id, delivery.attempts, delivery.id, decision.error),

@@ -13,6 +13,7 @@ from notifyhub.auth.accounts import issue_token
 from notifyhub.auth.models import Role
 from notifyhub.extensions import db
 from tests.support.factories import UserFactory
+from tests.support.logs import TOKENS
 
 
 @dataclass
@@ -74,6 +75,7 @@ def token(app: Flask) -> Callable[..., str]:
                 db.session(), user, options.pop("lifetime", None), test=options.pop("test", False)
             )
             db.session.commit()
+        TOKENS.add(key)
         return key
 
     return make

@@ -171,8 +171,9 @@ def test_many_events_at_once_take_no_more_statements_and_each_has_its_own_number
 def test_what_no_webhook_asks_for_is_not_read(queries: Queries) -> None:
     WebhookFactory(events=[Event.PATTERN_STATUS_CHANGED])
     db.session.remove()
+    change = MessageChanged(1, MessageStatus.SENT, None, "sms", 1, is_test=False, due_since=now())
     with transaction() as connection, queries as sent:
-        subscribers.record_events(connection, [MessageChanged(1, MessageStatus.SENT, None)])
+        subscribers.record_events(connection, [change])
     assert len(sent) == 1, sent
 
 

@@ -16,18 +16,19 @@ from werkzeug.exceptions import BadRequest, NotFound, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
+from notifyhub import instruments
 from notifyhub.api.endpoint import Permission
 from notifyhub.config import DEFAULT_BODY_BYTES
 from notifyhub.extensions import cors
 from notifyhub.logs import AnsweredRequest
 from notifyhub.process.security_headers import OF_PAGES, SecurityHeaders
-from notifyhub.text import origins
+from notifyhub.text import log_masks, origins
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
 _MAX_ID = 2**63 - 1
 _MAX_DRAINED_BYTES = 16 * 1024 * 1024
 _DRAIN_SECONDS = 5.0
-PROBES = frozenset({"/healthz", "/readyz"})
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked by address, mostly, and by machines alone: no host is wrong for them, and the log leaves them out."""
 
 EXPOSED = (
@@ -176,7 +177,7 @@ def _check_host(asked: Request, allowed: frozenset[str]) -> None:
 
 
 def _finish(app: Flask, response: Response) -> Response:
-    """Add what every answer carries, and log the request."""
+    """Add what every answer carries; count the request, and log it."""
     asked, facts = _current()
     headers = response.headers
     headers.add("X-Request-ID", facts.request_id)
@@ -186,7 +187,10 @@ def _finish(app: Flask, response: Response) -> Response:
         headers.extend(OF_PAGES)
     if response.status_code >= 400:
         _drain()
-    _log(app, asked, facts, response.status_code)
+    seconds = perf_counter() - facts.started
+    route = None if asked.url_rule is None else asked.url_rule.rule
+    instruments.count_request(asked.method, route, response.status_code, seconds)
+    _log(app, asked, facts, response.status_code, seconds)
     return response
 
 
@@ -211,11 +215,13 @@ def _drain() -> None:
             left -= len(chunk)
 
 
-def _log(app: Flask, asked: Request, facts: Any, status: int) -> None:
+def _log(app: Flask, asked: Request, facts: Any, status: int, seconds: float) -> None:
     """Write the request's line: no query, body or header, which may hold recipients and secrets."""
     path = asked.path
     if path in PROBES:
         return
+    if asked.url_rule is None:  # it may be anything
+        path = log_masks.mask(path)
     if not _PLAIN_PATH.fullmatch(path):
         path = quote(path, _SAFE, errors="replace")[:_PATH_LENGTH]
     caller = facts.get("caller")
@@ -224,7 +230,7 @@ def _log(app: Flask, asked: Request, facts: Any, status: int) -> None:
             asked.method,
             path,
             status,
-            (perf_counter() - facts.started) * 1000,
+            seconds * 1000,
             facts.request_id,
             None if caller is None else caller.name,
             _permission_code(app, asked.endpoint),

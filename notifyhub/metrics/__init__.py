@@ -1,0 +1,1 @@
+"""Metrics: what Prometheus reads: what processes have counted, and what the rows tell."""
