@@ -15,13 +15,13 @@ _ZERO, _NINE, _EIGHT = "[0۰٠]", "[9۹٩]", "[8۸٨]"
 _FORMS = re.compile(
     "|".join(
         (
-            r"(?P<before_password>://[^/\s:@]*:)[^/\s]+(?=@)",
+            r"(?P<before_password>://[^/\s:@]*:)(?!\*\*\*@)[^/\s]+(?=@)",
             r"(?P<before_credentials>\bauthorization['\"]?\s*[:=]\s*['\"]?)[^'\"\r\n,;]+",
             r"(?P<before_token>\b(?:token|bearer|basic|accesskey|apikey)\s+)(?=\S*[0-9])[\w.~+/-]{8,}=*",
             r"(?P<before_value>[?&](?:token|key|apikey|password|secret|code|to|recipient)=)[^&\s'\"]+",
             rf"(?P<before_code>\b(?:otp|passcode|pin|code is|کد|رمز)\b\D{{0,20}}?)\b{_DIGIT}{{4,10}}\b",
-            # Mail addresses; not the user and host of a URL.
-            r"(?<![\w/.+@-])[\w.!#$%&*+?^{|}~-]+@[^\W_](?:[\w-]*[^\W_])?(?:\.[^\W_](?:[\w-]*[^\W_])?)+",
+            # Mail addresses; not the user and host of a URL, whose password may be hidden already.
+            r"(?<![\w/.+@-])(?!\*+@)[\w.!#$%&*+?^{|}~-]+@[^\W_](?:[\w-]*[^\W_])?(?:\.[^\W_](?:[\w-]*[^\W_])?)+",
             # International numbers, and Iranian mobiles in every form.
             rf"(?<![\w.+-])(?:\+|{_ZERO}{{2}})(?:[ -]?{_DIGIT}){{8,15}}(?![\w])",
             rf"(?<![\w.+-])(?:{_ZERO}|{_NINE}{_EIGHT})?{_NINE}{_DIGIT}{{9}}(?!\w|\.[0-9])",

@@ -126,6 +126,7 @@ def test_the_operations_are_those_of_the_contract(app: Flask) -> None:
         ("", Access.PUBLIC),
         ("/healthz", Access.PUBLIC),
         ("/readyz", Access.PUBLIC),
+        ("/metrics", Access.PUBLIC),
         ("/api/openapi.json", Access.PUBLIC),
         ("/api/docs", Access.PUBLIC),
         ("/api/me", Access.ANY_TOKEN),

@@ -116,6 +116,7 @@ def _soon() -> str:
     return (datetime.now(UTC) + timedelta(seconds=8)).isoformat()
 
 
+@pytest.mark.slow
 def test_what_runs_goes_on_with_what_was_restored(
     start: Callable[..., Service], instance: Path, tmp_path: Path
 ) -> None:
@@ -168,6 +169,7 @@ def test_a_restore_elsewhere_makes_the_same_installation(made: Path, tmp_path: P
     assert stat.S_IMODE((other / "notifyhub.db").stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 def test_a_backup_of_an_earlier_version_is_upgraded(made: Path, tmp_path: Path) -> None:
     backup, other = tmp_path / "backup", tmp_path / "other"
     run(made, "db", "downgrade", "0012")
@@ -204,6 +206,7 @@ def test_what_is_no_whole_backup_changes_nothing(
     assert contents(made) == before
 
 
+@pytest.mark.slow
 def test_a_backup_of_a_later_version_changes_nothing(made: Path, tmp_path: Path) -> None:
     backup = tmp_path / "backup"
     with sqlite3.connect(made / "notifyhub.db") as database:
@@ -215,6 +218,7 @@ def test_a_backup_of_a_later_version_changes_nothing(made: Path, tmp_path: Path)
     assert list(other.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_keys_that_do_not_fit_the_backup_change_nothing(made: Path, tmp_path: Path) -> None:
     backup = tmp_path / "backup"
     seed = tmp_path / "seed.yaml"
@@ -225,6 +229,7 @@ def test_keys_that_do_not_fit_the_backup_change_nothing(made: Path, tmp_path: Pa
     assert "None of the keys fits sms_notifiers 1" in words
 
 
+@pytest.mark.slow
 def test_with_postgresql_the_keys_are_kept_and_the_words_for_its_own_tools_told(
     empty_database: Callable[[str], str], tmp_path: Path
 ) -> None:

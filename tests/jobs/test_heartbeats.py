@@ -49,6 +49,7 @@ def test_a_scheduler_has_a_row_of_its_own_while_it_looks_for_what_is_due(
         scheduler, _ = rows()
         assert (scheduler.role, scheduler.queues) == (Role.SCHEDULER, [])
         monkeypatch.setattr(heartbeats, "SCHEDULER_STUCK_SECONDS", 0.0)
+        time.sleep(0.01)
         mine.beat()
         stuck, worker = rows()
         assert stuck.last_seen_at == scheduler.last_seen_at

@@ -7,7 +7,7 @@ from typing import Any
 from tests.live.conftest import Live
 from tests.support.service import until
 
-TEXT = {"channel": "sms", "to": "09121234567", "text": "Hello"}
+TEXT = {"channel": "sms", "to": "09121291001", "text": "Hello"}
 
 
 def line(live: Live, channel: str, id: int) -> Any:

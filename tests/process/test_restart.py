@@ -77,6 +77,7 @@ def restart(service: Service) -> None:
     until(lambda: not old & service.living(), "the old parts have ended", 60)
 
 
+@pytest.mark.slow
 def test_restarts_refuse_no_call_and_lose_no_message(start: Start) -> None:
     with MeliPayamakSimulator() as console:
         service = start(NOTIFYHUB_MELIPAYAMAK_URL=console.url)

@@ -52,6 +52,7 @@ def test_recipients_and_secrets_are_masked_wherever_they_stand(text: str, around
             f"{{'Authorization': '{MASK}', 'A': 1}}",
         ),
         ("Bearer eyJhbGciOiJIUzI1NiJ9.e30.x", f"Bearer {MASK}"),
+        ("postgresql://me:***@127.0.0.1:5432/x", "postgresql://me:***@127.0.0.1:5432/x"),
         ("amqp://guest:p@ss@10.0.0.1:5672//", f"amqp://guest:{MASK}@10.0.0.1:5672//"),
         ("redis://:pass@host:6379/0", f"redis://:{MASK}@host:6379/0"),
         ("GET /x?token=abc&limit=5", f"GET /x?token={MASK}&limit=5"),

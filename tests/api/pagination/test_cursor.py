@@ -13,7 +13,7 @@ from notifyhub.api.pagination.filters import number
 from notifyhub.messages.pages import listing
 from tests.messages.accounts import MESSAGES
 from tests.support.clients import Api
-from tests.support.plans import explained
+from tests.support.plans import explained, forget_statistics
 
 ASKED = {
     "batch": "1",
@@ -31,6 +31,7 @@ INDEXES = dict(zip(ASKED, ("batch", "reference", "recipient", "pattern", *["stat
 
 @pytest.mark.parametrize("names", list(combinations(ASKED, 2)), ids="+".join)
 def test_a_page_is_read_along_the_index_that_was_chosen(api: Api, app: Flask, names: tuple[str, str]) -> None:
+    forget_statistics(app, "messages")
     api.get("/api/me")  # which notes the token's use
     with explained(app) as plans:
         assert api.get(f"{MESSAGES}?{urlencode({name: ASKED[name] for name in names})}").status == 200
