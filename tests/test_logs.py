@@ -176,6 +176,21 @@ def test_a_request_is_one_line_for_a_person(
 
 
 @pytest.mark.parametrize("style", ["json", "console"])
+def test_a_number_that_is_taken_for_an_id_is_masked(
+    logging_app: Callable[[str], Flask],
+    capsys: pytest.CaptureFixture[str],
+    token: Callable[..., str],
+    style: str,
+) -> None:
+    client = logging_app(style).test_client()
+    headers = {"Authorization": f"Token {token()}", "X-Request-ID": "09121234567-abc"}
+    client.get("/api/notifications/messages/09121234567", headers=headers)
+    line = capsys.readouterr().err
+    assert "/api/notifications/messages/" in line
+    assert "9121234567" not in line
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
 @pytest.mark.parametrize("name", ["a\n2026-01-01 [info] x", "\u2028\x1b[2J", "x code=1 request_id=2", "علی"])
 def test_no_name_or_path_of_a_request_looks_like_another_line_or_field(
     logging_app: Callable[[str], Flask],

@@ -8,6 +8,7 @@ from datetime import datetime
 from time import monotonic
 
 from sqlalchemy import delete, func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from notifyhub.database.base import table_of
 from notifyhub.database.clock import DatabaseNow
@@ -51,7 +52,11 @@ class Watch:
 
     def check(self) -> None:
         """Look who is there, and tell what has changed since the last time."""
-        row = autocommit().execute(_seen).one()
+        try:
+            row = autocommit().execute(_seen).one()
+        except SQLAlchemyError:
+            self._begun = False  # who could not write either may be there
+            raise
         if not self._begun:
             self._begun, self._seen = True, dict.fromkeys(Role, monotonic())
         for role in Role:

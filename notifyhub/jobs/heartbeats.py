@@ -9,7 +9,7 @@ from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, or_, select
 
 from notifyhub.database.base import table_of
 from notifyhub.database.clock import DatabaseNow
@@ -60,5 +60,11 @@ class Heartbeats:
         connection.execute(upsert(connection, workers, rows, key=["process", "role"], changes=changes))
 
     def end(self) -> None:
-        """Delete what was written: nobody misses a process that was told to stop."""
-        autocommit().execute(delete(workers).where(workers.c.process == self._process))
+        """Delete what was written: nobody misses a process that was told to stop.
+
+        And what dead ones have left: it would look as if there had been nobody since.
+        """
+        connection = autocommit()
+        dead_by = connection.execute(select(DatabaseNow())).scalar_one() - MISSING_AFTER
+        gone = or_(workers.c.process == self._process, workers.c.last_seen_at < dead_by)
+        connection.execute(delete(workers).where(gone))

@@ -56,9 +56,11 @@ def send(to: str, pattern: str | None, args: tuple[str, ...], text: str | None, 
     request = {"to": to, "channel": channel, **{key: each for key, each in given.items() if each is not None}}
     message_id = _store(request)
     click.echo(f"Message {message_id}")
-    last = None
+    last, said = None, ""
     for last in _follow(message_id):
-        click.echo(_line(last))
+        if (line := _line(last)) != said:
+            click.echo(line)
+        said = line
     if last is None or last.status not in _ARRIVED:
         raise SystemExit(1)
 

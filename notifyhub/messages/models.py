@@ -136,6 +136,7 @@ class Message(Leased, Timestamped):
     bcc: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True), sort_order=ADDED)
     unsubscribe_url: Mapped[str | None] = mapped_column(columns.text(), sort_order=ADDED)
     request_id: Mapped[str | None] = mapped_column(columns.text(128), sort_order=ADDED)
+    earlier_sent_at: Mapped[datetime | None] = mapped_column(UTC_TIME, sort_order=ADDED)
 
     attempts: Mapped[list["Attempt"]] = relationship(passive_deletes=True, order_by="Attempt.id")
     attachments: Mapped[list["MessageAttachment"]] = relationship(

@@ -5,7 +5,7 @@ conditional UPDATE of locked rows, so that one of several at once wins.
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, NoReturn
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, select, update
 from werkzeug.exceptions import Conflict
 
 from notifyhub.api.changes import Action, ObjectChanged
@@ -101,6 +101,7 @@ def _new_round(connection: Connection) -> dict[str, Any]:
         "expires_at": case((expires_at <= moment, renewed), else_=expires_at),
         "report_due_at": None,
         "reports_asked": 0,
+        "earlier_sent_at": func.coalesce(_messages.sent_at, _messages.earlier_sent_at),
         **dict.fromkeys(("sent_at", "delivered_at", "provider_message_id", "error_code", "error_detail")),
     }
 

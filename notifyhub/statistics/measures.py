@@ -8,5 +8,6 @@ from notifyhub.messages.models import Message
 _messages = table_of(Message).c
 
 SEGMENTS = func.coalesce(_messages.segments, 0)
-SENT = case((_messages.sent_at.is_not(None), 1), else_=0)
-"""1 for a message that was sent, whatever became of it later; a retry begins anew."""
+_sent_at = func.coalesce(_messages.sent_at, _messages.earlier_sent_at)
+SENT = case((_sent_at.is_not(None), 1), else_=0)
+"""1 for a message that was sent, whatever became of it later, and before a retry too."""

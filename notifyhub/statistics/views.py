@@ -57,13 +57,13 @@ def statistics() -> dict[str, Any]:
     begin, end = _period(asked, clock)
     length = Length(asked["interval"])
     try:
-        intervals = divide(begin, end, length, clock)
+        intervals = divide(begin, end, length, clock) if begin < end else []
     except TooManyIntervals:
         words = f"These are more than {MAX_INTERVALS} of them: ask for a shorter time, or longer intervals."
         raise ValidationError({"interval": [words]}) from None
     equal = {column: asked[name] for name, column in _FILTERS.items() if name in asked}
     try:
-        found = results(Selection(intervals, asked.get("by", ()), equal))
+        found = results(Selection(intervals, asked.get("by", ()), equal)) if intervals else []
     except TooManyResults:
         words = f"These are more than {MAX_RESULTS} results: ask for a shorter time, or fewer keys in `by`."
         raise ValidationError({NON_FIELD: [words]}) from None
@@ -77,13 +77,13 @@ def statistics() -> dict[str, Any]:
 
 
 def _period(asked: dict[str, Any], clock: ZoneInfo) -> tuple[datetime, datetime]:
-    """Return the moments between which messages are counted; raises ValidationError."""
+    """Return the moments between which messages are counted; raises ValidationError.
+
+    A time that ends before it begins has no messages, as in all lists.
+    """
     bounds = {name: _bound(name, asked[name], clock) for name in ("from", "to") if name in asked}
     end = bounds.get("to", now())
-    begin = bounds.get("from", default_begin(end, clock))
-    if begin >= end:
-        raise ValidationError({"from": ["This is not before `to`, or not before now."]})
-    return begin, end
+    return bounds.get("from", default_begin(end, clock)), end
 
 
 def _bound(name: str, given: date | datetime, clock: ZoneInfo) -> datetime:

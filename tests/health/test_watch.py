@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
 from notifyhub.extensions import db
 from notifyhub.health import watch
@@ -113,3 +114,24 @@ def test_looking_takes_one_statement(app: Flask, seen: Seen, queries: Queries) -
         with queries as sent:
             mine.check()
     assert len(sent) == 1
+
+
+def test_who_could_not_write_either_is_not_missed_when_the_database_is_back(
+    app: Flask, look: Look, seen: Seen, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = Watch()
+    seen(*Role)
+    assert look(mine) == []
+
+    def away() -> None:
+        raise OperationalError("SELECT", {}, Exception("It is away"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(watch, "autocommit", away)
+        clock.shift(60)
+        with pytest.raises(OperationalError):
+            look(mine)
+    forget(app)
+    assert look(mine) == []
+    clock.shift(16)
+    assert len(look(mine)) == 2

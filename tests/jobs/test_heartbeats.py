@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from notifyhub.database.base import table_of
 from notifyhub.database.clock import DatabaseNow
@@ -89,3 +89,16 @@ def test_the_moments_are_of_the_database_s_clock(app: Flask) -> None:
         (row,) = rows()
         age = autocommit().scalar(select(DatabaseNow())) - row.last_seen_at  # type: ignore[operator]
     assert abs(age) < timedelta(seconds=5)
+
+
+def test_who_stops_takes_what_dead_ones_have_left_along(app: Flask) -> None:
+    with app.app_context():
+        dead, living, mine = (Heartbeats(QUEUES) for _ in range(3))
+        for each in (dead, living, mine):
+            each.beat()
+        table = table_of(Worker)
+        long_ago = rows()[0].last_seen_at - timedelta(minutes=5)
+        left = table.c.process == dead._process
+        autocommit().execute(update(table).where(left).values(last_seen_at=long_ago))
+        mine.end()
+        assert [row.process for row in rows()] == [living._process]

@@ -65,7 +65,7 @@ def counted(
         numbers = found[(start.isoformat(), *(getattr(row, COLUMNS[key]) for key in by))]
         numbers["messages"] += 1
         numbers["segments"] += row.segments or 0
-        numbers["sent"] += row.sent_at is not None
+        numbers["sent"] += (row.sent_at or row.earlier_sent_at) is not None
         if row.status in numbers:
             numbers[row.status] += row.status != "sent"
     return [dict(zip(("start", *by), key, strict=True)) | numbers for key, numbers in found.items()]

@@ -42,6 +42,7 @@ EXPOSED = (
 """Headers that pages of the configured origins may read."""
 
 _SAFE = "/-._~!$&'()*+,;=:@"
+_LONG_NUMBER = re.compile(r"(?<![0-9a-f])[0-9]{10,15}(?![0-9a-f])")
 _PATH_LENGTH = 300
 _PLAIN_PATH = re.compile(rf"[A-Za-z0-9/_.-]{{1,{_PATH_LENGTH}}}")
 
@@ -220,8 +221,11 @@ def _log(app: Flask, asked: Request, facts: Any, status: int, seconds: float) ->
     path = asked.path
     if path in PROBES:
         return
-    if asked.url_rule is None:  # it may be anything
+    request_id = facts.request_id
+    if asked.url_rule is None or _LONG_NUMBER.search(path):  # it may be anything
         path = log_masks.mask(path)
+    if _LONG_NUMBER.search(request_id):  # which clients may choose
+        request_id = log_masks.mask(request_id)
     if not _PLAIN_PATH.fullmatch(path):
         path = quote(path, _SAFE, errors="replace")[:_PATH_LENGTH]
     caller = facts.get("caller")
@@ -231,7 +235,7 @@ def _log(app: Flask, asked: Request, facts: Any, status: int, seconds: float) ->
             path,
             status,
             seconds * 1000,
-            facts.request_id,
+            request_id,
             None if caller is None else caller.name,
             _permission_code(app, asked.endpoint),
         )
