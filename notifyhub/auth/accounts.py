@@ -3,7 +3,6 @@
 `grants` says who may; whoever calls from a request names the actor in `by`.
 """
 
-import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -159,7 +158,7 @@ def _refuse_last_admin(session: Session, user: User) -> None:
 
 def lifetime(days: float) -> timedelta:
     """Return a token's life of some days, fractions too, as a span of time; raises ValueError."""
-    if not math.isfinite(days) or days > MAX_DAYS or (span := timedelta(days=days)) <= timedelta():
+    if not 0 < days <= MAX_DAYS or (span := timedelta(days=days)) <= timedelta():  # no NaN either
         raise ValueError(f"A number of days above 0, at most {MAX_DAYS}, is expected.")
     return span
 
