@@ -170,7 +170,7 @@ def restart(app: Flask) -> Iterator[Callable[[], None]]:
         url = make_url(db.engine.url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url, autocommit=True) as server:
         yield lambda: server.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"  # waits until each has ended
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         ).close()
     for engine in engines(app):  # no later test finds a connection that is closed at the other end
