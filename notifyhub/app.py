@@ -13,6 +13,9 @@ from notifyhub.audit import views as audit_views
 from notifyhub.auth import guard, throttle, user_views
 from notifyhub.auth import registration as auth
 from notifyhub.auth import views as auth_views
+from notifyhub.console import registration as console
+from notifyhub.console.blueprint import console as console_blueprint
+from notifyhub.console.blueprint import root
 from notifyhub.database import registration as database
 from notifyhub.delivery import registration as delivery
 from notifyhub.health import registration as service_health
@@ -38,7 +41,7 @@ from notifyhub.webhooks import views as webhooks_views
 
 PACKAGES = (
     *(database, api, jobs, auth, messages, delivery, service_health, otp, webhooks, statistics),
-    *(metrics, audit, seeding),
+    *(metrics, audit, seeding, console),
 )
 
 BLUEPRINTS = (
@@ -58,7 +61,8 @@ BLUEPRINTS = (
     user_views.blueprint,
     audit_views.blueprint,
     auth_views.blueprint,
-    openapi.root,
+    root,
+    console_blueprint,
     openapi.blueprint,
     health.blueprint,
     metrics_views.blueprint,

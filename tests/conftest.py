@@ -12,6 +12,7 @@ pytest_plugins = [
         "applications",
         "brokers",
         "clients",
+        "console",
         "databases",
         "environment",
         "logs",

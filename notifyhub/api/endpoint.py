@@ -47,6 +47,7 @@ class Endpoint:
     the body's values, and returns an IdempotentResult; `atomic` and `restore` as `idempotency.idempotent` has
     them.
     `operation_id` is what generated clients call it by; None: by the names of its blueprint and view.
+    What is `for_browsers` knows its caller by a session, not by a token.
     """
 
     access: Permission | Access
@@ -63,6 +64,7 @@ class Endpoint:
     restore: Restore | None = None
     examples: Mapping[str, Any] = field(default_factory=dict)
     operation_id: str | None = None
+    for_browsers: bool = False
 
 
 class UndeclaredView(Exception):

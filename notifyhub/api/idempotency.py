@@ -31,7 +31,7 @@ from werkzeug.exceptions import BadRequest, Conflict, UnprocessableEntity
 
 from notifyhub.api.fields import MAX_LENGTH
 from notifyhub.api.http.json import encode
-from notifyhub.api.http.parsing import body
+from notifyhub.api.http.parsing import body, raw_body
 from notifyhub.database import columns
 from notifyhub.database.base import NO_ID_REUSE, Identified, now, table_of
 from notifyhub.database.connections import autocommit, transaction
@@ -122,7 +122,7 @@ def _response(encoded: bytes, status: int) -> Response:
 
 
 def _key() -> str | None:
-    key = _in_utf8(request.headers.get(HEADER, "")).strip()
+    key = g.get("substituted_key") or _in_utf8(request.headers.get(HEADER, "")).strip()
     if len(key) > MAX_LENGTH or not is_line(key):
         raise BadRequest(
             f"{HEADER} must have no more than {MAX_LENGTH} characters, no control characters among them."
@@ -172,6 +172,6 @@ def _digest() -> str:
 
     A test token's request is another one than a live token's: a test must not pass for a message.
     """
-    body = orjson.dumps(orjson.loads(request.get_data() or b"{}"), option=orjson.OPT_SORT_KEYS)
+    body = orjson.dumps(orjson.loads(raw_body() or b"{}"), option=orjson.OPT_SORT_KEYS)
     about = f"{request.method} {request.url_rule} {g.caller.test}\n".encode()
     return hashlib.sha256(about + body).hexdigest()

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 
 from notifyhub.api.changes import ObjectChanges
-from notifyhub.api.endpoint import Endpoint, Permission, declare_method
+from notifyhub.api.endpoint import Endpoint, Permission, View, declare_method
 from notifyhub.api.http.parsing import body
 from notifyhub.api.pagination.filters import Filters
 from notifyhub.api.pagination.offset import OffsetListing
@@ -88,6 +88,8 @@ class Resource:
         parent: str | None = None,
         protected: bool = False,
     ) -> None:
+        self.operations: dict[str, View] = {}
+        """The declared views by the names of OPERATIONS, as soon as they are registered."""
         self.names = names
         self.protected = protected
         self.model = model
@@ -133,7 +135,7 @@ class Resource:
         for name, operation in OPERATIONS.items():
             noun = f"{self.names.noun}s" if name == "list" else self.names.noun
             declaration = self.declare(operation.verb, f"{operation.summary} {noun}", **declared[name])
-            view = declare_method(declaration, getattr(self, operation.view))
+            view = self.operations[name] = declare_method(declaration, getattr(self, operation.view))
             blueprint.add_url_rule(operation.url, operation.view, view, methods=operation.methods)
 
     def create(self, **path: int) -> tuple[dict[str, Any], int]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -12,7 +12,7 @@ from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session
 
 from notifyhub.api.changes import ObjectChanges
-from notifyhub.api.endpoint import Endpoint, Permission, declare_method
+from notifyhub.api.endpoint import Endpoint, Permission, View, declare_method
 from notifyhub.api.http.parsing import body
 from notifyhub.database.base import SingletonRow
 from notifyhub.database.connections import autocommit, orm_session
@@ -42,6 +42,8 @@ class Singleton(Generic[Model]):
     request: Schema
     response: Schema
     dump: Callable[[Row[Any]], dict[str, Any]] = Row._asdict
+    operations: dict[str, View] = field(default_factory=dict)
+    """The declared views, `show` and `change`, as soon as they are registered."""
 
     def register(self, blueprint: Blueprint, url: str, noun: str, permissions: Permissions) -> None:
         """Add the two operations to `blueprint`; `noun` is what the object is called in sentences."""
@@ -52,7 +54,8 @@ class Singleton(Generic[Model]):
         )
         for method, view, declaration in (("GET", self.show, read), ("PATCH", self.change, change)):
             name = f"{view.__name__}_{re.sub('[ -]', '_', noun)}"
-            blueprint.add_url_rule(url, name, declare_method(declaration, view), methods=[method])
+            declared = self.operations[view.__name__] = declare_method(declaration, view)
+            blueprint.add_url_rule(url, name, declared, methods=[method])
 
     def show(self) -> dict[str, Any]:
         """Give the object."""

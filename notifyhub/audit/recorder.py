@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from flask import g, has_request_context
+from flask import g, has_request_context, request
 from sqlalchemy import Connection, Table, insert, select
 
 from notifyhub.api.changes import Action, ObjectChanged
 from notifyhub.api.http.json import encode
 from notifyhub.audit.models import TYPES, AuditEntry, Via
+from notifyhub.auth.guard import declared
 from notifyhub.database.base import now, table_of
 from notifyhub.database.rotation import SecretsReencrypted
 
@@ -52,7 +53,7 @@ def _origin() -> dict[str, Any]:
     if not has_request_context():
         return {"via": Via.COMMAND, "actor": None, "token": None, "request_id": None}
     return {
-        "via": Via.API,
+        "via": Via.CONSOLE if declared(request.endpoint or "").for_browsers else Via.API,
         "actor": g.caller.name,
         "token": g.caller.prefix,
         "request_id": g.request_id,

@@ -36,6 +36,10 @@ class Rights(NamedTuple):
         """Whether they are an active admin's, who may do all."""
         return self.is_active and self.role == Role.ADMIN
 
+    def allow(self, code: int) -> bool:
+        """Return whether they suffice for what needs a permission code."""
+        return self.all or code in self.counting
+
 
 NONE = Rights(Role.USER, frozenset(), is_active=False)
 """Of a user before there is one."""

@@ -1,12 +1,13 @@
 """The hook before every request: token, user, permission. What declares nothing is refused at start-up."""
 
-from flask import Flask, current_app, g, request
+from flask import Flask, current_app, g, request, session
 from werkzeug.exceptions import Forbidden, HTTPException, MethodNotAllowed, Unauthorized
 
 from notifyhub.api.endpoint import Access, Endpoint, Permission, declarations
 from notifyhub.api.http.requests import limit_body, read_body
 from notifyhub.auth import failures
-from notifyhub.auth.tokens import authenticate, read_key
+from notifyhub.auth.sessions import SESSION_KEY, authenticate_session
+from notifyhub.auth.tokens import Caller, authenticate, read_key
 
 
 def init_app(app: Flask) -> None:
@@ -37,18 +38,26 @@ def _guard() -> None:
     if access is Access.PUBLIC:
         return
     code = access.code if isinstance(access, Permission) and error is None else None
-    key = read_key(request.headers.get("Authorization"))
-    try:
-        g.caller = authenticate(key, code)
-    except Unauthorized:
-        failures.record()
-        raise
+    if declaration.for_browsers:
+        g.caller, g.rights = authenticate_session(session.get(SESSION_KEY), code)
+    else:
+        g.caller = _caller(code)
     if not g.caller.permitted:
         raise Forbidden("You do not have permission to perform this action.")
     limit_body(declaration.max_body)
     if request.method in {"POST", "PATCH"}:
         # The body arrives before a row is locked: a slow client must not keep others from it.
         read_body()
+
+
+def _caller(code: int | None) -> Caller:
+    """Return who sends the token in the request's header; raises Unauthorized, or 429 after many failures."""
+    key = read_key(request.headers.get("Authorization"))
+    try:
+        return authenticate(key, code)
+    except Unauthorized:
+        failures.record()
+        raise
 
 
 def _endpoint_beside(error: HTTPException) -> str | None:

@@ -5,6 +5,7 @@ They stay small, whatever was sent: what a client gave is quoted in part, and th
 
 import logging
 import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import psycopg
@@ -36,12 +37,8 @@ _MAX_MESSAGE_LENGTH = 1000  # characters
 
 def init_app(app: Flask) -> None:
     """Answer every error in JSON."""
-    app.register_error_handler(HTTPException, http_error)
-    app.register_error_handler(ValidationError, _invalid)
-    app.register_error_handler(IntegrityError, _violation)
-    for kind in (SQLAlchemyError, psycopg.Error, KeysDoNotFit):
-        app.register_error_handler(kind, _no_database)
-    app.register_error_handler(Exception, _server_error)
+    for kind, answer in ANSWERS.items():
+        app.register_error_handler(kind, answer)
 
 
 def http_error(error: HTTPException) -> Response:
@@ -71,7 +68,7 @@ def throttled(seconds: float) -> TooManyRequests:
 
 def _invalid(error: ValidationError) -> Response:
     """Return `{field: [words]}`, as Django REST framework writes it."""
-    answer = jsonify(_drf(error.normalized_messages(), MAX_MESSAGES)[0])  # type: ignore[no-untyped-call]
+    answer = jsonify(_drf(error.normalized_messages(), MAX_MESSAGES)[0])
     answer.status_code = 400
     return answer
 
@@ -121,3 +118,13 @@ def _no_database(error: Exception) -> Response:
 def _server_error(error: Exception) -> Response:
     log.error("%s %s failed", request.method, request.path, exc_info=error)
     return http_error(InternalServerError())
+
+
+ANSWERS: Mapping[type[Exception], Callable[[Any], Response]] = {
+    HTTPException: http_error,
+    ValidationError: _invalid,
+    IntegrityError: _violation,
+    **dict.fromkeys((SQLAlchemyError, psycopg.Error, KeysDoNotFit), _no_database),
+    Exception: _server_error,
+}
+"""What makes the answer to each kind of error."""

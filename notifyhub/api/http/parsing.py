@@ -1,8 +1,11 @@
 """Parsing of requests: queries and bodies, by webargs with marshmallow schemas."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from flask import Request, request
+import orjson
+from flask import Request, g, request
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
@@ -22,10 +25,10 @@ class Parser(FlaskParser):
 
     def load_json(self, req: Request, schema: Schema) -> Any:
         """Return the body's object; no body at all counts as an empty one."""
-        data = req.get_data()
+        data = raw_body()
         if not data:
             return {}
-        if req.mimetype != "application/json":
+        if not is_substituted() and req.mimetype != "application/json":
             words = f'Unsupported media type "{req.content_type or ""}" in request.'
             # The documented resources keep Django REST framework's words.
             advice = " Send application/json." if isinstance(schema, StrictSchema) else ""
@@ -56,6 +59,30 @@ def _object(data: bytes) -> dict[str, Any]:
 
 
 _parser = Parser()
+
+
+@contextmanager
+def substituted_body(values: Mapping[str, Any], idempotency_key: str | None = None) -> Iterator[None]:
+    """Have the operations that are called within read `values` as the body of their request.
+
+    So what came as a form is read and checked as it would be in JSON. The key stands for the header.
+    """
+    g.substituted_body, g.substituted_key = orjson.dumps(values), idempotency_key
+    try:
+        yield
+    finally:
+        del g.substituted_body, g.substituted_key
+
+
+def is_substituted() -> bool:
+    """Return whether the body is another than the request's own."""
+    return "substituted_body" in g
+
+
+def raw_body() -> bytes:
+    """Return the body in JSON: the request's own, unless it is substituted."""
+    substituted: bytes | None = g.get("substituted_body")
+    return request.get_data() if substituted is None else substituted
 
 
 def body(schema: Schema) -> dict[str, Any]:

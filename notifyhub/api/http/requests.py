@@ -182,7 +182,7 @@ def _finish(app: Flask, response: Response) -> Response:
     asked, facts = _current()
     headers = response.headers
     headers.add("X-Request-ID", facts.request_id)
-    if asked.blueprint != "docs":
+    if "Cache-Control" not in headers:  # as assets have it
         headers.add("Cache-Control", "no-store")  # it may hold secrets
     if response.mimetype == "text/html":
         headers.extend(OF_PAGES)

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import re
 from importlib.resources import files
-from typing import Any
 
 from flask import (
     Blueprint,
@@ -12,7 +11,6 @@ from flask import (
     current_app,
     jsonify,
     make_response,
-    redirect,
     render_template,
     request,
     send_from_directory,
@@ -27,16 +25,8 @@ _SWAGGER_UI = files("flask_swagger_ui")
 
 # The package's own blueprint can't be served under a path of a proxy: its URLs are fixed when it is made.
 blueprint = Blueprint("docs", __name__, url_prefix="/api", template_folder=str(_SWAGGER_UI / "templates"))
-root = Blueprint("root", __name__)
 
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
-
-
-@root.get("/")
-@endpoint(Endpoint(Access.PUBLIC, "Find the documentation", "Documentation", documented=False))
-def to_docs() -> Any:
-    """Lead a browser that was given no path to where it can read on."""
-    return redirect(url_for("docs.docs"))
 
 
 @blueprint.get("/openapi.json")

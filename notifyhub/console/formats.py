@@ -1,0 +1,120 @@
+"""Moments, spans and numbers as people of the request's language read them.
+
+In Persian: Jalali dates and Persian digits. What is copied or typed elsewhere (recipients, codes, ids) stays
+as it is, from left to right: `code`.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from flask_babel import format_decimal, format_timedelta, get_locale
+from flask_babel import gettext as _
+from markupsafe import Markup
+from persiantools import digits
+from persiantools.jdatetime import JalaliDateTime
+
+from notifyhub.console.preferences import timezone
+from notifyhub.console.translation import RIGHT_TO_LEFT, api_words
+from notifyhub.database.base import now
+
+Moment = datetime | str | None
+
+
+def is_persian() -> bool:
+    """Return whether the page is in Persian."""
+    return str(get_locale()) in RIGHT_TO_LEFT
+
+
+def parse(moment: datetime | str) -> datetime:
+    """Return a moment, which the API writes as a text."""
+    return datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+
+
+def number(value: float | None) -> str:
+    """Return a number with its thousands grouped; of None a dash."""
+    if value is None:
+        return "–"
+    text = str(format_decimal(value))
+    return digits.en_to_fa(text.replace(",", "٬").replace(".", "٫")) if is_persian() else text
+
+
+def percent(part: float, whole: float) -> str:
+    """Return a share in percent with one decimal; of nothing a dash."""
+    if not whole:
+        return "–"
+    shown = number(round(100 * part / whole, 1))
+    return f"{shown}٪" if is_persian() else f"{shown}%"
+
+
+def date(moment: Moment) -> str:
+    """Return a day in the chosen time zone."""
+    return _written(moment, "%d %B %Y", "%-d %B %Y")
+
+
+def time(moment: Moment) -> str:
+    """Return a time of day with seconds in the chosen time zone."""
+    return _written(moment, "%H:%M:%S", "%H:%M:%S")
+
+
+def text(moment: Moment) -> str:
+    """Return a moment to the second in the chosen time zone."""
+    return _written(moment, "%d %B %Y، %H:%M:%S", "%-d %b %Y, %H:%M:%S")
+
+
+def _written(moment: Moment, persian: str, english: str) -> str:
+    if moment is None:
+        return "–"
+    local = parse(moment).astimezone(timezone())
+    if not is_persian():
+        return local.strftime(english)
+    written = JalaliDateTime.to_jalali(local).strftime(persian, locale="fa")
+    return str(written).lstrip("۰") if persian.startswith("%d") else str(written)
+
+
+def when(moment: Moment) -> Markup:
+    """Return a moment as an element that says it in words, and exactly to machines and on hovering."""
+    if moment is None:
+        return Markup("–")
+    exact = parse(moment).astimezone(UTC).isoformat()
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(exact, exact, text(moment))
+
+
+def ago(moment: Moment) -> Markup:
+    """Return how long ago a moment was, or how long until it comes, exactly on hovering."""
+    if moment is None:
+        return Markup("–")
+    exact = parse(moment)
+    span = now() - exact
+    words = span_text(abs(span))
+    said = _("in %(span)s", span=words) if span < timedelta(0) else _("%(span)s ago", span=words)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(exact.isoformat(), text(exact), said)
+
+
+def span_text(span: timedelta | float | None) -> str:
+    """Return a span of time, or seconds, in words, in its greatest unit."""
+    if span is None:
+        return "–"
+    seconds = span.total_seconds() if isinstance(span, timedelta) else span
+    if 0 < seconds < 1:
+        words = _("%(number)s ms", number=number(round(seconds * 1000)))
+        return str(words)
+    words = format_timedelta(timedelta(seconds=round(seconds)), threshold=1.5)
+    return str(digits.en_to_fa(words)) if is_persian() else str(words)
+
+
+def code(value: object) -> Markup:
+    """Return what is read from left to right in any language: a recipient, a token, an id, a code."""
+    if value is None or value == "":
+        return Markup("–")
+    return Markup('<bdi class="code" dir="ltr">{}</bdi>').format(value)
+
+
+FILTERS = {
+    "ago": ago,
+    "api_words": api_words,
+    "code": code,
+    "day": date,
+    "number": number,
+    "span": span_text,
+    "time_of_day": time,
+    "when": when,
+}

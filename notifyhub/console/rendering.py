@@ -1,0 +1,93 @@
+"""Pages as they go out: templates with what all of them use, errors, and the headers of pages."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from flask import Flask, Response, g, make_response, redirect, render_template, request, url_for
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from werkzeug.exceptions import TooManyRequests, Unauthorized
+from werkzeug.wrappers import Response as AnyResponse
+
+from notifyhub.api.http import errors
+from notifyhub.console import assets, formats, navigation, preferences, translation
+from notifyhub.console.blueprint import console
+from notifyhub.console.operations import may
+from notifyhub.process.security_headers import POLICY
+
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+FRAGMENT_HEADER = "X-Fragment"
+"""Scripts send it where they replace a part of a page: they are not led to the sign-in."""
+
+
+def render(template: str, **values: Any) -> str:
+    """Return a page; templates are named as below `templates/console`."""
+    return render_template(f"console/{template}", **values)
+
+
+def init_app(app: Flask) -> None:
+    """Give templates the filters and functions that they use."""
+    app.jinja_env.filters.update(formats.FILTERS)
+    app.jinja_env.globals.update(asset=assets.url, may=may)  # for macros, too, which see no context
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+
+@console.context_processor
+def _shared() -> dict[str, Any]:
+    """Give templates what all of them use."""
+    return {
+        "caller": g.get("caller"),
+        "direction": translation.direction(),
+        "is_current": navigation.is_current,
+        "language": str(get_locale()),
+        "languages": translation.LANGUAGES,
+        "sections": navigation.sections,
+        "theme": preferences.theme(),
+        "timezone": preferences.timezone().key,
+        "timezones": preferences.TIMEZONES,
+    }
+
+
+@console.after_request
+def _add_policy(response: Response) -> Response:
+    """Let a page load and run what comes from here alone, unless it has a policy of its own."""
+    if POLICY not in response.headers:
+        response.headers[POLICY] = CONTENT_POLICY
+    return response
+
+
+def _page_of(answer: Callable[[Any], Response], error: Exception) -> AnyResponse:
+    """Return a page with the words, the status and the headers that the API has for an error."""
+    said = answer(error)
+    if isinstance(error, Unauthorized):
+        return _to_sign_in()
+    words = said.get_json()
+    detail = words.get("detail") if set(words) == {"detail"} else None
+    return _error_page(said, detail, None if detail else words)
+
+
+def _error_page(said: Response, detail: str | None, fields: Any) -> Response:
+    page = make_response(render("error.html", status=said.status_code, detail=detail, fields=fields))
+    page.status_code = said.status_code
+    for name, value in said.headers.items():
+        if name.lower() not in {"content-type", "content-length"}:
+            page.headers[name] = value
+    return page
+
+
+def _to_sign_in() -> AnyResponse:
+    """Lead to the sign-in, and back to this page after it."""
+    if FRAGMENT_HEADER in request.headers:
+        return Response(_("You are signed out."), 401)
+    back = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("console.sign_in.sign_in", next=back))
+
+
+for _kind, _answer in errors.ANSWERS.items():
+    console.register_error_handler(_kind, partial(_page_of, _answer))
+console.register_error_handler(TooManyRequests, partial(_page_of, errors.http_error))

@@ -1,0 +1,53 @@
+"use strict";
+// What pages do by themselves. Each works without a script, too, but for copying.
+
+// A summary of what is wrong is read first.
+document.querySelector("[data-focus]")?.focus();
+
+// Copying of what is shown once.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const input = button.parentElement.querySelector("input");
+  input.select();
+  try {
+    await navigator.clipboard.writeText(input.value);
+  } catch {
+    document.execCommand("copy"); // without https there is no clipboard
+  }
+  button.textContent = input.dataset.copied;
+});
+
+// Parts of a page that are asked for again every so many seconds: <section id="…" data-live="10">.
+// What has not changed stays as it is; focus, scrolling and opened details stay where they are.
+const live = document.querySelectorAll("[data-live]");
+if (live.length) {
+  const seconds = Math.min(...[...live].map((part) => Number(part.dataset.live)));
+  let running = false;
+  const refresh = async () => {
+    if (running || document.hidden) return;
+    running = true;
+    try {
+      const answer = await fetch(location.href, { headers: { "X-Fragment": "1" } });
+      if (answer.status === 401) location.reload();
+      if (answer.ok) replace(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    } catch {
+      // The service can't be reached now; the next turn tries again.
+    } finally {
+      running = false;
+    }
+  };
+  setInterval(refresh, seconds * 1000);
+}
+
+function replace(fresh) {
+  for (const old of document.querySelectorAll("[data-live]")) {
+    const part = fresh.getElementById(old.id);
+    if (!part || part.innerHTML === old.innerHTML) continue;
+    const focused = old.contains(document.activeElement) ? document.activeElement.id : null;
+    const opened = [...old.querySelectorAll("details[open][id]")].map((details) => details.id);
+    old.replaceChildren(...part.childNodes);
+    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  }
+}

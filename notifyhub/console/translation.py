@@ -1,0 +1,59 @@
+"""The languages of the console: catalogues of Babel, one for each subject, read as they are edited.
+
+The texts in the source are the English ones. `translations/LANGUAGE/LC_MESSAGES/*.po` have the others.
+"""
+
+import re
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+from flask_babel import Domain, get_locale, gettext
+
+FOLDER = Path(__file__).parent / "translations"
+LANGUAGES = {"fa": "فارسی", "en": "English"}
+"""By their codes, each in its own words; the first is what a browser gets that asks for neither."""
+RIGHT_TO_LEFT = frozenset({"fa"})
+
+_VARIABLE = re.compile(r'"[^"]*"|[0-9]+(?:\.[0-9]+)?')
+
+
+class Catalogues(Domain):  # type: ignore[misc]
+    """All catalogues of a language as one."""
+
+    def get_translations(self) -> NullTranslations:
+        """Return those of the request's language."""
+        return _catalogues(str(get_locale() or "en"))
+
+
+@cache
+def _catalogues(language: str) -> NullTranslations:
+    merged = Translations()
+    for path in sorted((FOLDER / language / "LC_MESSAGES").glob("*.po")):
+        with path.open("rb") as text:
+            catalogue = read_po(text, locale=language)
+        compiled = BytesIO()
+        write_mo(compiled, catalogue)
+        compiled.seek(0)
+        read = Translations(compiled)
+        merged.merge(read)
+        merged.plural = read.plural  # merge() leaves it out
+    return merged
+
+
+def direction() -> str:
+    """Return the direction of the request's language, as HTML calls it."""
+    return "rtl" if str(get_locale()) in RIGHT_TO_LEFT else "ltr"
+
+
+def api_words(words: str) -> str:
+    """Return a sentence of the API in the request's language; one that no catalogue has as it is.
+
+    The catalogues have `{}` for each number, and for each text in quotation marks.
+    """
+    template = _VARIABLE.sub("{}", words)
+    translated = gettext(template)
+    return words if translated == template else translated.format(*_VARIABLE.findall(words))
