@@ -10,11 +10,22 @@ from flask_wtf import FlaskForm
 from marshmallow import ValidationError
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import BadRequest, Conflict, Forbidden
-from wtforms import BooleanField, Field, FormField, PasswordField, SelectField, StringField, TextAreaField
+from wtforms import (
+    BooleanField,
+    Field,
+    FormField,
+    PasswordField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.widgets import CheckboxInput, ListWidget
 
 from notifyhub.api.endpoint import View
 from notifyhub.api.fields import NON_FIELD
 from notifyhub.api.http import violations
+from notifyhub.console import moments
 from notifyhub.console.operations import call
 from notifyhub.console.translation import api_words
 
@@ -89,6 +100,28 @@ class Lines(TextAreaField):
     def value(self) -> Any:
         """Return what goes into the body."""
         return [line.strip() for line in (self.data or "").splitlines() if line.strip()]
+
+
+class Boxes(SelectMultipleField):
+    """Some of a few values, each with a box to tick."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+    def value(self) -> Any:
+        """Return what goes into the body."""
+        return list(self.data or [])
+
+
+class MomentText(StringField):
+    """A moment by the clock of the chosen time zone, or null; what is none goes to the API as it is."""
+
+    def value(self) -> Any:
+        """Return what goes into the body."""
+        if not (self.data or "").strip():
+            return None
+        moment = moments.read(self.data)
+        return self.data if moment is None else moment.isoformat()
 
 
 class ApiForm(FlaskForm):  # type: ignore[misc]

@@ -15,7 +15,12 @@ class Section(NamedTuple):
     name: str
 
 
-SECTIONS = (Section("console.overview.show", _("Overview")),)
+SECTIONS = (
+    Section("console.overview.show", _("Overview")),
+    Section("console.webhooks.list_webhooks", _("Webhooks")),
+    Section("console.users.list_users", _("Users")),
+    Section("console.audit.list_entries", _("Audit")),
+)
 
 
 def sections() -> list[Section]:

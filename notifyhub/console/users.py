@@ -1,0 +1,150 @@
+"""Users and their tokens."""
+
+from typing import Any
+
+from flask import Blueprint, current_app, flash, redirect, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+
+from notifyhub.api.endpoint import permissions
+from notifyhub.auth import user_views
+from notifyhub.auth.models import Role
+from notifyhub.auth.user_views import users
+from notifyhub.console.blueprint import page
+from notifyhub.console.confirmation import confirm
+from notifyhub.console.forms import ApiForm, Boxes, Choice, Flag, OptionalText, Text, submit
+from notifyhub.console.operations import call, list_page
+from notifyhub.console.rendering import render
+from notifyhub.console.translation import api_words
+
+blueprint = Blueprint("users", __name__, url_prefix="/users")
+
+ROLES = {
+    Role.ADMIN: lazy_gettext("Admin: may do all"),
+    Role.STAFF: lazy_gettext("Staff: may do what is ticked below"),
+    Role.USER: lazy_gettext("User: may do nothing"),
+}
+ROLE_NAMES = {
+    Role.ADMIN: lazy_gettext("Admin"),
+    Role.STAFF: lazy_gettext("Staff"),
+    Role.USER: lazy_gettext("User"),
+}
+
+
+class UserForm(ApiForm):
+    """A user. What the boxes say depends on the application: `choose` fills them in."""
+
+    name = Text(lazy_gettext("Name"))
+    role = Choice(lazy_gettext("Role"), choices=[(role.value, words) for role, words in ROLES.items()])
+    permissions = Boxes(lazy_gettext("Permissions of staff"), coerce=int, validate_choice=False)
+    is_active = Flag(lazy_gettext("Active: tokens of this user are taken"), default=True)
+
+    def choose(self) -> "UserForm":
+        """Offer every permission that some operation asks for."""
+        self.permissions.choices = [
+            (permission.code, api_words(permission.allows)) for permission in permissions(current_app)
+        ]
+        return self
+
+
+class TokenForm(ApiForm):
+    """A new token."""
+
+    label = OptionalText(lazy_gettext("What it is for"))
+    expires_in_days = OptionalText(lazy_gettext("Days that it works"), render_kw={"inputmode": "decimal"})
+    test = Flag(lazy_gettext("For tests: what it sends never reaches a provider"))
+
+
+@blueprint.get("")
+@page(users.operations["list"])
+def list_users() -> str:
+    """List the users."""
+    found, wrong = list_page(users.operations["list"])
+    return render("users/list.html", page=found, wrong=wrong, roles=ROLE_NAMES)
+
+
+@blueprint.route("/new", methods=["GET", "POST"])
+@page(users.operations["create"])
+def create() -> Any:
+    """Make a user, who has no token yet."""
+    form = UserForm().choose()
+    if request.method == "GET":
+        form.role.data = Role.STAFF.value
+        return render("users/edit.html", form=form, user=None)
+    made = submit(form, users.operations["create"])
+    if made is None:
+        return render("users/edit.html", form=form, user=None), 400
+    flash(_("The user was made. Now issue a token."), "ok")
+    return redirect(url_for(".show", id=made["id"]))
+
+
+@blueprint.get("/<id:id>")
+@page(users.operations["read"])
+def show(id: int) -> str:
+    """Show a user with the tokens that work."""
+    user = call(users.operations["read"], id=id)
+    tokens, wrong = list_page(user_views.list_tokens, id=id)
+    names = {permission.code: api_words(permission.allows) for permission in permissions(current_app)}
+    return render("users/show.html", user=user, page=tokens, wrong=wrong, roles=ROLE_NAMES, names=names)
+
+
+@blueprint.route("/<id:id>/edit", methods=["GET", "POST"])
+@page(users.operations["update"])
+def edit(id: int) -> Any:
+    """Change a user."""
+    user = call(users.operations["read"], id=id)
+    form = (UserForm(data=user) if request.method == "GET" else UserForm()).choose()
+    if request.method == "GET":
+        return render("users/edit.html", form=form, user=user)
+    if submit(form, users.operations["update"], id=id) is None:
+        return render("users/edit.html", form=form, user=user), 400
+    flash(_("The user was saved."), "ok")
+    return redirect(url_for(".show", id=id))
+
+
+@blueprint.route("/<id:id>/delete", methods=["GET", "POST"])
+@page(users.operations["delete"])
+def delete(id: int) -> Any:
+    """Delete a user, with their tokens."""
+    user = call(users.operations["read"], id=id)
+    return confirm(
+        lambda: call(users.operations["delete"], id=id),
+        title=_("Delete the user"),
+        question=_("The user and all their tokens are deleted: programs that use one are refused at once."),
+        lines=[user["name"]],
+        action=_("Delete"),
+        done=_("The user was deleted."),
+        back=url_for(".show", id=id),
+        target=url_for(".list_users"),
+    )
+
+
+@blueprint.route("/<id:id>/tokens/new", methods=["GET", "POST"])
+@page(user_views.issue_token)
+def issue(id: int) -> Any:
+    """Issue a token; its key is on the page that follows, and on no other."""
+    user = call(users.operations["read"], id=id)
+    form = TokenForm()
+    if request.method == "GET":
+        return render("users/issue.html", form=form, user=user)
+    made = submit(form, user_views.issue_token, id=id)
+    if made is None:
+        return render("users/issue.html", form=form, user=user), 400
+    return render("users/key.html", token=made, user=user)
+
+
+@blueprint.route("/<id:id>/tokens/<id:token_id>/revoke", methods=["GET", "POST"])
+@page(user_views.revoke_token)
+def revoke(id: int, token_id: int) -> Any:
+    """Refuse a token from now on."""
+    user = call(users.operations["read"], id=id)
+    return confirm(
+        lambda: call(user_views.revoke_token, id=id, token_id=token_id),
+        title=_("Revoke the token"),
+        question=_("Programs that use this token are refused at once, and whoever has signed in with it."),
+        lines=[_("Token %(id)s of %(name)s", id=token_id, name=user["name"])],
+        action=_("Revoke"),
+        done=_("The token was revoked."),
+        back=url_for(".show", id=id),
+        target=url_for(".show", id=id),
+    )
