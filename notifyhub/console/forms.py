@@ -3,7 +3,7 @@
 The rules are the API's schemas'; a form has none of its own. Its fields have the names of a body's keys.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask_wtf import FlaskForm
@@ -20,6 +20,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
+from wtforms.fields import SelectChoice
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from notifyhub.api.endpoint import View
@@ -79,6 +80,11 @@ class Flag(BooleanField):
         return bool(self.data)
 
 
+def options(pairs: Iterable[tuple[Any, Any]]) -> list[SelectChoice]:
+    """Return what a field offers, given the values with their names."""
+    return [SelectChoice(value, words) for value, words in pairs]
+
+
 class Choice(SelectField):
     """One of some values; the empty one is null. What is none of them is the API's to refuse."""
 
@@ -120,7 +126,7 @@ class MomentText(StringField):
         """Return what goes into the body."""
         if not (self.data or "").strip():
             return None
-        moment = moments.read(self.data)
+        moment = moments.read(self.data or "")
         return self.data if moment is None else moment.isoformat()
 
 

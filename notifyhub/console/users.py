@@ -12,7 +12,7 @@ from notifyhub.auth.models import Role
 from notifyhub.auth.user_views import users
 from notifyhub.console.blueprint import page
 from notifyhub.console.confirmation import confirm
-from notifyhub.console.forms import ApiForm, Boxes, Choice, Flag, OptionalText, Text, submit
+from notifyhub.console.forms import ApiForm, Boxes, Choice, Flag, OptionalText, Text, options, submit
 from notifyhub.console.operations import call, list_page
 from notifyhub.console.rendering import render
 from notifyhub.console.translation import api_words
@@ -35,15 +35,15 @@ class UserForm(ApiForm):
     """A user. What the boxes say depends on the application: `choose` fills them in."""
 
     name = Text(lazy_gettext("Name"))
-    role = Choice(lazy_gettext("Role"), choices=[(role.value, words) for role, words in ROLES.items()])
+    role = Choice(lazy_gettext("Role"), choices=options(ROLES.items()))
     permissions = Boxes(lazy_gettext("Permissions of staff"), coerce=int, validate_choice=False)
     is_active = Flag(lazy_gettext("Active: tokens of this user are taken"), default=True)
 
     def choose(self) -> "UserForm":
         """Offer every permission that some operation asks for."""
-        self.permissions.choices = [
+        self.permissions.choices = options(
             (permission.code, api_words(permission.allows)) for permission in permissions(current_app)
-        ]
+        )
         return self
 
 

@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext, ngettext
 from notifyhub.console.blueprint import page
 from notifyhub.console.confirmation import confirm
 from notifyhub.console.formats import number
-from notifyhub.console.forms import ApiForm, Boxes, Flag, MomentText, Text, submit
+from notifyhub.console.forms import ApiForm, Boxes, Flag, MomentText, Text, options, submit
 from notifyhub.console.operations import call, list_page
 from notifyhub.console.rendering import render
 from notifyhub.webhooks import views
@@ -38,7 +38,7 @@ class WebhookForm(ApiForm):
     url = Text(lazy_gettext("Address"), render_kw={"type": "url", "inputmode": "url"})
     events = Boxes(
         lazy_gettext("Events"),
-        choices=[(event.value, EVENTS.get(event, event.value)) for event in Event],
+        choices=options((event.value, EVENTS.get(event, event.value)) for event in Event),
         validate_choice=False,
     )
     is_active = Flag(lazy_gettext("Events are sent"), default=True)

@@ -12,6 +12,9 @@ from werkzeug.test import TestResponse
 
 from notifyhub.auth.models import Role
 
+MARKUP = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202e"
+"""What no page may show but as a text: a script, the ends of attributes, an order of direction."""
+
 
 class Page:
     """A page that was answered."""
@@ -45,7 +48,7 @@ class Page:
         wrong = self.soup.select("main .field.wrong")
         found = {}
         for field in wrong:
-            (named,) = field.select("[name]")
+            named = field.select("[name]")[0]
             found[str(named["name"])] = [line.get_text() for line in field.select(".errors li")]
         return found
 

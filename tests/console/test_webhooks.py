@@ -1,0 +1,141 @@
+"""Webhooks in the console."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+
+from notifyhub.extensions import db
+from notifyhub.webhooks.models import DeliveryStatus, WebhookDelivery
+from tests.support.clients import Api
+from tests.support.console import MARKUP, Console
+from tests.support.factories import WebhookDeliveryFactory, WebhookFactory
+from tests.support.queries import Queries
+
+URL = "https://shop.example.com/hook"
+FORM = {"url": URL, "events": ["message.delivered", "otp.verified"], "is_active": "y"}
+
+
+def webhook(app: Flask, **values: object) -> int:
+    with app.app_context():
+        made = WebhookFactory(**values)
+        db.session.commit()
+        return int(made.id)
+
+
+def delivery(app: Flask, webhook_id: int, **values: object) -> int:
+    with app.app_context():
+        made = WebhookDeliveryFactory(webhook_id=webhook_id, **values)
+        db.session.commit()
+        return int(made.id)
+
+
+def test_a_webhook_is_made_and_its_secret_shown_once(operator: Console, api: Api) -> None:
+    page = operator.submit("/webhooks/new", FORM)
+    assert page.status == 200
+    secret = page.soup.select_one(".copyable input")
+    assert secret is not None
+    assert str(secret["value"]).startswith("whsec_")
+    (made,) = api.get("/api/notifications/webhooks").json["results"]
+    assert (made["url"], made["events"], made["is_active"]) == (URL, FORM["events"], True)
+    for path in ("/webhooks", f"/webhooks/{made['id']}", f"/webhooks/{made['id']}/edit"):
+        assert "whsec_" not in operator.get(path).html
+
+
+def test_what_is_wrong_with_a_webhook_stands_at_its_field_and_nothing_is_lost(operator: Console) -> None:
+    page = operator.submit("/webhooks/new", {**FORM, "url": "http://10.0.0.1/x", "events": []})
+    assert page.status == 400
+    assert set(page.errors) == {"url", "events"}
+    assert page.form()["url"] == "http://10.0.0.1/x"
+
+
+def test_a_webhook_is_changed(operator: Console, app: Flask, api: Api) -> None:
+    id_ = webhook(app, url=URL)
+    page = operator.submit(f"/webhooks/{id_}/edit", {"url": f"{URL}/2", "events": ["message.failed"]})
+    assert "The webhook was saved." in operator.follow(page).text
+    changed = api.get(f"/api/notifications/webhooks/{id_}").json
+    assert (changed["url"], changed["events"]) == (f"{URL}/2", ["message.failed"])
+
+
+def test_a_webhook_is_deleted_after_it_was_asked(operator: Console, app: Flask, api: Api) -> None:
+    id_ = webhook(app, url=URL)
+    asked = operator.get(f"/webhooks/{id_}/delete")
+    assert URL in asked.text
+    assert api.get(f"/api/notifications/webhooks/{id_}").status == 200
+    assert operator.submit(f"/webhooks/{id_}/delete").location == "/console/webhooks"
+    assert api.get(f"/api/notifications/webhooks/{id_}").status == 404
+
+
+def test_a_rotated_secret_is_shown_once(operator: Console, app: Flask) -> None:
+    id_ = webhook(app)
+    assert "whsec_" in operator.submit(f"/webhooks/{id_}/rotate").html
+    assert "whsec_" not in operator.get(f"/webhooks/{id_}/rotate").html
+
+
+def test_deliveries_are_listed_and_sent_again(operator: Console, app: Flask, api: Api) -> None:
+    id_ = webhook(app)
+    failed = delivery(
+        app, id_, status=DeliveryStatus.FAILED, error="Connection refused", next_attempt_at=None
+    )
+    page = operator.get(f"/webhooks/{id_}")
+    assert "Connection refused" in page.text
+    answer = operator.post(f"/webhooks/{id_}/deliveries/{failed}/redeliver")
+    assert "The event is sent again." in operator.follow(answer).text
+    assert len(api.get(f"/api/notifications/webhooks/{id_}/deliveries").json["results"]) == 2
+
+
+def test_what_failed_in_a_time_is_sent_again(operator: Console, app: Flask) -> None:
+    id_ = webhook(app)
+    for _ in range(3):
+        delivery(app, id_, status=DeliveryStatus.FAILED, next_attempt_at=None)
+    page = operator.submit(f"/webhooks/{id_}/recover", {"since": "۱۴۰۴/۰۱/۰۱"})
+    assert "3 events are sent again." in operator.follow(page).text
+    with app.app_context():
+        assert db.session.query(WebhookDelivery).count() == 6
+
+
+@pytest.mark.parametrize("since", ["", "yesterday", "1404/13/01", "2026-02-30"])
+def test_a_time_that_is_none_is_refused_at_its_field(operator: Console, app: Flask, since: str) -> None:
+    page = operator.submit(f"/webhooks/{webhook(app)}/recover", {"since": since})
+    assert (page.status, set(page.errors)) == (400, {"since"})
+
+
+def test_a_test_event_is_sent(operator: Console, app: Flask) -> None:
+    id_ = webhook(app)
+    assert operator.post(f"/webhooks/{id_}/test").location == f"/console/webhooks/{id_}"
+    assert "Test" in operator.get(f"/webhooks/{id_}").all("tbody td")[1]
+
+
+@pytest.mark.parametrize("field", ["response_body", "error"])
+def test_what_a_receiver_says_is_no_markup(operator: Console, app: Flask, field: str) -> None:
+    id_ = webhook(app)
+    delivery(app, id_, **{field: MARKUP})
+    page = operator.get(f"/webhooks/{id_}")
+    assert MARKUP in page.soup.get_text()
+    assert not page.soup.select("main script, main img")
+
+
+def test_the_statements_of_a_page_are_few_whatever_its_size(
+    operator: Console, app: Flask, queries: Queries
+) -> None:
+    id_ = webhook(app)
+    for _ in range(30):
+        webhook(app)
+        delivery(app, id_)
+    for path in ("/webhooks", f"/webhooks/{id_}"):
+        with queries as statements:
+            assert operator.get(path).status == 200
+        assert len(statements) <= 4
+
+
+def test_staff_see_what_they_may_do(signed_in: Callable[..., Console], app: Flask) -> None:
+    id_ = webhook(app)
+    viewer, nobody = signed_in(codes=(7832,)), signed_in(codes=(7812,))
+    assert nobody.get("/webhooks").status == 403
+    assert "Webhooks" not in nobody.get().all("nav.sections a")
+    page = viewer.get(f"/webhooks/{id_}")
+    assert page.status == 200
+    assert not page.soup.select("main form, main a[href$=edit], main a[href$=delete]")
+    assert not viewer.get("/webhooks").soup.select("a[href$=new]")
+    for action in ("edit", "delete", "rotate", "test", "recover"):
+        assert viewer.post(f"/webhooks/{id_}/{action}").status == 403
