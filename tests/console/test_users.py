@@ -92,7 +92,7 @@ def test_a_name_is_no_markup(operator: Console, api: Api) -> None:
 def test_the_statements_of_a_page_are_few_whatever_its_size(
     operator: Console, api: Api, queries: Queries
 ) -> None:
-    ids = [add(api, f"user-{number}") for number in range(20)]
+    ids = [add(api, f"shop {number}") for number in range(20)]
     for _ in range(10):
         api.post(f"/api/users/{ids[0]}/tokens", {})
     for path in ("/users", f"/users/{ids[0]}"):
