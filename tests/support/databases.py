@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import Engine, Table, event
 
+from notifyhub.database.connections import is_postgresql
 from notifyhub.extensions import db
 from tests.support.environment import POSTGRESQL, absent
 
@@ -79,10 +80,15 @@ def stored_rows() -> dict[Table, list[dict[str, Any]]]:
 
 def clear(app: Flask) -> None:
     """Delete all rows but those of the migrations, which are put back as they were."""
+    rows_of_migrations: dict[Table, list[dict[str, Any]]] = app.extensions["rows_of_migrations"]
+    deletions = [f"DELETE FROM {table.name}" for table in reversed(rows_of_migrations)]
     with app.app_context(), db.engine.begin() as connection:
-        for table in reversed(db.metadata.sorted_tables):
-            connection.execute(table.delete())
-        for table, rows in app.extensions["rows_of_migrations"].items():
+        driver: Any = (
+            connection.connection.driver_connection
+        )  # after each test: SQLAlchemy takes five times as long
+        for statements in ["; ".join(deletions)] if is_postgresql() else deletions:
+            driver.execute(statements)
+        for table, rows in rows_of_migrations.items():
             if rows:
                 connection.execute(table.insert(), rows)
 
