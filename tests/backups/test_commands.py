@@ -7,14 +7,15 @@ import stat
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.process.conftest import MESSAGES, NOTIFIERS, TEXT, add_notifier, status_of
+from tests.process.conftest import MESSAGES, NOTIFIERS, TEXT, Start, add_notifier, status_of
+from tests.process.conftest import start as start  # noqa: PLC0414 - a fixture
 from tests.simulators import MeliPayamakSimulator
 from tests.support.environment import ENCRYPTION_KEY, SECRET_KEY
 from tests.support.service import Service, until
@@ -27,26 +28,12 @@ def instance(tmp_path: Path) -> Path:
     return tmp_path / "instance"
 
 
-@pytest.fixture
-def start(tmp_path: Path, instance: Path) -> Iterator[Callable[..., Service]]:
-    """Give a function that starts the service on the instance; none outlives its test."""
-    started: list[Service] = []
-
-    def begin(**variables: str) -> Service:
-        folder = tmp_path / f"start-{len(started)}"
-        folder.mkdir()
-        given = {"NOTIFYHUB_INSTANCE": str(instance), **variables}
-        service = Service(folder, given, "up", "--workers", "1")
-        started.append(service)
-        service.wait_until_it_serves()
-        service.wait_until_it_delivers()
-        return service
-
-    yield begin
-    for service in started:
-        for process in service.living():
-            os.kill(process, signal.SIGKILL)
-        service.process.wait(10)
+def up(start: Start, **variables: str) -> Service:
+    """Return the service on the instance, as soon as it serves and delivers."""
+    service = start(**variables)
+    service.wait_until_it_serves()
+    service.wait_until_it_delivers()
+    return service
 
 
 def notifyhub(folder: Path, *words: Any, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -83,12 +70,10 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_after_a_crash_the_keys_and_the_messages_go_on(
-    start: Callable[..., Service], instance: Path, tmp_path: Path
-) -> None:
+def test_after_a_crash_the_keys_and_the_messages_go_on(start: Start, instance: Path, tmp_path: Path) -> None:
     backup = tmp_path / "daily"
     with MeliPayamakSimulator() as console:
-        service = start(NOTIFYHUB_MELIPAYAMAK_URL=console.url)
+        service = up(start, NOTIFYHUB_MELIPAYAMAK_URL=console.url)
         key = service.key
         notifier = add_notifier(service, key)
         sent = service.post(MESSAGES, {**TEXT, "notifier": notifier}, key)
@@ -102,7 +87,7 @@ def test_after_a_crash_the_keys_and_the_messages_go_on(
         (instance / "notifyhub.db").write_bytes(b"The disk has failed." * 1000)
         (instance / "encryption_keys").unlink()
         run(instance, "restore", backup)
-        again = start(NOTIFYHUB_MELIPAYAMAK_URL=console.url)
+        again = up(start, NOTIFYHUB_MELIPAYAMAK_URL=console.url)
         assert again.out == ""  # no other first admin
         until(lambda: status_of(again, waiting, key) == "sent", "what waited goes out", 40)
         assert status_of(again, sent, key) in {"sent", "delivered"}
@@ -117,10 +102,8 @@ def _soon() -> str:
 
 
 @pytest.mark.slow
-def test_what_runs_goes_on_with_what_was_restored(
-    start: Callable[..., Service], instance: Path, tmp_path: Path
-) -> None:
-    service = start()
+def test_what_runs_goes_on_with_what_was_restored(start: Start, instance: Path, tmp_path: Path) -> None:
+    service = up(start)
     key, backup = service.key, tmp_path / "backup"
     first = add_notifier(service, key)
     run(instance, "backup", backup)
