@@ -1,6 +1,7 @@
 """`notifyhub backup` and `notifyhub restore`, as an operator runs them."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import stat
@@ -122,12 +123,19 @@ def test_what_runs_goes_on_with_what_was_restored(start: Start, instance: Path, 
     before.close()
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An instance with a user, to be copied."""
+    folder = tmp_path_factory.mktemp("template") / "instance"
+    run(folder, "db", "upgrade")
+    run(folder, "users", "create", "someone", "--role", "admin")
+    return folder
+
+
 @pytest.fixture
-def made(instance: Path) -> Path:
-    """An instance with a user and a secret."""
-    run(instance, "db", "upgrade")
-    run(instance, "users", "create", "someone", "--role", "admin")
-    return instance
+def made(template: Path, instance: Path) -> Path:
+    """The test's own copy of it."""
+    return shutil.copytree(template, instance)
 
 
 def test_a_backup_is_for_its_owner_alone_and_holds_the_database_and_the_keys(
@@ -161,6 +169,7 @@ def test_a_backup_of_an_earlier_version_is_upgraded(made: Path, tmp_path: Path) 
     assert run(other, "db", "upgrade") == "There was no migration to run.\n"
 
 
+@pytest.mark.slow
 def test_a_backup_replaces_no_file(made: Path, tmp_path: Path) -> None:
     there = tmp_path / "yesterday"
     there.write_text("Yesterday's")
@@ -177,7 +186,7 @@ def garble(backup: Path) -> None:
     backup.write_bytes(b"Not a backup")
 
 
-@pytest.mark.parametrize("spoil", [cut, garble])
+@pytest.mark.parametrize("spoil", [cut, pytest.param(garble, marks=pytest.mark.slow)])
 def test_what_is_no_whole_backup_changes_nothing(
     made: Path, tmp_path: Path, spoil: Callable[[Path], None]
 ) -> None:
