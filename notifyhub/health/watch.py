@@ -1,6 +1,6 @@
 """The watch: every worker and every process of the server misses the workers and the schedulers.
 
-Of all processes that miss the same, and see it again, one writes it to the log.
+Of all processes that miss the same, and see it again, one publishes it and writes it to the log.
 """
 
 import logging
@@ -12,8 +12,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from notifyhub.database.base import table_of
 from notifyhub.database.clock import DatabaseNow
-from notifyhub.database.connections import autocommit
+from notifyhub.database.connections import autocommit, transaction
 from notifyhub.database.upsert import insert_if_absent
+from notifyhub.events import publish
+from notifyhub.health.events import RoleMissing, RoleRecovered
 from notifyhub.health.models import Alarm
 from notifyhub.health.problems import is_missing, missing, told
 from notifyhub.jobs.heartbeats import MISSING_AFTER
@@ -23,7 +25,7 @@ log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 5.0
 
-_CONSEQUENCES = {
+CONSEQUENCES = {
     Role.WORKER: "nothing is sent",
     Role.SCHEDULER: "what is to be sent later, or again, waits; start a worker with --beat",
 }
@@ -73,14 +75,22 @@ class Watch:
 
 
 def _begin(role: Role, seen: datetime | None, at: datetime) -> None:
-    connection = autocommit()
-    alarm = {"name": role.value, "since": seen or at}
-    statement = insert_if_absent(connection, _alarms, alarm, key=["name"]).returning(_alarms.c.name)
-    if connection.execute(statement).first():
-        log.warning("%s: %s", missing(role, seen), _CONSEQUENCES[role])
+    words, since = f"{missing(role, seen)}: {CONSEQUENCES[role]}", seen or at
+    alarm = {"name": role.value, "since": since}
+    with transaction() as connection:
+        statement = insert_if_absent(connection, _alarms, alarm, key=["name"]).returning(_alarms.c.name)
+        if connection.execute(statement).first() is None:
+            return
+        publish(connection, RoleMissing(role, since, words))
+    log.warning("%s", words)
 
 
 def _end(role: Role) -> None:
     ended = delete(_alarms).where(_alarms.c.name == role.value).returning(_alarms.c.since)
-    if alarm := autocommit().execute(ended).first():
-        log.warning("A %s is there again: there was none since %s", role, told(alarm.since))
+    with transaction() as connection:
+        alarm = connection.execute(ended).first()
+        if alarm is None:
+            return
+        words = f"A {role} is there again: there was none since {told(alarm.since)}"
+        publish(connection, RoleRecovered(role, alarm.since, words))
+    log.warning("%s", words)

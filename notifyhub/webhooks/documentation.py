@@ -4,9 +4,16 @@ A new event needs its line in EVENTS.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
+from marshmallow import Schema, fields
+
+from notifyhub.api.fields import Timestamp, described
+from notifyhub.health.problems import told
 from notifyhub.health.schemas import NotifierHealthSchema
+from notifyhub.health.watch import CONSEQUENCES
+from notifyhub.jobs.models import Role
 from notifyhub.messages.schemas import MessageSchema
 from notifyhub.otp.models import OTPStatus
 from notifyhub.otp.schemas import OTPSchema
@@ -14,6 +21,7 @@ from notifyhub.patterns.schemas import SMSPatternSchema
 from notifyhub.webhooks.examples import (
     ARRIVED,
     FAILURE,
+    MADE,
     MESSAGE,
     NOTIFIER,
     OTP,
@@ -23,7 +31,7 @@ from notifyhub.webhooks.examples import (
 )
 from notifyhub.webhooks.models import TEST, Event
 from notifyhub.webhooks.schemas import WebhookSchema
-from notifyhub.webhooks.subscribers import MESSAGE_EVENTS, WITHHELD
+from notifyhub.webhooks.subscribers import MESSAGE_EVENTS, ROLE_ID, WITHHELD
 
 TAG = "Webhooks"
 
@@ -33,6 +41,17 @@ class MessageEventSchema(MessageSchema):
 
     class Meta:
         fields = tuple(name for name in MessageSchema().fields if name not in WITHHELD)
+
+
+class RoleEventSchema(Schema):
+    """The workers together, or the schedulers."""
+
+    id = fields.Integer(required=True, metadata=described("Always 0: they have none of their own.", ROLE_ID))
+    missing_since = Timestamp(
+        required=True,
+        metadata=described("When the last one was seen, by the database's clock."),
+    )
+    detail = fields.String(required=True, metadata=described("What has happened, in words for a human."))
 
 
 class Documented(NamedTuple):
@@ -54,6 +73,25 @@ def _message(event: Event, comes: str, **changes: Any) -> Documented:
 
 def _notifier(comes: str, **changes: Any) -> Documented:
     return Documented(comes, {"allOf": [NotifierHealthSchema()]}, {**NOTIFIER, **changes})
+
+
+def _role(role: Role, missing: Event, recovered: Event, sent: str) -> dict[str, Documented]:
+    """Return the events of the workers together, or of the schedulers."""
+    data = {"allOf": [RoleEventSchema()]}
+    shared = {"id": ROLE_ID, "missing_since": MADE}
+    since = f"since {told(datetime.fromisoformat(MADE))}"
+    return {
+        missing: Documented(
+            f"No {role} has been seen for 15 seconds. It comes once, until there is one again. {sent}",
+            data,
+            {**shared, "detail": f"No {role} has been seen {since}: {CONSEQUENCES[role]}."},
+        ),
+        recovered: Documented(
+            f"A {role} is there again.",
+            data,
+            {**shared, "detail": f"A {role} is there again: there was none {since}."},
+        ),
+    }
 
 
 EVENTS: dict[str, Documented] = {
@@ -106,6 +144,18 @@ EVENTS: dict[str, Documented] = {
         "The service has disabled another webhook: its receiver fails for too long, or wants no more.",
         {"allOf": [WebhookSchema()]},
         WEBHOOK,
+    ),
+    **_role(
+        Role.WORKER,
+        Event.WORKER_MISSING,
+        Event.WORKER_RECOVERED,
+        "Nobody sends it then: it comes with the next worker, right before `worker.recovered`.",
+    ),
+    **_role(
+        Role.SCHEDULER,
+        Event.SCHEDULER_MISSING,
+        Event.SCHEDULER_RECOVERED,
+        "A worker sends it at once; if it has to be sent again, that waits for a scheduler.",
     ),
     TEST: Documented(
         "Somebody tries the receiver (`POST …/webhooks/:id/test`). It can't be asked for.",
