@@ -7,16 +7,15 @@ import logging
 from datetime import datetime
 from time import monotonic
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from notifyhub.database.base import table_of
 from notifyhub.database.clock import DatabaseNow
 from notifyhub.database.connections import autocommit, transaction
-from notifyhub.database.upsert import insert_if_absent
 from notifyhub.events import publish
+from notifyhub.health import alarms
 from notifyhub.health.events import RoleMissing, RoleRecovered
-from notifyhub.health.models import Alarm
 from notifyhub.health.problems import is_missing, missing, told
 from notifyhub.jobs.heartbeats import MISSING_AFTER
 from notifyhub.jobs.models import Role, Worker
@@ -30,7 +29,7 @@ CONSEQUENCES = {
     Role.SCHEDULER: "what is to be sent later, or again, waits; start a worker with --beat",
 }
 
-_alarms, _workers = table_of(Alarm), table_of(Worker)
+_workers = table_of(Worker)
 _seen = select(
     select(DatabaseNow()).scalar_subquery().label("at"),
     *(
@@ -76,21 +75,18 @@ class Watch:
 
 def _begin(role: Role, seen: datetime | None, at: datetime) -> None:
     words, since = f"{missing(role, seen)}: {CONSEQUENCES[role]}", seen or at
-    alarm = {"name": role.value, "since": since}
     with transaction() as connection:
-        statement = insert_if_absent(connection, _alarms, alarm, key=["name"]).returning(_alarms.c.name)
-        if connection.execute(statement).first() is None:
+        if not alarms.begin(connection, role, since):
             return
         publish(connection, RoleMissing(role, since, words))
     log.warning("%s", words)
 
 
 def _end(role: Role) -> None:
-    ended = delete(_alarms).where(_alarms.c.name == role.value).returning(_alarms.c.since)
     with transaction() as connection:
-        alarm = connection.execute(ended).first()
-        if alarm is None:
+        since = alarms.end(connection, role)
+        if since is None:
             return
-        words = f"A {role} is there again: there was none since {told(alarm.since)}"
-        publish(connection, RoleRecovered(role, alarm.since, words))
+        words = f"A {role} is there again: there was none since {told(since)}"
+        publish(connection, RoleRecovered(role, since, words))
     log.warning("%s", words)
