@@ -67,7 +67,7 @@ def mail(connection: Connection, subject: str, text: str, about: Notifier | None
         "text": text,
     }
     composed = compose(request, resolve(connection, [request]), moment)
-    message_id, _ = store(connection, composed, moment, test=False)
+    message_id, _ = store(connection, composed, moment, test=False, alert=True)
     publish(connection, MessagesDue([message_id]))
 
 

@@ -119,6 +119,10 @@ RECORDED: dict[type[Any], Recorded] = {
 
 
 def record_events(connection: Connection, events: Sequence[object]) -> None:
-    """Record events of one class of RECORDED for the webhooks that ask for them."""
-    if ids := record(connection, events, *RECORDED[type(events[0])]):
+    """Record events of one class of RECORDED for the webhooks that ask for them.
+
+    What becomes of the service's own mails is nothing for the products that ask for messages.
+    """
+    told = [event for event in events if not (isinstance(event, MessageChanged) and event.is_alert)]
+    if told and (ids := record(connection, told, *RECORDED[type(told[0])])):
         after_commit(lambda: enqueue(ids))
