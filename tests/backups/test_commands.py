@@ -1,5 +1,6 @@
 """`notifyhub backup` and `notifyhub restore`, as an operator runs them."""
 
+import json
 import os
 import shutil
 import signal
@@ -152,7 +153,11 @@ def test_a_backup_is_for_its_owner_alone_and_holds_the_database_and_the_keys(
 def test_a_restore_elsewhere_makes_the_same_installation(made: Path, tmp_path: Path) -> None:
     backup, other = tmp_path / "backup", tmp_path / "other"
     run(made, "backup", backup)
-    run(other, "restore", backup)
+    restored = notifyhub(other, "restore", backup, NOTIFYHUB_LOG_FORMAT="json")
+    assert restored.returncode == 0
+    (told,) = [json.loads(line) for line in restored.stderr.splitlines() if line.startswith("{")]
+    assert (told["level"], told["event"][:35]) == ("info", "Restored from backup what version 0")
+    assert told["event"].endswith(restored.stdout.rpartition(" on ")[2].rstrip(".\n"))
     assert run(other, "users", "list") == run(made, "users", "list")
     for name in ("secret_key", "encryption_keys"):
         assert (other / name).read_bytes() == (made / name).read_bytes()
@@ -237,6 +242,9 @@ def test_with_postgresql_the_keys_are_kept_and_the_words_for_its_own_tools_told(
         assert set(archive.getnames()) == {"backup.json", "secret_key", "encryption_keys"}
     assert "another kind of database" in refusal(tmp_path / "embedded", "restore", backup)
     only_url = {"NOTIFYHUB_DATABASE_URL": variables["NOTIFYHUB_DATABASE_URL"]}
-    assert "pg_restore" in run(folder, "restore", backup, **only_url)
+    restored = notifyhub(folder, "restore", backup, **only_url)
+    assert restored.returncode == 0
+    assert "pg_restore" in restored.stdout
+    assert "Restored from backup what version" in restored.stderr
     assert (folder / "encryption_keys").read_text() == ENCRYPTION_KEY
     run(folder, "users", "list", **only_url)
