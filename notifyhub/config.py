@@ -40,7 +40,7 @@ def _database_url(text: str) -> None:
     if url.get_backend_name() == "sqlite" and (url.database in {None, "", ":memory:"} or "uri" in url.query):
         raise ValidationError("must name a file by its path: sqlite:////var/lib/notifyhub/notifyhub.db")
     if url.query.get("prepare_threshold", "none") != "none":
-        raise ValidationError("takes prepare_threshold=none alone: nothing is prepared, for a pooler")
+        raise ValidationError("must have prepare_threshold=none, or none at all: it is for poolers")
 
 
 def _names_host(text: str, *schemes: str) -> bool:
