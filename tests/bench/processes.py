@@ -1,8 +1,8 @@
 """What processes cost: `python -m tests.bench.processes --broker URL --api N --workers N`.
 
 So many API processes (gunicorn with the service's worker) take messages from wrk on an empty PostgreSQL
-database while nothing delivers; then so many workers deliver them to a simulated provider. For each
-of the two it prints messages a second, milliseconds of the CPU for a message in the processes and in the database,
+database while nothing delivers; then so many workers deliver them to a simulated provider. For each of the
+two it prints messages a second, milliseconds of the CPU for a message in the processes and in the database,
 transactions for a message, and connections. Rates are of this machine; milliseconds and transactions last.
 """
 # ruff: noqa: T201 - it is a command
