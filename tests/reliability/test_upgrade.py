@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from tests.process.conftest import add_notifier
 from tests.simulators import MeliPayamakSimulator
@@ -25,6 +25,8 @@ FIRST_OF_LATER = "migrations/versions/0019_pattern_of_mails_with_codes.py"
 """The migration that the older version, the last one before, does not have."""
 CODE = ("notifyhub", "migrations", "wsgi.py")
 PER_SECOND = 40
+PATIENCE = 90
+"""Seconds after which a client gives up. gunicorn ends the old processes while the new ones yet begin."""
 
 
 @pytest.fixture(scope="session")
@@ -129,7 +131,7 @@ def check(
     assert set(received()) == set(callers.accepted)
     assert set(received().values()) == {1}
     url = variables["NOTIFYHUB_DATABASE_URL"].replace("postgresql:", "postgresql+psycopg:")
-    with create_engine(url).connect() as connection:
+    with create_engine(url, poolclass=NullPool).connect() as connection:
         version = connection.scalar(text("SELECT version_num FROM alembic_version"))
     assert version == ScriptDirectory(str(ROOT / "migrations")).get_current_head()
     with capsys.disabled():
@@ -180,7 +182,8 @@ def test_several_programs_are_upgraded_one_after_the_other(
     server: Server = start_gunicorn(variables, log, *options, folder=checkout.place)
     worker.port = server.port
     worker.wait_until_it_serves()
-    with Callers(server.port, key, messages_to(add_notifier(worker, key)), per_second=PER_SECOND) as callers:
+    call = messages_to(add_notifier(worker, key))
+    with Callers(server.port, key, call, per_second=PER_SECOND, patience=PATIENCE) as callers:
         time.sleep(2)
         checkout.update(ROOT)
         run(variables, "db", "upgrade")
