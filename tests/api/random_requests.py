@@ -139,8 +139,9 @@ class Request:
     operation: Operation | None
     wire: bytes
 
-    def __repr__(self) -> str:
-        return repr(self.wire[:200])
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """Have hypothesis print its beginning: the whole is told with the failure."""
+        printer.text(repr(self.wire[:200]))
 
 
 def operations(document: Mapping[str, Any]) -> list[Operation]:

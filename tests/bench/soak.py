@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from tests.simulators import MeliPayamakSimulator, SMTPSimulator, melipayamak, smtp
 from tests.support.load import MESSAGES, Answered, Call, Callers, recipient
@@ -43,13 +42,6 @@ def request(number: int) -> Call:
             return f"{MESSAGES}/1", None
         case _:
             return MESSAGES, {**TEXT, "to": recipient(number)}
-
-
-class Observed(NamedTuple):
-    """What the system says of a process."""
-
-    mib: float
-    files: int
 
 
 class Soak:
@@ -93,12 +85,12 @@ class Soak:
         print(f"{stored} stored in {CALIBRATION_SECONDS} s, sent in {seconds:.0f} s", flush=True)
         return stored / seconds
 
-    def processes(self) -> dict[str, Observed]:
+    def processes(self) -> str:
         """Return what each process takes, by its name."""
         named = {"supervisor": self.service.process.pid, **self.service.parts()}
         others = sorted(self.service.living() - set(named.values()))
         named |= {f"server-{number}": process for number, process in enumerate(others, 1)}
-        return {name: observe(process) for name, process in named.items()}
+        return "; ".join(f"{name} {observe(process)}" for name, process in named.items())
 
     def queues(self) -> str:
         """Return how many rows wait in each queue, and for how long the oldest."""
@@ -116,11 +108,11 @@ class Soak:
         return sorted(one.at - posted[one.recipient] for one in received if one.recipient in posted)
 
 
-def observe(process: int) -> Observed:
-    """Return the memory and the open files of a process (proc(5))."""
+def observe(process: int) -> str:
+    """Return the memory and the number of open files of a process (proc(5))."""
     place = Path(f"/proc/{process}")
     pages = int((place / "statm").read_text().split()[1])
-    return Observed(pages * 4096 / 2**20, len(list((place / "fd").iterdir())))
+    return f"{pages * 4096 / 2**20:.1f} MiB {len(list((place / 'fd').iterdir()))} files"
 
 
 def quantile(values: Sequence[float], share: float) -> float:
@@ -137,7 +129,7 @@ def report(soak: Soak, name: str, answers: Sequence[Answered], seconds: float) -
         f"lag p50 {quantile(lags, 0.5):.2f} p95 {quantile(lags, 0.95):.2f} s",
         f"longest answer {max((answer.seconds for answer in answers), default=0):.2f} s",
         soak.queues(),
-        "; ".join(f"{part} {one.mib:.1f} MiB {one.files} files" for part, one in soak.processes().items()),
+        soak.processes(),
         f"database {files:.0f} MiB",
     ]
     print(f"{name}: " + " | ".join(shown), flush=True)

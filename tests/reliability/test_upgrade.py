@@ -98,7 +98,7 @@ def variables(
 def start(variables: dict[str, str], place: Path, *command: str) -> Service:
     place.mkdir()
     service = Service(place, variables, *command)
-    service.wait_until_it_delivers()
+    service.wait_until_it_delivers(90)
     return service
 
 

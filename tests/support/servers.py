@@ -5,37 +5,83 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
-
 from tests.support.environment import program
 from tests.support.processes import free_port, stop, wait_for_port
 
+ESTABLISHED, CLOSE_WAIT = "01", "08"
 OWNER = "postgres"
 """The user of the database, and of its processes where root runs the tests, for whom it does not run."""
 
 
-class RedisServer:
-    """A Redis in memory: what it held is lost when it is stopped."""
+class Broker(ABC):
+    """A broker that forgets what it held when it is stopped."""
+
+    scheme: str
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._program = program("redis-server")
-        self.process = self.start()
+        self.start()
 
-    def start(self) -> "subprocess.Popen[str]":
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)]
-        with (self.folder / "redis.log").open("a") as log:
-            self.process = subprocess.Popen([self._program, *options], stdout=log, text=True)
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        with (self.folder / "broker.log").open("a") as log:
+            self.process = subprocess.Popen(
+                self.command(), env={**os.environ, **self.variables()}, stdout=log, stderr=log, text=True
+            )
         wait_for_port(self.process, self.port)
-        return self.process
 
     def stop(self) -> None:
         stop(self.process)
+
+    @abstractmethod
+    def command(self) -> list[str]:
+        """Return what it is started by."""
+
+    def variables(self) -> dict[str, str]:
+        return {}
+
+
+class RedisServer(Broker):
+    """A Redis in memory."""
+
+    scheme = "redis://"
+
+    def command(self) -> list[str]:
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)]
+        return [program("redis-server"), *options]
+
+
+class RabbitMQServer(Broker):
+    """A node of RabbitMQ by itself, without the daemon that tells nodes of each other (epmd)."""
+
+    scheme = "amqp://guest:guest@"
+
+    def command(self) -> list[str]:
+        place = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # Debian's other one changes the user
+        return [str(place) if place.exists() else program("rabbitmq-server")]
+
+    def variables(self) -> dict[str, str]:
+        distribution = str(free_port())
+        return {
+            "HOME": str(self.folder),
+            "RABBITMQ_NODENAME": f"test-{self.port}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": distribution,
+            "RABBITMQ_MNESIA_BASE": str(self.folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(self.folder / "rabbitmq"),
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "none"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "none"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-start_epmd false -erl_epmd_port {distribution}",
+        }
 
 
 class PostgreSQLServer:
@@ -61,15 +107,15 @@ class PostgreSQLServer:
         if (self.folder / "postmaster.pid").exists():
             self._run("pg_ctl", "stop", "--wait", "--mode", mode)
 
-    def connections(self) -> int:
-        """Return how many clients there are."""
-        count = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
-        with psycopg.connect(self.url) as connection:
-            return connection.execute(count).fetchone()[0] - 1  # type: ignore[index]
-
     def _run(self, name: str, *options: str) -> None:
         command = [*self._as_owner, postgresql_program(name), "--pgdata", str(self.folder), *options]
         subprocess.run(command, cwd=self.folder, check=True, capture_output=True, timeout=60)
+
+
+def connections_to(port: int) -> int:
+    """Return how many connections to a port of this machine the server has not closed (proc(5): tcp)."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(line[1].endswith(f":{port:04X}") and line[3] in {ESTABLISHED, CLOSE_WAIT} for line in lines)
 
 
 def postgresql_program(name: str) -> str:
