@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote_from_bytes
@@ -190,7 +191,7 @@ def _changed(draw: st.DrawFn, body: Mapping[str, Any]) -> bytes:
             if isinstance(place[key], dict | list) and draw(st.booleans()):
                 place = place[key]
             else:
-                place[key] = draw(_odd_values)
+                place[key] = deepcopy(draw(_odd_values))  # the next turn may change it
                 break
     if draw(st.integers(0, 9)) == 0:
         changed[draw(st.text(max_size=5))] = draw(_odd_values)

@@ -71,7 +71,13 @@ class Installation:
         self.workers: list[Service] = []
         for _ in range(2):
             self.start_worker()
-        options = ("-w2", "--threads=4", "-knotifyhub.process.server.Worker", "--no-control-socket")
+        options = (
+            "-w2",
+            "--threads=4",
+            "-knotifyhub.process.server.Worker",
+            "--no-control-socket",
+            "--timeout=120",
+        )
         self.server: Server = start_gunicorn(self.variables, folder / "gunicorn.log", *options)
         self.workers[0].port = self.server.port
         self.workers[0].wait_until_it_serves()

@@ -177,7 +177,13 @@ def test_several_programs_are_upgraded_one_after_the_other(
     run(variables, "db", "upgrade")
     key = run(variables, "users", "create", "admin", "--role", "admin")
     worker = start(variables, tmp_path / "worker", "worker", "--beat")
-    options = ("-w2", "--threads=4", "-knotifyhub.process.server.Worker", "--no-control-socket")
+    options = (
+        "-w2",
+        "--threads=4",
+        "-knotifyhub.process.server.Worker",
+        "--no-control-socket",
+        "--timeout=120",
+    )
     log = tmp_path / "gunicorn.log"
     server: Server = start_gunicorn(variables, log, *options, folder=checkout.place)
     worker.port = server.port
