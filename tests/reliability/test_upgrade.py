@@ -114,7 +114,7 @@ def restarted(service: Service, ready: int) -> None:
     """Have a service restart; return when its worker is ready for the `ready`th time, the old one ended."""
     old = service.living() - {service.process.pid}
     service.process.send_signal(signal.SIGHUP)
-    until(lambda: service.err.count("The worker is ready") == ready, "the new version delivers", 90)
+    until(lambda: service.err.count("The worker is ready") == ready, "the new version delivers", 120)
     until(lambda: not old & service.living(), "the old version has ended", 90)
 
 
