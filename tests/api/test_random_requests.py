@@ -53,7 +53,7 @@ class Client:
         body = answer.read()
         if answer.will_close:
             self.close()
-        return answer.status, answer.headers, body
+        return answer.status, dict(answer.headers), body
 
     def close(self) -> None:
         if self.connection:
@@ -141,7 +141,7 @@ def test_no_request_makes_the_service_fail_or_grow(
 ) -> None:
     document = app.test_client().get("/api/openapi.json").json
     known, documented = operations(document), Documented(document)
-    server = gunicorn("-knotifyhub.process.server.Worker", "--threads=2", workers=1)
+    server = gunicorn("-knotifyhub.process.server.Worker", "--threads=2", "--keep-alive=75", workers=1)
     statuses: Counter[int] = Counter()
     memory: list[float] = []
 
