@@ -85,10 +85,13 @@ class _Main(click.Group):
     def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except SQLAlchemyError as error:
-            raise click.ClickException(in_one_line(error)) from error
-        except (MigrationError, CommandError, PartEnded) as error:
-            raise click.ClickException(str(error)) from error
+        except (SQLAlchemyError, MigrationError, CommandError, PartEnded) as error:
+            raise click.ClickException(_words(error)) from error
+
+
+def _words(error: Exception) -> str:
+    """Return what keeps a command from running, in one line for an operator."""
+    return in_one_line(error) if isinstance(error, SQLAlchemyError) else str(error)
 
 
 @click.group(cls=_Main)
@@ -152,8 +155,7 @@ def _take_over(app: Flask, parts: Supervisor, listener: socket.socket, workers: 
         with app.app_context():
             upgrade_quietly()  # while they serve
     except (SQLAlchemyError, MigrationError) as error:
-        words = in_one_line(error) if isinstance(error, SQLAlchemyError) else str(error)
-        parts.give_up(f"The database can't be upgraded: {words}")
+        parts.give_up(f"The database can't be upgraded: {_words(error)}")
         return
     ready = _start_parts(app, parts, listener, workers)
     parts.replace_old(lambda: ready[0] == 1)

@@ -39,6 +39,8 @@ def _database_url(text: str) -> None:
         raise ValidationError("must be a sqlite:// or postgresql:// URL")
     if url.get_backend_name() == "sqlite" and (url.database in {None, "", ":memory:"} or "uri" in url.query):
         raise ValidationError("must name a file by its path: sqlite:////var/lib/notifyhub/notifyhub.db")
+    if url.query.get("prepare_threshold", "none") != "none":
+        raise ValidationError("must have prepare_threshold=none, or none at all: it is for poolers")
 
 
 def _names_host(text: str, *schemes: str) -> bool:

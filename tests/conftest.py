@@ -1,8 +1,14 @@
 """What all tests share stands in tests/support; its modules with fixtures are pytest's plugins."""
 
+import os
+import sys
 from collections import Counter
 
 import pytest
+
+# Compiling the service anew takes each process that a test starts as long as importing it does.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 pytest.register_assert_rewrite("tests.support")
 

@@ -33,10 +33,11 @@ from tests.support.service import Service
 Up = Callable[..., Service]
 TOKEN = re.compile(r"[0-9a-f]{40}")
 HEAD = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+OTHER_COMMANDS = ("users list", "permissions", "notifiers seed", "keys rotate")
 OTHER_KEY = "bm90aWZ5aHViLXRlc3RzLWVuY3J5cHRpb24ta2V5LTI="
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"])
 def variables(
     request: pytest.FixtureRequest, empty_database: Callable[[str], str], tmp_path: Path
 ) -> dict[str, str]:
@@ -126,6 +127,7 @@ def test_the_embedded_default_is_kept_in_the_instance_folder(up: Up, tmp_path: P
     assert sorted(parts) == ["The server has stopped", "The worker has stopped"]
 
 
+@pytest.mark.slow
 def test_headers_of_proxies_count_only_where_proxies_are_trusted(up: Up, tmp_path: Path) -> None:
     forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "public.example", "X-Forwarded-Ssl": "on"}
     for proxies, base in {"0": "http://127.0.0.1:{port}/", "1": "https://public.example/"}.items():
@@ -213,7 +215,9 @@ def test_it_stops_cleanly_while_it_is_still_starting(up: Up, tmp_path: Path) -> 
     assert "Traceback" not in service.err
 
 
-@pytest.mark.parametrize(("proxies", "warned"), [("0", True), ("1", False)])
+@pytest.mark.parametrize(
+    ("proxies", "warned"), [("0", True), pytest.param("1", False, marks=pytest.mark.slow)]
+)
 def test_who_listens_to_strangers_is_warned_if_no_proxy_is_in_front(
     up: Up, tmp_path: Path, proxies: str, *, warned: bool
 ) -> None:
@@ -260,6 +264,7 @@ def test_migrations_that_are_run_and_taken_back_are_printed(
     assert printed(notifyhub(variables, "db", "upgrade")).count("\n") == 1
 
 
+@pytest.mark.slow
 def test_every_command_works_in_any_folder(
     notifyhub: Callable[..., Any], variables: dict[str, str], tmp_path: Path
 ) -> None:
@@ -286,7 +291,8 @@ def test_every_command_works_in_any_folder(
 
 @pytest.mark.parametrize("variables", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
-    "command", ["users list", "permissions", "db upgrade", "notifiers seed", "keys rotate"]
+    "command",
+    ["db upgrade", *(pytest.param(words, marks=pytest.mark.slow) for words in OTHER_COMMANDS)],
 )
 def test_a_wrong_variable_stops_every_command_with_one_line(
     notifyhub: Callable[..., Any], variables: dict[str, str], command: str
@@ -296,7 +302,14 @@ def test_a_wrong_variable_stops_every_command_with_one_line(
     assert done.stderr == "NOTIFYHUB_MAX_LIMIT must be a whole number of at least 1\n"
 
 
-@pytest.mark.parametrize("command", ["users list", "db upgrade", "db downgrade", "db current"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "users list",
+        "db upgrade",
+        *(pytest.param(f"db {name}", marks=pytest.mark.slow) for name in ("downgrade", "current")),
+    ],
+)
 def test_a_database_that_does_not_answer_is_one_line_of_every_command(
     notifyhub: Callable[..., Any], tmp_path: Path, command: str
 ) -> None:

@@ -21,8 +21,11 @@ from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.notifiers.provider_settings import check_settings
 from notifyhub.patterns.models import SMSPattern
 from notifyhub.settings.models import NotificationSettings
+from tests.support.environment import slow_on_sqlite
 from tests.support.factories import SMSNotifierFactory, SMSPatternFactory, UserFactory
 from tests.support.processes import Server, start_gunicorn, stop
+
+pytestmark = slow_on_sqlite
 
 SMS = "/api/notifications/notifiers/sms"
 SETTINGS = "/api/settings/notifications"

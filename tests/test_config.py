@@ -117,6 +117,7 @@ def test_a_variable_sets_what_it_names(instance: Path, name: str, value: str, ex
         ("DATABASE_URL", "mysql://user:hunter2@host/db"),
         ("DATABASE_URL", "hunter2"),
         ("DATABASE_URL", "postgresql://user:hunter2@host:port/db"),
+        ("DATABASE_URL", "postgresql://user:hunter2@host/db?prepare_threshold=5"),
         ("DATABASE_URL", "sqlite://"),
         ("DATABASE_URL", "sqlite:///:memory:"),
         ("DATABASE_URL", "sqlite:///file:hunter2?mode=memory&uri=true"),

@@ -1,7 +1,7 @@
 """Changes of objects by hand, published as events in the transaction that makes them.
 
-What is published of a secret is that it has changed. Who has asked for the change is not said: it is whoever
-sends the request, or runs the command, in which the event is published.
+What is published of a secret is that it has changed; of a URL the secrets are masked. Who has asked for the
+change is not said: it is whoever sends the request, or runs the command, in which the event is published.
 """
 
 from collections.abc import Mapping
@@ -13,11 +13,12 @@ from typing import Any
 from marshmallow import Schema, fields
 from sqlalchemy import Column, ColumnElement, case
 
-from notifyhub.api.fields import Object
+from notifyhub.api.fields import URL, Object
 from notifyhub.database.base import Base, Identified, table_of
 from notifyhub.database.columns import Encrypted
 from notifyhub.text.secret_names import HIDDEN, names_secret
 from notifyhub.text.truncation import truncate
+from notifyhub.text.url_secrets import mask_secrets
 
 MAX_SHOWN = 1000
 """Characters of a text in a change: of a longer one the first are shown."""
@@ -70,6 +71,7 @@ class ObjectChanges:
     def __init__(self, model: type[Base], schema: Schema, title: str | None = "name") -> None:
         self._model = model
         self._title = title
+        self._is_named_by_url = isinstance(schema.fields.get(title or ""), URL)
         columns = table_of(model).c
         self._fields: list[tuple[str, str, fields.Field[Any], Column[Any] | None]] = [
             (name, attribute := str(declared.attribute or name), declared, columns.get(attribute))
@@ -104,7 +106,13 @@ class ObjectChanges:
     def _event(
         self, action: Action, id_: int | None, values: Mapping[str, Any], changes: Changes
     ) -> ObjectChanged:
-        return ObjectChanged(self._model, id_, values[self._title] if self._title else None, action, changes)
+        return ObjectChanged(self._model, id_, self._name(values), action, changes)
+
+    def _name(self, values: Mapping[str, Any]) -> str | None:
+        if self._title is None:
+            return None
+        name: str = values[self._title]
+        return mask_secrets(name, HIDDEN) if self._is_named_by_url else name
 
     def _between(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
         changes: dict[str, tuple[Any, Any]] = {}
@@ -132,6 +140,8 @@ def _shown(
     declared: fields.Field[Any], column: Column[Any] | None, before: Any, after: Any
 ) -> tuple[Any, Any]:
     """Return two values of a field as they are published: of objects the keys that differ."""
+    if isinstance(declared, URL):
+        return _without_secrets(before), _without_secrets(after)
     if column is None or not isinstance(column.type, Encrypted):
         return _short(before), _short(after)
     if not isinstance(declared, Object):
@@ -141,6 +151,10 @@ def _shown(
         same = {key for key in before if _are_equal(column, _only(key, before), _only(key, after))}
         before, after = _without(same, before), _without(same, after)
     return _masked(before, known), _masked(after, known)
+
+
+def _without_secrets(url: str | None) -> str | None:
+    return url and mask_secrets(url, HIDDEN)
 
 
 def _short(value: Any) -> Any:

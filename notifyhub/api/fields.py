@@ -109,6 +109,10 @@ class String(Worded, fields.String):
         return result
 
 
+class URL(String):
+    """A URL, which may hold secrets in its query: what is told of its changes is masked."""
+
+
 class SingleLine(String):
     """A text of one line. In a mail a line end, even around it, would begin another header."""
 

@@ -12,6 +12,8 @@ from notifyhub.audit.models import TYPES, AuditEntry, Via
 from notifyhub.auth.guard import declared
 from notifyhub.database.base import now, table_of
 from notifyhub.database.rotation import SecretsReencrypted
+from notifyhub.text.secret_names import HIDDEN
+from notifyhub.text.url_secrets import mask_secrets
 
 _insert = insert(table_of(AuditEntry))
 _models = {table_of(model): model for model in TYPES}
@@ -43,9 +45,15 @@ def record_reencryption(connection: Connection, events: Sequence[SecretsReencryp
 
 def _rotations(connection: Connection, table: Table, ids: Sequence[int]) -> list[ObjectChanged]:
     """Return the events of objects, by the names that people know them by."""
-    name = table.c.name if "name" in table.c else table.c.url
+    is_named = "name" in table.c
+    name = table.c.name if is_named else table.c.url
     rows = connection.execute(select(table.c.id, name).where(table.c.id.in_(ids)).order_by(table.c.id))
-    return [ObjectChanged(_models[table], id_, title, Action.ROTATE, {}) for id_, title in rows]
+    return [
+        ObjectChanged(
+            _models[table], id_, title if is_named else mask_secrets(title, HIDDEN), Action.ROTATE, {}
+        )
+        for id_, title in rows
+    ]
 
 
 def _origin() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import click
 from alembic.util import CommandError as MigrationError
-from flask import current_app
+from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy import text
 
@@ -82,14 +82,18 @@ def restore(file: Path) -> None:
         with TemporaryDirectory(dir=folder, prefix=".restore-") as drafts:
             description, keys, database = archive.read(file, Path(drafts))
             _check_databases(description, installation)
-            chosen = {**keys, **installation.keys}
+            app = _application({**keys, **installation.keys}, database)
             if database:
-                _upgrade(database, chosen)
+                _upgrade(app, database)
             _restore(installation, keys, database)
     except MigrationError as error:
         raise CommandError(f"{file} was not restored: it is of a later version ({error}).") from error
     except (OSError, sqlite3.Error) as error:
         raise CommandError(f"{file} was not restored: {_words(error)}") from error
+    # No type and no action of the audit's is about the whole of it, so the log alone tells.
+    app.logger.info(
+        "Restored from %s what version %s had on %s", file.name, description.version, description.created_at
+    )
     click.echo(f"Restored what version {description.version} had on {description.created_at}.")
     if installation.database is None:
         click.echo(f"The database, if that is to be restored too: {_UNDUMP}")
@@ -105,18 +109,19 @@ def _check_databases(description: Description, installation: Installation) -> No
         )
 
 
-def _upgrade(database: Path, keys: Mapping[str, str]) -> None:
+def _application(keys: Mapping[str, str], database: Path | None) -> Flask:
+    """Return the application with these keys; on a copy of the database, if there is one."""
+    variables = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+    variables |= {f"{PREFIX}{name}": value for name, value in keys.items()}
+    if database:
+        variables[f"{PREFIX}INSTANCE"] = str(database.parent / "instance")
+        variables[f"{PREFIX}DATABASE_URL"] = f"sqlite:///{database}"
+    return create_app(variables)
+
+
+def _upgrade(app: Flask, database: Path) -> None:
     """Check a copy of the database, and run the migrations that it lacks."""
     embedded.check(database)
-    others = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
-    app = create_app(
-        {
-            **others,
-            **{f"{PREFIX}{name}": value for name, value in keys.items()},
-            f"{PREFIX}INSTANCE": str(database.parent / "instance"),
-            f"{PREFIX}DATABASE_URL": f"sqlite:///{database}",
-        }
-    )
     check_keys(app)
     with app.app_context():
         upgrade_quietly()

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 
 import psycopg
 from flask import Flask, current_app, g
-from sqlalchemy import Connection, event
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
@@ -58,7 +58,7 @@ def init_app(app: Flask) -> None:
     options: dict[str, Any] = {
         "url": url,
         "connect_args": (
-            {**_LIBPQ_TIMEOUTS, **url.query, "options": _POSTGRESQL_OPTIONS}
+            {**_LIBPQ_TIMEOUTS, **url.query, **_prepared(url), "options": _POSTGRESQL_OPTIONS}
             if postgresql
             else {"timeout": SQLITE_LOCK_SECONDS, "factory": FairConnection}
         ),
@@ -79,8 +79,7 @@ def init_app(app: Flask) -> None:
     with app.app_context():
         for engine in db.engines.values():
             add_checks(app, engine)
-            if not postgresql:
-                event.listen(engine, "connect", _set_up_sqlite)
+            event.listen(engine, "connect", _check_options if postgresql else _set_up_sqlite)
         if not postgresql:
             event.listen(db.engine, "begin", _begin_immediate)
     app.teardown_appcontext(release)
@@ -245,6 +244,21 @@ def release(_error: BaseException | None = None) -> None:
     connection: Connection | None = g.pop("autocommit", None)
     if connection is not None:
         connection.close()
+
+
+def _prepared(url: URL) -> dict[str, None]:
+    """Return psycopg's option for a URL with `prepare_threshold=none`: no statement is prepared.
+
+    Behind a pooler in transaction mode the next transaction may be another session's.
+    """
+    return {"prepare_threshold": None} if url.query.get("prepare_threshold") == "none" else {}
+
+
+def _check_options(connection: psycopg.Connection, _record: Any) -> None:
+    """Refuse a connection whose options a pooler has dropped: the time zone stands for all of them."""
+    if connection.info.parameter_status("TimeZone") != "UTC":
+        words = "A pooler drops what connections ask for: see connect_query in docs/deploy/pgbouncer.ini"
+        raise psycopg.OperationalError(words)
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

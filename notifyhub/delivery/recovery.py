@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, select, update
 from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import after_commit, autocommit, transaction
 from notifyhub.delivery import journal, policies
-from notifyhub.delivery.claims import LIVE, due
+from notifyhub.delivery.claims import due, unindexed
 from notifyhub.delivery.due_messages import LIST_LENGTH, enqueue
 from notifyhub.delivery.figures import Notifier, figures
 from notifyhub.delivery.retry_policy import RoundDecision, decide, in_time
@@ -38,9 +38,10 @@ _rows = select(
     *(messages.c[name] for name in ("id", "rounds", "expires_at", "otp_id", "error_code")),
     *(messages.c[name] for name in ("channel", "is_test", "request_id")),
 ).order_by(messages.c.next_attempt_at)
-_lapsed = and_(messages.c.status.in_(LIVE), leases.lapsed(messages))
+# A lease is taken with this status, which few messages have.
+_lapsed = and_(messages.c.status == MessageStatus.SENDING, leases.lapsed(messages))
 _over = and_(due(), messages.c.expires_at <= leases.NOW)
-_waiting = and_(due(), messages.c.expires_at > leases.NOW)
+_waiting = and_(due(), unindexed(messages.c.expires_at > leases.NOW))
 _new = messages.c.status == MessageStatus.QUEUED
 _codes = Dispatcher(
     messages,

@@ -11,7 +11,13 @@ from sqlalchemy import Connection, select
 from notifyhub.database.base import now, table_of
 from notifyhub.delivery.figures import Notifier
 from notifyhub.events import publish
-from notifyhub.health.events import NotifierCreditLow, NotifierRecovered, NotifierResting
+from notifyhub.health.events import (
+    NotifierCreditLow,
+    NotifierRecovered,
+    NotifierResting,
+    RoleMissing,
+    RoleRecovered,
+)
 from notifyhub.health.problems import named, resting
 from notifyhub.messages.composition import compose
 from notifyhub.messages.events import MessagesDue
@@ -35,6 +41,17 @@ def on_notifier_event(connection: Connection, events: Sequence[NotifierEvent]) -
         mail(connection, *_words(event), about=notifier)
 
 
+def on_role_event(connection: Connection, events: Sequence[RoleMissing | RoleRecovered]) -> None:
+    """Mail that no worker or scheduler lives, or one does again.
+
+    Without a worker both mails wait for one, as all messages do.
+    """
+    for event in events:
+        is_missing = isinstance(event, RoleMissing)
+        subject = f"no {event.role} is running" if is_missing else f"a {event.role} is running again"
+        mail(connection, subject, f"{event.words}.")
+
+
 def mail(connection: Connection, subject: str, text: str, about: Notifier | None = None) -> None:
     """Store a mail to the operators, to be sent, in a transaction; nothing where there is no way for it."""
     settings = connection.execute(_settings).one()
@@ -50,7 +67,7 @@ def mail(connection: Connection, subject: str, text: str, about: Notifier | None
         "text": text,
     }
     composed = compose(request, resolve(connection, [request]), moment)
-    message_id, _ = store(connection, composed, moment, test=False)
+    message_id, _ = store(connection, composed, moment, test=False, alert=True)
     publish(connection, MessagesDue([message_id]))
 
 

@@ -4,29 +4,25 @@ It is found by comparing their circuit breakers with what has been told, so that
 nothing, and is told whatever has opened or closed the breaker.
 """
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
-from notifyhub.database.base import now, table_of
+from notifyhub.database.base import now
 from notifyhub.database.connections import autocommit, transaction
-from notifyhub.database.upsert import insert_if_absent
 from notifyhub.delivery.circuit_breaker import breakers
 from notifyhub.delivery.figures import Notifier
 from notifyhub.events import publish
-from notifyhub.health import notifiers
+from notifyhub.health import alarms, notifiers
 from notifyhub.health.events import NotifierRecovered, NotifierResting
-from notifyhub.health.models import Alarm
 
-_alarms = table_of(Alarm)
 _RESTING = "resting:"
 _open = select(breakers.c.channel, breakers.c.notifier_id).where(breakers.c.open_until.is_not(None))
-_told = select(_alarms.c.name).where(_alarms.c.name.startswith(_RESTING))
 
 
 def tell() -> None:
     """Publish which notifiers rest, and which have recovered, since this was last told."""
     connection = autocommit()
     resting = {_name(Notifier(*row)): Notifier(*row) for row in connection.execute(_open)}
-    told = set(connection.scalars(_told))
+    told = alarms.names(connection, _RESTING)
     for name in sorted(resting.keys() - told):
         _begin(name, resting[name])
     for name in sorted(told - resting.keys()):
@@ -35,17 +31,14 @@ def tell() -> None:
 
 def _begin(name: str, notifier: Notifier) -> None:
     with transaction() as connection:
-        alarm = {"name": name, "since": now()}
-        statement = insert_if_absent(connection, _alarms, alarm, key=["name"]).returning(_alarms.c.name)
-        if connection.execute(statement).first() and (line := notifiers.line(connection, *notifier)):
+        if alarms.begin(connection, name, now()) and (line := notifiers.line(connection, *notifier)):
             publish(connection, NotifierResting(line))
 
 
 def _end(name: str) -> None:
     _, channel, id_ = name.split(":")
     with transaction() as connection:
-        ended = delete(_alarms).where(_alarms.c.name == name).returning(_alarms.c.name)
-        if connection.execute(ended).first() and (line := notifiers.line(connection, channel, int(id_))):
+        if alarms.end(connection, name) and (line := notifiers.line(connection, channel, int(id_))):
             publish(connection, NotifierRecovered(line))
 
 

@@ -16,9 +16,10 @@ from notifyhub.database.upsert import upsert
 from notifyhub.delivery import rate_limits
 from notifyhub.delivery.notifier_clients import NotifierClient, load_clients
 from notifyhub.events import publish
-from notifyhub.health import notifiers
+from notifyhub.health import alarms, notifiers
 from notifyhub.health.events import NotifierCreditLow
 from notifyhub.health.models import NotifierCredit
+from notifyhub.health.problems import told
 from notifyhub.messages.models import Channel
 from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.providers.base import Credit
@@ -33,6 +34,9 @@ ASK_SECONDS = 10.0
 """How long a provider may take."""
 ALL_SECONDS = 30.0
 """After which no further provider is asked: the thread is for other periodic work, too."""
+
+UNREAD = "credit:"
+"""The beginning of the names of alarms: the credit of the notifier with this id can't be read."""
 
 _credits, _notifiers = table_of(NotifierCredit), table_of(SMSNotifier)
 
@@ -108,11 +112,22 @@ def _read(client: NotifierClient) -> None:
     except Failure as failure:
         if isinstance(failure, RateLimited):
             rate_limits.slow_down(client.channel, client.id, client.max_per_second, failure.retry_after)
-        log.warning(
-            "The credit of SMS notifier %s (%s) is not known: %s", client.id, client.name, failure.code
-        )
+        if alarms.begin(autocommit(), _unread(client.id), now()):
+            log.warning(
+                "The credit of SMS notifier %s (%s) is not known: %s", client.id, client.name, failure.code
+            )
     else:
         store(client.id, None if credit is None else number(float(credit.amount)))
+        if since := alarms.end(autocommit(), _unread(client.id)):
+            log.warning(
+                "The credit of SMS notifier %s (%s) can be read again: it was not known since %s",
+                *(client.id, client.name, told(since)),
+            )
+
+
+def _unread(notifier_id: int) -> str:
+    """Return the name of the alarm that a notifier's credit can't be read."""
+    return f"{UNREAD}{notifier_id}"
 
 
 def _ask(client: NotifierClient) -> Credit | None:
@@ -126,7 +141,10 @@ def _ask(client: NotifierClient) -> Credit | None:
 
 
 def store(notifier_id: int, amount: float | None) -> None:
-    """Write a notifier's credit, None if its provider tells none; publish once that it has fallen too low."""
+    """Write a notifier's credit, None if its provider tells none; publish once that it has fallen too low.
+
+    One that is not told is neither low nor high: what was low stays so, until the credit has been above.
+    """
     with transaction() as connection:
         row: Any = connection.execute(
             select(_credits.c.is_low, select(table_of(DeliverySettings).c.credit_low).scalar_subquery())
@@ -136,7 +154,7 @@ def store(notifier_id: int, amount: float | None) -> None:
         if row is None:  # the notifier was deleted meanwhile
             return
         was_low, least = row
-        is_low = amount is not None and least is not None and amount < least
+        is_low = least is not None and (was_low if amount is None else amount < least)
         read = {"amount": amount, "read_at": None if amount is None else now(), "is_low": is_low}
         connection.execute(update(_credits).where(_credits.c.notifier_id == notifier_id).values(read))
         if is_low and not was_low:

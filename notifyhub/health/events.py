@@ -1,8 +1,11 @@
-"""The events of health, for operators. Each has the notifier's line of the report."""
+"""The events of health, for operators. Those of a notifier have its line of the report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+
+from notifyhub.jobs.models import Role
 
 
 @dataclass(frozen=True)
@@ -25,3 +28,21 @@ class NotifierCreditLow:
 
     line: Mapping[str, Any]
     credit_low: float
+
+
+@dataclass(frozen=True)
+class RoleMissing:
+    """No worker, or no scheduler, has been seen for 15 seconds, the last time at `since`; `words` say so."""
+
+    role: Role
+    since: datetime
+    words: str
+
+
+@dataclass(frozen=True)
+class RoleRecovered:
+    """A worker, or a scheduler, is there again, where there was none since then."""
+
+    role: Role
+    since: datetime
+    words: str

@@ -1,4 +1,4 @@
-"""What is known of notifiers' credit, and what has been told of."""
+"""What is known of notifiers' credit, and what has been published."""
 
 from datetime import datetime
 
@@ -26,7 +26,7 @@ class NotifierCredit(Base):
 
 
 class Alarm(Base):
-    """A trouble that the log has told of and whose end it has not: one process of all tells each."""
+    """A trouble that was published and whose end was not yet: one process of all publishes each."""
 
     __tablename__ = "alarms"
 

@@ -7,6 +7,7 @@ from sqlalchemy import delete, select
 from notifyhub.database.base import table_of
 from notifyhub.database.clock import DatabaseNow
 from notifyhub.database.connections import autocommit
+from notifyhub.health import alarms, credit
 from notifyhub.health.models import NotifierCredit
 from notifyhub.jobs.models import Worker
 from notifyhub.notifiers.models import SMSNotifier
@@ -25,3 +26,7 @@ def forget() -> None:
     connection.execute(
         delete(_credits).where(_credits.c.notifier_id.not_in(select(table_of(SMSNotifier).c.id)))
     )
+    unread = alarms.names(connection, credit.UNREAD)
+    if unread:
+        there = {f"{credit.UNREAD}{id_}" for id_ in connection.scalars(select(table_of(SMSNotifier).c.id))}
+        alarms.forget(connection, unread - there)

@@ -1,20 +1,21 @@
 """The watch: every worker and every process of the server misses the workers and the schedulers.
 
-Of all processes that miss the same, and see it again, one writes it to the log.
+Of all processes that miss the same, and see it again, one publishes it and writes it to the log.
 """
 
 import logging
 from datetime import datetime
 from time import monotonic
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from notifyhub.database.base import table_of
 from notifyhub.database.clock import DatabaseNow
-from notifyhub.database.connections import autocommit
-from notifyhub.database.upsert import insert_if_absent
-from notifyhub.health.models import Alarm
+from notifyhub.database.connections import autocommit, transaction
+from notifyhub.events import publish
+from notifyhub.health import alarms
+from notifyhub.health.events import RoleMissing, RoleRecovered
 from notifyhub.health.problems import is_missing, missing, told
 from notifyhub.jobs.heartbeats import MISSING_AFTER
 from notifyhub.jobs.models import Role, Worker
@@ -23,12 +24,12 @@ log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 5.0
 
-_CONSEQUENCES = {
+CONSEQUENCES = {
     Role.WORKER: "nothing is sent",
     Role.SCHEDULER: "what is to be sent later, or again, waits; start a worker with --beat",
 }
 
-_alarms, _workers = table_of(Alarm), table_of(Worker)
+_workers = table_of(Worker)
 _seen = select(
     select(DatabaseNow()).scalar_subquery().label("at"),
     *(
@@ -73,14 +74,19 @@ class Watch:
 
 
 def _begin(role: Role, seen: datetime | None, at: datetime) -> None:
-    connection = autocommit()
-    alarm = {"name": role.value, "since": seen or at}
-    statement = insert_if_absent(connection, _alarms, alarm, key=["name"]).returning(_alarms.c.name)
-    if connection.execute(statement).first():
-        log.warning("%s: %s", missing(role, seen), _CONSEQUENCES[role])
+    words, since = f"{missing(role, seen)}: {CONSEQUENCES[role]}", seen or at
+    with transaction() as connection:
+        if not alarms.begin(connection, role, since):
+            return
+        publish(connection, RoleMissing(role, since, words))
+    log.warning("%s", words)
 
 
 def _end(role: Role) -> None:
-    ended = delete(_alarms).where(_alarms.c.name == role.value).returning(_alarms.c.since)
-    if alarm := autocommit().execute(ended).first():
-        log.warning("A %s is there again: there was none since %s", role, told(alarm.since))
+    with transaction() as connection:
+        since = alarms.end(connection, role)
+        if since is None:
+            return
+        words = f"A {role} is there again: there was none since {told(since)}"
+        publish(connection, RoleRecovered(role, since, words))
+    log.warning("%s", words)

@@ -24,7 +24,17 @@ PUBLISHED = (
 
 CHANGED = tuple(
     _messages[name]
-    for name in ("id", "status", "otp_id", "channel", "notifier_id", "is_test", "created_at", "send_at")
+    for name in (
+        "id",
+        "status",
+        "otp_id",
+        "channel",
+        "notifier_id",
+        "is_test",
+        "is_alert",
+        "created_at",
+        "send_at",
+    )
 )
 """What a statement returns whose changes are published."""
 
@@ -55,7 +65,8 @@ class MessageChanged:
     """A message has become sent, delivered, undelivered, failed or expired.
 
     `otp_id` is the one-time password that it carries, if any; `due_since`, when it was accepted or, later
-    than that, was to be sent. All else of its row is for those to read who need it.
+    than that, was to be sent. One that `is_alert` is the service's own mail to its operators. All else of its
+    row is for those to read who need it.
     """
 
     id: int
@@ -65,6 +76,7 @@ class MessageChanged:
     notifier_id: int
     is_test: bool
     due_since: datetime
+    is_alert: bool = False
 
 
 def publish_changes(connection: Connection, rows: Iterable[Any]) -> None:
@@ -73,6 +85,7 @@ def publish_changes(connection: Connection, rows: Iterable[Any]) -> None:
         MessageChanged(
             *(row.id, row.status, row.otp_id),
             *(row.channel, row.notifier_id, row.is_test, row.send_at or row.created_at),
+            is_alert=row.is_alert,
         )
         for row in rows
         if row.status in PUBLISHED

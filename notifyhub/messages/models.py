@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, LargeBinary, String, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, LargeBinary, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from notifyhub.database import columns
@@ -72,7 +72,8 @@ class Message(Leased, Timestamped):
     `otp_id` is the one-time password that it carries: in `text`, `subject` and `args` stands a mask for each
     of its digits. `otp_client` is who asked for it. `from_email` is the sender that its email pattern gives;
     null: the notifier's own. `request_id` is the request that made it: what is logged of it, and asked of
-    its provider, bears that; null if none did.
+    its provider, bears that; null if none did. One that `is_alert` is the service's own mail to its
+    operators: webhooks are not told of it, and statistics do not count it.
     """
 
     __tablename__ = "messages"
@@ -137,6 +138,7 @@ class Message(Leased, Timestamped):
     unsubscribe_url: Mapped[str | None] = mapped_column(columns.text(), sort_order=ADDED)
     request_id: Mapped[str | None] = mapped_column(columns.text(128), sort_order=ADDED)
     earlier_sent_at: Mapped[datetime | None] = mapped_column(UTC_TIME, sort_order=ADDED)
+    is_alert: Mapped[bool] = mapped_column(default=False, server_default=false(), sort_order=ADDED)
 
     attempts: Mapped[list["Attempt"]] = relationship(passive_deletes=True, order_by="Attempt.id")
     attachments: Mapped[list["MessageAttachment"]] = relationship(

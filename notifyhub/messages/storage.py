@@ -28,10 +28,13 @@ _INSERT_BATCH = insert(_batches).returning(_batches.c.id)
 
 
 def store(
-    connection: Connection, message: ComposedMessage, moment: datetime, *, test: bool
+    connection: Connection, message: ComposedMessage, moment: datetime, *, test: bool, alert: bool = False
 ) -> tuple[int, list[Any]]:
-    """Store a message; return its id and its row of `serializers.COLUMNS`. Attachments need a transaction."""
-    values = _values(message, moment, test=test)
+    """Store a message; return its id and its row of `serializers.COLUMNS`. Attachments need a transaction.
+
+    An `alert` is the service's own.
+    """
+    values = {**_values(message, moment, test=test), "is_alert": alert}
     message_id: int = connection.execute(_INSERT, values).scalar_one()
     _count(values)
     _store_attachments(connection, [message_id], [message])

@@ -1,4 +1,4 @@
-"""What Python itself would write to standard error goes to the log, in its form and with its masks."""
+"""What Python, or gunicorn, would write to standard error goes to the log, in its form and with its masks."""
 
 import logging
 import sys
@@ -10,11 +10,24 @@ log = logging.getLogger(__name__)
 
 
 def log_instead() -> None:
-    """Have warnings, and errors that nothing has caught, in any thread, logged from now on."""
+    """Have warnings, and errors that nothing has caught, in any thread, logged from now on.
+
+    And what gunicorn says in this process, unless it was told to write that to a file.
+    """
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
     sys.unraisablehook = _unraisable
+    _join(logging.getLogger("gunicorn.error"))
+
+
+def _join(server_log: logging.Logger) -> None:
+    """Have a log that writes to standard error by itself written as a part of the application's."""
+    own = [handler for handler in server_log.handlers if type(handler) is logging.StreamHandler]
+    for handler in own:
+        server_log.removeHandler(handler)
+    if own:
+        server_log.propagate = True
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

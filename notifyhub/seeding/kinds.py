@@ -13,6 +13,8 @@ from notifyhub.patterns.schemas import EmailPatternSchema, SMSPatternSchema
 from notifyhub.settings.delivery import delivery_settings
 from notifyhub.settings.notification import notification_settings
 from notifyhub.settings.otp import otp_settings
+from notifyhub.text.secret_names import HIDDEN
+from notifyhub.text.url_secrets import mask_secrets
 from notifyhub.webhooks.models import Webhook
 from notifyhub.webhooks.schemas import WebhookWithSecretSchema
 
@@ -30,6 +32,10 @@ class Kind:
     schema: type[ResourceSchema]
     key: str = "name"
     notifier: Optional["Kind"] = None
+
+    def label(self, key: str) -> str:
+        """Return what an object is called in words, given its `key`: a URL without its secrets."""
+        return mask_secrets(key, HIDDEN) if self.key == "url" else key
 
 
 SMS_NOTIFIER = Kind("SMS notifier", SMSNotifier, SMSNotifierSchema)

@@ -92,7 +92,7 @@ class _Seeder:
             self.reader.note(entry, error.messages)
             return None
         changes = ObjectChanges(kind.model, schema, kind.key)
-        labels = (this[kind.key], *([parent.name] if parent else []))
+        labels = (kind.label(this[kind.key]), *([parent.name] if parent else []))
         if stored is None:
             stored = kind.model(**values, **scope)
             self.session.add(stored)

@@ -27,7 +27,7 @@ from notifyhub.database.columns import UTC_TIME
 from notifyhub.database.connections import is_postgresql, snapshot
 from notifyhub.messages.models import Message, MessageStatus
 from notifyhub.statistics.intervals import Interval
-from notifyhub.statistics.measures import SEGMENTS, SENT
+from notifyhub.statistics.measures import OF_PRODUCTS, SEGMENTS, SENT
 from notifyhub.statistics.models import OpenMessage, StatisticsCount, StatisticsQuarter, StatisticsState
 from notifyhub.statistics.spans import Span, Spans, partition, quarter_of
 
@@ -147,7 +147,7 @@ def _messages_of(selection: Selection) -> Select[Any]:
     keys = _keys(_messages, selection)
     sums = (func.sum(SEGMENTS).label("segments"), func.sum(SENT).label("sent"))
     messages = select(*keys, func.count().label("messages"), *sums).group_by(*keys)
-    conditions = _conditions(_messages, selection)
+    conditions = [*_conditions(_messages, selection), OF_PRODUCTS]
     if BATCH in selection.equal:
         return messages.where(*conditions)
     # SQLite would rather read all messages of a notifier than those of some hours.

@@ -39,7 +39,7 @@ from notifyhub.database.upsert import upsert
 from notifyhub.delivery.claims import LIVE
 from notifyhub.messages.events import MessageChanged, MessagesRetried
 from notifyhub.messages.models import Message, MessageStatus
-from notifyhub.statistics.measures import SEGMENTS, SENT
+from notifyhub.statistics.measures import OF_PRODUCTS, SEGMENTS, SENT
 from notifyhub.statistics.models import OpenMessage, StatisticsCount, StatisticsQuarter, StatisticsState
 from notifyhub.statistics.spans import EARLIEST, QUARTER, quarter_of
 
@@ -178,7 +178,7 @@ def _count_next() -> bool:
 
 def count_quarter(connection: Connection, begin: datetime) -> None:
     """Count a quarter, whose row is locked; not if too much of it is open."""
-    inside = and_(messages.c.created_at >= begin, messages.c.created_at < begin + QUARTER)
+    inside = and_(messages.c.created_at >= begin, messages.c.created_at < begin + QUARTER, OF_PRODUCTS)
     total, still_open = connection.execute(
         select(func.count(), func.count().filter(OPEN)).select_from(messages).where(inside)
     ).one()

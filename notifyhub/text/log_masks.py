@@ -7,6 +7,8 @@ ids, durations, ports, dates, hosts, the ids of requests.
 import re
 from collections.abc import Iterable
 
+from notifyhub.text.url_secrets import mask_secrets
+
 MASK = "•••"
 
 _DIGIT = "[0-9۰-۹٠-٩]"
@@ -35,13 +37,24 @@ _FORMS = re.compile(
 )
 
 
+_WORD = re.compile(r"[^\s'\"<>]+")
+
+
 def mask(text: str, secrets: Iterable[str] = ()) -> str:
     """Return a text with everything that it must not show replaced; `secrets` are more of that, literally."""
     for secret in secrets:
         text = text.replace(secret, MASK)
+    if "://" in text and "?" in text:
+        text = _WORD.sub(_without_query, text)
     return _FORMS.sub(_replacement, text)
 
 
 def _replacement(found: re.Match[str]) -> str:
     kept = next((before for before in found.groupdict().values() if before is not None), "")
     return kept + MASK
+
+
+def _without_query(found: re.Match[str]) -> str:
+    """Return a word; if it is a URL, or ends with one, with the values of its query masked."""
+    before, slashes, _ = found[0].partition("://")
+    return mask_secrets(found[0], MASK) if slashes and "?" not in before else found[0]

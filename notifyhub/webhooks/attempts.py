@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from http import HTTPStatus
 
 from flask import current_app
 
@@ -14,12 +15,11 @@ from notifyhub.jobs import queues
 from notifyhub.jobs.leases import CLAIM_RETRIED_SECONDS, WORKER_LOST, persist
 from notifyhub.jobs.queues import Job
 from notifyhub.text.hosts import AllowedHosts
-from notifyhub.webhooks import claims, outcomes, signatures
+from notifyhub.webhooks import claims, outcomes, signatures, slots
 from notifyhub.webhooks.claims import ClaimedDelivery
 from notifyhub.webhooks.client import WebhookResponse, post
 from notifyhub.webhooks.models import DeliveryStatus
 from notifyhub.webhooks.retry_policy import MAX_ATTEMPTS, AttemptDecision, decide
-from notifyhub.webhooks.slots import slot
 
 DELIVER = "notifyhub.deliver_webhook"
 
@@ -48,11 +48,13 @@ def deliver(delivery_id: int) -> None:
         )
         _finish(delivery, lambda: outcomes.give_up(delivery, WORKER_LOST))
     else:
-        with slot(delivery.webhook_id, failing=delivery.failing_since is not None) as free:
-            if free:
-                _attempt(delivery)
-            else:
+        with slots.slot(delivery.webhook_id, failing=delivery.failing_since is not None) as free:
+            if not free:
                 persist(lambda: outcomes.put_back(delivery))
+            elif slots.is_gone(delivery.webhook_id, delivery.webhook_updated_at):
+                _finish(delivery, lambda: outcomes.give_up(delivery, INACTIVE))
+            else:
+                _attempt(delivery)
 
 
 def body(delivery: ClaimedDelivery) -> str:
@@ -65,6 +67,8 @@ def _attempt(delivery: ClaimedDelivery) -> None:
     started = time.monotonic()
     response, decision = _decide(delivery)
     duration_ms = round((time.monotonic() - started) * 1000)
+    if response.status == HTTPStatus.GONE:
+        slots.set_gone(delivery.webhook_id, delivery.webhook_updated_at)
     disabled = persist(lambda: outcomes.update_webhook(delivery, response, decision))
     _finish(delivery, lambda: outcomes.finish(delivery, response, decision, duration_ms))
     instruments.count_webhook_attempt(decision.status, duration_ms)

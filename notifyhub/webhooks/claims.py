@@ -17,7 +17,11 @@ earlier = deliveries.alias("earlier")
 
 @dataclass(frozen=True)
 class ClaimedDelivery:
-    """A claimed delivery, as its worker needs it; `attempts` counts this one. Its `repr` shows no secret."""
+    """A claimed delivery, as its worker needs it; `attempts` counts this one. Its `repr` shows no secret.
+
+    From `url` on it is the webhook as it was right after the claim, last changed at `webhook_updated_at`:
+    what comes of the attempt says nothing of one that was changed since, to another URL maybe.
+    """
 
     id: int
     webhook_id: int
@@ -32,6 +36,7 @@ class ClaimedDelivery:
     secret: dict[str, Any] = field(repr=False)
     is_active: bool
     failing_since: datetime | None
+    webhook_updated_at: datetime
 
 
 def sequence(rows: FromClause) -> ColumnElement[int]:
@@ -61,9 +66,10 @@ _claim = (
         *(deliveries.c[name] for name in ("data", "happened_at", "attempts", "lease_token")),
     )
 )
-_webhook = select(webhooks.c.url, webhooks.c.secret, webhooks.c.is_active, webhooks.c.failing_since).where(
-    webhooks.c.id == bindparam("webhook_id")
-)
+_webhook = select(
+    *(webhooks.c[name] for name in ("url", "secret", "is_active", "failing_since")),
+    webhooks.c.updated_at.label("webhook_updated_at"),
+).where(webhooks.c.id == bindparam("webhook_id"))
 
 
 def claim(delivery_id: int) -> ClaimedDelivery | None:

@@ -4,18 +4,34 @@ A new event needs its line in EVENTS.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
+from marshmallow import Schema, fields
+
+from notifyhub.api.fields import Timestamp, described
+from notifyhub.health.problems import told
 from notifyhub.health.schemas import NotifierHealthSchema
-from notifyhub.messages.models import Channel, MessageStatus
+from notifyhub.health.watch import CONSEQUENCES
+from notifyhub.jobs.models import Role
 from notifyhub.messages.schemas import MessageSchema
 from notifyhub.otp.models import OTPStatus
 from notifyhub.otp.schemas import OTPSchema
-from notifyhub.patterns.models import PatternStatus
 from notifyhub.patterns.schemas import SMSPatternSchema
+from notifyhub.webhooks.examples import (
+    ARRIVED,
+    FAILURE,
+    MADE,
+    MESSAGE,
+    NOTIFIER,
+    OTP,
+    PATTERN,
+    TAKEN,
+    WEBHOOK,
+)
 from notifyhub.webhooks.models import TEST, Event
 from notifyhub.webhooks.schemas import WebhookSchema
-from notifyhub.webhooks.subscribers import MESSAGE_EVENTS, WITHHELD
+from notifyhub.webhooks.subscribers import MESSAGE_EVENTS, ROLE_ID, WITHHELD
 
 TAG = "Webhooks"
 
@@ -27,6 +43,17 @@ class MessageEventSchema(MessageSchema):
         fields = tuple(name for name in MessageSchema().fields if name not in WITHHELD)
 
 
+class RoleEventSchema(Schema):
+    """The workers together, or the schedulers."""
+
+    id = fields.Integer(required=True, metadata=described("Always 0: they have none of their own.", ROLE_ID))
+    missing_since = Timestamp(
+        required=True,
+        metadata=described("When the last one was seen, by the database's clock."),
+    )
+    detail = fields.String(required=True, metadata=described("What has happened, in words for a human."))
+
+
 class Documented(NamedTuple):
     """An event: when it comes, the JSON Schema of its data, an example of that."""
 
@@ -35,102 +62,44 @@ class Documented(NamedTuple):
     example: Mapping[str, Any]
 
 
-_MADE, _TAKEN, _ARRIVED = (
-    f"2025-12-28T16:42:{second}Z" for second in ("35.264559", "35.391022", "46.117340")
-)
-_UNTIL = "2025-12-29T16:42:35.264559Z"
-_FAILURE = {"code": "invalid_recipient", "detail": "The number is not valid."}
-
-_MESSAGE: dict[str, Any] = {
-    "id": 17,
-    "channel": Channel.SMS,
-    "status": MessageStatus.SENT,
-    "to": "+989121234567",
-    "cc": None,
-    "notifier_data": {"id": 1, "name": "melipayamak_general"},
-    "pattern_data": {"id": 1, "name": "otp-code"},
-    "encoding": "gsm7",
-    "segments": 1,
-    "reference": "order-1234",
-    "metadata": {"campaign": "spring"},
-    "batch": None,
-    "test": False,
-    "send_at": None,
-    "expires_at": _UNTIL,
-    "created_at": _MADE,
-    "updated_at": _TAKEN,
-    "next_attempt_at": None,
-    "sent_at": _TAKEN,
-    "delivered_at": None,
-    "provider_message_id": "3741437414",
-    "error": None,
-}
-_PATTERN = {
-    "id": 3,
-    "status": PatternStatus.APPROVED,
-    "name": "otp-code",
-    "code": "187566",
-    "description": None,
-    "body": "Your login otp code is {0}",
-    "created_at": _MADE,
-    "updated_at": _TAKEN,
-}
-_OTP = {
-    "id": 17,
-    "to": "+98912•••4567",
-    "channel": Channel.SMS,
-    "purpose": "login",
-    "status": OTPStatus.VERIFIED,
-    "expires_at": "2025-12-28T16:44:35.264559Z",
-    "resend_at": "2025-12-28T16:43:35.264559Z",
-    "attempts_left": 5,
-    "message": 17,
-}
-_NOTIFIER: dict[str, Any] = {
-    "id": 1,
-    "channel": Channel.SMS,
-    "name": "melipayamak_general",
-    "state": "working",
-    "resting_until": None,
-    "failures_in_a_row": 0,
-    "last_accepted_at": _TAKEN,
-    "last_error": {"code": "unreachable", "detail": "The provider can't be reached.", "at": _MADE},
-    "accepted_1h": 120,
-    "failed_1h": 5,
-    "delivered_1h": 117,
-    "latency_ms_p50": 84,
-    "latency_ms_p95": 210,
-    "credit": 37414,
-    "credit_at": _MADE,
-}
-_WEBHOOK = {
-    "id": 1,
-    "url": "https://shop.example.com/notifyhub",
-    "events": [Event.MESSAGE_DELIVERED],
-    "is_active": False,
-    "disabled_reason": "The receiver answered 410: it wants no more events.",
-    "created_at": _MADE,
-    "updated_at": _TAKEN,
-}
 _MARK = {"type": "boolean", "const": True, "description": "There for what a test token did, only."}
 
 
 def _message(event: Event, comes: str, **changes: Any) -> Documented:
     statuses = [status for status, named in MESSAGE_EVENTS.items() if named is event]
     data = {"allOf": [MessageEventSchema(), {"properties": {"status": {"enum": statuses}}}]}
-    return Documented(comes, data, {**_MESSAGE, "status": statuses[0], "updated_at": _ARRIVED, **changes})
+    return Documented(comes, data, {**MESSAGE, "status": statuses[0], "updated_at": ARRIVED, **changes})
 
 
 def _notifier(comes: str, **changes: Any) -> Documented:
-    return Documented(comes, {"allOf": [NotifierHealthSchema()]}, {**_NOTIFIER, **changes})
+    return Documented(comes, {"allOf": [NotifierHealthSchema()]}, {**NOTIFIER, **changes})
+
+
+def _role(role: Role, missing: Event, recovered: Event, sent: str) -> dict[str, Documented]:
+    """Return the events of the workers together, or of the schedulers."""
+    data = {"allOf": [RoleEventSchema()]}
+    shared = {"id": ROLE_ID, "missing_since": MADE}
+    since = f"since {told(datetime.fromisoformat(MADE))}"
+    return {
+        missing: Documented(
+            f"No {role} has been seen for 15 seconds. It comes once, until there is one again. {sent}",
+            data,
+            {**shared, "detail": f"No {role} has been seen {since}: {CONSEQUENCES[role]}."},
+        ),
+        recovered: Documented(
+            f"A {role} is there again.",
+            data,
+            {**shared, "detail": f"A {role} is there again: there was none {since}."},
+        ),
+    }
 
 
 EVENTS: dict[str, Documented] = {
-    Event.MESSAGE_SENT: _message(Event.MESSAGE_SENT, "A provider has taken the message.", updated_at=_TAKEN),
+    Event.MESSAGE_SENT: _message(Event.MESSAGE_SENT, "A provider has taken the message.", updated_at=TAKEN),
     Event.MESSAGE_DELIVERED: _message(
         Event.MESSAGE_DELIVERED,
         "The provider has reported that the message reached its recipient.",
-        delivered_at=_ARRIVED,
+        delivered_at=ARRIVED,
     ),
     Event.MESSAGE_UNDELIVERED: _message(
         Event.MESSAGE_UNDELIVERED,
@@ -142,12 +111,12 @@ EVENTS: dict[str, Documented] = {
         "`failed`), or its time was over (`expired`). One that is cancelled has no event.",
         sent_at=None,
         provider_message_id=None,
-        error=_FAILURE,
+        error=FAILURE,
     ),
     Event.PATTERN_STATUS_CHANGED: Documented(
         "The provider's approval of an SMS pattern has come further, or somebody has set another `status`.",
         {"allOf": [SMSPatternSchema(), {"properties": {"test": _MARK}}]},
-        _PATTERN,
+        PATTERN,
     ),
     Event.OTP_VERIFIED: Documented(
         "A one-time password was guessed right.",
@@ -157,12 +126,12 @@ EVENTS: dict[str, Documented] = {
                 {"properties": {"status": {"const": OTPStatus.VERIFIED}, "test": _MARK}},
             ]
         },
-        _OTP,
+        OTP,
     ),
     Event.NOTIFIER_RESTING: _notifier(
         "A notifier has failed several times in a row, and rests. It comes once, until that recovers.",
         state="resting",
-        resting_until=_ARRIVED,
+        resting_until=ARRIVED,
         failures_in_a_row=5,
     ),
     Event.NOTIFIER_RECOVERED: _notifier("A notifier that has rested takes messages again."),
@@ -174,7 +143,19 @@ EVENTS: dict[str, Documented] = {
     Event.WEBHOOK_DISABLED: Documented(
         "The service has disabled another webhook: its receiver fails for too long, or wants no more.",
         {"allOf": [WebhookSchema()]},
-        _WEBHOOK,
+        WEBHOOK,
+    ),
+    **_role(
+        Role.WORKER,
+        Event.WORKER_MISSING,
+        Event.WORKER_RECOVERED,
+        "Nobody sends it then: it comes with the next worker, right before `worker.recovered`.",
+    ),
+    **_role(
+        Role.SCHEDULER,
+        Event.SCHEDULER_MISSING,
+        Event.SCHEDULER_RECOVERED,
+        "A worker sends it at once; if it has to be sent again, that waits for a scheduler.",
     ),
     TEST: Documented(
         "Somebody tries the receiver (`POST …/webhooks/:id/test`). It can't be asked for.",
@@ -262,5 +243,5 @@ def _body(event: str, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _example(event: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    happened_at = data.get("updated_at", _TAKEN)
+    happened_at = data.get("updated_at", TAKEN)
     return {"type": event, "timestamp": happened_at, "sequence": 4181, "data": data}

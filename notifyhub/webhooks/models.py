@@ -27,6 +27,10 @@ class Event(StrEnum):
     NOTIFIER_RECOVERED = "notifier.recovered"
     NOTIFIER_CREDIT_LOW = "notifier.credit_low"
     WEBHOOK_DISABLED = "webhook.disabled"
+    WORKER_MISSING = "worker.missing"
+    WORKER_RECOVERED = "worker.recovered"
+    SCHEDULER_MISSING = "scheduler.missing"
+    SCHEDULER_RECOVERED = "scheduler.recovered"
 
 
 TEST = "webhook.test"

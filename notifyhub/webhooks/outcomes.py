@@ -29,6 +29,7 @@ _SHOWN = [webhooks.c[name] for name in WebhookSchema.Meta.fields]
 """The columns that a webhook's GET shows."""
 
 _this_webhook = webhooks.c.id == bindparam("webhook_id")
+_unchanged = webhooks.c.updated_at == bindparam("webhook_updated_at", type_=UTC_TIME)
 _end_failing = (
     update(webhooks)
     .where(_this_webhook, webhooks.c.failing_since.is_not(None))
@@ -36,12 +37,12 @@ _end_failing = (
 )
 _fail = (
     update(webhooks)
-    .where(_this_webhook, webhooks.c.failing_since.is_(None))
+    .where(_this_webhook, _unchanged, webhooks.c.failing_since.is_(None))
     .values(failing_since=leases.NOW, updated_at=webhooks.c.updated_at)
 )
 _disable = (
     update(webhooks)
-    .where(_this_webhook, webhooks.c.is_active == true())
+    .where(_this_webhook, _unchanged, webhooks.c.is_active == true())
     .values(is_active=false(), disabled_reason=bindparam("reason"), updated_at=leases.NOW)
 )
 _disable_if_failing = _disable.where(webhooks.c.failing_since <= bindparam("failing_until", type_=UTC_TIME))
@@ -74,13 +75,14 @@ def update_webhook(
 ) -> str | None:
     """Write what a response says of the webhook: it works, or fails; return why, if this disables it.
 
-    One that fails for too long is disabled.
+    One that fails for too long is disabled. One that was changed since the claim has not been asked.
     """
     moment = now()
-    values = {"webhook_id": delivery.webhook_id, "now": moment}
+    this = {"webhook_id": delivery.webhook_id}
     if decision.status == DeliveryStatus.DELIVERED:
-        autocommit().execute(_end_failing, values)
+        autocommit().execute(_end_failing, this)
         return None
+    values = {**this, "webhook_updated_at": delivery.webhook_updated_at, "now": moment}
     if response.status == HTTPStatus.GONE:
         return _write_disabled(_disable, {**values, "reason": GONE})
     autocommit().execute(_fail, values)

@@ -6,7 +6,7 @@ from flask import current_app
 from marshmallow import Schema, ValidationError, fields, validate
 from marshmallow.types import ErrorMessages
 
-from notifyhub.api.fields import Boolean, Choice, List, Moment, String, Timestamp, described
+from notifyhub.api.fields import URL, Boolean, Choice, List, Moment, String, Timestamp, described
 from notifyhub.api.schemas import StrictResourceSchema, StrictSchema
 from notifyhub.database.base import now
 from notifyhub.text.hosts import AllowedHosts
@@ -15,7 +15,7 @@ from notifyhub.webhooks.models import TEST, DeliveryStatus, Event, Webhook
 from notifyhub.webhooks.targets import InvalidTarget, check_url
 
 
-class Target(String):
+class Target(URL):
     """A URL that webhooks may go to, as far as it shows that."""
 
     def _deserialize(self, value: Any, *args: Any, **options: Any) -> str:

@@ -11,7 +11,14 @@ from sqlalchemy import Connection, select
 
 from notifyhub.database.base import table_of
 from notifyhub.database.connections import after_commit
-from notifyhub.health.events import NotifierCreditLow, NotifierRecovered, NotifierResting
+from notifyhub.health.events import (
+    NotifierCreditLow,
+    NotifierRecovered,
+    NotifierResting,
+    RoleMissing,
+    RoleRecovered,
+)
+from notifyhub.jobs.models import Role
 from notifyhub.messages.events import MessageChanged
 from notifyhub.messages.models import Message, MessageStatus
 from notifyhub.messages.serializers import COLUMNS, message
@@ -36,6 +43,10 @@ MESSAGE_EVENTS = {
 
 WITHHELD = {"subject", "text", "args"}
 """What a message has and its events don't."""
+
+
+ROLE_ID = 0
+"""The `id` of the workers together, and of the schedulers: their events are in order by it."""
 
 
 class Recorded(NamedTuple):
@@ -82,6 +93,16 @@ def _of_notifier(name: Event) -> Recorded:
     )
 
 
+def _of_role(names: Mapping[Role, Event]) -> Recorded:
+    """Return how events are recorded of the workers together, or of the schedulers."""
+    return Recorded(
+        lambda event: names[event.role],
+        lambda _connection, events: (
+            {"id": ROLE_ID, "missing_since": event.since, "detail": f"{event.words}."} for event in events
+        ),
+    )
+
+
 RECORDED: dict[type[Any], Recorded] = {
     MessageChanged: Recorded(lambda event: MESSAGE_EVENTS[event.status], _messages),
     PatternStatusChanged: of_object(Event.PATTERN_STATUS_CHANGED),
@@ -92,10 +113,16 @@ RECORDED: dict[type[Any], Recorded] = {
     WebhookDisabled: Recorded(
         lambda _event: Event.WEBHOOK_DISABLED, lambda _connection, events: (event.row for event in events)
     ),
+    RoleMissing: _of_role({Role.WORKER: Event.WORKER_MISSING, Role.SCHEDULER: Event.SCHEDULER_MISSING}),
+    RoleRecovered: _of_role({Role.WORKER: Event.WORKER_RECOVERED, Role.SCHEDULER: Event.SCHEDULER_RECOVERED}),
 }
 
 
 def record_events(connection: Connection, events: Sequence[object]) -> None:
-    """Record events of one class of RECORDED for the webhooks that ask for them."""
-    if ids := record(connection, events, *RECORDED[type(events[0])]):
+    """Record events of one class of RECORDED for the webhooks that ask for them.
+
+    What becomes of the service's own mails is nothing for the products that ask for messages.
+    """
+    told = [event for event in events if not (isinstance(event, MessageChanged) and event.is_alert)]
+    if told and (ids := record(connection, told, *RECORDED[type(told[0])])):
         after_commit(lambda: enqueue(ids))

@@ -16,6 +16,7 @@ from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import after_commit, autocommit, orm_session, transaction
 from notifyhub.events import publish
 from notifyhub.text.secret_names import HIDDEN
+from notifyhub.text.url_secrets import mask_secrets
 from notifyhub.webhooks import pages, redelivery, signatures
 from notifyhub.webhooks.attempts import enqueue
 from notifyhub.webhooks.models import TEST, Event, Webhook, WebhookDelivery
@@ -83,7 +84,8 @@ def rotate_secret(id: int) -> dict[str, str]:
         webhook = or_404(session.scalar(_lock, {"id": id}))
         webhook.secret = signatures.rotated(webhook.secret, now())
         changes = {"secret": (HIDDEN, HIDDEN)}
-        publish(session.connection(), ObjectChanged(Webhook, id, webhook.url, Action.ROTATE, changes))
+        name = mask_secrets(webhook.url, HIDDEN)
+        publish(session.connection(), ObjectChanged(Webhook, id, name, Action.ROTATE, changes))
         return {"secret": webhook.secret["current"]}
 
 

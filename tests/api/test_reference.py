@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
+from tests.support.environment import slow_on_sqlite
 from tests.support.processes import Server
 
 SMS = "/api/notifications/notifiers/sms"
@@ -93,6 +94,7 @@ def matches(shown: Any, fields: list[str], values: dict[str, Any]) -> int:
     return int(shown["id"])
 
 
+@slow_on_sqlite
 def test_every_example_of_the_documentation_is_answered_as_it_says(
     gunicorn: Callable[..., Server], token: Callable[..., str]
 ) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from notifyhub.audit.models import AuditEntry
 from notifyhub.database.connections import autocommit
 from notifyhub.extensions import db
+from notifyhub.text.secret_names import HIDDEN
 from tests.support.clients import Api
 from tests.support.factories import MessageFactory, SMSNotifierFactory
 
@@ -84,6 +85,24 @@ def test_no_secret_of_a_webhook_and_no_key(api: Api, app: Flask) -> None:
     for secret in (made["secret"], rotated, token["key"], str(api.token)):
         assert secret not in told
     assert token["prefix"] in told
+
+
+def test_no_secret_in_the_url_of_a_webhook(api: Api, app: Flask) -> None:
+    body = {"url": "https://shop.example.com/in?key=s3cr3t-1&shop=s3cr3t-2", "events": ["message.sent"]}
+    made = api.post(WEBHOOKS, body).json
+    url = f"{WEBHOOKS}/{made['id']}"
+    assert api.patch(url, {"url": "https://shop.example.com/in?s3cr3t-3"}).status == 200
+    assert api.get(url).json["url"] == "https://shop.example.com/in?s3cr3t-3"
+    assert api.post(f"{url}/rotate-secret").status == 200
+    rotated = app.test_cli_runner().invoke(args=["keys", "rotate"])
+    assert rotated.exit_code == 0
+    assert api.delete(url).status == 204
+    entries = api.get("/api/audit?type=webhook").json["results"]
+    before = f"https://shop.example.com/in?key={HIDDEN}&shop={HIDDEN}"
+    after = f"https://shop.example.com/in?{HIDDEN}"
+    assert [entry["object"]["name"] for entry in entries] == [after, after, after, after, before]
+    assert entries[3]["changes"] == {"url": [before, after]}
+    assert "s3cr3t" not in json.dumps(entries)
 
 
 def test_neither_what_a_message_says_nor_to_whom(api: Api, app: Flask) -> None:

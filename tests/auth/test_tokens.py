@@ -18,7 +18,7 @@ from notifyhub.auth.models import Token, User
 from notifyhub.extensions import db
 from tests.support.clients import Api
 from tests.support.databases import engines, stored_bytes, stored_text
-from tests.support.environment import on_postgresql
+from tests.support.environment import on_postgresql, slow_on_sqlite
 from tests.support.processes import Server
 from tests.support.queries import Queries
 
@@ -93,6 +93,7 @@ def test_a_revoked_token_stops_at_once_and_no_other(
     assert Api(anonymous.client, other).get(SMS).status == 200
 
 
+@slow_on_sqlite
 def test_a_revoked_token_stops_at_once_in_every_process(
     gunicorn: Callable[..., Server], token: Callable[..., str], app: Flask
 ) -> None:

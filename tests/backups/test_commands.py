@@ -1,20 +1,23 @@
 """`notifyhub backup` and `notifyhub restore`, as an operator runs them."""
 
+import json
 import os
+import shutil
 import signal
 import sqlite3
 import stat
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.process.conftest import MESSAGES, NOTIFIERS, TEXT, add_notifier, status_of
+from tests.process.conftest import MESSAGES, NOTIFIERS, TEXT, Start, add_notifier, status_of
+from tests.process.conftest import start as start  # noqa: PLC0414 - a fixture
 from tests.simulators import MeliPayamakSimulator
 from tests.support.environment import ENCRYPTION_KEY, SECRET_KEY
 from tests.support.service import Service, until
@@ -27,26 +30,12 @@ def instance(tmp_path: Path) -> Path:
     return tmp_path / "instance"
 
 
-@pytest.fixture
-def start(tmp_path: Path, instance: Path) -> Iterator[Callable[..., Service]]:
-    """Give a function that starts the service on the instance; none outlives its test."""
-    started: list[Service] = []
-
-    def begin(**variables: str) -> Service:
-        folder = tmp_path / f"start-{len(started)}"
-        folder.mkdir()
-        given = {"NOTIFYHUB_INSTANCE": str(instance), **variables}
-        service = Service(folder, given, "up", "--workers", "1")
-        started.append(service)
-        service.wait_until_it_serves()
-        service.wait_until_it_delivers()
-        return service
-
-    yield begin
-    for service in started:
-        for process in service.living():
-            os.kill(process, signal.SIGKILL)
-        service.process.wait(10)
+def up(start: Start, **variables: str) -> Service:
+    """Return the service on the instance, as soon as it serves and delivers."""
+    service = start(**variables)
+    service.wait_until_it_serves()
+    service.wait_until_it_delivers()
+    return service
 
 
 def notifyhub(folder: Path, *words: Any, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -83,12 +72,10 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_after_a_crash_the_keys_and_the_messages_go_on(
-    start: Callable[..., Service], instance: Path, tmp_path: Path
-) -> None:
+def test_after_a_crash_the_keys_and_the_messages_go_on(start: Start, instance: Path, tmp_path: Path) -> None:
     backup = tmp_path / "daily"
     with MeliPayamakSimulator() as console:
-        service = start(NOTIFYHUB_MELIPAYAMAK_URL=console.url)
+        service = up(start, NOTIFYHUB_MELIPAYAMAK_URL=console.url)
         key = service.key
         notifier = add_notifier(service, key)
         sent = service.post(MESSAGES, {**TEXT, "notifier": notifier}, key)
@@ -102,7 +89,7 @@ def test_after_a_crash_the_keys_and_the_messages_go_on(
         (instance / "notifyhub.db").write_bytes(b"The disk has failed." * 1000)
         (instance / "encryption_keys").unlink()
         run(instance, "restore", backup)
-        again = start(NOTIFYHUB_MELIPAYAMAK_URL=console.url)
+        again = up(start, NOTIFYHUB_MELIPAYAMAK_URL=console.url)
         assert again.out == ""  # no other first admin
         until(lambda: status_of(again, waiting, key) == "sent", "what waited goes out", 40)
         assert status_of(again, sent, key) in {"sent", "delivered"}
@@ -117,10 +104,8 @@ def _soon() -> str:
 
 
 @pytest.mark.slow
-def test_what_runs_goes_on_with_what_was_restored(
-    start: Callable[..., Service], instance: Path, tmp_path: Path
-) -> None:
-    service = start()
+def test_what_runs_goes_on_with_what_was_restored(start: Start, instance: Path, tmp_path: Path) -> None:
+    service = up(start)
     key, backup = service.key, tmp_path / "backup"
     first = add_notifier(service, key)
     run(instance, "backup", backup)
@@ -139,12 +124,19 @@ def test_what_runs_goes_on_with_what_was_restored(
     before.close()
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An instance with a user, to be copied."""
+    folder = tmp_path_factory.mktemp("template") / "instance"
+    run(folder, "db", "upgrade")
+    run(folder, "users", "create", "someone", "--role", "admin")
+    return folder
+
+
 @pytest.fixture
-def made(instance: Path) -> Path:
-    """An instance with a user and a secret."""
-    run(instance, "db", "upgrade")
-    run(instance, "users", "create", "someone", "--role", "admin")
-    return instance
+def made(template: Path, instance: Path) -> Path:
+    """The test's own copy of it."""
+    return shutil.copytree(template, instance)
 
 
 def test_a_backup_is_for_its_owner_alone_and_holds_the_database_and_the_keys(
@@ -161,7 +153,11 @@ def test_a_backup_is_for_its_owner_alone_and_holds_the_database_and_the_keys(
 def test_a_restore_elsewhere_makes_the_same_installation(made: Path, tmp_path: Path) -> None:
     backup, other = tmp_path / "backup", tmp_path / "other"
     run(made, "backup", backup)
-    run(other, "restore", backup)
+    restored = notifyhub(other, "restore", backup, NOTIFYHUB_LOG_FORMAT="json")
+    assert restored.returncode == 0
+    (told,) = [json.loads(line) for line in restored.stderr.splitlines() if line.startswith("{")]
+    assert (told["level"], told["event"][:35]) == ("info", "Restored from backup what version 0")
+    assert told["event"].endswith(restored.stdout.rpartition(" on ")[2].rstrip(".\n"))
     assert run(other, "users", "list") == run(made, "users", "list")
     for name in ("secret_key", "encryption_keys"):
         assert (other / name).read_bytes() == (made / name).read_bytes()
@@ -178,6 +174,7 @@ def test_a_backup_of_an_earlier_version_is_upgraded(made: Path, tmp_path: Path) 
     assert run(other, "db", "upgrade") == "There was no migration to run.\n"
 
 
+@pytest.mark.slow
 def test_a_backup_replaces_no_file(made: Path, tmp_path: Path) -> None:
     there = tmp_path / "yesterday"
     there.write_text("Yesterday's")
@@ -194,7 +191,7 @@ def garble(backup: Path) -> None:
     backup.write_bytes(b"Not a backup")
 
 
-@pytest.mark.parametrize("spoil", [cut, garble])
+@pytest.mark.parametrize("spoil", [cut, pytest.param(garble, marks=pytest.mark.slow)])
 def test_what_is_no_whole_backup_changes_nothing(
     made: Path, tmp_path: Path, spoil: Callable[[Path], None]
 ) -> None:
@@ -245,6 +242,9 @@ def test_with_postgresql_the_keys_are_kept_and_the_words_for_its_own_tools_told(
         assert set(archive.getnames()) == {"backup.json", "secret_key", "encryption_keys"}
     assert "another kind of database" in refusal(tmp_path / "embedded", "restore", backup)
     only_url = {"NOTIFYHUB_DATABASE_URL": variables["NOTIFYHUB_DATABASE_URL"]}
-    assert "pg_restore" in run(folder, "restore", backup, **only_url)
+    restored = notifyhub(folder, "restore", backup, **only_url)
+    assert restored.returncode == 0
+    assert "pg_restore" in restored.stdout
+    assert "Restored from backup what version" in restored.stderr
     assert (folder / "encryption_keys").read_text() == ENCRYPTION_KEY
     run(folder, "users", "list", **only_url)

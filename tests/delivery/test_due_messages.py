@@ -111,8 +111,15 @@ def post(server: Server, key: str) -> int:
     return int(answer.json()["id"])
 
 
-@pytest.mark.parametrize("worker", [OURS, GTHREAD], ids=["ours", "gthread"])
-@pytest.mark.parametrize("kind", ["filesystem", "rabbitmq"])
+@pytest.mark.parametrize(
+    ("kind", "worker"),
+    [
+        ("filesystem", OURS),
+        ("rabbitmq", GTHREAD),
+        pytest.param("filesystem", GTHREAD, marks=pytest.mark.slow),
+        pytest.param("rabbitmq", OURS, marks=pytest.mark.slow),
+    ],
+)
 def test_a_worker_that_is_told_to_stop_enqueues_what_is_pending(
     client: Client, serve: Serve, kind: str, worker: tuple[str, ...]
 ) -> None:

@@ -15,7 +15,7 @@ from notifyhub.database.base import table_of
 from notifyhub.database.connections import autocommit
 from notifyhub.delivery.models import RateLimit
 from notifyhub.extensions import db
-from notifyhub.health import credit
+from notifyhub.health import alarms, credit
 from notifyhub.health.events import NotifierCreditLow
 from notifyhub.health.models import NotifierCredit
 from notifyhub.health.tasks import forget_workers
@@ -154,6 +154,9 @@ def test_a_fall_below_what_the_settings_say_is_told_once(
         assert read(10) == 1
         assert read(9) == 1
         assert read(NotifierTrouble("unreachable", "")) == 1
+        assert read(9) == 1
+        assert read(None) == 1  # the provider tells none this time
+        assert read(9) == 1
         assert read(100.5) == 1
         assert read(100.4) == 2
         change_settings(credit_low=None)
@@ -164,6 +167,52 @@ def test_a_fall_below_what_the_settings_say_is_told_once(
     first = told[0]
     assert (first.line["channel"], first.line["id"], first.line["credit"]) == ("sms", notifier.id, 10)
     assert first.credit_low == 100.5
+
+
+def test_several_processes_that_read_a_low_credit_at_once_tell_once(
+    app: Flask, clock: time_machine.Traveller, amounts: dict[str, object]
+) -> None:
+    notifier_id = scripted_notifier("a").id
+    change_settings(credit_low=100)
+    credit.read_due()
+    told: list[NotifierCreditLow] = []
+    start = threading.Barrier(4)
+
+    def store() -> None:
+        with app.app_context():
+            start.wait(10)
+            credit.store(notifier_id, 5)
+
+    with subscribed(NotifierCreditLow, lambda _connection, event: told.append(event)):
+        threads = [threading.Thread(target=store) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+    assert len(told) == 1
+
+
+def test_a_credit_that_can_t_be_read_is_one_line_until_it_can(
+    clock: time_machine.Traveller, amounts: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    notifier, other = scripted_notifier("a"), scripted_notifier("b")
+    amounts.update(a=NotifierTrouble("bad_credentials", ""), b=7)
+
+    def read() -> list[str]:
+        caplog.clear()
+        credit.read_due()
+        clock.shift(600)
+        return [record.getMessage() for record in caplog.records if "credit" in record.name]
+
+    named = f"The credit of SMS notifier {notifier.id} (a)"
+    assert read() == [f"{named} is not known: bad_credentials"]
+    assert read() == read() == []
+    amounts["b"] = NotifierTrouble("unreachable", "")
+    assert read() == [f"The credit of SMS notifier {other.id} (b) is not known: unreachable"]
+    amounts["a"] = 5
+    assert read() == [f"{named} can be read again: it was not known since 2026-03-21 12:00:00 UTC"]
+    amounts["a"] = NotifierTrouble("unreachable", "")
+    assert read() == [f"{named} is not known: unreachable"]
 
 
 def test_while_it_asks_it_does_not_ask_a_second_time(
@@ -209,9 +258,11 @@ def test_what_belongs_to_no_notifier_is_forgotten(
     clock: time_machine.Traveller, amounts: dict[str, object]
 ) -> None:
     kept, gone = scripted_notifier("a"), scripted_notifier("b")
+    amounts.update(a=NotifierTrouble("unreachable", ""), b=NotifierTrouble("unreachable", ""))
     credit.read_due()
     db.session.delete(db.session.get_one(SMSNotifier, gone.id))
     db.session.commit()
     forget_workers()
     assert stored(kept)
     assert stored(gone) is None
+    assert alarms.names(autocommit(), credit.UNREAD) == {f"{credit.UNREAD}{kept.id}"}

@@ -11,9 +11,14 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from notifyhub.extensions import db
+from notifyhub.webhooks.models import Event
 from tests.support.clients import Api
+from tests.support.factories import WebhookFactory
 from tests.support.processes import Server
+from tests.support.rows import context
 from tests.support.service import Service, until
+from tests.webhooks.receiver import Receiver
 
 pytestmark = pytest.mark.slow
 
@@ -24,6 +29,23 @@ BACK = "A worker is there again: there was none since "
 
 def test_workers_that_are_killed_are_missed_and_one_that_comes_is_seen(
     app: Flask,
+    environment: dict[str, str],
+    gunicorn: Callable[..., Server],
+    processes: list[subprocess.Popen[str]],
+    tmp_path: Path,
+    api: Api,
+) -> None:
+    with Receiver() as receiver:
+        with context(app):
+            WebhookFactory(url=receiver.url, events=[Event.WORKER_MISSING, Event.WORKER_RECOVERED])
+            db.session.rollback()
+        allowing = {**environment, "NOTIFYHUB_WEBHOOK_ALLOW": "127.0.0.1"}
+        _kill_workers_and_start_others(allowing, gunicorn, processes, tmp_path, api)
+        told = [Event.WORKER_MISSING, Event.WORKER_RECOVERED]
+        assert [body["type"] for body in receiver.bodies()] == told
+
+
+def _kill_workers_and_start_others(
     environment: dict[str, str],
     gunicorn: Callable[..., Server],
     processes: list[subprocess.Popen[str]],

@@ -46,6 +46,14 @@ def test_errors_of_the_server_itself_are_json_too(live: Live, request_: bytes, s
     assert body.startswith(b'{"detail":"')
 
 
+def test_a_connection_that_will_be_closed_as_its_body_was_not_read_is_said_to_be(live: Live) -> None:
+    body = b"[" * 100_000
+    head = b"POST /api/none HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = raw(live, head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert b"\r\nConnection: close\r\n" in answer
+
+
 def test_headers_of_proxies_count_for_nothing(live: Live) -> None:
     page = raw(
         live,

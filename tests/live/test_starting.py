@@ -107,7 +107,7 @@ def test_a_database_that_is_gone_is_told_and_served_again_when_it_is_back(tmp_pa
     install(variables)
     server = start_gunicorn(variables, tmp_path / "log", "-w1")
     service = Service.__new__(Service)
-    service.port = int(server.url.rpartition(":")[2])
+    service.port = server.port
     try:
         assert service.get("/readyz") == (200, READY)
         database, away = instance / "notifyhub.db", instance / "away.db"

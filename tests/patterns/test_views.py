@@ -1,4 +1,4 @@
-"""Patterns over HTTP."""
+"""Patterns over HTTP: what holds for those of SMS and of email alike."""
 
 import re
 from typing import Any
@@ -6,94 +6,73 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from tests.patterns.conftest import EMAIL, SMS, Kind
 from tests.support.clients import Api
-from tests.support.factories import SMSNotifierFactory, SMSPatternFactory
-from tests.support.words import BLANK, NO_STRING, NULL, REQUIRED
+from tests.support.words import BLANK, LONG, NO_STRING, NULL, REQUIRED
 
-SMS = "/api/notifications/notifiers/sms"
-FIELDS = ["id", "status", "name", "code", "description", "body", "created_at", "updated_at"]
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
-TAKEN = {"name": ["sms pattern with this name already exists."]}
-
-# "Create SMS pattern" of the documentation.
-DOCUMENTED = {
-    "status": "rejected",
-    "name": "otp-code",
-    "code": "187566",
-    "description": "used for sending otp codes",
-    "body": "Your login otp code is {0}",
-}
-NEEDED = {name: DOCUMENTED[name] for name in ("name", "code", "body")}
+LINE = ["Line ends and control characters are not allowed."]
+NO_ADDRESS = ["Enter a valid email address."]
 
 
-@pytest.fixture
-def url(app: Flask) -> str:
-    """The patterns of a notifier."""
-    with app.app_context():
-        return f"{SMS}/{SMSNotifierFactory().id}/patterns"
+def taken(kind: Kind) -> dict[str, list[str]]:
+    return {"name": [f"{kind} pattern with this name already exists."]}
 
 
-@pytest.fixture
-def pattern(api: Api, url: str) -> str:
-    """The documented pattern, at its URL."""
-    return f"{url}/{api.post(url, DOCUMENTED).json['id']}"
+def of_each(names: str, sms: list[tuple[Any, ...]], email: list[tuple[Any, ...]]) -> pytest.MarkDecorator:
+    """Return the mark of a test that has a table for each kind."""
+    cases = [(kind, *case) for kind, table in ((SMS, sms), (EMAIL, email)) for case in table]
+    return pytest.mark.parametrize(f"kind, {names}", cases, ids=lambda value: str(value)[:60])
 
 
-def test_a_pattern_is_created_as_documented(api: Api, url: str) -> None:
-    answer = api.post(url, DOCUMENTED)
+def test_a_pattern_is_created_as_documented(kind: Kind, api: Api, url: str) -> None:
+    answer = api.post(url, kind.documented)
     assert answer.status == 201
-    assert list(answer.json) == FIELDS
+    assert list(answer.json) == kind.fields
     assert type(answer.json["id"]) is int
-    assert {name: answer.json[name] for name in DOCUMENTED} == DOCUMENTED
+    assert {name: answer.json[name] for name in kind.documented} == kind.documented
     assert MOMENT.fullmatch(answer.json["created_at"])
     assert MOMENT.fullmatch(answer.json["updated_at"])
 
 
-def test_patterns_are_listed_as_documented(api: Api, url: str) -> None:
-    otp = {
-        "status": "approved",
-        "name": "otp",
-        "code": "13420",
-        "description": "برای ارسال پیامک کد یکبار مصرف استفاده می شود",
-        "body": "(0)",
-    }
-    registered = {
-        "status": "approved",
-        "name": "ثبت نام جدید",
-        "code": "12062",
-        "description": "استفاده برای اطلاع رسانی در مورد ثبت نام کاربر جدید",
-        "body": "کاربر با شماره تماس {0} و نام {۱} ثبت نام کرد",
-    }
-    created = [api.post(url, body).json for body in (otp, registered)]
+def test_patterns_are_listed_as_documented(kind: Kind, api: Api, url: str) -> None:
+    created = [api.post(url, body).json for body in kind.listed]
     answer = api.get(url)
     assert answer.status == 200
     assert list(answer.json) == ["count", "next", "previous", "results"]
     assert answer.json == {"count": 2, "next": None, "previous": None, "results": created[::-1]}
-    assert [list(row) for row in answer.json["results"]] == [FIELDS, FIELDS]
-    assert registered["body"] in answer.response.text
+    assert [list(row) for row in answer.json["results"]] == [kind.fields, kind.fields]
+    assert kind.listed[1]["name"] in answer.response.text  # not escaped
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-def test_a_pattern_is_updated_as_documented(method: str, api: Api, pattern: str) -> None:
+def test_a_pattern_is_updated_as_documented(method: str, kind: Kind, api: Api, pattern: str) -> None:
     before = api.get(pattern).json
-    change = {"status": "approved", "name": "otp-code-edited", "code": "18756"}
-    answer = api.call(method, pattern, change)
+    answer = api.call(method, pattern, kind.change)
     assert answer.status == 200
-    assert list(answer.json) == FIELDS
-    assert answer.json == {**before, **change, "updated_at": answer.json["updated_at"]}
+    assert list(answer.json) == kind.fields
+    assert answer.json == {**before, **kind.change, "updated_at": answer.json["updated_at"]}
     assert answer.json["updated_at"] > before["updated_at"]
     assert api.get(pattern).json == answer.json
 
 
-def test_a_new_pattern_has_its_defaults(api: Api, url: str) -> None:
-    answer = api.post(url, NEEDED)
-    assert (answer.status, answer.json["status"], answer.json["description"]) == (201, "created", None)
-
-
 @pytest.mark.parametrize(
-    ("change", "shown"),
+    ("kind", "defaults"),
     [
+        (SMS, {"status": "created", "description": None}),
+        (EMAIL, {"description": None, "from_email": None, "body_html": None}),
+    ],
+    ids=str,
+)
+def test_a_new_pattern_has_its_defaults(kind: Kind, defaults: dict[str, Any], api: Api, url: str) -> None:
+    answer = api.post(url, kind.needed)
+    assert (answer.status, {name: answer.json[name] for name in defaults}) == (201, defaults)
+
+
+@of_each(
+    "change, shown",
+    sms=[
         ({"code": 187566}, {"code": "187566"}),
         ({"code": -(2**63)}, {"code": "-9223372036854775808"}),
         ({"code": 1.5}, {"code": "1.5"}),
@@ -117,11 +96,43 @@ def test_a_new_pattern_has_its_defaults(api: Api, url: str) -> None:
             for status in ("created", "pending", "approved", "rejected")
         ),
     ],
+    email=[
+        ({"name": "\t trimmed \n"}, {"name": "trimmed"}),
+        ({"name": 5}, {"name": "5"}),
+        ({"name": "n" * 255}, {"name": "n" * 255}),
+        ({"description": None}, {"description": None}),
+        ({"description": " \n "}, {"description": ""}),
+        ({"description": " trimmed "}, {"description": "trimmed"}),
+        ({"description": "d" * 10_000}, {"description": "d" * 10_000}),
+        ({"from_email": None}, {"from_email": None}),
+        ({"from_email": ""}, {"from_email": None}),
+        ({"from_email": " \n\u2003"}, {"from_email": None}),
+        ({"from_email": " Info@EXAMPLE.com "}, {"from_email": "Info@example.com"}),
+        ({"from_email": "a@مثال.ir"}, {"from_email": "a@xn--mgbh0fb.ir"}),
+        (
+            {"from_email": "فروشگاه\u200cما <a@Example.COM>"},
+            {"from_email": "فروشگاه\u200cما <a@example.com>"},
+        ),
+        ({"from_email": f"{'n' * 245} <a@b.ir>"}, {"from_email": f"{'n' * 245} <a@b.ir>"}),
+        ({"subject": " trimmed "}, {"subject": "trimmed"}),
+        ({"subject": 5}, {"subject": "5"}),
+        ({"subject": "سفارش\u200cها {0} =?utf-8?q?x?="}, {"subject": "سفارش\u200cها {0} =?utf-8?q?x?="}),
+        ({"subject": "s" * 255}, {"subject": "s" * 255}),
+        ({"body_text": "\n  as it is \t"}, {"body_text": "\n  as it is \t"}),
+        ({"body_text": 5}, {"body_text": "5"}),
+        ({"body_text": "{0} {۱} %name% {" * 6_000}, {"body_text": "{0} {۱} %name% {" * 6_000}),
+        ({"body_text": "🎉'\";--\u200c"}, {"body_text": "🎉'\";--\u200c"}),
+        ({"body_html": None}, {"body_html": None}),
+        ({"body_html": ""}, {"body_html": ""}),
+        ({"body_html": " \r\n\t"}, {"body_html": ""}),
+        ({"body_html": " <p>{0}</p>\r\n"}, {"body_html": " <p>{0}</p>\r\n"}),
+        ({"body_html": "p{margin:0} %D8%A7 <b>&amp;"}, {"body_html": "p{margin:0} %D8%A7 <b>&amp;"}),
+    ],
 )
 def test_a_value_is_accepted(
-    change: dict[str, Any], shown: dict[str, Any], api: Api, url: str, pattern: str
+    kind: Kind, change: dict[str, Any], shown: dict[str, Any], api: Api, url: str, pattern: str
 ) -> None:
-    created = api.post(url, {**DOCUMENTED, "name": "another", **change})
+    created = api.post(url, {**kind.documented, "name": "another", **change})
     assert (created.status, {name: created.json[name] for name in shown}) == (201, shown)
     assert api.delete(f"{url}/{created.json['id']}").status == 204
     changed = api.patch(pattern, change)
@@ -129,9 +140,9 @@ def test_a_value_is_accepted(
     assert api.get(pattern).json == changed.json
 
 
-@pytest.mark.parametrize(
-    ("change", "errors"),
-    [
+@of_each(
+    "change, errors",
+    sms=[
         (
             dict.fromkeys(("status", "name", "code", "body")),
             dict.fromkeys(("status", "name", "code", "body"), NULL),
@@ -154,84 +165,130 @@ def test_a_value_is_accepted(
         ),
         ({"body": "b" * 10_001}, {"body": ["Ensure this field has no more than 10000 characters."]}),
     ],
+    email=[
+        (dict.fromkeys(EMAIL.required), dict.fromkeys(EMAIL.required, NULL)),
+        (
+            {"name": "", "subject": " \n", "body_text": " \n\t\u2003"},
+            {"name": BLANK, "subject": BLANK, "body_text": BLANK},
+        ),
+        (dict.fromkeys(EMAIL.documented, True), dict.fromkeys(EMAIL.documented, NO_STRING)),
+        ({name: [] for name in EMAIL.documented}, dict.fromkeys(EMAIL.documented, NO_STRING)),
+        ({"name": "n" * 256, "subject": "s" * 256}, {"name": LONG, "subject": LONG}),
+        (
+            {"description": "d" * 10_001},
+            {"description": ["Ensure this field has no more than 10000 characters."]},
+        ),
+        (
+            {"body_text": "b" * 100_001},
+            {"body_text": ["Ensure this field has no more than 100000 characters."]},
+        ),
+        (
+            {"body_html": "b" * 500_001},
+            {"body_html": ["Ensure this field has no more than 500000 characters."]},
+        ),
+        ({"subject": "s\r\nBcc: c@d.ir"}, {"subject": LINE}),
+        ({"subject": "s\u2028t"}, {"subject": LINE}),
+        ({"subject": "s\n"}, {"subject": LINE}),
+        ({"from_email": "info"}, {"from_email": NO_ADDRESS}),
+        ({"from_email": 5}, {"from_email": NO_ADDRESS}),
+        ({"from_email": "a@b.ir, c@d.ir"}, {"from_email": NO_ADDRESS}),
+        ({"from_email": "a@b.ir\nBcc: c@d.ir"}, {"from_email": LINE}),
+        ({"from_email": f"{'n' * 248} <a@b.ir>"}, {"from_email": LONG}),
+        # Its one form is longer than what was given.
+        ({"from_email": f"{'n' * 240} <a@مثال.ir>"}, {"from_email": LONG}),
+    ],
 )
 def test_a_value_is_refused(
-    change: dict[str, Any], errors: dict[str, Any], api: Api, url: str, pattern: str
+    kind: Kind, change: dict[str, Any], errors: dict[str, Any], api: Api, url: str, pattern: str
 ) -> None:
     before = api.get(pattern).json
     for answer in (
-        api.post(url, {**NEEDED, "name": "x", **change}),
+        api.post(url, {**kind.needed, "name": "x", **change}),
         api.patch(pattern, {"name": "x", **change}),
+        api.post(pattern, {"name": "x", **change}),
     ):
         assert (answer.status, answer.json) == (400, errors)
     assert api.get(url).json["results"] == [before]
 
 
-def test_what_a_pattern_needs_is_named(api: Api, url: str) -> None:
+def test_what_a_pattern_needs_is_named(kind: Kind, api: Api, url: str) -> None:
     answer = api.post(url, {})
-    assert (answer.status, answer.json) == (400, dict.fromkeys(("name", "code", "body"), REQUIRED))
+    assert (answer.status, answer.json) == (400, dict.fromkeys(kind.required, REQUIRED))
 
 
-@pytest.mark.parametrize("name", ["otp-code", " otp-code "])
-def test_a_name_is_unique_within_its_notifier(name: str, api: Api, url: str, pattern: str) -> None:
-    duplicate = api.post(url, {**NEEDED, "name": name})
-    assert (duplicate.status, duplicate.json) == (400, TAKEN)
-    other = api.post(url, {**NEEDED, "name": "other"})
+@pytest.mark.parametrize("form", ["{}", " {} "])
+def test_a_name_is_unique_within_its_notifier(
+    form: str, kind: Kind, api: Api, url: str, pattern: str
+) -> None:
+    name = form.format(kind.documented["name"])
+    duplicate = api.post(url, {**kind.needed, "name": name})
+    assert (duplicate.status, duplicate.json) == (400, taken(kind))
+    other = api.post(url, {**kind.needed, "name": "other"})
     assert other.status == 201
     for method in ("PATCH", "POST"):
-        taken = api.call(method, f"{url}/{other.json['id']}", {"name": name, "code": "1"})
-        assert (taken.status, taken.json) == (400, TAKEN)
+        refused = api.call(method, f"{url}/{other.json['id']}", {**kind.change, "name": name})
+        assert (refused.status, refused.json) == (400, taken(kind))
     assert api.get(f"{url}/{other.json['id']}").json == other.json
     assert api.patch(pattern, {"name": name}).status == 200
 
 
 def test_a_name_may_be_taken_elsewhere_and_again_after_a_deletion(
-    api: Api, app: Flask, url: str, pattern: str
+    kind: Kind, api: Api, app: Flask, url: str, pattern: str
 ) -> None:
     with app.app_context():
-        elsewhere = f"{SMS}/{SMSNotifierFactory().id}/patterns"
-    assert api.post(elsewhere, DOCUMENTED).status == 201
-    assert api.post(url, {**NEEDED, "name": "Otp-Code"}).status == 201
+        elsewhere = f"{kind.notifiers}/{kind.notifier().id}/patterns"
+    assert api.post(elsewhere, kind.documented).status == 201
+    assert api.post(url, {**kind.needed, "name": kind.documented["name"].title()}).status == 201
     assert api.delete(pattern).status == 204
-    assert api.post(url, DOCUMENTED).status == 201
+    assert api.post(url, kind.documented).status == 201
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PATCH", "POST", "DELETE"])
 def test_under_another_notifier_a_pattern_is_not_found(
-    method: str, api: Api, app: Flask, url: str, pattern: str
+    method: str, kind: Kind, api: Api, app: Flask, pattern: str
 ) -> None:
     with app.app_context():
-        other = SMSPatternFactory(name="other").notifier_id
+        other = f"{kind.notifiers}/{kind.pattern(name='other').notifier_id}/patterns"
     before = api.get(pattern).json
     body = {"name": "moved"} if method in {"PATCH", "POST"} else None
-    assert api.call(method, f"{SMS}/{other}/patterns/{before['id']}", body).status == 404
+    assert api.call(method, f"{other}/{before['id']}", body).status == 404
     assert api.get(pattern).json == before
-    assert [one["name"] for one in api.get(f"{SMS}/{other}/patterns").json["results"]] == ["other"]
+    assert [one["name"] for one in api.get(other).json["results"]] == ["other"]
 
 
-def test_a_pattern_stays_with_its_notifier(api: Api, app: Flask, url: str, pattern: str) -> None:
+def test_a_pattern_stays_with_its_notifier(kind: Kind, api: Api, app: Flask, url: str, pattern: str) -> None:
     with app.app_context():
-        other = SMSNotifierFactory().id
+        other = kind.notifier().id
     for method in ("PATCH", "POST"):
         assert api.call(method, pattern, {"notifier_id": other, "notifier": other}).status == 200
     assert api.get(url).json["count"] == 1
 
 
-@pytest.mark.parametrize(
-    ("change", "moves"),
-    [
+@of_each(
+    "change, moves",
+    sms=[
         ({}, False),
-        (DOCUMENTED, False),
+        (SMS.documented, False),
         ({"code": 187566, "name": " otp-code ", "description": "used for sending otp codes "}, False),
         ({"id": 99, "created_at": "2000-01-01T00:00:00Z", "updated_at": None, "unknown": 1}, False),
-        ({**DOCUMENTED, "body": "Your login otp code is {0} "}, True),
+        ({**SMS.documented, "body": "Your login otp code is {0} "}, True),
         ({"description": None}, True),
         ({"description": ""}, True),
         ({"status": "approved"}, True),
     ],
+    email=[
+        ({}, False),
+        (EMAIL.documented, False),
+        ({"subject": " hamgam order status changed", "from_email": "info@HAMGAM.online"}, False),
+        ({"id": 99, "created_at": "2000-01-01T00:00:00Z", "updated_at": None, "unknown": 1}, False),
+        ({"body_text": "Order number {0} is in {1} status "}, True),
+        ({"from_email": ""}, True),
+        ({"body_html": ""}, True),
+        ({"description": None}, True),
+    ],
 )
 def test_updated_at_moves_only_when_something_changes(
-    change: dict[str, Any], moves: bool, api: Api, pattern: str
+    kind: Kind, change: dict[str, Any], moves: bool, api: Api, pattern: str
 ) -> None:
     before = api.get(pattern).json
     for method in ("PATCH", "POST"):
@@ -249,10 +306,11 @@ def test_an_empty_patch_without_a_body_changes_nothing(api: Api, pattern: str) -
         assert (answer.status, answer.json) == (200, before)
 
 
-def test_the_ids_of_deleted_patterns_are_not_given_again(api: Api, url: str) -> None:
+def test_the_ids_of_deleted_patterns_are_not_given_again(kind: Kind, api: Api, url: str) -> None:
     ids = []
     for _ in range(3):
-        ids.append(api.post(url, DOCUMENTED).json["id"])
+        ids.append(api.post(url, kind.documented).json["id"])
         assert api.delete(f"{url}/{ids[-1]}").status == 204
         assert api.get(f"{url}/{ids[-1]}").status == 404
+        assert api.delete(f"{url}/{ids[-1]}").status == 404
     assert ids == sorted(set(ids))

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 from tests.process.conftest import MESSAGES, TEXT, Start, add_notifier
 from tests.simulators import MeliPayamakSimulator, melipayamak
 from tests.support.environment import ROOT
-from tests.support.processes import free_port
+from tests.support.processes import Server, free_port
 from tests.support.service import Service, until
 
 JSON = {"NOTIFYHUB_LOG_FORMAT": "json"}
@@ -148,3 +149,21 @@ def test_a_part_that_dies(start: Start) -> None:
     os.kill(service.parts()["worker"], signal.SIGKILL)
     assert service.process.wait(30) == 1
     assert events(service)[-1] == "The worker was killed by SIGKILL: everything is stopped."
+
+
+def test_what_gunicorn_s_workers_say_is_in_the_form_of_the_log(
+    environment: dict[str, str], gunicorn: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = gunicorn("-k", "notifyhub.process.server.Worker", workers=1, **JSON)
+    with closing(socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])))) as client:
+        client.sendall(b"GET / HTTP/9.9\r\nAuthorization: Token 0912\r\n\r\n")
+        client.recv(1000)
+    log = tmp_path / "gunicorn-0.log"
+    until(lambda: "Invalid request" in log.read_text(), "it is told")
+    text = log.read_text()
+    own = [line for line in text.splitlines() if not line.startswith("{")]
+    assert [line for line in own if "Invalid request" in line] == []
+    (told,) = [
+        line for line in lines("\n".join(set(text.splitlines()) - set(own))) if "Invalid" in line["event"]
+    ]
+    assert (told["logger"], told["level"]) == ("gunicorn.error", "warning")

@@ -1,68 +1,24 @@
 """SIGHUP: the service restarts in place, and nobody notices."""
 
-import http.client
-import json
 import os
 import signal
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
-from threading import Event, Thread
 
 import pytest
 
 from notifyhub.process.restart import Inheritance
-from tests.process.conftest import MESSAGES, TEXT, Start, add_notifier, end, flask
+from tests.process.conftest import Start, add_notifier, end, flask
 from tests.simulators import MeliPayamakSimulator, melipayamak
 from tests.support.clients import Api
-from tests.support.processes import Server
+from tests.support.load import Callers, messages_to
+from tests.support.processes import Server, children
 from tests.support.service import Service, until
 
 SETTINGS = {"token": melipayamak.TOKEN, "number": melipayamak.NUMBER}
 NOTIFIER = {"name": "m", "backend": "melipayamak", "settings": SETTINGS}
-
-
-class Callers:
-    """Clients that send one message after the other, on connections that they keep, from start to stop."""
-
-    def __init__(self, port: int, key: str, notifier: int, count: int = 4) -> None:
-        self.accepted: list[str] = []
-        self.refused: list[str] = []
-        self._stop = Event()
-        self._target, self._key, self._notifier = port, key, notifier
-        self._threads = [Thread(target=self._call, args=(number,)) for number in range(count)]
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(30)
-
-    def _call(self, caller: int) -> None:
-        with closing(http.client.HTTPConnection("127.0.0.1", self._target, timeout=30)) as connection:
-            self._call_on(connection, caller)
-
-    def _call_on(self, connection: http.client.HTTPConnection, caller: int) -> None:
-        headers = {"Authorization": f"Token {self._key}", "Content-Type": "application/json"}
-        number = 0
-        while not self._stop.is_set():
-            number += 1
-            to = f"+98912{caller}{number:06}"
-            body = json.dumps({**TEXT, "to": to, "notifier": self._notifier})
-            try:
-                connection.request("POST", MESSAGES, body, headers)
-                answer = connection.getresponse()
-                answer.read()
-            except (OSError, http.client.HTTPException) as error:
-                self.refused.append(repr(error))
-                connection.close()
-                continue
-            (self.accepted if answer.status == 201 else self.refused).append(
-                to if answer.status == 201 else str(answer.status)
-            )
 
 
 def restarts(service: Service) -> int:
@@ -84,13 +40,10 @@ def test_restarts_refuse_no_call_and_lose_no_message(start: Start) -> None:
         service.wait_until_it_serves()
         service.wait_until_it_delivers()
         supervisor, key = service.process.pid, service.key
-        callers = Callers(service.port, key, add_notifier(service, key))
-        try:
+        with Callers(service.port, key, messages_to(add_notifier(service, key))) as callers:
             for _ in range(2):
                 time.sleep(0.5)
                 restart(service)
-        finally:
-            callers.stop()
         assert (callers.refused, service.process.pid) == ([], supervisor)
         assert len(callers.accepted) > 4
         until(lambda: len(console.journal.counts()) == len(callers.accepted), "all are sent", 60)
@@ -150,15 +103,10 @@ def test_new_parts_that_do_not_come_to_serve_are_ended_and_the_old_ones_go_on(st
     service.process.send_signal(signal.SIGHUP)
     words = "No restart: The server ended by itself with status 9. What ran before goes on"
     until(lambda: words in service.err, "it says why")
-    until(lambda: set(parts.values()) == _children(service), "the new parts have ended")
+    until(lambda: set(parts.values()) == children(service.process.pid), "the new parts have ended")
     assert service.get("/healthz")[0] == 200
     assert service.stop() == 0
     assert service.living() == set()
-
-
-def _children(service: Service) -> set[int]:
-    tasks = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children").read_text()
-    return {int(process) for process in tasks.split()}
 
 
 @pytest.mark.slow
@@ -180,14 +128,11 @@ def test_gunicorn_restarts_its_processes_without_refusing_a_call(
 ) -> None:
     notifier = api.post("/api/notifications/notifiers/sms", NOTIFIER).json["id"]
     server = gunicorn("-k", "notifyhub.process.server.Worker", "--threads=4", "--no-control-socket")
-    callers = Callers(int(server.url.rpartition(":")[2]), token(), notifier)
-    try:
+    with Callers(server.port, token(), messages_to(notifier)) as callers:
         for _ in range(2):
             time.sleep(1)
             os.kill(server.process.pid, signal.SIGHUP)
         time.sleep(3)
-    finally:
-        callers.stop()
     assert callers.refused == []
     assert callers.accepted
 

@@ -9,6 +9,7 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from notifyhub.text.secret_names import HIDDEN
 from notifyhub.webhooks.models import Event
 from tests.seeding.rows import OTHER_SECRET, PASSWORD, SECRET, TOKEN, Seed, rows, said
 from tests.support.factories import SMSNotifierFactory, SMSPatternFactory, WebhookFactory
@@ -86,6 +87,16 @@ webhooks: [{{url: "https://hooks.example.com", events: [message.sent], secret: "
             assert output
             for secret in (*first, *second):
                 assert secret not in output
+
+
+def test_of_a_webhook_s_url_no_value_of_its_query_is_said(seed: Seed) -> None:
+    text = f"""
+webhooks: [{{url: "https://hooks.example.com/a?key=hunter2", events: [message.sent], secret: "{SECRET}"}}]
+"""
+    for options, outcome in ((["--dry-run"], "would be created"), ([], "created")):
+        assert said(seed(text, *options))[0] == f"webhook https://hooks.example.com/a?key={HIDDEN}: {outcome}"
+    changed = seed(text.replace("message.sent", "message.failed"))
+    assert said(changed)[0].startswith(f"webhook https://hooks.example.com/a?key={HIDDEN}: events (")
 
 
 def test_a_dry_run_writes_nothing_and_sends_no_event(seed: Seed, app: Flask) -> None:

@@ -70,7 +70,8 @@ def token(app: Flask) -> Callable[..., str]:
 
     def make(role: Role = Role.ADMIN, codes: tuple[int, ...] = (), **options: Any) -> str:
         with app.app_context():
-            user = UserFactory(role=role, codes=codes)
+            user = UserFactory.build(role=role, codes=codes)
+            db.session.add(user)
             key = issue_token(
                 db.session(), user, options.pop("lifetime", None), test=options.pop("test", False)
             )

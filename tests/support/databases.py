@@ -1,6 +1,7 @@
 """Databases of both kinds: making them, emptying them, reading all that they keep."""
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, Table
+from sqlalchemy import Engine, Table, event
 
+from notifyhub.database.connections import is_postgresql
 from notifyhub.extensions import db
 from tests.support.environment import POSTGRESQL, absent
 
@@ -34,6 +36,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callabl
         with _postgresql() as server:
             server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # type: ignore[arg-type]
             server.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+            server.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")  # type: ignore[arg-type]
         made.append(name)
         return f"{POSTGRESQL}/{name}"
 
@@ -41,6 +44,16 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callabl
     for name in made:
         with _postgresql() as server:
             server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # type: ignore[arg-type]
+
+
+@event.listens_for(Engine, "connect")
+def _trust_the_machine(connection: Any, _record: Any) -> None:
+    """Have SQLite not wait for the disk at each commit, which takes longer than most tests: no power is lost.
+
+    PostgreSQL's databases are made so.
+    """
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
 
 
 def engines(app: Flask) -> list[Engine]:
@@ -67,10 +80,15 @@ def stored_rows() -> dict[Table, list[dict[str, Any]]]:
 
 def clear(app: Flask) -> None:
     """Delete all rows but those of the migrations, which are put back as they were."""
+    rows_of_migrations: dict[Table, list[dict[str, Any]]] = app.extensions["rows_of_migrations"]
+    deletions = [f"DELETE FROM {table.name}" for table in reversed(rows_of_migrations)]
     with app.app_context(), db.engine.begin() as connection:
-        for table in reversed(db.metadata.sorted_tables):
-            connection.execute(table.delete())
-        for table, rows in app.extensions["rows_of_migrations"].items():
+        driver: Any = (
+            connection.connection.driver_connection
+        )  # after each test: SQLAlchemy takes five times as long
+        for statements in ["; ".join(deletions)] if is_postgresql() else deletions:
+            driver.execute(statements)
+        for table, rows in rows_of_migrations.items():
             if rows:
                 connection.execute(table.insert(), rows)
 

@@ -19,6 +19,10 @@ ENCRYPTION_KEY = "bm90aWZ5aHViLXRlc3RzLWVuY3J5cHRpb24ta2V5LTE="
 on_sqlite = pytest.mark.parametrize("environment", ["sqlite"], indirect=True)
 """Of a test, or a module's `pytestmark`, for which one kind of database proves as much as both."""
 on_postgresql = pytest.mark.parametrize("environment", ["postgresql"], indirect=True)
+slow_on_sqlite = pytest.mark.parametrize(
+    "environment", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"], indirect=True
+)
+"""Of a test that starts processes, for whose behaviour the kind of database matters little, but may."""
 
 
 def absent(service: str, variable: str) -> NoReturn:

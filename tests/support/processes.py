@@ -23,6 +23,10 @@ class Server:
     process: subprocess.Popen[str]
     url: str
 
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(30)
@@ -45,6 +49,11 @@ def wait_for_port(process: subprocess.Popen[str], port: int) -> None:
         else:
             return
     pytest.fail(f"The server does not listen; its exit status: {process.poll()}")
+
+
+def children(process: int) -> set[int]:
+    """Return the processes that a process has started, and that have not ended."""
+    return set(map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split()))
 
 
 def stop(process: subprocess.Popen[str]) -> None:
@@ -70,13 +79,16 @@ def processes() -> Iterator[list[subprocess.Popen[str]]]:
         stop(process)
 
 
-def start_gunicorn(variables: dict[str, str], log: Path, *options: str) -> Server:
-    """Serve the application with gunicorn, which logs to a file, as `variables` configure it."""
+def start_gunicorn(variables: dict[str, str], log: Path, *options: str, folder: Path = ROOT) -> Server:
+    """Serve the application with gunicorn, which logs to a file, as `variables` configure it.
+
+    The code is that in `folder`.
+    """
     port = free_port()
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", f"-b127.0.0.1:{port}", *options, "wsgi:app"],
-            cwd=ROOT,
+            cwd=folder,
             env={**os.environ, **variables},
             stdout=output,
             stderr=output,

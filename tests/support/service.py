@@ -70,8 +70,8 @@ class Service:
         wait_for_port(self.process, self.port)
         assert self.get("/readyz") == (200, READY)
 
-    def wait_until_it_delivers(self) -> None:
-        until(lambda: "The worker is ready" in self.err, "the worker is ready")
+    def wait_until_it_delivers(self, seconds: float = 25) -> None:
+        until(lambda: "The worker is ready" in self.err, "the worker is ready", seconds)
 
     def get(self, path: str, **headers: str) -> tuple[int, Any]:
         return self.call(urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers))

@@ -56,6 +56,11 @@ def test_recipients_and_secrets_are_masked_wherever_they_stand(text: str, around
         ("amqp://guest:p@ss@10.0.0.1:5672//", f"amqp://guest:{MASK}@10.0.0.1:5672//"),
         ("redis://:pass@host:6379/0", f"redis://:{MASK}@host:6379/0"),
         ("GET /x?token=abc&limit=5", f"GET /x?token={MASK}&limit=5"),
+        (
+            "No answer of 'https://me:p@hooks.example.com/a?sig=s3cr3t&v=1'.",
+            f"No answer of 'https://me:{MASK}@hooks.example.com/a?sig={MASK}&v={MASK}'.",
+        ),
+        ("url=https://hooks.example.com/?s3cr3t#top", f"url=https://hooks.example.com/?{MASK}"),
         ("otp 12345 for login", f"otp {MASK} for login"),
         ("Your code is 012345", f"Your code is {MASK}"),
         ("کد شما ۱۲۳۴۵ است", f"کد شما {MASK} است"),
@@ -81,6 +86,7 @@ def test_what_a_word_before_it_gives_away_is_masked(text: str, masked: str) -> N
         "No worker has been seen since 2026-03-21 11:59:44 UTC: nothing is sent",
         "refused by Token authentication",
         "the provider's code 1043",
+        "Is http://127.0.0.1:8000/api there? Yes: a=b",
     ],
 )
 def test_what_operators_read_by_stays(text: str) -> None:
@@ -105,6 +111,8 @@ def test_secrets_that_are_known_are_masked_literally() -> None:
     assert mask("the secret of it", ["secret"]) == f"the {MASK} of it"
 
 
-@pytest.mark.parametrize("form", ["a" * 100_000, "9" * 100_000, "@" * 100_000, "+9" * 50_000, "otp " * 9_000])
+@pytest.mark.parametrize(
+    "form", ["a" * 100_000, "9" * 100_000, "@" * 100_000, "+9" * 50_000, "otp " * 9_000, "://?" * 25_000]
+)
 def test_no_line_keeps_a_process_busy(form: str) -> None:
     mask(form)

@@ -14,7 +14,7 @@ from notifyhub.api.http.json import timestamp
 from notifyhub.database.base import now
 from notifyhub.extensions import db
 from notifyhub.jobs import queues
-from notifyhub.webhooks import attempts, claims, signatures
+from notifyhub.webhooks import attempts, claims, outcomes, signatures
 from notifyhub.webhooks.attempts import deliver
 from notifyhub.webhooks.models import DeliveryStatus, Webhook
 from notifyhub.webhooks.retry_policy import RETRY_DELAYS
@@ -154,6 +154,71 @@ def test_410_disables_the_webhook_at_once(hook: Webhook, receiver: Receiver, enq
         "The webhook is not active.",
     )
     assert len(receiver.requests) == 1
+
+
+def test_what_was_claimed_before_a_410_is_not_sent_after_it(
+    app: Flask, hook: Webhook, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = stored(hook, object_id=5), stored(hook, object_id=6)
+    receiver.reply(410)
+    claim = claims.claim
+    claimed, go_on = threading.Event(), threading.Event()
+
+    def claim_and_wait(delivery_id: int) -> claims.ClaimedDelivery | None:
+        found = claim(delivery_id)
+        if delivery_id == second:
+            claimed.set()
+            assert go_on.wait(10)
+        return found
+
+    def write_later(*arguments: Any) -> Any:
+        go_on.set()
+        assert ended.wait(10)
+        return update_webhook(*arguments)
+
+    def send_second() -> None:
+        with context(app):
+            deliver(second)
+        ended.set()
+
+    update_webhook, ended = outcomes.update_webhook, threading.Event()
+    monkeypatch.setattr(claims, "claim", claim_and_wait)
+    monkeypatch.setattr(outcomes, "update_webhook", write_later)
+    thread = threading.Thread(target=send_second)
+    thread.start()
+    assert claimed.wait(10)
+    deliver(first)
+    thread.join()
+    assert len(receiver.requests) == 1
+    assert (delivery(second).status, delivery(second).error) == (
+        DeliveryStatus.FAILED,
+        "The webhook is not active.",
+    )
+    assert not webhook(hook.id).is_active
+
+
+@pytest.mark.parametrize("status", [410, 500])
+def test_an_answer_says_nothing_of_a_webhook_that_was_changed_since_the_claim(
+    app: Flask, hook: Webhook, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    id_ = stored(hook)
+    receiver.reply(status)
+    update_webhook = outcomes.update_webhook
+
+    def change_before(*arguments: Any) -> Any:
+        with context(app):
+            changed = db.session.get_one(Webhook, hook.id)
+            changed.url = f"{receiver.url}&to=another"
+            db.session.commit()
+        return update_webhook(*arguments)
+
+    monkeypatch.setattr(outcomes, "update_webhook", change_before)
+    deliver(id_)
+    found = webhook(hook.id)
+    assert (found.is_active, found.disabled_reason, found.failing_since) == (True, None, None)
+    monkeypatch.setattr(outcomes, "update_webhook", update_webhook)
+    deliver(stored(hook))
+    assert len(receiver.requests) == 2
 
 
 @pytest.mark.parametrize(("days", "active"), [(4.9, True), (5, False)])

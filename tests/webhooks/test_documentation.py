@@ -10,12 +10,15 @@ from jsonschema import Draft202012Validator
 from notifyhub.api.openapi.document import document
 from notifyhub.auth.models import Role
 from notifyhub.database.base import now
-from notifyhub.database.connections import autocommit
+from notifyhub.database.connections import autocommit, transaction
 from notifyhub.delivery import circuit_breaker, recovery
 from notifyhub.delivery.reports import fetch
 from notifyhub.delivery.rounds import deliver
+from notifyhub.events import publish
 from notifyhub.extensions import db
 from notifyhub.health import changes, credit
+from notifyhub.health.events import RoleMissing, RoleRecovered
+from notifyhub.jobs import models as jobs
 from notifyhub.otp.codes import compute_code
 from notifyhub.otp.models import OTP
 from notifyhub.providers.base import Report
@@ -205,6 +208,19 @@ def test_what_becomes_of_notifiers_and_webhooks_is_told_as_described(
     assert [data["id"] for data in told[:3]] == [notifier.id] * 3
     for data, event in zip(told, operators, strict=True):
         assert list(data) == list(example(app, event)["data"])
+
+
+def test_missing_workers_and_schedulers_are_told_as_described(app: Flask, receiver: Receiver) -> None:
+    events = [event for event in Event if event.startswith(("worker", "scheduler"))]
+    with context(app):
+        WebhookFactory(url=receiver.url, events=events)
+        db.session.rollback()
+        with transaction() as connection:
+            for role in jobs.Role:
+                publish(connection, RoleMissing(role, now(), "None"))
+                publish(connection, RoleRecovered(role, now(), "One"))
+    told = check(app, receiver, *events)
+    assert [data["detail"] for data in told] == ["None.", "One."] * 2
 
 
 def test_a_test_event_is_told_as_described(app: Flask, api: Api, receiver: Receiver) -> None:

@@ -16,7 +16,7 @@ from notifyhub.extensions import db
 from notifyhub.webhooks.models import DeliveryStatus, Event, WebhookDelivery
 from tests.simulators import MeliPayamakSimulator, melipayamak
 from tests.support.clients import Api
-from tests.support.environment import ROOT
+from tests.support.environment import ROOT, slow_on_sqlite
 from tests.support.factories import SMSNotifierFactory, WebhookDeliveryFactory, WebhookFactory
 from tests.support.rows import context
 from tests.webhooks.receiver import Receiver
@@ -76,6 +76,7 @@ def wait_until_over(app: Flask, count: int, seconds: float = 20) -> None:
             statuses = list(db.session.scalars(db.select(WebhookDelivery.status)))
 
 
+@slow_on_sqlite
 def test_a_receiver_gets_a_message_s_events_in_order(
     app: Flask,
     other_app: Callable[..., Flask],

@@ -155,13 +155,17 @@ class Connection:
 
     def finish(self) -> bool:
         """Read what is left of the body; return whether it is known where the next request begins."""
-        if isinstance(self._body, ChunkedBody) and self._source.left() > _MAX_SKIPPED_BYTES:
+        if self.is_left_unread():
             return False
         try:
             known = self._parser.finish_body() and not self._parser.unreader.take_buffered()
         except (OSError, ParseException):
             return False
         return known and not self._source.left()
+
+    def is_left_unread(self) -> bool:
+        """Return whether so much of the body is left that the connection is closed after the answer."""
+        return isinstance(self._body, ChunkedBody) and self._source.left() > _MAX_SKIPPED_BYTES
 
     def next_request(self) -> None:
         """Be ready for another request."""

@@ -191,7 +191,7 @@ class Worker(base.Worker):  # type: ignore[misc]
         environ["wsgi.multithread"] = environ["notifyhub.server_drains"] = True
         self._count_request()
         pieces = self.wsgi(environ, answer.start_response)
-        if not self.alive or not self.cfg.keepalive:
+        if not self.alive or not self.cfg.keepalive or connection.is_left_unread():
             answer.force_close()
         try:
             for piece in pieces:
