@@ -28,6 +28,10 @@ EVENTS = {
     Event.NOTIFIER_RESTING: lazy_gettext("An account rests"),
     Event.NOTIFIER_RECOVERED: lazy_gettext("An account works again"),
     Event.NOTIFIER_CREDIT_LOW: lazy_gettext("An account's credit is low"),
+    Event.WORKER_MISSING: lazy_gettext("No worker is running"),
+    Event.WORKER_RECOVERED: lazy_gettext("A worker is there again"),
+    Event.SCHEDULER_MISSING: lazy_gettext("No scheduler is running"),
+    Event.SCHEDULER_RECOVERED: lazy_gettext("A scheduler is there again"),
     Event.WEBHOOK_DISABLED: lazy_gettext("A webhook was disabled"),
 }
 
@@ -38,7 +42,7 @@ class WebhookForm(ApiForm):
     url = Text(lazy_gettext("Address"), render_kw={"type": "url", "inputmode": "url"})
     events = Boxes(
         lazy_gettext("Events"),
-        choices=options((event.value, EVENTS.get(event, event.value)) for event in Event),
+        choices=options((event.value, EVENTS[event]) for event in Event),
         validate_choice=False,
     )
     is_active = Flag(lazy_gettext("Events are sent"), default=True)
