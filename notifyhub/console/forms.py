@@ -3,9 +3,10 @@
 The rules are the API's schemas'; a form has none of its own. Its fields have the names of a body's keys.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 from marshmallow import ValidationError
 from sqlalchemy.exc import IntegrityError
@@ -99,18 +100,19 @@ class ApiForm(FlaskForm):  # type: ignore[misc]
 
     def document(self) -> dict[str, Any]:
         """Return the body that the form stands for."""
-        return _document(self)
+        return body_of(self)
 
     def refuse(self, messages: Mapping[str, Any]) -> None:
         """Put the API's words at their fields, translated; those of no field over all."""
         _put(self, messages, self.form_errors)
 
 
-def _document(form: Any) -> dict[str, Any]:
+def body_of(form: Any, includes: Callable[[Field], bool] = lambda _field: True) -> dict[str, Any]:
+    """Return the body that those fields of a form stand for that are to be included."""
     values = {
-        field.short_name: _document(field.form) if isinstance(field, FormField) else field.value()
+        field.short_name: body_of(field.form, includes) if isinstance(field, FormField) else field.value()
         for field in form
-        if isinstance(field, FormField) or hasattr(field, "value")
+        if isinstance(field, FormField) or (hasattr(field, "value") and includes(field))
     }
     return {name: value for name, value in values.items() if value is not ABSENT}
 
@@ -128,10 +130,14 @@ def _put(form: Any, messages: Mapping[str, Any], others: list[str]) -> None:
 
 
 def _lines(words: Any) -> list[str]:
-    """Return the messages of a field; of those of a list's entries which entry it is."""
+    """Return the messages of a field; of those of a list's entries which entry it is, from 1."""
     if isinstance(words, Mapping):
-        return [f"{key}: {line}" for key, inner in words.items() for line in _lines(inner)]
+        return [f"{_place(key)}: {line}" for key, inner in words.items() for line in _lines(inner)]
     return [api_words(str(line)) for line in words]
+
+
+def _place(key: Any) -> str:
+    return _("Entry %(number)s", number=key + 1) if isinstance(key, int) else str(key)
 
 
 def submit(form: ApiForm, operation: View, *, idempotency_key: str | None = None, **path: Any) -> Any:
