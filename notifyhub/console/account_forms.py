@@ -6,7 +6,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _
 from marshmallow import fields, validate
-from wtforms import Field, FormField
+from wtforms import FormField
 from wtforms.form import BaseForm
 from wtforms.meta import DefaultMeta
 from wtforms.widgets import PasswordInput
@@ -31,14 +31,14 @@ LABELS = {
 NO_AUTOFILL = {"autocomplete": "new-password"}
 
 
-class FromSchema(DefaultMeta):  # type: ignore[misc]
+class FromSchema(DefaultMeta):
     """Of a form whose fields a schema declares: their names are not attributes of it."""
 
     csrf = False
 
 
-class EmailAccountForm(ChangeForm):
-    """An account at a mail server."""
+class _MailServerForm(ChangeForm):
+    """What an account at a mail server has beside its password."""
 
     name = Text(_("Name"))
     host = Text(_("Mail server"))
@@ -46,12 +46,17 @@ class EmailAccountForm(ChangeForm):
     use_tls = Flag(_("Begin with STARTTLS"))
     use_ssl = Flag(_("TLS from the first byte on"))
     username = Text(_("User name"), render_kw={"autocomplete": "off"})
-    password = Secret(_("Password"), render_kw=NO_AUTOFILL)
     from_email = Text(_("Sender"))
     fail_silently = Flag(_("Ignore failures to send"))
 
 
-class NewEmailAccountForm(EmailAccountForm):
+class EmailAccountForm(_MailServerForm):
+    """An account at a mail server."""
+
+    password = Secret(_("Password"), render_kw=NO_AUTOFILL)
+
+
+class NewEmailAccountForm(_MailServerForm):
     """A new one, whose password may be blank: there are servers that ask for none."""
 
     password = Text(_("Password"), widget=PasswordInput(), render_kw=NO_AUTOFILL)
@@ -80,7 +85,7 @@ def sms_account_form(backend: str, account: Mapping[str, Any] | None) -> ChangeF
         """An account at this provider."""
 
         name = Text(_("Name"))
-        settings = FormField(settings_form)
+        settings = FormField(settings_form)  # type: ignore[arg-type]
 
         def document(self) -> dict[str, Any]:
             body = super().document()
@@ -131,7 +136,7 @@ def line_of(account: Mapping[str, Any]) -> Any:
     return (account["settings"] or {}).get(name)
 
 
-def _field(name: str, declared: fields.Field[Any]) -> Field:
+def _field(name: str, declared: fields.Field[Any]) -> Any:
     """Return the field of a form that stands for one of a provider's settings."""
     options: dict[str, Any] = {
         "label": LABELS.get(name, name),

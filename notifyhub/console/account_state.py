@@ -16,18 +16,17 @@ from notifyhub.settings.otp import otp_settings
 
 
 def roles(kind: Kind) -> dict[int, list[str]]:
-    """Return what the settings use accounts of a channel for, in words, by their ids, for who may see those."""
-    show_default, show_delivery = (
-        notification_settings.operations["show"],
-        delivery_settings.operations["show"],
-    )
+    """Return what the settings use accounts of a channel for, in words, by their ids: for who may see them."""
+    show_default = notification_settings.operations["show"]
     found: dict[int, list[str]] = {}
     if not may(show_default):
         return found
     default = call(show_default)[f"notifications_{kind.channel}_notifier_data"]
     if default:
         found[default["id"]] = [_("Default account")]
-    for place, id_ in enumerate(call(show_delivery)[f"{kind.channel}_backup_notifiers"], 1):
+    for place, id_ in enumerate(
+        call(delivery_settings.operations["show"])[f"{kind.channel}_backup_notifiers"], 1
+    ):
         found.setdefault(id_, []).append(_("Backup %(number)s", number=number(place)))
     return found
 

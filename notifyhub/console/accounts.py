@@ -82,8 +82,8 @@ def _page(kind: Kind, id: int, found: Any = None) -> str:
         settings=setting_facts(account) if kind is SMS else [],
         found=found,
         line=health_line(kind, id),
-        patterns=newest(autocommit(), kind.patterns.model, id, SHOWN_PATTERNS) if sees_patterns else [],
-        pattern_count=count_of(autocommit(), kind.patterns.model, id) if sees_patterns else 0,
+        patterns=newest(autocommit(), kind.pattern_model, id, SHOWN_PATTERNS) if sees_patterns else [],
+        pattern_count=count_of(autocommit(), kind.pattern_model, id) if sees_patterns else 0,
         roles=roles(kind).get(id, []),
     )
 
@@ -179,7 +179,7 @@ def delete(kind: Kind, id: int) -> Any:
 
 def _what_goes(kind: Kind, id: int) -> Iterator[str]:
     """Say what is deleted with an account, and what stays."""
-    count = count_of(autocommit(), kind.patterns.model, id)
+    count = count_of(autocommit(), kind.pattern_model, id)
     if count:
         yield ngettext(
             "%(count)s pattern is deleted with it.",

@@ -12,7 +12,6 @@ from typing import Any
 import orjson
 from markupsafe import Markup
 from wtforms import Field, FormField, HiddenField
-from wtforms.widgets import html_params
 
 from notifyhub.console.forms import ABSENT, ApiForm, Lines, Text, body_of
 from notifyhub.text.digits import ascii_digits
@@ -62,9 +61,7 @@ class Ranking(Field):
 
     def widget(self, _field: Field, **attributes: Any) -> Markup:
         """Return the numbered choices."""
-        described = html_params(
-            **{name: value for name, value in attributes.items() if name.startswith("aria-") and value}
-        )
+        described = attributes.get("aria-describedby", "")
         places = [*self.data, *[""] * SPARE_PLACES]
         return Markup('<ol class="places" id="{}">{}</ol>').format(
             self.id, Markup().join(self._place(n, chosen, described) for n, chosen in enumerate(places, 1))
@@ -79,9 +76,9 @@ class Ranking(Field):
             )
             for value, words in [("", "–"), *choices]
         )
-        return Markup('<li><select name="{}" aria-label="{} {}" {}>{}</select></li>').format(
-            self.name, self.label.text, number, Markup(described), options
-        )
+        return Markup(
+            '<li><select name="{}" aria-label="{} {}" aria-describedby="{}">{}</select></li>'
+        ).format(self.name, self.label.text, number, described, options)
 
 
 class ChangeForm(ApiForm):

@@ -12,6 +12,8 @@ from notifyhub.console.blueprint import page
 from notifyhub.messages.models import Channel
 from notifyhub.notifiers.check_views import check_email_notifier, check_sms_notifier
 from notifyhub.notifiers.views import email_notifiers, sms_notifiers
+from notifyhub.patterns.models import EmailPattern, SMSPattern
+from notifyhub.patterns.names import PatternModel
 from notifyhub.patterns.views import email_patterns, sms_patterns
 
 
@@ -21,11 +23,12 @@ class Kind(NamedTuple):
     channel: str
     notifiers: Resource
     patterns: Resource
+    pattern_model: PatternModel
     check: View
 
 
-SMS = Kind(Channel.SMS.value, sms_notifiers, sms_patterns, check_sms_notifier)
-EMAIL = Kind(Channel.EMAIL.value, email_notifiers, email_patterns, check_email_notifier)
+SMS = Kind(Channel.SMS.value, sms_notifiers, sms_patterns, SMSPattern, check_sms_notifier)
+EMAIL = Kind(Channel.EMAIL.value, email_notifiers, email_patterns, EmailPattern, check_email_notifier)
 KINDS = (SMS, EMAIL)
 
 

@@ -42,7 +42,8 @@ def call(
 ) -> Any:
     """Return what an operation of the API answers, as its clients read it: moments are texts.
 
-    Stored secrets are masked, and can't be sent elsewhere than before by who does not give them anew. Its parameters are those of the page's own URL. Raises what the operation raises, and Forbidden.
+    Stored secrets are masked: they are not sent elsewhere than before for who does not give them anew. Its
+    parameters are those of the page's own URL. Raises what the operation raises, and Forbidden.
     """
     if not may(operation):
         raise Forbidden("You do not have permission to perform this action.")

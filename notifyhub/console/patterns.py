@@ -177,4 +177,7 @@ def _account(kind: Kind, id: int) -> dict[str, Any]:
 
 
 def _url(view: str, kind: Kind, notifier_id: int, id: int | None = None) -> str:
-    return url_for(f".{view}_{kind.channel}", notifier_id=notifier_id, **({} if id is None else {"id": id}))
+    endpoint = f".{view}_{kind.channel}"
+    if id is None:
+        return url_for(endpoint, notifier_id=notifier_id)
+    return url_for(endpoint, notifier_id=notifier_id, id=id)

@@ -106,7 +106,7 @@ def _patterns(kind: Kind, current: int | None) -> Choices:
     """Return the patterns of a channel that can be sent; to who may not see them the current one alone."""
     if not may(kind.patterns.operations["list"]):
         return [(str(current), f"#{current}")] if current else []
-    rows = usable(autocommit(), kind.patterns.model, current)
+    rows = usable(autocommit(), kind.pattern_model, current)
     return [(str(row.id), f"{row.notifier_name} › {row.name}") for row in rows]
 
 

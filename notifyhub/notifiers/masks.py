@@ -19,9 +19,7 @@ from notifyhub.text.secret_names import HIDDEN, names_secret
 SHOWN_CHARACTERS = 4
 """Of a secret's end, which follow the dots."""
 
-MASK_NOT_ENOUGH = (
-    "Give the secret itself: the stored one is not sent elsewhere for somebody who can't see it."
-)
+MASK_NOT_ENOUGH = "Give the secret itself: the stored one is not sent elsewhere than before."
 
 _ADDRESS_KEY = re.compile(
     "url|uri|host|server|endpoint|address|domain|gateway|proxy|port|base|region", re.IGNORECASE

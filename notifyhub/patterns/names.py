@@ -9,7 +9,7 @@ from notifyhub.database.base import table_of
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import EmailPattern, PatternStatus, SMSPattern
 
-Model = type[SMSPattern] | type[EmailPattern]
+PatternModel = type[SMSPattern] | type[EmailPattern]
 
 MOST_CHOICES = 500
 
@@ -17,14 +17,14 @@ _NOTIFIERS = {SMSPattern: SMSNotifier, EmailPattern: EmailNotifier}
 _BRIEF = ("id", "name", "code", "status", "subject")
 
 
-def count_of(connection: Connection, model: Model, notifier_id: int) -> int:
+def count_of(connection: Connection, model: PatternModel, notifier_id: int) -> int:
     """Return how many patterns a notifier has."""
     table = table_of(model)
     query = select(func.count()).select_from(table).where(table.c.notifier_id == notifier_id)
     return connection.scalar(query) or 0
 
 
-def newest(connection: Connection, model: Model, notifier_id: int, limit: int) -> Sequence[Row[Any]]:
+def newest(connection: Connection, model: PatternModel, notifier_id: int, limit: int) -> Sequence[Row[Any]]:
     """Return the newest patterns of a notifier: id and name; code and status, or subject."""
     table = table_of(model)
     columns = [table.c[name] for name in _BRIEF if name in table.c]
@@ -32,7 +32,7 @@ def newest(connection: Connection, model: Model, notifier_id: int, limit: int) -
     return connection.execute(query.limit(limit)).all()
 
 
-def usable(connection: Connection, model: Model, current: int | None) -> Sequence[Row[Any]]:
+def usable(connection: Connection, model: PatternModel, current: int | None) -> Sequence[Row[Any]]:
     """Return the first MOST_CHOICES patterns that can be sent, by notifier and name, and the current one.
 
     Rows have id, name, `notifier_id` and `notifier_name`.
