@@ -16,7 +16,7 @@ from notifyhub.settings.otp import otp_settings
 
 
 def roles(kind: Kind) -> dict[int, list[str]]:
-    """Return what the settings use accounts of a channel for, in words, by their ids: for who may see them."""
+    """Return what the settings use accounts of a channel for, in words by id: for who may see them."""
     show_default = notification_settings.operations["show"]
     found: dict[int, list[str]] = {}
     if not may(show_default):
@@ -24,9 +24,8 @@ def roles(kind: Kind) -> dict[int, list[str]]:
     default = call(show_default)[f"notifications_{kind.channel}_notifier_data"]
     if default:
         found[default["id"]] = [_("Default account")]
-    for place, id_ in enumerate(
-        call(delivery_settings.operations["show"])[f"{kind.channel}_backup_notifiers"], 1
-    ):
+    backups = call(delivery_settings.operations["show"])[f"{kind.channel}_backup_notifiers"]
+    for place, id_ in enumerate(backups, 1):
         found.setdefault(id_, []).append(_("Backup %(number)s", number=number(place)))
     return found
 

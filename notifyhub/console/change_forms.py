@@ -59,7 +59,7 @@ class Ranking(Field):
         """Return what goes into the body."""
         return self.data
 
-    def widget(self, _field: Field, **attributes: Any) -> Markup:
+    def widget(self, _field: Field, **attributes: Any) -> Markup:  # type: ignore[override]
         """Return the numbered choices."""
         described = attributes.get("aria-describedby", "")
         places = [*self.data, *[""] * SPARE_PLACES]
@@ -99,7 +99,7 @@ class ChangeForm(ApiForm):
         return {name: value for name, value in body.items() if value != {}}
 
 
-def _leaves(form: Any) -> Iterator[Field]:
+def _leaves(form: Any) -> Iterator[Any]:
     for field in form:
         if isinstance(field, FormField):
             yield from _leaves(field.form)

@@ -107,7 +107,7 @@ class ApiForm(FlaskForm):  # type: ignore[misc]
         _put(self, messages, self.form_errors)
 
 
-def body_of(form: Any, includes: Callable[[Field], bool] = lambda _field: True) -> dict[str, Any]:
+def body_of(form: Any, includes: Callable[[Any], bool] = lambda _field: True) -> dict[str, Any]:
     """Return the body that those fields of a form stand for that are to be included."""
     values = {
         field.short_name: body_of(field.form, includes) if isinstance(field, FormField) else field.value()

@@ -32,7 +32,7 @@ def newest(connection: Connection, model: PatternModel, notifier_id: int, limit:
     return connection.execute(query.limit(limit)).all()
 
 
-def usable(connection: Connection, model: PatternModel, current: int | None) -> Sequence[Row[Any]]:
+def usable(connection: Connection, model: PatternModel, current: int | None) -> Sequence[Any]:
     """Return the first MOST_CHOICES patterns that can be sent, by notifier and name, and the current one.
 
     Rows have id, name, `notifier_id` and `notifier_name`.
