@@ -192,7 +192,7 @@ def _what_goes(kind: Kind, id: int) -> Iterator[str]:
         yield _("Its messages, more than %(count)s, stay readable.", count=number(COUNTED_MESSAGES))
     elif messages:
         yield ngettext(
-            "Its message stays readable.",
+            "Its %(count)s message stays readable.",
             "Its %(count)s messages stay readable.",
             messages,
             count=number(messages),
