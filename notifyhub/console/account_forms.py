@@ -89,11 +89,16 @@ def sms_account_form(backend: str, account: Mapping[str, Any] | None) -> ChangeF
 
         def document(self) -> dict[str, Any]:
             body = super().document()
-            return body if backend == stored["backend"] else {**body, "backend": backend}
+            if backend == stored["backend"]:
+                return body
+            others = dict.fromkeys(further_settings(backend, stored.get("settings")))
+            return {**body, "backend": backend, "settings": {**others, **body.get("settings", {})}}
 
     settings = stored.get("settings") or {}
     shown = {name: value for name, value in settings.items() if name in declared and not names_secret(name)}
-    return SMSAccountForm(data={"name": stored.get("name"), "settings": SimpleNamespace(**shown)})
+    return SMSAccountForm(
+        data={"name": stored.get("name"), "settings": SimpleNamespace(**shown)}, is_new=account is None
+    )
 
 
 def _declared(backend: str) -> dict[str, fields.Field[Any]]:

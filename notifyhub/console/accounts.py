@@ -102,7 +102,11 @@ def create(kind: Kind) -> Any:
     """Give the form of a new account, at the provider that the query names, or store what it says."""
     backend = request.args.get("backend") or sms_provider_names()[0]
     try:
-        form = NewEmailAccountForm(use_tls=True) if kind is EMAIL else sms_account_form(backend, None)
+        form = (
+            NewEmailAccountForm(use_tls=True, is_new=True)
+            if kind is EMAIL
+            else sms_account_form(backend, None)
+        )
     except UnknownProvider:
         abort(404)
     if request.method == "GET":

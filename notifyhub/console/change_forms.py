@@ -82,13 +82,18 @@ class Ranking(Field):
 
 
 class ChangeForm(ApiForm):
-    """A form that is filled with what is stored, and whose body has what was changed in it alone."""
+    """A form that is filled with what is stored, and whose body has what was changed in it alone.
+
+    That of what `is_new` has all.
+    """
 
     shown = HiddenField()
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, is_new: bool = False, **options: Any) -> None:
         super().__init__(*args, **options)
-        if not self.is_submitted():
+        if is_new:
+            self.shown.data = ""
+        elif not self.is_submitted():
             prints = {field.name: _fingerprint(field.value()) for field in _leaves(self)}
             self.shown.data = orjson.dumps(prints).decode()
 

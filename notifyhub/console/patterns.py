@@ -61,7 +61,7 @@ def show(kind: Kind, notifier_id: int, id: int) -> str:
 def create(kind: Kind, notifier_id: int) -> Any:
     """Give the form of a new pattern, or store what it says."""
     account = _account(kind, notifier_id)
-    form = form_of(kind)()
+    form = form_of(kind)(is_new=True)
     if request.method == "GET":
         return _form_page(kind, account, form)
     made = submit(form, kind.patterns.operations["create"], notifier_id=notifier_id)
