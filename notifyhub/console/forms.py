@@ -3,7 +3,7 @@
 The rules are the API's schemas'; a form has none of its own. Its fields have the names of a body's keys.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flask_babel import gettext as _
@@ -11,7 +11,16 @@ from flask_wtf import FlaskForm
 from marshmallow import ValidationError
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import BadRequest, Conflict, Forbidden
-from wtforms import BooleanField, Field, FormField, PasswordField, SelectField, StringField, TextAreaField
+from wtforms import (  # type: ignore[attr-defined]  # the types know no SelectChoice yet
+    BooleanField,
+    Field,
+    FormField,
+    PasswordField,
+    SelectChoice,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
 
 from notifyhub.api.endpoint import View
 from notifyhub.api.fields import NON_FIELD
@@ -72,8 +81,13 @@ class Flag(BooleanField):
 class Choice(SelectField):
     """One of some values; the empty one is null. What is none of them is the API's to refuse."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, choices: Iterable[tuple[str, Any]] = (), **options: Any) -> None:
         super().__init__(*args, **{"validate_choice": False, **options})
+        self.offer(choices)
+
+    def offer(self, choices: Iterable[tuple[str, Any]]) -> None:
+        """Have these choices: values and what they are called."""
+        self.choices = [SelectChoice(value, words) for value, words in choices]
 
     def value(self) -> Any:
         """Return what goes into the body."""

@@ -71,8 +71,7 @@ def notification_form(settings: dict[str, Any]) -> ChangeForm:
     for kind in (SMS, EMAIL):
         chosen = settings[f"notifications_{kind.channel}_notifier_data"]
         known = [(str(chosen["id"]), chosen["name"])] if chosen else []
-        field = form[f"notifications_{kind.channel}_notifier"]
-        field.choices = [("", _("None")), *_accounts(kind, known)]
+        form[f"notifications_{kind.channel}_notifier"].offer([("", _("None")), *_accounts(kind, known)])
     return form
 
 
@@ -90,7 +89,7 @@ def otp_form(settings: dict[str, Any]) -> ChangeForm:
     form = OTPSettingsForm(data=settings)
     for kind in (SMS, EMAIL):
         name = f"otp_{kind.channel}_pattern"
-        form[name].choices = [("", _("None: the text below")), *_patterns(kind, settings[name])]
+        form[name].offer([("", _("None: the text below")), *_patterns(kind, settings[name])])
     return form
 
 
