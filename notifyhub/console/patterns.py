@@ -21,8 +21,12 @@ from notifyhub.patterns.sync_views import sync_patterns
 from notifyhub.patterns.views import email_patterns
 from notifyhub.process.security_headers import POLICY
 from notifyhub.text.segments import measure
+from notifyhub.text.truncation import truncate
 
 blueprint = Blueprint("patterns", __name__)
+
+MAX_FLASHED_CHARACTERS = 300
+"""Of a provider's words: they go through the cookie, of which browsers take 4096 bytes."""
 
 PATTERNS = "/<id:notifier_id>/patterns"
 PATTERN = f"{PATTERNS}/<id:id>"
@@ -132,7 +136,7 @@ def sync(notifier_id: int) -> Any:
     try:
         result = call(sync_patterns, notifier_id=notifier_id)
     except (BadRequest, BadGateway) as error:
-        flash(api_words(str(error.description)), "bad")
+        flash(truncate(api_words(str(error.description)), MAX_FLASHED_CHARACTERS), "bad")
         return redirect(_url("list_of", SMS, notifier_id))
     return render("patterns/sync.html", account=_account(SMS, notifier_id), result=result)
 
