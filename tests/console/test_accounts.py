@@ -1,14 +1,18 @@
 """Pages of accounts: what they show, what they take, and that no secret is in them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from flask import Flask
+from marshmallow import Schema, fields, validate
 
 from notifyhub.auth.models import Role
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
+from notifyhub.notifiers.provider_settings import schema_of
+from notifyhub.providers.base import SMSProvider
+from notifyhub.providers.registry import BUILT_IN, sms_provider
 from tests.simulators import SMTPSimulator, ippanel, melipayamak, smtp
 from tests.support.clients import Api
 from tests.support.console import Console, Page
@@ -20,7 +24,7 @@ from tests.support.factories import (
     SMSPatternFactory,
 )
 from tests.support.queries import Queries
-from tests.support.scripted import NAME
+from tests.support.threads import in_threads
 
 SignIn = Callable[..., Console]
 
@@ -122,14 +126,49 @@ def test_the_fields_are_those_of_any_provider(operator: Console) -> None:
     assert operator.get("/accounts/sms/new?backend=pigeon").status == 404
 
 
-@pytest.mark.usefixtures("scripted")
-def test_a_provider_of_another_package_needs_no_change_here(operator: Console) -> None:
-    address = f"/accounts/sms/new?backend={NAME}"
-    assert {"name", "settings-token", "settings-max_per_second"} < set(operator.get(address).form())
-    values = {"name": "x", "settings-token": " ", "settings-max_per_second": "many"}
-    page = operator.submit(address, values)
-    assert page.status == 400
-    assert "settings-max_per_second" in page.errors or "is not a valid choice" in page.text
+class PigeonSettingsSchema(Schema):
+    """What a provider asks for whose kinds of fields the others don't have."""
+
+    api_key = fields.String(required=True)
+    loft = fields.Integer(required=True, metadata={"description": "Number of the loft."})
+    speed = fields.String(validate=validate.OneOf(["slow", "fast"]))
+    rings = fields.List(fields.String())
+    by_night = fields.Boolean()
+    owner = fields.Dict()
+
+
+class Pigeon(SMSProvider):
+    settings_schema = PigeonSettingsSchema
+
+
+@pytest.fixture
+def pigeon(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The id of an account at a further provider."""
+    monkeypatch.setitem(BUILT_IN, "pigeon", Pigeon)
+    settings = {"api_key": "secret-of-pigeons", "loft": 1, "by_night": True, "owner": {"name": "x"}}
+    with app.app_context():
+        id_ = SMSNotifierFactory(backend="pigeon", settings=settings).id
+    yield id_
+    sms_provider.cache_clear()
+    schema_of.cache_clear()
+
+
+def test_a_further_provider_needs_no_change_here(app: Flask, operator: Console, pigeon: int) -> None:
+    address = f"/accounts/sms/{pigeon}/edit"
+    page = operator.get(address)
+    assert "pigeon" in page.all(".tabs [aria-current]")
+    assert "Number of the loft." in page.text
+    assert page.all("[name=settings-speed] option") == ["–", "slow", "fast"]
+    assert "secret-of-pigeons" not in page.html
+    assert "Further settings, which stay as they are: owner" in page.text
+    values = {"settings-loft": "۷", "settings-speed": "fast", "settings-rings": "a\nb"}
+    form = {name: value for name, value in page.form().items() if name != "settings-by_night"}
+    assert operator.post(address, {**form, **values}).status == 302
+    kept = {"api_key": "secret-of-pigeons", "owner": {"name": "x"}}
+    changed = {"loft": 7, "speed": "fast", "rings": ["a", "b"], "by_night": False}
+    assert _settings(app, pigeon) == kept | changed
+    page = operator.submit(address, {"settings-loft": "high", "settings-speed": ""})
+    assert page.errors == {"settings-loft": ["Not a valid integer."]}
 
 
 def test_an_account_without_settings_can_be_prepared(app: Flask, operator: Console) -> None:
@@ -241,6 +280,33 @@ def test_what_somebody_else_has_changed_meanwhile_is_not_undone(
     assert _settings(app, sms) == settings
     entry = api.get("/api/audit?type=sms_notifier&action=change").json["results"][0]
     assert (entry["via"], entry["changes"]) == ("console", {"name": ["shop", "renamed"]})
+
+
+def test_a_token_that_is_rotated_at_the_same_time_is_not_lost(
+    app: Flask, signed_in: SignIn, sms: int
+) -> None:
+    colleagues = [signed_in(Role.ADMIN) for _ in range(4)]
+    address = f"/accounts/sms/{sms}/edit"
+    form = colleagues[0].get(address).form()
+    del form["csrf_token"]  # each has their own
+    changes = [
+        {"settings-token": "rotated-token-0123"},
+        {"settings-from_number": "+983000777"},
+        {"settings-max_per_second": "9"},
+        {"name": "renamed"},
+    ]
+
+    def change(n: int) -> int:
+        return colleagues[n].post(address, {**form, **changes[n]}).status
+
+    assert in_threads(change, range(4)) == [302] * 4
+    stored = _settings(app, sms)
+    assert {name: stored[name] for name in ("token", "from_number", "max_per_second", "note")} == {
+        "token": "rotated-token-0123",
+        "from_number": "+983000777",
+        "max_per_second": 9,
+        "note": "kept",
+    }
 
 
 def test_a_stored_secret_is_not_sent_elsewhere_for_who_does_not_know_it(
