@@ -216,6 +216,7 @@ def test_what_is_wrong_with_an_email_account_stands_at_its_field(
     given["password"] = "secret-of-mail"
     page = operator.submit("/accounts/email/new", {**given, **values})
     assert (page.status, page.errors) == (400, errors)
+    assert "Shop <shop@example.com>" in page.text
     assert "secret-of-mail" not in page.html
 
 
