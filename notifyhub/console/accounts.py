@@ -116,7 +116,7 @@ def create(kind: Kind) -> Any:
     if made is None:
         return _form_page(kind, form, backend), 400
     flash(_("The account was created."), "success")
-    return redirect(url_for(f".show_{kind.channel}", id=made["id"]))
+    return redirect(_url(kind, made["id"]))
 
 
 @page_of_each(blueprint, "/<id:id>/edit", lambda kind: kind.notifiers.operations["update"], "GET", "POST")
@@ -132,7 +132,7 @@ def edit(kind: Kind, id: int) -> Any:
     if changed is None:
         return _form_page(kind, form, backend, account), 400
     flash(_("The account was saved."), "success")
-    return redirect(url_for(f".show_{kind.channel}", id=id))
+    return redirect(_url(kind, id))
 
 
 def _filled_form(kind: Kind, backend: str, account: dict[str, Any]) -> ChangeForm:
@@ -166,7 +166,7 @@ def delete(kind: Kind, id: int) -> Any:
         submit(form, kind.notifiers.operations["delete"], id=id)
         if not form.form_errors:
             flash(_("The account was deleted."), "success")
-            return redirect(url_for(f".list_of_{kind.channel}"))
+            return redirect(_url(kind))
         refused = form.form_errors[0]
     name = name_of(autocommit(), kind.notifiers.model, id)
     page = render(
@@ -175,7 +175,7 @@ def delete(kind: Kind, id: int) -> Any:
         question=_("Do you want to delete the account “%(name)s”?", name=name),
         lines=_what_goes(kind, id),
         action=_("Delete the account"),
-        back=url_for(f".show_{kind.channel}", id=id),
+        back=_url(kind, id),
         refused=refused,
     )
     return page, 409 if refused else 200
@@ -202,3 +202,10 @@ def _what_goes(kind: Kind, id: int) -> Iterator[str]:
             count=number(messages),
         )
     yield _("This can't be undone.")
+
+
+def _url(kind: Kind, id: int | None = None) -> str:
+    """Return the address of an account, or of the list; that of the first page to who may not see them."""
+    if not may(kind.notifiers.operations["list"]):
+        return url_for("console.overview.show")
+    return url_for(f".list_of_{kind.channel}") if id is None else url_for(f".show_{kind.channel}", id=id)

@@ -10,7 +10,7 @@ from notifyhub.console.account_state import pattern_of_codes
 from notifyhub.console.blueprint import page
 from notifyhub.console.channels import SMS, Kind, page_of_each
 from notifyhub.console.forms import ApiForm, submit
-from notifyhub.console.operations import call, list_page
+from notifyhub.console.operations import call, list_page, may
 from notifyhub.console.pattern_forms import STATUSES, EmailPatternForm, form_of
 from notifyhub.console.pattern_preview import CONTENT_POLICY, picture, placeholders
 from notifyhub.console.rendering import render
@@ -138,7 +138,7 @@ def sync(notifier_id: int) -> Any:
     except (BadRequest, BadGateway) as error:
         flash(truncate(api_words(str(error.description)), MAX_FLASHED_CHARACTERS), "bad")
         return redirect(_url("list_of", SMS, notifier_id))
-    return render("patterns/sync.html", account=_account(SMS, notifier_id), result=result)
+    return render("patterns/sync.html", kind=SMS, account=_account(SMS, notifier_id), result=result)
 
 
 @blueprint.get(f"/email{PATTERN}/picture")
@@ -181,7 +181,10 @@ def _account(kind: Kind, id: int) -> dict[str, Any]:
 
 
 def _url(view: str, kind: Kind, notifier_id: int, id: int | None = None) -> str:
+    """Return the address of one of these pages; that of the first of all to who may not see it."""
     endpoint = f".{view}_{kind.channel}"
+    if not may(kind.patterns.operations["list"]):
+        return url_for("console.overview.show")
     if id is None:
         return url_for(endpoint, notifier_id=notifier_id)
     return url_for(endpoint, notifier_id=notifier_id, id=id)

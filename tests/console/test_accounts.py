@@ -492,3 +492,11 @@ def test_the_pages_are_in_persian_too(operator: Console, api: Api, sms: int) -> 
     assert page.soup.select_one("td bdi.code[dir=ltr]") is not None
     page = operator.submit(f"/accounts/sms/{sms}/edit", {"settings-from_number": "1"})
     assert page.errors == {"settings-from_number": ["باید +98 و 5 تا 12 رقم باشد."]}
+
+
+def test_who_may_create_alone_is_not_led_to_what_they_may_not_see(signed_in: SignIn) -> None:
+    creator = signed_in(Role.STAFF, (2811,))
+    page = creator.submit("/accounts/sms/new?backend=ippanel", {"name": "x"})
+    assert page.location == "/console"
+    assert "The account was created." in creator.follow(page).text
+    assert creator.get("/accounts/sms/new").all(".trail a") == []
