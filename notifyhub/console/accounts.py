@@ -153,6 +153,7 @@ def _form_page(kind: Kind, form: ChangeForm, backend: str, account: dict[str, An
         backend=backend,
         account=account,
         providers=providers,
+        back=_url(kind, account["id"] if account else None),
         kept=further_settings(backend, account.get("settings")) if account else [],
     )
 

@@ -93,7 +93,10 @@ def edit(kind: Kind, notifier_id: int, id: int) -> Any:
 def _form_page(
     kind: Kind, account: dict[str, Any], form: ApiForm, pattern: dict[str, Any] | None = None
 ) -> str:
-    return render("patterns/form.html", kind=kind, account=account, form=form, pattern=pattern)
+    back = (
+        _url("show", kind, account["id"], pattern["id"]) if pattern else _url("list_of", kind, account["id"])
+    )
+    return render("patterns/form.html", kind=kind, account=account, form=form, pattern=pattern, back=back)
 
 
 @page_of_each(blueprint, f"{PATTERN}/delete", lambda kind: kind.patterns.operations["delete"], "GET", "POST")
