@@ -3,24 +3,25 @@
 The rules are the API's schemas'; a form has none of its own. Its fields have the names of a body's keys.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 from marshmallow import ValidationError
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import BadRequest, Conflict, Forbidden
-from wtforms import (
+from wtforms import (  # type: ignore[attr-defined]  # the types know no SelectChoice yet
     BooleanField,
     Field,
     FormField,
     PasswordField,
+    SelectChoice,
     SelectField,
     SelectMultipleField,
     StringField,
     TextAreaField,
 )
-from wtforms.fields import SelectChoice
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from notifyhub.api.endpoint import View
@@ -88,8 +89,13 @@ def options(pairs: Iterable[tuple[Any, Any]]) -> list[SelectChoice]:
 class Choice(SelectField):
     """One of some values; the empty one is null. What is none of them is the API's to refuse."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **{"validate_choice": False, **options})
+    def __init__(self, *args: Any, choices: Iterable[tuple[str, Any]] = (), **others: Any) -> None:
+        super().__init__(*args, **{"validate_choice": False, **others})
+        self.offer(choices)
+
+    def offer(self, choices: Iterable[tuple[str, Any]]) -> None:
+        """Have these choices: values and what they are called."""
+        self.choices = options(choices)
 
     def value(self) -> Any:
         """Return what goes into the body."""
@@ -138,18 +144,19 @@ class ApiForm(FlaskForm):  # type: ignore[misc]
 
     def document(self) -> dict[str, Any]:
         """Return the body that the form stands for."""
-        return _document(self)
+        return body_of(self)
 
     def refuse(self, messages: Mapping[str, Any]) -> None:
         """Put the API's words at their fields, translated; those of no field over all."""
         _put(self, messages, self.form_errors)
 
 
-def _document(form: Any) -> dict[str, Any]:
+def body_of(form: Any, includes: Callable[[Any], bool] = lambda _field: True) -> dict[str, Any]:
+    """Return the body that those fields of a form stand for that are to be included."""
     values = {
-        field.short_name: _document(field.form) if isinstance(field, FormField) else field.value()
+        field.short_name: body_of(field.form, includes) if isinstance(field, FormField) else field.value()
         for field in form
-        if isinstance(field, FormField) or hasattr(field, "value")
+        if isinstance(field, FormField) or (hasattr(field, "value") and includes(field))
     }
     return {name: value for name, value in values.items() if value is not ABSENT}
 
@@ -167,10 +174,14 @@ def _put(form: Any, messages: Mapping[str, Any], others: list[str]) -> None:
 
 
 def _lines(words: Any) -> list[str]:
-    """Return the messages of a field; of those of a list's entries which entry it is."""
+    """Return the messages of a field; of those of a list's entries which entry it is, from 1."""
     if isinstance(words, Mapping):
-        return [f"{key}: {line}" for key, inner in words.items() for line in _lines(inner)]
+        return [f"{_place(key)}: {line}" for key, inner in words.items() for line in _lines(inner)]
     return [api_words(str(line)) for line in words]
+
+
+def _place(key: Any) -> str:
+    return _("Entry %(number)s", number=key + 1) if isinstance(key, int) else str(key)
 
 
 def submit(form: ApiForm, operation: View, *, idempotency_key: str | None = None, **path: Any) -> Any:

@@ -13,6 +13,7 @@ from notifyhub.api.endpoint import Access, Endpoint, Permission, View
 from notifyhub.api.http.json import encode
 from notifyhub.api.http.parsing import substituted_body
 from notifyhub.auth.grants import Rights
+from notifyhub.notifiers.masks import secrets_masked
 
 
 def may(operation: View | str) -> bool:
@@ -41,11 +42,12 @@ def call(
 ) -> Any:
     """Return what an operation of the API answers, as its clients read it: moments are texts.
 
-    Its parameters are those of the page's own URL. Raises what the operation raises, and Forbidden.
+    Stored secrets are masked: they are not sent elsewhere than before for who does not give them anew. Its
+    parameters are those of the page's own URL. Raises what the operation raises, and Forbidden.
     """
     if not may(operation):
         raise Forbidden("You do not have permission to perform this action.")
-    with nullcontext() if body is None else substituted_body(body, idempotency_key):
+    with secrets_masked(), nullcontext() if body is None else substituted_body(body, idempotency_key):
         answer = operation(**path)
     if isinstance(answer, tuple):
         answer, _status = answer

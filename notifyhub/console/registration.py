@@ -6,12 +6,15 @@ from flask import Flask
 from werkzeug.exceptions import NotFound
 
 from notifyhub.console import (
+    accounts,
     assets,
     audit,
     cookie,
     overview,
+    patterns,
     preferences,
     rendering,
+    settings,
     sign_in,
     users,
     webhooks,
@@ -20,8 +23,9 @@ from notifyhub.console.blueprint import SIGNED_IN, console, page
 from notifyhub.console.translation import Catalogues
 from notifyhub.extensions import babel, csrf
 
-SUBJECTS = (assets, preferences, sign_in, overview, webhooks, users, audit)
+SUBJECTS = (assets, preferences, sign_in, overview, accounts, webhooks, settings, users, audit)
 
+accounts.blueprint.register_blueprint(patterns.blueprint)
 for subject in SUBJECTS:
     console.register_blueprint(subject.blueprint)
 

@@ -56,4 +56,8 @@ def api_words(words: str) -> str:
     """
     template = _VARIABLE.sub("{}", words)
     translated = gettext(template)
-    return words if translated == template else translated.format(*_VARIABLE.findall(words))
+    if translated == template:
+        return words
+    literal = translated.split("{}")  # not by `format`: there are words with braces, such as {code}
+    pieces = zip(literal, [*_VARIABLE.findall(words), ""], strict=False)
+    return "".join(piece for pair in pieces for piece in pair)

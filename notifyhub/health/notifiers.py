@@ -56,21 +56,28 @@ _figures = (
 )
 
 
-def read(connection: Connection, at: datetime) -> list[dict[str, Any]]:
-    """Return the line of each notifier, as clients see it, in two statements."""
+def read(connection: Connection, at: datetime, only: tuple[str, int] | None = None) -> list[dict[str, Any]]:
+    """Return the line of each notifier, as clients see it, in two statements.
+
+    `only` is the channel and id of the one that is asked for, if not all are.
+    """
     minute = int((at - HOUR).timestamp() // 60)
+    figures, notifiers = _figures, _notifiers
+    if only:
+        channel, id_ = only
+        figures = figures.where(minutes.c.channel == channel, minutes.c.notifier_id == id_)
+        notifiers = notifiers.where(_all.c.channel == channel, _all.c.id == id_)
     hour: dict[tuple[str, int], list[Any]] = {}
-    for row in connection.execute(_figures, {"minute": minute}):
+    for row in connection.execute(figures, {"minute": minute}):
         hour.setdefault((row.channel, row.notifier_id), []).append(row)
-    rows = connection.execute(_notifiers)
+    rows = connection.execute(notifiers)
     return [_line(row, hour.get((row.channel, row.id), ()), at) for row in rows]
 
 
 def line(connection: Connection, channel: str, id: int) -> dict[str, Any] | None:
     """Return the line of a notifier as it is now; None if it is gone."""
     at: datetime = connection.scalar(select(DatabaseNow()))  # type: ignore[assignment]
-    lines = (one for one in read(connection, at) if (one["channel"], one["id"]) == (channel, id))
-    return next(lines, None)
+    return next(iter(read(connection, at, (channel, id))), None)
 
 
 def _line(row: Any, hour: Iterable[Any], at: datetime) -> dict[str, Any]:

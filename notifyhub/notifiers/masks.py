@@ -6,11 +6,12 @@ else whoever may change a notifier could read it there.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import zip_longest
 from typing import Any
 
-from flask import current_app
+from flask import current_app, g
 from marshmallow import ValidationError
 
 from notifyhub.text.secret_names import HIDDEN, names_secret
@@ -18,7 +19,7 @@ from notifyhub.text.secret_names import HIDDEN, names_secret
 SHOWN_CHARACTERS = 4
 """Of a secret's end, which follow the dots."""
 
-MASK_NOT_ENOUGH = "Give the secret itself: its mask does not do where it would be sent elsewhere."
+MASK_NOT_ENOUGH = "Give the secret itself: the stored one is not sent elsewhere than before."
 
 _ADDRESS_KEY = re.compile(
     "url|uri|host|server|endpoint|address|domain|gateway|proxy|port|base|region", re.IGNORECASE
@@ -27,8 +28,19 @@ _ADDRESS = re.compile(r"://|^[\w-]+(\.[\w-]+)+\.?(:\d+)?(/|$)|^\[?[\da-f]*:[\da-
 
 
 def masking() -> bool:
-    """Return whether the operator wants secrets to be masked."""
-    return bool(current_app.config["MASK_SECRETS"])
+    """Return whether secrets are masked: as the operator wants, and always within `secrets_masked`."""
+    return bool(current_app.config["MASK_SECRETS"] or g.get("secrets_masked"))
+
+
+@contextmanager
+def secrets_masked() -> Iterator[None]:
+    """Mask secrets within, whatever the operator wants: pages show none."""
+    before = g.get("secrets_masked", False)
+    g.secrets_masked = True
+    try:
+        yield
+    finally:
+        g.secrets_masked = before
 
 
 def mask(secret: str) -> str:

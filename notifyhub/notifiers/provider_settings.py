@@ -5,9 +5,11 @@
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
+from flask import g
 from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError
 
 from notifyhub.providers.base import SMSProvider
@@ -21,7 +23,8 @@ COMMON = CommonSettingsSchema(unknown=EXCLUDE)
 
 
 @lru_cache
-def _schema(backend: str) -> Schema:
+def schema_of(backend: str) -> Schema:
+    """Return the schema of a provider's settings; raises UnknownProvider."""
     provider = sms_provider(backend)
     schema: type[Schema] = getattr(provider, "settings_schema", SMSProvider.settings_schema)
     return schema(unknown=INCLUDE)
@@ -31,7 +34,7 @@ def schemas() -> Iterator[Schema]:
     """Yield the schema of each provider's settings, but for those whose packages can't be loaded."""
     for name in sms_provider_names():
         try:
-            yield _schema(name)
+            yield schema_of(name)
         except UnknownProvider as error:
             log.warning("%s", error)
 
@@ -46,7 +49,7 @@ def check_settings(backend: str, settings: dict[str, Any]) -> dict[str, Any]:
         return settings
     checked: dict[str, Any] = {}
     errors: dict[str, Any] = {}
-    for schema in (_schema(backend), COMMON):
+    for schema in (schema_of(backend), COMMON):
         try:
             checked |= schema.load(settings)
         except ValidationError as error:
@@ -66,3 +69,24 @@ def max_per_second(settings: Mapping[str, Any]) -> float | None:
     except ValidationError:
         return None
     return allowed
+
+
+@contextmanager
+def merged_settings() -> Iterator[None]:
+    """Have changes of notifiers take `settings` as a patch of the stored ones (RFC 7396), not in their place.
+
+    So who sees no secret can leave it as it is. What is patched is read under the notifier's lock.
+    """
+    g.merges_settings = True
+    try:
+        yield
+    finally:
+        del g.merges_settings
+
+
+def patched(stored: Mapping[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that a change means: those it gives, or within `merged_settings` what they make."""
+    if "merges_settings" not in g:
+        return given
+    merged = {**stored, **given}
+    return {key: value for key, value in merged.items() if key not in given or value is not None}

@@ -45,10 +45,11 @@ class SMSNotifierSchema(ResourceSchema):
             return values
         old = stored.settings or {} if stored else {}
         backend = values.get("backend", stored.backend if stored else "")
-        settings = values.get("settings", old)
+        shown = mask_values(old) if masking() else old
+        given = provider_settings.patched(shown, values["settings"]) if "settings" in values else shown
+        settings = given
         try:
             if masking():
-                given = values.get("settings", mask_values(old))
                 settings = unmask_values(given, old)
                 if stored and has_request_context():  # the operator, who has no request, knows the secrets
                     moved = backend != stored.backend or destinations(settings) != destinations(old)

@@ -1,5 +1,6 @@
 """A browser without a screen: it keeps cookies, fills in forms, and reads pages; it runs no scripts."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,10 +38,19 @@ class Page:
         return [" ".join(found.get_text(" ").split()) for found in self.soup.select(selector)]
 
     def form(self, action: str | None = None) -> dict[str, Any]:
-        """The values that a form of the main part would send as it is: the first, or that of an action."""
+        """The values that a form of the main part would send as it is: the first, or that of an action.
+
+        Several of one name are a list.
+        """
         forms = [form for form in self.soup.select("main form") if action in {None, form.get("action")}]
         assert forms, f"There is no form {action or ''} in: {self.text}"
-        return {name: value for field in forms[0].select("[name]") for name, value in _values(field)}
+        found: dict[str, Any] = {}
+        for name, value in (pair for field in forms[0].select("[name]") for pair in _values(field)):
+            earlier = found.get(name)
+            found[name] = (
+                value if earlier is None else [*([earlier] if isinstance(earlier, str) else earlier), value]
+            )
+        return found
 
     @property
     def errors(self) -> dict[str, list[str]]:
@@ -59,7 +69,7 @@ def _values(field: Tag) -> list[tuple[str, str]]:
         chosen = field.select("option[selected]") or field.select("option")[:1]
         return [(name, str(option.get("value", option.get_text()))) for option in chosen]
     if field.name == "textarea":
-        return [(name, field.get_text().removeprefix("\n"))]
+        return [(name, re.sub(r"\A\r?\n", "", field.get_text()))]
     if field.get("type") in {"checkbox", "radio"} and not field.has_attr("checked"):
         return []
     return [] if field.name == "button" else [(name, str(field.get("value", "")))]

@@ -134,11 +134,13 @@ class _OwnScheme:
 def limit_body(own: int | None) -> None:
     """Limit the request's body to what is configured, or to a greater limit of its `own`.
 
-    What an operator has made smaller than it is by default holds for every body.
+    What an operator has made smaller than it is by default holds for every body. A form's fields may be as
+    long as all of it.
     """
     configured = current_app.config["MAX_BODY_BYTES"]
     if own is not None and configured >= DEFAULT_BODY_BYTES:
         request.max_content_length = max(own, configured)
+    request.max_form_memory_size = request.max_content_length
 
 
 def read_body() -> None:
