@@ -125,6 +125,17 @@ class CursorListing(Listing):
             "results": self.serializer.encode(page),
         }
 
+    def ids(self, asked: Mapping[str, Any], condition: ColumnElement[bool], limit: int) -> list[int]:
+        """Return the ids of the newest rows, at most `limit`, that meet a condition and what is asked for.
+
+        That is what `parse` returns, its cursor and its limit aside.
+        """
+        shape, values = self._plan(asked, reverse=False)
+        low, high = self._id_bounds(asked, None)
+        ranges = Ranges(self.table, [self.table.c.id], self._keys, self.filters | self._keys, condition)
+        values |= {"low": low, "high": high, "limit": limit}
+        return list(autocommit().scalars(ranges.build(shape), values))
+
     def _plan(self, asked: Mapping[str, Any], *, reverse: bool) -> tuple[RangeShape, dict[str, Any]]:
         """Return the shape of the statement that answers a request, and its values.
 

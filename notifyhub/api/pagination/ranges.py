@@ -57,7 +57,8 @@ class RangeShape(NamedTuple):
 class Ranges:
     """The statements for the pages of a table in the order of its ids.
 
-    Columns of an index go by the names of their filters in `keys`, conditions by those in `filters`.
+    Columns of an index go by the names of their filters in `keys`, conditions by those in `filters`. Rows
+    meet `condition`, too, if there is one.
     """
 
     def __init__(
@@ -66,11 +67,13 @@ class Ranges:
         columns: Sequence[ColumnElement[Any]],
         keys: Mapping[str, ColumnFilter],
         filters: Mapping[str, Filter],
+        condition: ColumnElement[bool] | None = None,
     ) -> None:
         self.table = table
         self.columns = columns
         self.keys = keys
         self.filters = filters
+        self.condition = condition
 
     def shape(
         self,
@@ -148,6 +151,8 @@ class Ranges:
                 conditions.append(indexed.is_not(None))  # the index leaves null out, and has to be told
         for name in shape.conditions:
             conditions += [without_index(condition) for condition in self.filters[name].conditions(name)]
+        if self.condition is not None:
+            conditions.append(without_index(self.condition))
         order = in_order((*columns, self.table.c.id), reverse=shape.reverse)
         return select(*selected).where(*conditions).order_by(*order).limit(literal("limit"))
 
