@@ -15,7 +15,11 @@ class Section(NamedTuple):
     name: str
 
 
-SECTIONS = (Section("console.overview.show", _("Overview")),)
+SECTIONS = (
+    Section("console.overview.show", _("Overview")),
+    Section("console.messages.list_messages", _("Messages")),
+    Section("console.sending.send", _("Send")),
+)
 
 
 def sections() -> list[Section]:

@@ -5,12 +5,22 @@ from typing import NoReturn
 from flask import Flask
 from werkzeug.exceptions import NotFound
 
-from notifyhub.console import assets, cookie, overview, preferences, rendering, sign_in
+from notifyhub.console import (
+    assets,
+    cookie,
+    message_changes,
+    messages,
+    overview,
+    preferences,
+    rendering,
+    sending,
+    sign_in,
+)
 from notifyhub.console.blueprint import SIGNED_IN, console, page
 from notifyhub.console.translation import Catalogues
 from notifyhub.extensions import babel, csrf
 
-SUBJECTS = (assets, preferences, sign_in, overview)
+SUBJECTS = (assets, preferences, sign_in, overview, messages, message_changes, sending)
 
 for subject in SUBJECTS:
     console.register_blueprint(subject.blueprint)

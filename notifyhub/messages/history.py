@@ -37,7 +37,7 @@ class History(NamedTuple):
     from_email: str | None
     unsubscribe_url: str | None
     has_html: bool
-    files: tuple[File, ...] = ()
+    files: tuple[File, ...]
 
 
 _ROW = select(
@@ -58,7 +58,8 @@ def read(connection: Connection, message_id: int) -> History | None:
     row: Any = connection.execute(_ROW, this).first()
     if row is None:
         return None
-    return History(*row, tuple(File(*file) for file in connection.execute(_FILES, this)))
+    files = tuple(File(*file) for file in connection.execute(_FILES, this))
+    return History._make((*row, files))
 
 
 def read_html(connection: Connection, message_id: int) -> str | None:

@@ -88,7 +88,7 @@ class Ranges:
             arrays = {name: [values[n] for values in ranges] for n, name in enumerate(index)}
             return RangeShape(index, None, conditions, reverse), arrays
         values = {
-            f"{name}_{n}": value
+            f"{name}_of_{n}": value
             for n, range_ in enumerate(ranges)
             for name, value in zip(index, range_, strict=True)
         }
@@ -105,11 +105,11 @@ class Ranges:
         return page.order_by(*in_order((self.table.c.id,), reverse=shape.reverse))
 
     def _ids_by_union(self, shape: RangeShape, ranges: int) -> Select[Any]:
-        """Return the statement for the first ids of all ranges, each value a parameter: `status_0`, …"""
+        """Return the statement for the first ids of all ranges, each value a parameter: `status_of_0`, …"""
         ids = []
         for n in range(ranges):
             values = {
-                name: bindparam(f"{name}_{n}", type_=self.keys[name].column.type) for name in shape.keys
+                name: bindparam(f"{name}_of_{n}", type_=self.keys[name].column.type) for name in shape.keys
             }
             ids.append(select(self._range(shape, values, [self.table.c.id]).subquery().c.id))
         return select(union_all(*ids).subquery().c.id)
