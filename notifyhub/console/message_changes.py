@@ -83,7 +83,8 @@ def _said(action: str, done: int, left: int) -> str:
         words = _("Cancelled: %(count)s.", count=number(done))
     else:
         words = _("Sent anew: %(count)s.", count=number(done))
-    return f"{words} {_('Left: %(count)s.', count=_counted(left))}" if left else str(words)
+    rest = _("Left: %(count)s.", count=_counted(left))
+    return f"{words} {rest}" if left else str(words)
 
 
 def _question(action: str, count: int) -> dict[str, str]:
