@@ -9,6 +9,7 @@ from werkzeug.exceptions import NotFound
 
 from notifyhub.console.blueprint import page
 from notifyhub.console.formats import number
+from notifyhub.console.message_filters import filter_in_words
 from notifyhub.console.message_search import query
 from notifyhub.console.rendering import render
 from notifyhub.database.connections import persist, transaction
@@ -42,7 +43,9 @@ def change(action: str) -> Any:
     if request.method == "POST":
         flash(_said(action, done, count), "success")
         return redirect(request.full_path.rstrip("?") if count and done else _list())
-    return render("messages/change.html", **_question(action, count), count=count, back=_list())
+    return render(
+        "messages/change.html", **_question(action, count), count=count, asked=filter_in_words(), back=_list()
+    )
 
 
 def _list() -> str:

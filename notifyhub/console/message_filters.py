@@ -6,6 +6,7 @@ from flask import request
 from flask_babel import gettext as _
 
 from notifyhub.console import statuses
+from notifyhub.console.formats import is_persian
 from notifyhub.console.message_search import ACCOUNT
 from notifyhub.console.moments import as_written
 from notifyhub.console.operations import may
@@ -69,3 +70,14 @@ def filter_fields() -> list[FilterField]:
 def hidden_filters() -> dict[str, str]:
     """Return the parameters that the form keeps as they are."""
     return {name: request.args[name] for name in ("limit",) if name in request.args}
+
+
+def filter_in_words() -> list[tuple[Any, str]]:
+    """Return what the page's address asks for, as people say it: the fields' names and values."""
+    given = request.args.get("status", "").split(",")
+    chosen = [str(state.words) for status, state in statuses.MESSAGES.items() if status in given]
+    words = [(_("State"), ("، " if is_persian() else ", ").join(chosen))]
+    for field in filter_fields():
+        value = dict(field.choices).get(field.value, "") if field.choices else field.value
+        words.append((field.label, str(value)))
+    return [(name, value) for name, value in words if value]
