@@ -14,7 +14,7 @@ from notifyhub.console.forms import submit
 from notifyhub.console.message_filters import visible_accounts
 from notifyhub.console.operations import call, may
 from notifyhub.console.rendering import render
-from notifyhub.console.sending_form import EXAMPLES, Shape, make_form
+from notifyhub.console.sending_form import EXAMPLES, Shape, is_id, make_form
 from notifyhub.database.connections import autocommit
 from notifyhub.messages import choices, views
 from notifyhub.messages.models import Channel
@@ -78,13 +78,9 @@ def _shape() -> Shape:
         accounts = [one for one in visible_accounts() if one.channel is channel and one.sends_texts]
         return Shape(channel, by_pattern=False, accounts=accounts)
     chosen = request.values.get("pattern", "")
-    fields = choices.placeholders(autocommit(), channel, int(chosen)) if _is_id(chosen) else None
+    fields = choices.placeholders(autocommit(), channel, int(chosen)) if is_id(chosen) else None
     patterns = choices.patterns(autocommit(), channel)
     return Shape(channel, by_pattern=True, patterns=patterns, placeholders=fields)
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 19
 
 
 def _new_key() -> str:

@@ -1,11 +1,12 @@
 """The form of one message: its fields go by channel, and by whether a pattern makes it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from typing import Any, NamedTuple
 
 from flask_babel import lazy_gettext as _
 from wtforms import Form, FormField
+from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # the types know none yet
 
 from notifyhub.console import moments
 from notifyhub.console.formats import code
@@ -15,6 +16,7 @@ from notifyhub.messages.models import Channel
 
 EXAMPLES = {Channel.SMS: "+989120000000", Channel.EMAIL: "somebody@example.com"}
 """Recipients that a message is looked at with, before its own is given."""
+MAX_ID_DIGITS = 18
 
 
 class Shape(NamedTuple):
@@ -46,7 +48,12 @@ class IdChoice(Choice):
 
     def value(self) -> Any:
         chosen = super().value()
-        return int(chosen) if chosen and chosen.isascii() and chosen.isdigit() else chosen
+        return int(chosen) if is_id(chosen) else chosen
+
+
+def is_id(text: str | None) -> bool:
+    """Return whether a text is an id that a database can have."""
+    return text is not None and text.isascii() and text.isdigit() and len(text) <= MAX_ID_DIGITS
 
 
 class MessageForm(ApiForm):
@@ -103,19 +110,21 @@ def make_form(shape: Shape) -> Any:
     return form
 
 
-def _accounts(accounts: Sequence[Account]) -> list[tuple[str, Any]]:
+def _accounts(accounts: Sequence[Account]) -> list[SelectChoice]:
     """Return what can be chosen: first the default one, which is no matter of an id."""
     default = next((one for one in accounts if one.is_default), None)
-    others = [(str(one.id), one.name) for one in accounts if one is not default]
+    others = [SelectChoice(str(one.id), one.name) for one in accounts if one is not default]
     if default is None:
-        return [("", _("Choose an account")), *others]
-    return [("", _("%(name)s (the default one)", name=default.name)), *others]
+        return [SelectChoice("", _("Choose an account")), *others]
+    return [SelectChoice("", _("%(name)s (the default one)", name=default.name)), *others]
 
 
-def _patterns(patterns: Sequence[PatternChoice]) -> dict[str, list[tuple[str, Any]]]:
+def _patterns(patterns: Sequence[PatternChoice]) -> list[SelectChoice]:
     """Return what can be chosen, by the account that it belongs to."""
-    found: dict[str, list[tuple[str, Any]]] = {"": [("", _("Choose a pattern"))]}
-    for (id_, name), group in groupby(patterns, lambda one: (one.notifier_id, one.notifier_name)):
-        label = f"{name} (#{id_})" if name in found else name
-        found[label] = [(str(one.id), one.name) for one in group]
-    return found
+    names = Counter(name for _id, name in {(one.notifier_id, one.notifier_name) for one in patterns})
+    chosen = [SelectChoice("", _("Choose a pattern"))]
+    for one in patterns:
+        account = one.notifier_name
+        group = account if names[account] == 1 else f"{account} (#{one.notifier_id})"
+        chosen.append(SelectChoice(str(one.id), one.name, optgroup=group))
+    return chosen

@@ -19,7 +19,8 @@ from tests.support.factories import AttemptFactory, MessageFactory, WebhookDeliv
 from tests.support.queries import Queries
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>\u202e'
-VIEW, CHANGE, AUDIT, WEBHOOKS = 7812, 7813, 7842, 7832
+VIEW, CHANGE, WEBHOOKS = 7812, 7813, 7832
+ACCOUNTS = "[name=account] option"
 
 
 def make(app: Flask, **values: Any) -> int:
@@ -43,7 +44,8 @@ def test_the_list_shows_each_message_briefly(operator: Console, app: Flask) -> N
     make(app, recipient=ERASED, text=None, status="failed")
     page = operator.get("/messages")
     rows = page.all("tbody tr")
-    assert [("erased" in row, "Failed" in row) for row in rows][0] == (True, True)
+    assert "erased" in rows[0]
+    assert "Failed" in rows[0]
     assert "Order 5" in rows[1]
     assert "Sent" in rows[1]
     assert "+989121234567" in rows[2]
@@ -180,17 +182,14 @@ def test_a_message_is_told_from_its_acceptance_to_its_end(operator: Console, app
         WebhookDeliveryFactory(object_id=id_, status=DeliveryStatus.DELIVERED, response_status=204)
         WebhookDeliveryFactory(object_id=id_ + 1)
     page = operator.get(f"/messages/{id_}")
-    steps = page.all(".timeline li strong")
-    assert steps == [
+    assert page.all(".timeline li strong")[:5] == [
         "Accepted",
         "Attempt 1: Not now",
         "Waited for 30 seconds",
         "Attempt 2: Taken by the provider",
         "Sent",
-        "Told of the sending",
-        "Reported as not delivered",
-    ] or sorted(steps[-2:]) == ["Reported as not delivered", "Told of the sending"]
-    assert steps[:5] == ["Accepted", "Attempt 1: Not now", "Waited for 30 seconds", *steps[3:5]]
+    ]
+    assert sorted(page.all(".timeline li strong")[5:]) == ["Reported as not delivered", "Told of the sending"]
     for words in ("the-request", "No more credit!", "main", "backup", "204", "1 segment", "GSM-7"):
         assert words in page.text
     assert "The recipient has blocked advertising messages" in page.text
@@ -249,7 +248,8 @@ def test_the_html_of_a_mail_runs_nothing_and_loads_nothing(operator: Console, ap
     html = "<p>Hello</p><script>alert(1)</script>"
     id_ = make(app, channel=Channel.EMAIL, recipient="a@example.com", subject="s", html=html)
     (frame,) = operator.get(f"/messages/{id_}").soup.select("iframe")
-    assert (frame["src"], frame["sandbox"]) == (f"/console/messages/{id_}/html", "")
+    assert frame["src"] == f"/console/messages/{id_}/html"
+    assert not frame["sandbox"]  # nothing is allowed
     page = operator.get(f"/messages/{id_}/html")
     assert page.html == html
     policy = page.response.headers["Content-Security-Policy"].split("; ")
@@ -304,7 +304,7 @@ def test_each_sees_and_does_what_they_may(signed_in: Callable[..., Console], app
     page = many.get(f"/messages/{id_}")
     assert "Told of the sending" in page.text
     assert page.soup.select("#retry")
-    options = [option["value"] for option in many.get("/messages").soup.select("[name=account] option")]
+    options = [option["value"] for option in many.get("/messages").soup.select(ACCOUNTS)]
     assert f"sms:{accounts.sms}" in options
     assert not [option for option in options if str(option).startswith("email")]
 

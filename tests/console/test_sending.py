@@ -50,12 +50,12 @@ def test_bad_input_is_said_at_its_fields_and_kept(operator: Console, app: Flask,
     values = {"to": "021", "text": "", "send_at": "yesterday", "reference": "r"}
     page = operator.post(TEXT, values)
     assert page.status == 400
+    assert set(page.errors) == {"text", "send_at"}  # what the request's schema finds; then what the rules do
+    page = operator.post(TEXT, {**values, "text": "x", "send_at": "1405/01/01"})
     assert set(page.errors) == {"to", "send_at"}
-    page = operator.post(TEXT, {**values, "send_at": ""})
-    assert set(page.errors) == {"to", "text"}
     assert {name: page.form()[name] for name in ("to", "text", "reference")} == {
         "to": "021",
-        "text": "",
+        "text": "x",
         "reference": "r",
     }
     assert messages(app) == []
@@ -116,10 +116,8 @@ def test_a_mail_is_sent_by_text_and_by_pattern(operator: Console, app: Flask, ac
     assert operator.post("/send?channel=email&by=text", text).status == 302
     by_pattern = {**to, "pattern": pattern, "args-value0": "5", "args-value1": "sent"}
     assert operator.post("/send?channel=email&by=pattern", by_pattern).status == 302
-    assert [(each.channel, each.subject) for each in messages(app)] == [
-        ("email", "Order"),
-        ("email", "سفارش 5"),
-    ]
+    assert {each.channel for each in messages(app)} == {"email"}
+    assert [each.subject for each in messages(app)] == ["Order", "سفارش 5"]
 
 
 @pytest.mark.parametrize("written", ["۱۴۰۵/۰۹/۰۶ ۱۰:۳۰", "2026-11-27 10:30", "2026-11-27T07:00:00Z"])
@@ -171,8 +169,8 @@ def test_each_sees_what_they_may(signed_in: Callable[..., Console], app: Flask, 
     assert not page.soup.select("[name=notifier], [name=pattern]")
     assert page.all(".tabs a") == ["SMS by text", "Email by text"]
     page = sender.post(TEXT, {"to": "09121234567", "text": "x"})
-    assert "The message is accepted. Its id is 1." in sender.follow(page).text
-    assert len(messages(app)) == 1
+    (message,) = messages(app)
+    assert f"The message is accepted. Its id is {message.id}." in sender.follow(page).text
 
 
 def test_pages_need_few_statements(operator: Console, accounts: Accounts, queries: Queries) -> None:
