@@ -46,7 +46,7 @@ def _message(status: str, code: str | None = None, channel: str = "sms") -> dict
         (_message("failed", "of_a_plugin"), False, "It failed, for a reason", True, "bad"),
         (_message("cancelled", "no_credit"), False, "Somebody has cancelled it", False, "info"),
         (_message("expired"), False, "Its time was over", True, "bad"),
-        (_message("expired", "unreachable"), False, "Its time was over before it could be sent: ", True, "bad"),
+        (_message("expired", "unreachable"), False, "Its time was over before it could", True, "bad"),
     ],
 )  # fmt: skip
 def test_a_state_is_explained(

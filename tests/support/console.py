@@ -56,7 +56,7 @@ def _values(field: Tag) -> list[tuple[str, str]]:
         chosen = field.select("option[selected]") or field.select("option")[:1]
         return [(name, str(option.get("value", option.get_text()))) for option in chosen]
     if field.name == "textarea":
-        return [(name, field.get_text().removeprefix("\n"))]
+        return [(name, field.get_text().replace("\r\n", "\n").removeprefix("\n"))]
     if field.get("type") in {"checkbox", "radio"} and not field.has_attr("checked"):
         return []
     return [] if field.name == "button" else [(name, str(field.get("value", "")))]
