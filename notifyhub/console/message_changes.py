@@ -37,7 +37,7 @@ def change(action: str) -> Any:
         raise NotFound
     try:
         done = _change(CHANGES[action]) if request.method == "POST" else 0
-        count = len(_ids(CHANGES[action], MAX_COUNTED + 1))
+        count = listing.count_changeable(CHANGES[action], MAX_COUNTED + 1, test=g.caller.test)
     except ValidationError:
         return redirect(_list())  # which says at its fields what is wrong
     if request.method == "POST":
@@ -52,15 +52,11 @@ def _list() -> str:
     return url_for("console.messages.list_messages") + query(request.args.to_dict())
 
 
-def _ids(change: Change, limit: int) -> list[int]:
-    return listing.changeable(change, limit, test=g.caller.test)
-
-
 def _change(change: Change) -> int:
     """Change the newest messages of the filter, each portion in a transaction; return how many."""
 
     def change_portion() -> tuple[int, int]:
-        ids = _ids(change, PORTION)
+        ids = listing.changeable(change, PORTION, test=g.caller.test)
         if not ids:
             return 0, 0
         with transaction() as connection:

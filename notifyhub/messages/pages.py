@@ -47,13 +47,21 @@ class _MessageListing(CursorListing):
 
         Raises ValidationError, by parameter.
         """
+        asked = self._asked_of(change, test=test)
+        return self.ids(asked, change.condition, limit) if asked else []
+
+    def count_changeable(self, change: Change, limit: int, *, test: bool) -> int:
+        """Return how many messages `changeable` can give, at most `limit`."""
+        asked = self._asked_of(change, test=test)
+        return self.count(asked, change.condition, limit) if asked else 0
+
+    def _asked_of(self, change: Change, *, test: bool) -> dict[str, Any] | None:
+        """Return the request's parameters, with those states alone that a change can be done in; or None."""
         asked = self.parse()
         statuses = tuple(one for one in asked.get("status", change.statuses) if one in change.statuses)
         if not statuses or (test and asked.get("test") is False):
-            return []
-        return self.ids(
-            {**asked, "status": statuses, **({"test": True} if test else {})}, change.condition, limit
-        )
+            return None
+        return {**asked, "status": statuses, **({"test": True} if test else {})}
 
 
 _to = described("Only those to this recipient; a number in any spelling.")

@@ -104,6 +104,16 @@ class Ranges:
         page = select(*self.columns).join(nearest, nearest.c.id == self.table.c.id)
         return page.order_by(*in_order((self.table.c.id,), reverse=shape.reverse))
 
+    def build_count(self, shape: RangeShape) -> Select[Any]:
+        """Return the statement for the number of rows, which ends as soon as it has counted to the limit."""
+        if not shape.keys:
+            ids = self._range(shape, {}, [self.table.c.id])
+        elif shape.ranges is None:
+            ids = self._ids_by_arrays(shape)
+        else:
+            ids = self._ids_by_union(shape, shape.ranges)
+        return select(func.count()).select_from(ids.limit(literal("limit")).subquery())
+
     def _ids_by_union(self, shape: RangeShape, ranges: int) -> Select[Any]:
         """Return the statement for the first ids of all ranges, each value a parameter: `status_of_0`, …"""
         ids = []
