@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
+from sqlalchemy import Connection, select, tuple_
 
 from notifyhub.api.changes import Action
 from notifyhub.api.http.json import timestamp
@@ -46,3 +47,17 @@ listing = CursorListing(
     },
     indexes=(("type", "object_id"), ("actor",), ("action", "type")),
 )
+
+
+MAX_LATEST = 50
+"""Entries of an object that are shown beside it."""
+
+
+def latest(connection: Connection, *objects: tuple[str, int]) -> list[dict[str, Any]]:
+    """Return the latest entries of some objects, each given by its type and id, the latest first.
+
+    Along the index ix_audit_entries_object.
+    """
+    named = tuple_(_entries.c.object_type, _entries.c.object_id).in_(objects)
+    newest = select(_entries).where(named).order_by(_entries.c.id.desc()).limit(MAX_LATEST)
+    return [_entry(row) for row in connection.execute(newest)]

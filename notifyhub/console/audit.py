@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, redirect, request, url_for
 from flask_babel import lazy_gettext
 
 from notifyhub.api.changes import Action
 from notifyhub.audit import views
 from notifyhub.audit.models import Via
+from notifyhub.console import moments
 from notifyhub.console.blueprint import page
 from notifyhub.console.operations import list_page
 from notifyhub.console.rendering import render
@@ -47,6 +48,9 @@ PLACES = {
     Via.COMMAND: lazy_gettext("command"),
 }
 
+_DAYS = {"created_from": moments.first_moment, "created_to": moments.last_moment}
+"""What days that people type become in the page's address."""
+
 
 def written(value: Any) -> str:
     """Return a value of a change in one line; of objects and lists their entries."""
@@ -61,8 +65,11 @@ def written(value: Any) -> str:
 
 @blueprint.get("")
 @page(views.list_entries)
-def list_entries() -> str:
+def list_entries() -> Any:
     """Give a page of the entries, the latest first."""
+    asked = {name: convert(request.args.get(name, "")) for name, convert in _DAYS.items()}
+    if any(request.args.get(name, "") != value for name, value in asked.items()):
+        return redirect(url_for(".list_entries", **{**request.args, **asked}))
     found, wrong = list_page(views.list_entries)
     return render(
         "audit/list.html",

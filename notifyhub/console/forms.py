@@ -130,10 +130,8 @@ class MomentText(StringField):
 
     def value(self) -> Any:
         """Return what goes into the body."""
-        if not (self.data or "").strip():
-            return None
-        moment = moments.read(self.data or "")
-        return self.data if moment is None else moment.isoformat()
+        typed = (self.data or "").strip()
+        return moments.first_moment(typed) if typed else None
 
 
 class ApiForm(FlaskForm):  # type: ignore[misc]

@@ -1,35 +1,87 @@
-"""Days and times as people type them: of either calendar, in any digits, by the chosen time zone's clock."""
+"""Days and moments as people write them: Jalali or Gregorian, in digits of any script, in their time zone."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, time
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
-from persiantools.jdatetime import JalaliDateTime
+from persiantools.jdatetime import JalaliDate
 
+from notifyhub.console.formats import is_persian, parse
 from notifyhub.console.preferences import timezone
 from notifyhub.text.digits import ascii_digits
 
-_TYPED = re.compile(
+FIRST_GREGORIAN_YEAR = 1700
+"""An earlier year is a Jalali one: 1405 is the year that began in March 2026."""
+
+_WRITTEN = re.compile(
     r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})"
-    r"(?:[ T،,]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?)?"
+    r"(?:(?:\s*[،,T]\s*|\s+)(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?)?"
 )
-_FIRST_GREGORIAN_YEAR = 1700
-"""Years before it are Jalali ones, which are at 1405 now."""
 
 
-def read(typed: str, *, end: bool = False) -> datetime | None:
-    """Return the moment that was typed, such as `۱۴۰۵/۰۹/۰۵ ۱۴:۳۰` or `2026-11-26`; None if it is none.
+class Written(NamedTuple):
+    """A day, and a time of it if one is written."""
 
-    A day is its first moment; at the `end` of a span, the first moment of the next one.
-    """
-    found = _TYPED.fullmatch(ascii_digits(typed).strip())
-    if found is None:
-        return None
-    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
-    kind = JalaliDateTime if year < _FIRST_GREGORIAN_YEAR else datetime
+    day: date
+    time: time | None
+
+
+def read(text: str) -> Written:
+    """Return what is written, such as ۱۴۰۵/۰۹/۰۵ ۱۰:۳۰ or 2026-11-26; raises ValueError."""
+    shown = "".join(character for character in text if character.isprintable())
+    match = _WRITTEN.fullmatch(ascii_digits(shown.strip()))
+    if match is None:
+        raise ValueError(text)
+    year, month, day = (int(match[part]) for part in ("year", "month", "day"))
+    if year < FIRST_GREGORIAN_YEAR:
+        on: date = JalaliDate(year, month, day).to_gregorian()
+    else:
+        on = date(year, month, day)
+    if match["hour"] is None:
+        return Written(on, None)
+    hour, minute, second = (int(match[part] or 0) for part in ("hour", "minute", "second"))
+    return Written(on, time(hour, minute, second))
+
+
+def first_moment(text: str) -> str:
+    """Return the moment, or the first one of the day, that is written; what is neither as it is."""
+    return _moment(text, time.min)
+
+
+def last_moment(text: str) -> str:
+    """Return the moment, or the last one of the day, that is written; what is neither as it is."""
+    return _moment(text, time.max)
+
+
+def _moment(text: str, of_day: time) -> str:
     try:
-        given = kind(year, month, day, hour, minute, second)
-        naive = given.to_gregorian() if isinstance(given, JalaliDateTime) else given
-    except ValueError:
-        return None
-    local = naive.replace(tzinfo=None) + timedelta(days=int(end and found["hour"] is None))
-    return local.replace(tzinfo=timezone())
+        day, at = read(text)
+        return datetime.combine(day, at or of_day, timezone()).isoformat()
+    except (ValueError, OverflowError):
+        return text
+
+
+def as_written(moment: str) -> str:
+    """Return a moment as a form has it: a day, where it is the first or the last moment of one.
+
+    What is no moment with a zone stays as it is.
+    """
+    try:
+        local = parse(moment).astimezone(_zone_of(moment))
+    except (ValueError, OverflowError):
+        return moment
+    if is_persian():
+        day = JalaliDate.to_jalali(local.date()).strftime("%Y/%m/%d")
+    else:
+        day = local.date().isoformat()
+    if local.time() in {time.min, time.max}:
+        return str(day)
+    return f"{day} {local:%H:%M:%S}" if local.second else f"{day} {local:%H:%M}"
+
+
+def _zone_of(moment: str) -> ZoneInfo:
+    """Return the chosen time zone; raises ValueError for what has no zone, which is a day to the API."""
+    if parse(moment).tzinfo is None:
+        raise ValueError(moment)
+    return timezone()

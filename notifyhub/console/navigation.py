@@ -23,6 +23,8 @@ class Section(NamedTuple):
 
 SECTIONS = (
     Section("console.overview.show", _("Overview")),
+    Section("console.messages.list_messages", _("Messages")),
+    Section("console.sending.send", _("Send")),
     Section(
         "console.accounts.list_accounts",
         _("Accounts"),

@@ -10,10 +10,13 @@ from notifyhub.console import (
     assets,
     audit,
     cookie,
+    message_changes,
+    messages,
     overview,
     patterns,
     preferences,
     rendering,
+    sending,
     settings,
     sign_in,
     users,
@@ -23,7 +26,10 @@ from notifyhub.console.blueprint import SIGNED_IN, console, page
 from notifyhub.console.translation import Catalogues
 from notifyhub.extensions import babel, csrf
 
-SUBJECTS = (assets, preferences, sign_in, overview, accounts, webhooks, settings, users, audit)
+SUBJECTS = (
+    *(assets, preferences, sign_in, overview),
+    *(messages, message_changes, sending, accounts, webhooks, settings, users, audit),
+)
 
 accounts.blueprint.register_blueprint(patterns.blueprint)
 for subject in SUBJECTS:

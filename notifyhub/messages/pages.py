@@ -13,6 +13,7 @@ from notifyhub.database.base import table_of
 from notifyhub.messages.models import Channel, Message, MessageStatus
 from notifyhub.messages.schemas import MessageSchema
 from notifyhub.messages.serializers import LISTED, listed
+from notifyhub.messages.transitions import Change
 from notifyhub.text.addresses import InvalidAddress, normalize_address
 from notifyhub.text.phones import InvalidNumber, to_e164
 
@@ -39,6 +40,28 @@ class _MessageListing(CursorListing):
         if "notifier" in asked and "channel" not in asked:
             raise ValidationError({"notifier": ["Give a `channel` with it: each has notifiers of its own."]})
         return asked
+
+    def changeable(self, change: Change, limit: int, *, test: bool) -> list[int]:
+        """Return the ids of the newest messages, at most `limit`, that the request's parameters ask for and
+        that a change can be done to; with `test` those of test tokens.
+
+        Raises ValidationError, by parameter.
+        """
+        asked = self._asked_of(change, test=test)
+        return self.ids(asked, change.condition, limit) if asked else []
+
+    def count_changeable(self, change: Change, limit: int, *, test: bool) -> int:
+        """Return how many messages `changeable` can give, at most `limit`."""
+        asked = self._asked_of(change, test=test)
+        return self.count(asked, change.condition, limit) if asked else 0
+
+    def _asked_of(self, change: Change, *, test: bool) -> dict[str, Any] | None:
+        """Return the request's parameters, with those states alone that a change can be done in; or None."""
+        asked = self.parse()
+        statuses = tuple(one for one in asked.get("status", change.statuses) if one in change.statuses)
+        if not statuses or (test and asked.get("test") is False):
+            return None
+        return {**asked, "status": statuses, **({"test": True} if test else {})}
 
 
 _to = described("Only those to this recipient; a number in any spelling.")

@@ -2,17 +2,18 @@
 conditional UPDATE of locked rows, so that one of several at once wins.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, NoReturn
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, or_, select, update
 from werkzeug.exceptions import Conflict
 
 from notifyhub.api.changes import Action, ObjectChanged
 from notifyhub.api.resource import or_404
 from notifyhub.database.base import now, table_of
 from notifyhub.events import publish
-from notifyhub.messages.events import MessagesRetried
+from notifyhub.messages.events import MessagesDue, MessagesRetried
 from notifyhub.messages.models import ERASED, Batch, Message, MessageStatus
 from notifyhub.messages.references import MESSAGE_TTL
 from notifyhub.messages.serializers import COLUMNS
@@ -31,6 +32,20 @@ _WAITING = or_(
 _ENDED = and_(_messages.status.in_(RETRIABLE), _messages.otp_id.is_(None))
 """The condition of a message that has failed and may be sent anew."""
 _CANCELLED = {"status": MessageStatus.CANCELLED, "next_attempt_at": None}
+
+
+class Change(NamedTuple):
+    """What can be done to many messages at once: to those in one of the statuses that meet the condition."""
+
+    action: Action
+    statuses: tuple[MessageStatus, ...]
+    condition: ColumnElement[bool]
+
+
+CANCEL = Change(
+    Action.CANCEL, (*CANCELLABLE, MessageStatus.SENDING), and_(_WAITING, _messages.recipient != ERASED)
+)
+RETRY = Change(Action.RETRY, RETRIABLE, and_(_ENDED, _messages.recipient != ERASED))
 
 
 class BatchChange(NamedTuple):
@@ -88,6 +103,37 @@ def retry_batch(connection: Connection, id: int, *, test: bool) -> BatchChange:
     return change
 
 
+def change_several(connection: Connection, change: Change, ids: Sequence[int], *, test: bool) -> list[int]:
+    """Cancel some messages, or send them anew, in a transaction; return the ids of those that it was done to.
+
+    With `test` only those of test tokens. Each is audited by itself, as if it were the only one.
+    """
+    states = select(_messages.id, _messages.status)
+    meets = states.where(_messages.id.in_(ids), change.condition, *_visible(test=test))
+    before = {row.id: row.status for row in connection.execute(_in_lock_order(meets))}
+    if not before:
+        return []
+    values = _CANCELLED if change.action is Action.CANCEL else _new_round(connection)
+    publish(
+        connection,
+        *(
+            ObjectChanged(Message, id_, None, change.action, {"status": (status, values["status"])})
+            for id_, status in before.items()
+        ),
+    )
+    these = update(table_of(Message)).where(_messages.id.in_(before)).values(values)
+    rows = connection.execute(these.returning(_messages.id, _messages.created_at)).all()
+    if change.action is Action.RETRY:
+        publish(connection, MessagesRetried({row.id: row.created_at for row in rows}))
+        publish(connection, MessagesDue(list(before)))
+    return list(before)
+
+
+def _in_lock_order(messages: Select[Any]) -> Select[Any]:
+    """Return a query that locks messages in the order of their ids: several such wait for one another."""
+    return messages.order_by(_messages.id).with_for_update()
+
+
 def _new_round(connection: Connection) -> dict[str, Any]:
     """Return the values of a message that is sent anew."""
     moment = now()
@@ -139,16 +185,11 @@ def _change_batch(
     *,
     test: bool,
 ) -> BatchChange:
-    """Change the messages of a batch that meet the condition; those that a worker claims meanwhile don't.
-
-    They are locked in the order of their ids, so that several such changes wait for one another.
-    """
+    """Change the messages of a batch that meet the condition; those that a worker claims meanwhile don't."""
     visible = select(_messages.id).where(_messages.batch_id == _batches.id, *_visible(test=test)).exists()
     count = or_404(connection.scalar(select(_batches.count).where(_batches.id == id, visible)))
     locked = select(_messages.id).where(_messages.batch_id == id, _messages.recipient != ERASED, condition)
-    change = update(table_of(Message)).where(
-        _messages.id.in_(locked.order_by(_messages.id).with_for_update())
-    )
+    change = update(table_of(Message)).where(_messages.id.in_(_in_lock_order(locked)))
     rows = connection.execute(change.values(values).returning(_messages.id, _messages.created_at)).all()
     if rows:
         publish(connection, ObjectChanged(Batch, id, None, action, {"changed": (None, len(rows))}))

@@ -30,6 +30,16 @@ def test_a_filter_that_is_wrong_says_so_at_its_field(operator: Console) -> None:
     assert set(page.errors) == {"object_id", "action"}
 
 
+def test_days_are_typed_in_either_calendar(operator: Console, api: Api) -> None:
+    api.post(SMS, {"name": "main", "backend": "ippanel"})
+    page = operator.get("/audit?created_from=۱۴۰۴/۰۱/۰۱&created_to=1499/01/01&type=sms_notifier")
+    page = operator.follow(page)
+    assert len(page.all("tbody tr")) == 1
+    field = page.soup.select_one("[name=created_from]")
+    assert field is not None
+    assert field["value"] == "2025-03-21"
+
+
 def test_secrets_and_markup_are_not_in_it(operator: Console, api: Api) -> None:
     token = "a-token-that-is-a-secret"
     settings = {"token": token, "number": "50002710008883"}

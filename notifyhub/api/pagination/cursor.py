@@ -125,6 +125,29 @@ class CursorListing(Listing):
             "results": self.serializer.encode(page),
         }
 
+    def ids(self, asked: Mapping[str, Any], condition: ColumnElement[bool], limit: int) -> list[int]:
+        """Return the ids of the newest rows, at most `limit`, that meet a condition and what is asked for.
+
+        That is what `parse` returns, its cursor and its limit aside.
+        """
+        ranges = self._ranges_of_ids(condition)
+        shape, values = self._bounded(asked, limit)
+        return list(autocommit().scalars(ranges.build(shape), values))
+
+    def count(self, asked: Mapping[str, Any], condition: ColumnElement[bool], limit: int) -> int:
+        """Return how many rows meet a condition and what is asked for, as `ids` has it; at most `limit`."""
+        ranges = self._ranges_of_ids(condition)
+        shape, values = self._bounded(asked, limit)
+        return int(autocommit().execute(ranges.build_count(shape), values).scalar_one())
+
+    def _ranges_of_ids(self, condition: ColumnElement[bool]) -> Ranges:
+        return Ranges(self.table, [self.table.c.id], self._keys, self.filters | self._keys, condition)
+
+    def _bounded(self, asked: Mapping[str, Any], limit: int) -> tuple[RangeShape, dict[str, Any]]:
+        shape, values = self._plan(asked, reverse=False)
+        low, high = self._id_bounds(asked, None)
+        return shape, values | {"low": low, "high": high, "limit": limit}
+
     def _plan(self, asked: Mapping[str, Any], *, reverse: bool) -> tuple[RangeShape, dict[str, Any]]:
         """Return the shape of the statement that answers a request, and its values.
 

@@ -57,7 +57,8 @@ class RangeShape(NamedTuple):
 class Ranges:
     """The statements for the pages of a table in the order of its ids.
 
-    Columns of an index go by the names of their filters in `keys`, conditions by those in `filters`.
+    Columns of an index go by the names of their filters in `keys`, conditions by those in `filters`. Rows
+    meet `condition`, too, if there is one.
     """
 
     def __init__(
@@ -66,11 +67,13 @@ class Ranges:
         columns: Sequence[ColumnElement[Any]],
         keys: Mapping[str, ColumnFilter],
         filters: Mapping[str, Filter],
+        condition: ColumnElement[bool] | None = None,
     ) -> None:
         self.table = table
         self.columns = columns
         self.keys = keys
         self.filters = filters
+        self.condition = condition
 
     def shape(
         self,
@@ -85,7 +88,7 @@ class Ranges:
             arrays = {name: [values[n] for values in ranges] for n, name in enumerate(index)}
             return RangeShape(index, None, conditions, reverse), arrays
         values = {
-            f"{name}_{n}": value
+            f"{name}_of_{n}": value
             for n, range_ in enumerate(ranges)
             for name, value in zip(index, range_, strict=True)
         }
@@ -101,12 +104,22 @@ class Ranges:
         page = select(*self.columns).join(nearest, nearest.c.id == self.table.c.id)
         return page.order_by(*in_order((self.table.c.id,), reverse=shape.reverse))
 
+    def build_count(self, shape: RangeShape) -> Select[Any]:
+        """Return the statement for the number of rows, which ends as soon as it has counted to the limit."""
+        if not shape.keys:
+            ids = self._range(shape, {}, [self.table.c.id])
+        elif shape.ranges is None:
+            ids = self._ids_by_arrays(shape)
+        else:
+            ids = self._ids_by_union(shape, shape.ranges)
+        return select(func.count()).select_from(ids.limit(literal("limit")).subquery())
+
     def _ids_by_union(self, shape: RangeShape, ranges: int) -> Select[Any]:
-        """Return the statement for the first ids of all ranges, each value a parameter: `status_0`, …"""
+        """Return the statement for the first ids of all ranges, each value a parameter: `status_of_0`, …"""
         ids = []
         for n in range(ranges):
             values = {
-                name: bindparam(f"{name}_{n}", type_=self.keys[name].column.type) for name in shape.keys
+                name: bindparam(f"{name}_of_{n}", type_=self.keys[name].column.type) for name in shape.keys
             }
             ids.append(select(self._range(shape, values, [self.table.c.id]).subquery().c.id))
         return select(union_all(*ids).subquery().c.id)
@@ -148,6 +161,8 @@ class Ranges:
                 conditions.append(indexed.is_not(None))  # the index leaves null out, and has to be told
         for name in shape.conditions:
             conditions += [without_index(condition) for condition in self.filters[name].conditions(name)]
+        if self.condition is not None:
+            conditions.append(without_index(self.condition))
         order = in_order((*columns, self.table.c.id), reverse=shape.reverse)
         return select(*selected).where(*conditions).order_by(*order).limit(literal("limit"))
 

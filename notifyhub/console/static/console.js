@@ -25,7 +25,7 @@ if (live.length) {
   const seconds = Math.min(...[...live].map((part) => Number(part.dataset.live)));
   let running = false;
   const refresh = async () => {
-    if (running || document.hidden) return;
+    if (running || document.hidden || !document.querySelector("[data-live]")) return;
     running = true;
     try {
       const answer = await fetch(location.href, { headers: { "X-Fragment": "1" } });
@@ -43,6 +43,7 @@ if (live.length) {
 function replace(fresh) {
   for (const old of document.querySelectorAll("[data-live]")) {
     const part = fresh.getElementById(old.id);
+    if (part && !part.dataset.live) delete old.dataset.live; // it has come to its end
     if (!part || part.innerHTML === old.innerHTML) continue;
     const focused = old.contains(document.activeElement) ? document.activeElement.id : null;
     const opened = [...old.querySelectorAll("details[open][id]")].map((details) => details.id);
