@@ -15,7 +15,10 @@ class Section(NamedTuple):
     name: str
 
 
-SECTIONS = (Section("console.overview.show", _("Overview")),)
+SECTIONS = (
+    Section("console.overview.show", _("Overview")),
+    Section("console.campaigns.list_campaigns", _("Campaigns")),
+)
 
 
 def sections() -> list[Section]:

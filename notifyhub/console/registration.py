@@ -5,12 +5,12 @@ from typing import NoReturn
 from flask import Flask
 from werkzeug.exceptions import NotFound
 
-from notifyhub.console import assets, cookie, overview, preferences, rendering, sign_in
+from notifyhub.console import assets, campaigns, cookie, overview, preferences, rendering, sign_in
 from notifyhub.console.blueprint import SIGNED_IN, console, page
 from notifyhub.console.translation import Catalogues
 from notifyhub.extensions import babel, csrf
 
-SUBJECTS = (assets, preferences, sign_in, overview)
+SUBJECTS = (assets, preferences, sign_in, overview, campaigns)
 
 for subject in SUBJECTS:
     console.register_blueprint(subject.blueprint)
