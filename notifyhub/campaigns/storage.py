@@ -42,7 +42,7 @@ class Content(NamedTuple):
 
     def pack(self) -> bytes:
         """Return it as it is stored."""
-        return zlib.compress(orjson.dumps({"rows": self.rows, "batches": self.batches}))
+        return zlib.compress(orjson.dumps({"rows": self.rows, "batches": self.batches}, default=tuple))
 
     @classmethod
     def unpack(cls, packed: bytes) -> "Content":

@@ -148,7 +148,7 @@ def _shown(
 
 
 def read_columns(form: Any, width: int, count: int) -> dict[str, Any] | None:
-    """Return the settings that the form of columns stands for; None, with words at its fields, if some lack."""
+    """Return the settings that the form stands for; None, with words at its fields, if one lacks."""
     fields = [form.recipient, *(form[f"arg_{index}"] for index in range(count))]
     places = []
     for field in fields:
