@@ -6,6 +6,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from wtforms import FileField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 
 from notifyhub.campaigns.choices import Choice as Offered
 from notifyhub.campaigns.recipient_files import columns
@@ -33,21 +34,16 @@ class MessageForm(ApiForm):
 
     def offer(self, patterns: Sequence[Offered], notifiers: Sequence[Offered]) -> None:
         """Have the fields offer what there is."""
-        own = [("sms", _("SMS with a text of my own")), ("email", _("Email with a text of my own"))]
-        groups = {_("A text of my own"): own}
-        for channel, title in (("sms", _("SMS patterns")), ("email", _("Email patterns"))):
-            of_channel = [each for each in patterns if each.channel == channel]
-            if of_channel:
-                groups[title] = [
-                    (f"{channel}:{each.id}", f"{each.name} – {each.notifier}") for each in of_channel
-                ]
-        self.content.choices = groups
-        accounts = {_("By default"): [("", _("The default account"))]}
-        for channel, title in (("sms", _("SMS accounts")), ("email", _("Email accounts"))):
-            named = [(f"{channel}:{each.id}", each.name) for each in notifiers if each.channel == channel]
-            if named:
-                accounts[title] = named
-        self.notifier.choices = accounts
+        own = _("A text of my own")
+        self.content.choices = [
+            SelectChoice("sms", _("SMS with a text of my own"), optgroup=own),
+            SelectChoice("email", _("Email with a text of my own"), optgroup=own),
+            *_grouped(patterns, {"sms": _("SMS patterns"), "email": _("Email patterns")}),
+        ]
+        self.notifier.choices = [
+            SelectChoice("", _("The default account"), optgroup=_("By default")),
+            *_grouped(notifiers, {"sms": _("SMS accounts"), "email": _("Email accounts")}),
+        ]
 
     def common(self) -> dict[str, Any]:
         """Return what all messages share, as the API takes it."""
@@ -67,6 +63,17 @@ class MessageForm(ApiForm):
         self.refuse(
             {{"channel": "content", "pattern": "content"}.get(name, name): wrong[name] for name in wrong}
         )
+
+
+def _grouped(offered: Sequence[Offered], titles: Mapping[str, str]) -> list[SelectChoice]:
+    return [
+        SelectChoice(f"{each.channel}:{each.id}", _label(each), optgroup=titles[each.channel])
+        for each in offered
+    ]
+
+
+def _label(offered: Offered) -> str:
+    return offered.name if offered.name == offered.notifier else f"{offered.name} – {offered.notifier}"
 
 
 def _id(text: str) -> int | str:
@@ -94,7 +101,10 @@ def columns_form(
     On the first visit (`given` is None) it shows what the settings say, or a guess.
     """
     names, filled = columns.names(rows, header=settings.header), columns.filled(rows)
-    choices = [("", _("Choose a column")), *((str(place), _named(names, place)) for place in filled)]
+    choices = [
+        SelectChoice("", _("Choose a column")),
+        *(SelectChoice(str(place), _named(names, place)) for place in filled),
+    ]
     args = {
         f"arg_{index}": Choice(_placeholder(placeholder), choices=choices)
         for index, placeholder in enumerate(placeholders)
@@ -106,8 +116,8 @@ def columns_form(
         "duplicates": Choice(
             lazy_gettext("If a recipient is in the file more than once"),
             choices=[
-                (ONCE, _("Send one message, that of the first row")),
-                (EACH, _("Send a message for each row")),
+                SelectChoice(ONCE, _("Send one message, that of the first row")),
+                SelectChoice(EACH, _("Send a message for each row")),
             ],
         ),
     }

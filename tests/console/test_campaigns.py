@@ -125,8 +125,9 @@ def test_two_hundred_are_sent_from_a_messy_workbook_and_reported(
         ("+989120000000", "2"),
         ("+989120000001", "3"),
     ]
+    ids = [message.id for message in stored(app)]
     with app.app_context():
-        for message_id in db.session.scalars(select(Message.id)).all():
+        for message_id in ids:
             deliver(message_id)
     page = console.get(path)
     assert page.all(".counts li") == ["Sent 200"]
@@ -243,13 +244,8 @@ def test_repeated_recipients_get_each_message_if_that_is_wanted(
 def test_the_rows_with_errors_can_be_downloaded_mended_and_sent(
     app: Flask, operator: Console, pattern: int
 ) -> None:
-    rows = [
-        ["name", "mobile", "code"],
-        ["=1+1", "+98912", "1"],
-        ["b", "09121234567", ""],
-        ["c", "9121234568", "3"],
-    ]
-    path = drafted(operator, workbook(rows), f"sms:{pattern}")
+    data = b"name,mobile,code\n=1+1,+98912,1\nb,09121234567,\nc,9121234568,3\n"
+    path = drafted(operator, data, f"sms:{pattern}")
     page = operator.get(f"{path}/rows-to-mend")
     assert "attachment" in page.response.headers["Content-Disposition"]
     found = table(page)
@@ -285,7 +281,10 @@ def test_no_file_at_all_is_refused_at_its_field(operator: Console) -> None:
 
 
 def test_a_file_that_is_too_large_is_refused_with_a_page(operator: Console) -> None:
-    assert upload(operator, b"x" * (10 * 1024 * 1024 + 1)).status == 413
+    body = b"x" * (10 * 1024 * 1024 + 1)
+    kind = "multipart/form-data; boundary=x"
+    answer = operator.client.post(f"/console{PATH}/new", data=body, content_type=kind)
+    assert (answer.status_code, answer.mimetype) == (413, "text/html")
 
 
 def test_a_message_that_can_t_be_sent_is_refused_at_its_fields(operator: Console, pattern: int) -> None:
@@ -300,7 +299,7 @@ def test_a_message_that_can_t_be_sent_is_refused_at_its_fields(operator: Console
     assert "notifier" in page.errors
     page = operator.submit(path, {"content": "pigeon", "text": "kept"})
     assert "content" in page.errors
-    assert page.form()["text"] == "kept"
+    assert page.form()["text"].strip() == "kept"
 
 
 def test_a_column_has_to_be_chosen_for_each_placeholder(operator: Console, pattern: int) -> None:
