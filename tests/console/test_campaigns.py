@@ -448,7 +448,8 @@ def test_pages_take_few_statements_whatever_they_show(
             *(f"{draft}/{step}" for step in ("message", "columns", "check", "rows-to-mend")),
         ):
             with queries as statements:
-                assert operator.get(path).status == 200
+                page = operator.get(path)
+                assert (page.status, bool(page.response.get_data())) == (200, True)
             assert len(statements) <= 12, (path, statements)
 
 
