@@ -280,6 +280,11 @@ def test_no_file_at_all_is_refused_at_its_field(operator: Console) -> None:
     assert operator.post(f"{PATH}/new").errors == {"file": ["Choose a file."]}
 
 
+def test_a_file_of_megabytes_is_taken(operator: Console) -> None:
+    data = b"to,text\n" + b"".join(b"0912%07d,%s\n" % (number, b"x" * 600) for number in range(5000))
+    assert upload(operator, data).status == 302
+
+
 def test_a_file_that_is_too_large_is_refused_with_a_page(operator: Console) -> None:
     body = b"x" * (10 * 1024 * 1024 + 1)
     kind = "multipart/form-data; boundary=x"

@@ -14,6 +14,8 @@ DELIMITERS = ",;\t|"
 _SAMPLED_ROWS = 50
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _DELIMITER_LINE = re.compile(r'"?sep=(.)"?(?:\r\n|\r|\n)')
+_LOST_WORD = re.compile(r"\?{2,}")
+"""What a program writes for a word that its encoding has no letters for."""
 _NO_TEXT = re.compile("[\0-\x08\x0e-\x1f]")
 
 
@@ -28,6 +30,10 @@ def decode(data: bytes) -> str:
         text = persian_letters(data.decode("cp1256"))
     if _NO_TEXT.search(text):
         raise UnreadableFile("This is neither an Excel workbook (.xlsx) nor a text file (.csv).")
+    if text.isascii() and 2 * len(_LOST_WORD.findall(text)) > text.count("\n") + 1:
+        raise UnreadableFile(
+            "The file has question marks in place of letters: save it as .xlsx or CSV UTF-8."
+        )
     return text
 
 

@@ -288,6 +288,10 @@ LAUGHS = b"".join(
         (_with_sheet(LAUGHS), "The workbook is damaged: open it in Excel and save it again."),
         (workbook([], []), "The file is empty: it has no cell with anything in it."),
         (b"to\x01\x02\x03\n", "This is neither an Excel workbook (.xlsx) nor a text file (.csv)."),
+        (
+            b"??????,???\r\n09121234567,???\r\n",
+            "The file has question marks in place of letters: save it as .xlsx or CSV UTF-8.",
+        ),
         (b"\xff\xfea", "The file is damaged: not all of it is text in the encoding that it names."),
         (b'to\n"' + b"x" * 200_000, "The file is no table: look for a quotation mark that nothing closes."),
         (b"0912\n" * (MAX_ROWS + 2), "The file has more than 10000 rows: divide it."),
@@ -300,6 +304,10 @@ def test_a_file_that_is_no_table_is_refused_with_words(data: bytes, words: str) 
     with pytest.raises(UnreadableFile) as refused:
         read(data)
     assert str(refused.value) == words
+
+
+def test_question_marks_here_and_there_are_a_text_as_any_other() -> None:
+    assert cells(b"to,text\n0912,why??\n0913,x\n0914,y\n")[1] == ("0912", "why??")
 
 
 def test_a_text_that_a_workbook_repeats_is_bounded() -> None:
