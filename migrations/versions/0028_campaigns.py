@@ -50,9 +50,7 @@ def upgrade() -> None:
             name=op.f("fk_campaign_batches_campaign_id"),
             ondelete="CASCADE",
         ),
-        sa.ForeignKeyConstraint(
-            ["batch_id"], ["batches.id"], name=op.f("fk_campaign_batches_batch_id")
-        ),
+        sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_campaign_batches_batch_id")),
         sa.UniqueConstraint("campaign_id", "number", name=op.f("uq_campaign_batches_campaign_id_number")),
         sa.UniqueConstraint("batch_id", name=op.f("uq_campaign_batches_batch_id")),
         sqlite_autoincrement=True,

@@ -22,10 +22,11 @@ class CampaignStatus(StrEnum):
 class Campaign(Timestamped):
     """A file of recipients, and what they are to be sent.
 
-    `settings` are as `storage.Settings` has them. `content` has the file's rows, and once it is confirmed
-    which of them make up which batch; null: erased. `count` and `segments` are those of the messages
-    that were confirmed. `problem` is why a campaign was stopped by itself. All batches of one that is
-    `sending` are stored in the end, whatever dies meanwhile; once they are, it is `sent`.
+    `created_by` is the name of who has sent the file, then of who has confirmed it. `settings` are as
+    `storage.Settings` has them. `content` has the file's rows, and once it is confirmed which of them make up
+    which batch; null: erased. `count` and `segments` are those of the messages that were confirmed. `problem`
+    is why a campaign was stopped by itself. All batches of one that is `sending` are stored in the end,
+    whatever dies meanwhile; once they are, it is `sent`.
     """
 
     __tablename__ = "campaigns"

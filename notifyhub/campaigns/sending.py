@@ -19,9 +19,15 @@ ABANDONED_AFTER = timedelta(seconds=30)
 _campaigns, _batches = table_of(Campaign), table_of(CampaignBatch)
 
 
-def confirm(connection: Connection, id: int, content: Content, checked: CheckedFile, *, test: bool) -> bool:
-    """Have a draft sent as it was checked; return False if it is none any more: it was confirmed before."""
+def confirm(
+    connection: Connection, id: int, content: Content, checked: CheckedFile, *, by: str, test: bool
+) -> bool:
+    """Have a draft sent as it was checked; return False if it is none any more: it was confirmed before.
+
+    From now on it is that of who has confirmed it, by name.
+    """
     values = {
+        "created_by": by,
         "status": CampaignStatus.SENDING,
         "is_test": test,
         "content": Content(content.rows, divide(checked.messages)).pack(),

@@ -149,7 +149,7 @@ def confirm(id: int) -> Any:
             flash(_("Something has changed since you saw this check: look at it again."), "warn")
             return redirect(url_for(".check", id=id))
         with transaction() as connection:
-            sending.confirm(connection, id, content, checked, test=g.caller.test)
+            sending.confirm(connection, id, content, checked, by=g.caller.name, test=g.caller.test)
     sending.send(id)
     flash(_("The campaign is on its way."), "success")
     return redirect(url_for(".show", id=id) if may("console.campaigns.show") else url_for(".new"))
