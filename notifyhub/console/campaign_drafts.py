@@ -21,6 +21,7 @@ from notifyhub.console.rendering import render
 from notifyhub.console.translation import api_words
 from notifyhub.database.base import now
 from notifyhub.database.connections import autocommit, transaction
+from notifyhub.health.views import show_health
 from notifyhub.messages.request_schemas import MAX_BODY_BYTES
 from notifyhub.messages.views import send_many
 
@@ -122,7 +123,7 @@ def check(id: int) -> Any:
     checked = checking.check(autocommit(), id, settings, content.rows, now())
     first = checked.shown[0][1] if checked.shown else None
     credit = None
-    if first is not None and first.channel == "sms":
+    if first is not None and first.channel == "sms" and may(show_health):
         credit = choices.credit(autocommit(), first.notifier.id)
     return render(
         "campaigns/check.html",
@@ -149,9 +150,12 @@ def confirm(id: int) -> Any:
             flash(_("Something has changed since you saw this check: look at it again."), "warn")
             return redirect(url_for(".check", id=id))
         with transaction() as connection:
-            sending.confirm(connection, id, content, checked, by=g.caller.name, test=g.caller.test)
+            confirmed = sending.confirm(
+                connection, id, content, checked, by=g.caller.name, test=g.caller.test
+            )
+        if confirmed:
+            flash(_("The campaign is on its way."), "success")
     sending.send(id)
-    flash(_("The campaign is on its way."), "success")
     return redirect(url_for(".show", id=id) if may("console.campaigns.show") else url_for(".new"))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import time_machine
 from flask import Flask
+from flask_babel import force_locale
 from sqlalchemy import func, select, update
 
 from notifyhub.auth.models import Role
@@ -16,12 +17,16 @@ from notifyhub.campaigns import retention, sending, storage
 from notifyhub.campaigns.models import Campaign, CampaignBatch, CampaignStatus
 from notifyhub.campaigns.recipient_files.table import Row
 from notifyhub.campaigns.storage import Settings
+from notifyhub.console.translation import api_words
 from notifyhub.database.base import now
 from notifyhub.database.connections import transaction
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
+from notifyhub.health.models import NotifierCredit
 from notifyhub.messages.models import Batch, Message
+from notifyhub.notifiers.models import SMSNotifier
 from notifyhub.patterns.models import PatternStatus
+from tests.campaigns.recipient_files.test_reading import REFUSED
 from tests.support.clients import Api
 from tests.support.console import Console, Page
 from tests.support.factories import (
@@ -276,6 +281,11 @@ def test_a_file_that_is_no_table_is_refused_at_its_field(operator: Console, data
     assert (page.status, page.errors) == (400, {"file": [words]})
 
 
+def test_why_a_file_is_refused_is_said_in_persian(app: Flask) -> None:
+    with app.test_request_context("/console"), force_locale("fa"):
+        assert [words for _, words in REFUSED if api_words(words) == words] == []
+
+
 def test_no_file_at_all_is_refused_at_its_field(operator: Console) -> None:
     assert operator.post(f"{PATH}/new").errors == {"file": ["Choose a file."]}
 
@@ -331,6 +341,19 @@ def test_a_column_has_to_be_chosen_for_each_placeholder(operator: Console, patte
     assert page.status == 400
     assert page.errors == {name: ["Choose a column of the file."] for name in ("recipient", "arg_0", "arg_1")}
     assert operator.get(path.replace("/message", "/check")).status == 404
+
+
+def test_the_credit_of_the_account_is_shown_to_those_who_may_see_the_health(
+    app: Flask, operator: Console, signed_in: Callable[..., Console], pattern: int
+) -> None:
+    path = drafted(operator, workbook(messy_rows(2)), f"sms:{pattern}")
+    with app.app_context():
+        notifier_id = db.session.scalar(select(SMSNotifier.id))
+        credit = NotifierCredit(notifier_id=notifier_id, asked_at=now(), read_at=now(), amount=37414)
+        db.session.add(credit)
+        db.session.commit()
+    assert "Its credit is 37,414, in the provider's unit" in operator.get(f"{path}/check").text
+    assert "credit" not in signed_in(Role.STAFF, (SEND,)).get(f"{path}/check").text
 
 
 def test_mails_by_a_pattern_are_sent_with_the_columns_of_their_names(app: Flask, operator: Console) -> None:

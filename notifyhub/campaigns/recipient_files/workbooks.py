@@ -16,6 +16,9 @@ from notifyhub.campaigns.recipient_files.table import UnreadableFile
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 MAX_UNPACKED_BYTES = 50 * 1024 * 1024
 MAX_PARTS = 1000
+MAX_WHOLE_BYTES = 2 * 1024 * 1024
+"""Of a part that is read into memory as a whole, and becomes many times as large there."""
+_PARSED_WHOLE = {"xl/styles.xml", "xl/workbook.xml", "[content_types].xml", "docprops/core.xml"}
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _BROKEN = "The workbook is damaged: open it in Excel and save it again."
 
@@ -67,6 +70,8 @@ def _check_parts(data: bytes) -> None:
         raise UnreadableFile("This is an archive, not a workbook: send the file that is in it.")
     if not any(name.startswith("xl/") for name in names):
         raise UnreadableFile("This is no Excel workbook: save it as .xlsx or .csv.")
+    if any(part.file_size > MAX_WHOLE_BYTES for part in parts if part.filename.lower() in _PARSED_WHOLE):
+        raise UnreadableFile("The workbook has too many styles: copy the table to a new one.")
     if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
         most = MAX_UNPACKED_BYTES // (1024 * 1024)
         raise UnreadableFile(f"Unpacked, the workbook has more than {most} megabytes: divide it.")

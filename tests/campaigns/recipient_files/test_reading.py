@@ -255,50 +255,55 @@ LAUGHS = b"".join(
 )
 
 
+REFUSED: list[tuple[bytes, str]] = [
+    (b"", "The file is empty."),
+    (b" \r\n", "The file is empty."),
+    ("\ufeff".encode(), "The file is empty: it has no cell with anything in it."),
+    (b",,\n,,\n", "The file is empty: it has no cell with anything in it."),
+    (b"%PDF-1.7 ...", "This is a PDF: save the table as .xlsx or .csv."),
+    (b"\x89PNG\r\n\x1a\n", "This is a picture: save the table as .xlsx or .csv."),
+    (b"<html><table>", "This is a web page or XML: save the table as .xlsx or .csv."),
+    (workbooks.OLE + b"\0" * 100, "This is a workbook of an old kind (.xls): save it as .xlsx or .csv."),
+    (
+        workbooks.OLE + "EncryptedPackage".encode("utf-16-le"),
+        "The workbook has a password: save it without one.",
+    ),
+    (workbook([["to"]])[:-60], "The workbook is damaged: open it in Excel and save it again."),
+    (b"PK\x03\x04", "The workbook is damaged: open it in Excel and save it again."),
+    (_zipped(**{"a.csv": b"x"}), "This is an archive, not a workbook: send the file that is in it."),
+    (
+        _zipped(**{"[Content_Types].xml": b"<x/>", "word/document.xml": b"<x/>"}),
+        "This is no Excel workbook: save it as .xlsx or .csv.",
+    ),
+    (
+        _zipped(**{"xl/workbook.bin": b"x"}),
+        "This is a binary workbook (.xlsb): save it as .xlsx or .csv.",
+    ),
+    (
+        _zipped(**{"xl/workbook.xml": b"x", "xl/big.xml": b"0" * (workbooks.MAX_UNPACKED_BYTES + 1)}),
+        "Unpacked, the workbook has more than 50 megabytes: divide it.",
+    ),
+    (
+        _zipped(**{"xl/workbook.xml": b"x", "xl/styles.xml": b"<xf/>" * 500_000}),
+        "The workbook has too many styles: copy the table to a new one.",
+    ),
+    (_with_sheet(LAUGHS), "The workbook is damaged: open it in Excel and save it again."),
+    (workbook([], []), "The file is empty: it has no cell with anything in it."),
+    (b"to\x01\x02\x03\n", "This is neither an Excel workbook (.xlsx) nor a text file (.csv)."),
+    (
+        b"??????,???\r\n09121234567,???\r\n",
+        "The file has question marks in place of letters: save it as .xlsx or CSV UTF-8.",
+    ),
+    (b"\xff\xfea", "The file is damaged: not all of it is text in the encoding that it names."),
+    (b'to\n"' + b"x" * 200_000, "The file is no table: look for a quotation mark that nothing closes."),
+    (b"0912\n" * (MAX_ROWS + 2), "The file has more than 10000 rows: divide it."),
+    (b"," * MAX_COLUMNS + b"x", "Row 1 has more than 100 columns."),
+    (b"to\n" + b"x" * (MAX_CELL_CHARACTERS + 1), "Row 2 has a cell with more than 1000 characters."),
+]
+
+
 @pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (b"", "The file is empty."),
-        (b" \r\n", "The file is empty."),
-        ("\ufeff".encode(), "The file is empty: it has no cell with anything in it."),
-        (b",,\n,,\n", "The file is empty: it has no cell with anything in it."),
-        (b"%PDF-1.7 ...", "This is a PDF: save the table as .xlsx or .csv."),
-        (b"\x89PNG\r\n\x1a\n", "This is a picture: save the table as .xlsx or .csv."),
-        (b"<html><table>", "This is a web page or XML: save the table as .xlsx or .csv."),
-        (workbooks.OLE + b"\0" * 100, "This is a workbook of an old kind (.xls): save it as .xlsx or .csv."),
-        (
-            workbooks.OLE + "EncryptedPackage".encode("utf-16-le"),
-            "The workbook has a password: save it without one.",
-        ),
-        (workbook([["to"]])[:-60], "The workbook is damaged: open it in Excel and save it again."),
-        (b"PK\x03\x04", "The workbook is damaged: open it in Excel and save it again."),
-        (_zipped(**{"a.csv": b"x"}), "This is an archive, not a workbook: send the file that is in it."),
-        (
-            _zipped(**{"[Content_Types].xml": b"<x/>", "word/document.xml": b"<x/>"}),
-            "This is no Excel workbook: save it as .xlsx or .csv.",
-        ),
-        (
-            _zipped(**{"xl/workbook.bin": b"x"}),
-            "This is a binary workbook (.xlsb): save it as .xlsx or .csv.",
-        ),
-        (
-            _zipped(**{"xl/workbook.xml": b"x", "xl/big.xml": b"0" * (workbooks.MAX_UNPACKED_BYTES + 1)}),
-            "Unpacked, the workbook has more than 50 megabytes: divide it.",
-        ),
-        (_with_sheet(LAUGHS), "The workbook is damaged: open it in Excel and save it again."),
-        (workbook([], []), "The file is empty: it has no cell with anything in it."),
-        (b"to\x01\x02\x03\n", "This is neither an Excel workbook (.xlsx) nor a text file (.csv)."),
-        (
-            b"??????,???\r\n09121234567,???\r\n",
-            "The file has question marks in place of letters: save it as .xlsx or CSV UTF-8.",
-        ),
-        (b"\xff\xfea", "The file is damaged: not all of it is text in the encoding that it names."),
-        (b'to\n"' + b"x" * 200_000, "The file is no table: look for a quotation mark that nothing closes."),
-        (b"0912\n" * (MAX_ROWS + 2), "The file has more than 10000 rows: divide it."),
-        (b"," * MAX_COLUMNS + b"x", "Row 1 has more than 100 columns."),
-        (b"to\n" + b"x" * (MAX_CELL_CHARACTERS + 1), "Row 2 has a cell with more than 1000 characters."),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
+    ("data", "words"), REFUSED, ids=lambda value: value if isinstance(value, str) else ""
 )
 def test_a_file_that_is_no_table_is_refused_with_words(data: bytes, words: str) -> None:
     with pytest.raises(UnreadableFile) as refused:
