@@ -13,6 +13,7 @@ from notifyhub.audit import views as audit_views
 from notifyhub.auth import guard, throttle, user_views
 from notifyhub.auth import registration as auth
 from notifyhub.auth import views as auth_views
+from notifyhub.campaigns import registration as campaigns
 from notifyhub.console import registration as console
 from notifyhub.console.blueprint import console as console_blueprint
 from notifyhub.console.blueprint import root
@@ -41,7 +42,7 @@ from notifyhub.webhooks import views as webhooks_views
 
 PACKAGES = (
     *(database, api, jobs, auth, messages, delivery, service_health, otp, webhooks, statistics),
-    *(metrics, audit, seeding, console),
+    *(metrics, audit, seeding, campaigns, console),
 )
 
 BLUEPRINTS = (

@@ -1,8 +1,9 @@
 """The audit: who has changed what."""
 
 from typing import Any
+from urllib.parse import urlencode
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, redirect, request
 from flask_babel import lazy_gettext
 
 from notifyhub.api.changes import Action
@@ -69,7 +70,7 @@ def list_entries() -> Any:
     """Give a page of the entries, the latest first."""
     asked = {name: convert(request.args.get(name, "")) for name, convert in _DAYS.items()}
     if any(request.args.get(name, "") != value for name, value in asked.items()):
-        return redirect(url_for(".list_entries", **{**request.args, **asked}))
+        return redirect(f"{request.path}?{urlencode({**request.args, **asked})}")
     found, wrong = list_page(views.list_entries)
     return render(
         "audit/list.html",

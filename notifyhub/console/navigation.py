@@ -25,6 +25,7 @@ SECTIONS = (
     Section("console.overview.show", _("Overview")),
     Section("console.messages.list_messages", _("Messages")),
     Section("console.sending.send", _("Send")),
+    Section("console.campaigns.list_campaigns", _("Campaigns")),
     Section(
         "console.accounts.list_accounts",
         _("Accounts"),

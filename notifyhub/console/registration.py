@@ -9,6 +9,7 @@ from notifyhub.console import (
     accounts,
     assets,
     audit,
+    campaigns,
     cookie,
     message_changes,
     messages,
@@ -28,7 +29,7 @@ from notifyhub.extensions import babel, csrf
 
 SUBJECTS = (
     *(assets, preferences, sign_in, overview),
-    *(messages, message_changes, sending, accounts, webhooks, settings, users, audit),
+    *(messages, message_changes, sending, campaigns, accounts, webhooks, settings, users, audit),
 )
 
 accounts.blueprint.register_blueprint(patterns.blueprint)

@@ -45,8 +45,18 @@ def _in_order(counts: dict[str, int]) -> dict[str, int]:
 
 _serializer = BatchSerializer()
 _BATCH = select(*_serializer.columns).where(_batches.c.id == bindparam("batch_id"))
+_BATCHES = (
+    select(*_serializer.columns)
+    .where(_batches.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_batches.c.id)
+)
 
 listing = CursorListing(_batches, _serializer, filters={}, indexes=())
+
+
+def read_all(ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Return some batches, by rising ids, as `BatchSchema` describes each."""
+    return _serializer.encode(autocommit().execute(_BATCHES, {"ids": ids}).all()) if ids else []
 
 
 def read(id: int) -> dict[str, Any] | None:

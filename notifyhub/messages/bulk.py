@@ -8,9 +8,12 @@ from marshmallow import Schema, ValidationError
 from sqlalchemy import Connection
 
 from notifyhub.api.fields import NON_FIELD
+from notifyhub.events import publish
 from notifyhub.messages.composition import ComposedMessage, compose
+from notifyhub.messages.events import MessagesDue
 from notifyhub.messages.references import resolve
 from notifyhub.messages.request_schemas import MessageRequestSchema, RecipientSchema, SharedMessageSchema
+from notifyhub.messages.storage import store_batch
 
 MAX_INVALID = 100
 """Invalid entries after which no other is looked at: a response holds the errors of no more."""
@@ -40,6 +43,16 @@ def compose_bulk(
     if "recipients" in request and "messages" not in request:
         return _compose_for_all(connection, request, moment)
     raise ValidationError({NON_FIELD: ["Give `messages`, or `common` and `recipients`."]})
+
+
+def accept(
+    connection: Connection, messages: Sequence[ComposedMessage], moment: datetime, *, test: bool
+) -> int:
+    """Store messages as a batch, in a transaction, and have what is due sent; return the batch's id."""
+    batch_id, due = store_batch(connection, messages, moment, test=test)
+    if due:
+        publish(connection, MessagesDue(due))
+    return batch_id
 
 
 def _compose_for_all(

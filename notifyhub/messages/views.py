@@ -15,7 +15,7 @@ from notifyhub.database.base import now, table_of
 from notifyhub.database.connections import autocommit, persist, transaction
 from notifyhub.events import publish
 from notifyhub.messages import batches, transitions
-from notifyhub.messages.bulk import compose_bulk
+from notifyhub.messages.bulk import accept, compose_bulk
 from notifyhub.messages.composition import compose
 from notifyhub.messages.events import MessagesDue
 from notifyhub.messages.models import Message
@@ -31,7 +31,7 @@ from notifyhub.messages.schemas import (
     PreviewSchema,
 )
 from notifyhub.messages.serializers import COLUMNS, attempts, message
-from notifyhub.messages.storage import store, store_batch
+from notifyhub.messages.storage import store
 from notifyhub.messages.transitions import BatchChange
 
 blueprint = Blueprint("messages", __name__, url_prefix="/api/notifications/messages")
@@ -121,10 +121,8 @@ def send_many(connection: Connection, request: dict[str, Any]) -> IdempotentResu
     """Store messages as a batch: all of them or none."""
     moment = now()
     composed = compose_bulk(connection, request, moment)
-    stored, due = store_batch(connection, composed, moment, test=g.caller.test)
-    if due:
-        publish(connection, MessagesDue(due))
-    return IdempotentResult({"batch": stored, "count": len(composed)})
+    batch_id = accept(connection, composed, moment, test=g.caller.test)
+    return IdempotentResult({"batch": batch_id, "count": len(composed)})
 
 
 @blueprint.post("/preview")

@@ -24,7 +24,8 @@ class Page:
         self.response = response
         self.status = response.status_code
         self.location = response.headers.get("Location")
-        self.html = response.get_data(as_text=True) if response.mimetype == "text/html" else ""
+        body = response.get_data()  # all of it, so that what is streamed comes to its end
+        self.html = body.decode() if response.mimetype == "text/html" else ""
         self.soup = BeautifulSoup(self.html, "html.parser")
 
     @property

@@ -1,0 +1,1 @@
+"""Campaigns: a file of recipients becomes messages, in batches, each of them once."""

@@ -1,0 +1,1 @@
+"""Files of recipients as spreadsheets write them: read, and their columns guessed."""
