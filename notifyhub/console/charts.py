@@ -30,6 +30,11 @@ class Column(NamedTuple):
     label: tuple[str, str]
     values: Sequence[int]
 
+    @property
+    def total(self) -> int:
+        """The sum of its numbers."""
+        return sum(self.values)
+
 
 class Part(NamedTuple):
     """A rectangle of a bar: `x` and `width` are percentages, `y` and `height` pixels."""
@@ -62,12 +67,18 @@ class Chart(NamedTuple):
     series: Sequence[Series]
     bars: Sequence[Bar]
     ticks: Sequence[Tick]
+    right_to_left: bool
     height: int = HEIGHT
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all numbers are nothing."""
+        return not any(bar.parts for bar in self.bars)
 
 
 def stacked(series: Sequence[Series], columns: Sequence[Column], *, right_to_left: bool) -> Chart:
     """Return the picture of columns in order of time."""
-    step = _step(max((sum(column.values) for column in columns), default=0))
+    step = _step(max((column.total for column in columns), default=0))
     top = step * TICKS
     ticks = [Tick(step * n, HEIGHT * (1 - n / TICKS)) for n in range(TICKS + 1)]
     slot = 100 / max(len(columns), 1)
@@ -77,14 +88,14 @@ def stacked(series: Sequence[Series], columns: Sequence[Column], *, right_to_lef
         left = slot * shown
         parts = _parts(series, column.values, top, left + slot * (1 - BAR) / 2, slot * BAR)
         bars.append(Bar(column, round(left + slot / 2, 2), parts))
-    return Chart(series, bars, ticks)
+    return Chart(series, bars, ticks, right_to_left)
 
 
 def _step(most: int) -> int:
     """Return the least round number of which TICKS reach the greatest sum."""
     wanted = max(most / TICKS, 1)
     power = 10 ** math.floor(math.log10(wanted))
-    steps = (math.ceil(factor * power) for factor in (1, 2, 2.5, 5, 10))
+    steps = (math.ceil(factor * power) for factor in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10))
     return next(step for step in steps if step >= wanted)
 
 
