@@ -42,14 +42,15 @@ def _line(
     line: Mapping[str, Any], counts: Mapping[Notifier, AccountCounts], times: Mapping[Notifier, DeliveryTime]
 ) -> AccountLine:
     account = Notifier(line["channel"], line["id"])
-    return AccountLine(line, _state(line), counts.get(account), times.get(account))
+    counted = counts.get(account)
+    return AccountLine(line, _state(line, is_used=counted is not None), counted, times.get(account))
 
 
-def _state(line: Mapping[str, Any]) -> Worded:
+def _state(line: Mapping[str, Any], *, is_used: bool) -> Worded:
     if line["state"] == "resting":
         return RESTING
     if line["state"] == "probing":
         return PROBING
     if line["failures_in_a_row"]:
         return FAILING
-    return WORKING if line["last_accepted_at"] or line["last_error"] else UNUSED
+    return WORKING if is_used or line["last_accepted_at"] or line["last_error"] else UNUSED
