@@ -94,7 +94,7 @@ def stacked(series: Sequence[Series], columns: Sequence[Column], *, right_to_lef
 def _step(most: int) -> int:
     """Return the least round number of which TICKS reach the greatest sum."""
     wanted = max(most / TICKS, 1)
-    power = 10 ** math.floor(math.log10(wanted))
+    power: int = 10 ** math.floor(math.log10(wanted))
     steps = (math.ceil(factor * power) for factor in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10))
     return next(step for step in steps if step >= wanted)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Select, func, literal, select, union_all
 
@@ -32,7 +32,7 @@ def conversions(
     return [found[place] for place in range(len(spans))]
 
 
-def _of(place: int, begin: datetime, end: datetime, is_test: bool) -> Select[Any]:
+def _of(place: int, begin: datetime, end: datetime, is_test: bool) -> Select[int, int, int]:
     verified = func.count().filter(_otps.c.status == OTPStatus.VERIFIED)
     within = (_otps.c.created_at >= begin, _otps.c.created_at < end)
     counts = select(literal(place), func.count(), verified).select_from(_otps)

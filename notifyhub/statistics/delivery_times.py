@@ -1,7 +1,7 @@
 """How long delivery takes: from when a provider took a message until it reported it as delivered.
 
-Only the latest deliveries of each notifier are looked at, which are one range of an index: that costs the same
-however many messages there are.
+Only the latest deliveries of each notifier are looked at, which are one range of an index: that costs the
+same however many messages there are.
 """
 
 from collections import Counter
@@ -37,8 +37,8 @@ def latest(
 ) -> dict[Notifier, DeliveryTime]:
     """Return how long the latest deliveries of notifiers took, in one statement.
 
-    Those of test tokens are looked at apart. Of more than MOST_NOTIFIERS the others are left out, as are those
-    without deliveries.
+    Those of test tokens are looked at apart. Of more than MOST_NOTIFIERS the others are left out, as are
+    those without deliveries.
     """
     if not notifiers:
         return {}
