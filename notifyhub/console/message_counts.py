@@ -49,6 +49,13 @@ class AccountCounts(NamedTuple):
         return bool(self.statuses["delivered"] or self.statuses["undelivered"])
 
 
+class _Place(NamedTuple):
+    """Where an interval lies: its day, and the names of the spans that it is a part of."""
+
+    day: date
+    spans: Sequence[str]
+
+
 class Counts(NamedTuple):
     """The numbers of messages, by status: of each span, of each day that has some, of each account."""
 
@@ -83,23 +90,27 @@ def read(compared: Spans, zone: ZoneInfo, *, is_test: bool) -> Counts:
         rows = results(Selection(intervals, ("channel", "notifier", "status"), equal))
     except TooManyResults:
         rows = results(Selection(intervals, ("status",), equal))
-    begins = {interval.start.isoformat(): interval.begin for interval in intervals}
+    places = {interval.start.isoformat(): _place(interval, compared, zone) for interval in intervals}
     by_span = {name: Counter[str]() for name in Spans._fields}
     by_day: dict[date, Statuses] = {}
     by_account: dict[Notifier, Statuses] = {}
     sent: Counter[Notifier] = Counter()
     for row in rows:
-        begin, status, count = begins[row["start"]], row["status"], row["messages"]
-        by_day.setdefault(begin.astimezone(zone).date(), Counter())[status] += count
-        for name, span in compared._asdict().items():
-            if span.begin <= begin < span.end:
-                by_span[name][status] += count
-        if "notifier" in row and begin >= compared.week.begin:
+        place, status, count = places[row["start"]], row["status"], row["messages"]
+        by_day.setdefault(place.day, Counter())[status] += count
+        for name in place.spans:
+            by_span[name][status] += count
+        if "notifier" in row and "week" in place.spans:
             account = Notifier(row["channel"], row["notifier"])
             by_account.setdefault(account, Counter())[status] += count
             sent[account] += row["sent"]
     accounts = {account: AccountCounts(counts, sent[account]) for account, counts in by_account.items()}
     return Counts(by_span, by_day, accounts)
+
+
+def _place(interval: Interval, compared: Spans, zone: ZoneInfo) -> _Place:
+    within = (name for name, span in compared._asdict().items() if span.begin <= interval.begin < span.end)
+    return _Place(interval.begin.astimezone(zone).date(), [*within])
 
 
 def _intervals(compared: Spans, zone: ZoneInfo) -> Sequence[Interval]:
