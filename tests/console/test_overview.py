@@ -238,8 +238,10 @@ def test_only_what_the_caller_may_see_is_shown(
 def test_a_new_installation_shows_the_first_steps(
     operator: Console, signed_in: Callable[..., Console], app: Flask
 ) -> None:
-    first = operator.get().all("section.card li")[0]
+    page = operator.get()
+    first = page.all("section.card li")[0]
     assert first == "Add an account: at a provider of SMS, or at a mail server."
+    assert page.all("#codes p") == ["None was asked for in the last 7 days."]
     staff = signed_in(Role.STAFF, (SEES_MESSAGES,)).get().all("section.card li")[0]
     assert staff.startswith("An administrator adds an account")
     with app.app_context():
