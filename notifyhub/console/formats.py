@@ -6,6 +6,7 @@ as it is, from left to right: `code`.
 
 from datetime import UTC, datetime, timedelta
 
+from babel.numbers import format_compact_decimal
 from flask_babel import format_decimal, format_timedelta, get_locale
 from flask_babel import gettext as _
 from markupsafe import Markup
@@ -37,6 +38,12 @@ def number(value: float | None) -> str:
     return digits.en_to_fa(text.replace(",", "٬").replace(".", "٫")) if is_persian() else text
 
 
+def short_number(value: float) -> str:
+    """Return a number as the lines of a picture have it: 1.5K."""
+    text = format_compact_decimal(value, locale=get_locale(), fraction_digits=1)
+    return digits.en_to_fa(text.replace(".", "٫")) if is_persian() else text
+
+
 def percent(part: float, whole: float) -> str:
     """Return a share in percent with one decimal; of nothing a dash."""
     if not whole:
@@ -48,6 +55,16 @@ def percent(part: float, whole: float) -> str:
 def date(moment: Moment) -> str:
     """Return a day in the chosen time zone."""
     return _written(moment, "%d %B %Y", "%-d %B %Y")
+
+
+def weekday(moment: Moment, *, short: bool = False) -> str:
+    """Return the name of a day of the week in the chosen time zone."""
+    return _written(moment, "%a", "%a") if short else _written(moment, "%A", "%A")
+
+
+def day_of_month(moment: Moment) -> str:
+    """Return the number of a day in its month in the chosen time zone."""
+    return _written(moment, "%d", "%-d")
 
 
 def time(moment: Moment) -> str:
@@ -108,12 +125,20 @@ def code(value: object) -> Markup:
     return Markup('<bdi class="code" dir="ltr">{}</bdi>').format(value)
 
 
+def isolated(value: object) -> Markup:
+    """Return a name within a sentence, whichever way either runs."""
+    return Markup('<bdi dir="auto">{}</bdi>').format(value)
+
+
 FILTERS = {
     "ago": ago,
     "api_words": api_words,
     "code": code,
     "day": date,
+    "isolated": isolated,
     "number": number,
+    "percent": percent,
+    "short_number": short_number,
     "span": span_text,
     "time_of_day": time,
     "when": when,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from notifyhub.health.queue_depths import QueueDepth
@@ -14,11 +15,31 @@ OVERDUE = timedelta(seconds=60)
 _CHANNELS = {"sms": "SMS", "email": "email"}
 
 
-class Finding(NamedTuple):
-    """Something that is wrong; with what `is_down` nothing is sent."""
+class Kind(StrEnum):
+    """What can be wrong."""
 
+    NO_WORKER = "no_worker"
+    NO_SCHEDULER = "no_scheduler"
+    OVERDUE = "overdue"
+    RESTING = "resting"
+
+
+class Finding(NamedTuple):
+    """Something that is wrong, in words, and what the words are made of.
+
+    `since` is when the missing was last seen, if it ever was, or since when what is overdue waits;
+    `notifier` is the line of the one that rests.
+    """
+
+    kind: Kind
     words: str
-    is_down: bool = False
+    since: datetime | None = None
+    notifier: Mapping[str, Any] | None = None
+
+    @property
+    def is_down(self) -> bool:
+        """Whether nothing is sent with that."""
+        return self.kind is Kind.NO_WORKER
 
 
 def findings(
@@ -31,19 +52,21 @@ def findings(
     """Return what is wrong at a moment, the worst first."""
     found = []
     if is_missing(at, worker_seen):
-        found.append(Finding(f"{missing('worker', worker_seen)}: nothing is sent.", is_down=True))
+        words = f"{missing('worker', worker_seen)}: nothing is sent."
+        found.append(Finding(Kind.NO_WORKER, words, worker_seen))
     if is_missing(at, scheduler_seen):
-        words = missing("scheduler", scheduler_seen)
-        found.append(
-            Finding(f"{words}: what is to be sent later, or again, waits. Start a worker with --beat.")
+        words = (
+            f"{missing('scheduler', scheduler_seen)}: what is to be sent later, or again, waits. "
+            "Start a worker with --beat."
         )
+        found.append(Finding(Kind.NO_SCHEDULER, words, scheduler_seen))
     oldest = min(filter(None, (depths[name].since for name in (queues.MESSAGES, queues.CODES))), default=at)
     if at - oldest > OVERDUE:
         seconds = int((at - oldest).total_seconds())
-        found.append(
-            Finding(f"The oldest due message has waited for {seconds} seconds, since {told(oldest)}.")
-        )
-    return [*found, *(Finding(resting(line)) for line in notifiers if line["state"] == "resting")]
+        words = f"The oldest due message has waited for {seconds} seconds, since {told(oldest)}."
+        found.append(Finding(Kind.OVERDUE, words, oldest))
+    rest = (line for line in notifiers if line["state"] == "resting")
+    return [*found, *(Finding(Kind.RESTING, resting(line), notifier=line) for line in rest)]
 
 
 def is_missing(at: datetime, seen: datetime | None) -> bool:

@@ -5,7 +5,7 @@ It takes four statements, however many workers and notifiers there are.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
@@ -28,8 +28,21 @@ _seen = (
 )
 
 
+class Report(NamedTuple):
+    """The health at a moment of the database's clock: what is wrong, and all as clients see it."""
+
+    at: datetime
+    findings: Sequence[Finding]
+    answer: dict[str, Any]
+
+
 def read(connection: Connection) -> dict[str, Any]:
-    """Return the service's health, as clients see it.
+    """Return the service's health, as clients see it."""
+    return examine(connection).answer
+
+
+def examine(connection: Connection) -> Report:
+    """Return the service's health.
 
     The moments of processes, and the one that all else is compared with, are of the database's clock.
     """
@@ -38,7 +51,7 @@ def read(connection: Connection) -> dict[str, Any]:
     depths = queue_depths.read(connection, at)
     lines = notifiers.read(connection, at)
     found = findings(at, _last_seen(rows, Role.WORKER), _last_seen(rows, Role.SCHEDULER), depths, lines)
-    return {
+    answer = {
         "status": _status(found),
         "problems": [finding.words for finding in found],
         "workers": [_worker(row) for row in rows if row.role == Role.WORKER and _lives(row, at)],
@@ -46,6 +59,7 @@ def read(connection: Connection) -> dict[str, Any]:
         "queues": [_queue(name, depth, at) for name, depth in depths.items()],
         "notifiers": lines,
     }
+    return Report(at, found, answer)
 
 
 def _status(found: Sequence[Finding]) -> str:

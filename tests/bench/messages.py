@@ -14,7 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -122,8 +122,11 @@ class Installation:
 
 
 @contextmanager
-def installation(rows: int) -> Iterator[Installation]:
-    """Give an application on a new database of so many messages, which is dropped afterwards."""
+def installation(rows: int, fill: Callable[[Flask, str, int], str]) -> Iterator[Installation]:
+    """Give an application on a new database, which is dropped afterwards.
+
+    `fill` stores so many messages in it, and a user whose token it returns.
+    """
     name = f"notifyhub_bench_{secrets.token_hex(4)}"
     with psycopg.connect(f"{POSTGRESQL}/postgres", autocommit=True) as server:
         server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -137,6 +140,8 @@ def installation(rows: int) -> Iterator[Installation]:
                         "NOTIFYHUB_ENCRYPTION_KEYS": ENCRYPTION_KEY,
                     }
                 )
+                with app.app_context():
+                    upgrade()
                 yield Installation(rows, app.test_client(), fill(app, f"{POSTGRESQL}/{name}", rows))
                 with app.app_context():
                     for engine in db.engines.values():
@@ -148,7 +153,6 @@ def installation(rows: int) -> Iterator[Installation]:
 def fill(app: Flask, url: str, rows: int) -> str:
     """Store messages, and a user whose token is returned."""
     with app.app_context():
-        upgrade()
         token = issue_token(db.session(), UserFactory(), None, test=False)
         db.session.commit()
     with psycopg.connect(url, autocommit=True) as connection:
@@ -167,7 +171,7 @@ def main() -> None:
     arguments.add_argument("--most", type=float, default=1.5, help="the greatest ratio that passes")
     given = arguments.parse_args()
     with ExitStack() as stack:
-        few, many = (stack.enter_context(installation(rows)) for rows in (FEW, given.rows))
+        few, many = (stack.enter_context(installation(rows, fill)) for rows in (FEW, given.rows))
         print(f"{'page':72}{FEW:>10,}{given.rows:>12,}   ratio")  # noqa: T201
         ratios = []
         for query in FILTERS:

@@ -43,7 +43,7 @@ def found(
         for name, ago in waiting.items()
     }
     seen = (None if ago is None else AT - ago for ago in (worker, scheduler))
-    return [tuple(finding) for finding in findings(AT, *seen, depths, notifiers)]  # type: ignore[misc]
+    return [(finding.words, finding.is_down) for finding in findings(AT, *seen, depths, notifiers)]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from notifyhub.database.base import now
 from notifyhub.extensions import db
 from notifyhub.messages.models import Attempt, Channel, Message, MessageStatus, Outcome
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
+from notifyhub.otp.models import DEFAULT_PURPOSE, OTP, OTPStatus
 from notifyhub.patterns.models import EmailPattern, SMSPattern
 from notifyhub.providers.plugins import GROUP
 from notifyhub.webhooks import signatures
@@ -122,6 +123,26 @@ class MessageFactory(Stored):
     text = "Your order is on its way."
     next_attempt_at = factory.LazyFunction(now)
     expires_at = factory.LazyFunction(lambda: now() + timedelta(days=1))
+
+
+class OTPFactory(Stored):
+    """A one-time password that is over as soon as it is made."""
+
+    class Meta:
+        model = OTP
+
+    recipient = factory.Sequence(lambda n: f"+98912{n:07}")
+    purpose = DEFAULT_PURPOSE
+    is_test = False
+    status = OTPStatus.VERIFIED
+    channel = Channel.SMS
+    fallback_used = False
+    nonce = b"\0"
+    code_len = 5
+    attempts_left = 3
+    created_at = factory.LazyFunction(now)
+    expires_at = factory.SelfAttribute("created_at")
+    resend_at = factory.SelfAttribute("created_at")
 
 
 class WebhookFactory(Stored):

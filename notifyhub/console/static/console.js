@@ -38,6 +38,7 @@ if (live.length) {
     }
   };
   setInterval(refresh, seconds * 1000);
+  document.addEventListener("visibilitychange", refresh);
 }
 
 function replace(fresh) {
@@ -47,8 +48,10 @@ function replace(fresh) {
     if (!part || part.innerHTML === old.innerHTML) continue;
     const focused = old.contains(document.activeElement) ? document.activeElement.id : null;
     const opened = [...old.querySelectorAll("details[open][id]")].map((details) => details.id);
+    const scrolled = [...old.querySelectorAll(".table[id]")].map((table) => [table.id, table.scrollLeft]);
     old.replaceChildren(...part.childNodes);
     for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+    for (const [id, left] of scrolled) document.getElementById(id)?.scrollTo({ left });
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   }
 }
