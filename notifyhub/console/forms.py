@@ -81,19 +81,22 @@ class Flag(BooleanField):
         return bool(self.data)
 
 
-def options(pairs: Iterable[tuple[Any, Any]]) -> list[SelectChoice]:
-    """Return what a field offers, given the values with their names."""
-    return [SelectChoice(value, words) for value, words in pairs]
+Offered = Iterable[tuple[Any, Any] | SelectChoice]
+
+
+def options(offered: Offered) -> list[SelectChoice]:
+    """Return what a field offers, given the values with their names, or more of them."""
+    return [one if isinstance(one, SelectChoice) else SelectChoice(*one) for one in offered]
 
 
 class Choice(SelectField):
     """One of some values; the empty one is null. What is none of them is the API's to refuse."""
 
-    def __init__(self, *args: Any, choices: Iterable[tuple[str, Any]] = (), **others: Any) -> None:
+    def __init__(self, *args: Any, choices: Offered = (), **others: Any) -> None:
         super().__init__(*args, **{"validate_choice": False, **others})
         self.offer(choices)
 
-    def offer(self, choices: Iterable[tuple[str, Any]]) -> None:
+    def offer(self, choices: Offered) -> None:
         """Have these choices: values and what they are called."""
         self.choices = options(choices)
 

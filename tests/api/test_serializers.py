@@ -76,7 +76,8 @@ ROWS: dict[type, Callable[[], None]] = {
 
 def _resources(app: Flask) -> set[Resource]:
     views = (view.func for view in app.view_functions.values() if isinstance(view, partial))
-    return {view.__self__ for view in views if isinstance(view.__self__, Resource)}
+    owners = (getattr(view, "__self__", None) for view in views)
+    return {owner for owner in owners if isinstance(owner, Resource)}
 
 
 @pytest.mark.parametrize("masked", [False, True])

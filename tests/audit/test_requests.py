@@ -384,10 +384,11 @@ def place(rule: str, ids: dict[str, int]) -> str:
 
 
 def test_every_operation_is_audited_or_changes_nothing(app: Flask) -> None:
-    """A new operation belongs into CHANGES, or into NO_CHANGES."""
+    """A new operation belongs into CHANGES, or into NO_CHANGES. The console's pages call these operations."""
     operations = {
         (method, rule.rule)
         for rule in app.url_map.iter_rules()
+        if not rule.rule.startswith("/console")
         for method in (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}
     }
     tried = {(change.method, change.rule.replace("<id:batch>", "<id:id>")) for change in CHANGES}

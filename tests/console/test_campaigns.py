@@ -401,7 +401,7 @@ def test_what_waits_is_cancelled_and_what_failed_retried_after_one_question(
     assert page.all(".counts li") == ["Failed 1", "Cancelled 3"]
     page = operator.follow(operator.submit(f"{path}/retry"))
     assert page.all(".notice") == ["1 message is sent anew."]
-    assert page.all(".counts li") == ["Queued 1", "Cancelled 3"]
+    assert page.all(".counts li") == ["Waiting 1", "Cancelled 3"]
 
 
 def test_batches_of_the_api_are_listed_beside_those_of_campaigns(
@@ -413,7 +413,7 @@ def test_batches_of_the_api_are_listed_beside_those_of_campaigns(
     page = operator.get(f"{PATH}/batches")
     assert page.all("tbody td:nth-child(2)") == ["By the API", "list.csv"]
     page = operator.get(f"{PATH}/batches/{batch}")
-    assert page.all(".counts li") == ["Queued 1"]
+    assert page.all(".counts li") == ["Waiting 1"]
     page = operator.follow(operator.submit(f"{PATH}/batches/{batch}/cancel"))
     assert page.all(".counts li") == ["Cancelled 1"]
     assert operator.get(f"{PATH}/batches/999").status == 404

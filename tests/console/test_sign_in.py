@@ -50,10 +50,9 @@ def test_a_token_that_does_not_work_is_refused_at_its_field(visitor: Console, ke
 
 
 def test_failed_sign_ins_are_limited(visitor: Console) -> None:
-    for _ in range(300):
-        assert visitor.client.post("/console/sign-in").status_code in {400, 401}
-    statuses = {visitor.sign_in("wrong").status for _ in range(301)}
-    assert statuses == {401, 429}
+    visitor.client.environ_base["REMOTE_ADDR"] = "203.0.113.77"  # other tests have an address of their own
+    statuses = [visitor.sign_in("wrong").status for _ in range(301)]
+    assert statuses == [401] * 300 + [429]
 
 
 def test_a_session_dies_with_its_token(app: Flask, visitor: Console, token: Callable[..., str]) -> None:

@@ -298,6 +298,6 @@ def test_the_documentations_own_script_may_run(anonymous: Api) -> None:
         assert "no-store" not in asset.headers["Cache-Control"]
 
 
-def test_the_root_leads_to_the_documentation(anonymous: Api) -> None:
+def test_the_root_leads_to_the_console(anonymous: Api) -> None:
     answer = anonymous.get("/", headers={"Host": "evil.example"})
-    assert (answer.status, answer.headers["Location"]) == (302, "/api/docs")
+    assert (answer.status, answer.headers["Location"]) == (302, "/console")
