@@ -108,17 +108,11 @@ def code(value: object) -> Markup:
     return Markup('<bdi class="code" dir="ltr">{}</bdi>').format(value)
 
 
-def isolated(value: object) -> Markup:
-    """Return a name within a sentence, whichever way either runs."""
-    return Markup('<bdi dir="auto">{}</bdi>').format(value)
-
-
 FILTERS = {
     "ago": ago,
     "api_words": api_words,
     "code": code,
     "day": date,
-    "isolated": isolated,
     "number": number,
     "span": span_text,
     "time_of_day": time,

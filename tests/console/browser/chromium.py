@@ -92,7 +92,8 @@ class Visit:
 
     def sign_in(self, key: str) -> None:
         self.page.get_by_label("API token").fill(key)
-        self.page.locator("main button").click()
+        with self.page.expect_navigation():
+            self.page.locator("main button").click()
 
     def prefer(self, **choices: str) -> None:
         """Choose what a person prefers, by the form of preferences."""

@@ -38,7 +38,7 @@ def program_of_browser() -> str:
 
 
 @pytest.fixture(scope="session")
-def place(program_of_browser: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:  # noqa: ARG001
+def place(program_of_browser: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """The service, seeded; it is not started where there is no browser."""
     folder = tmp_path_factory.mktemp("console") / "service"
     with Receiver() as receiver, live_service(folder, "--workers", "2") as live:

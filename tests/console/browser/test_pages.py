@@ -1,4 +1,4 @@
-"""Each page, as it is looked at: whole, in its language, on its screen, read aloud; hostile texts are texts."""
+"""Each page, as it is looked at: whole, in its language, on its screen, read aloud; nothing hostile runs."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
