@@ -25,7 +25,7 @@ if (live.length) {
   const seconds = Math.min(...[...live].map((part) => Number(part.dataset.live)));
   let running = false;
   const refresh = async () => {
-    if (running || document.hidden) return;
+    if (running || document.hidden || !document.querySelector("[data-live]")) return;
     running = true;
     try {
       const answer = await fetch(location.href, { headers: { "X-Fragment": "1" } });
@@ -38,16 +38,20 @@ if (live.length) {
     }
   };
   setInterval(refresh, seconds * 1000);
+  document.addEventListener("visibilitychange", refresh);
 }
 
 function replace(fresh) {
   for (const old of document.querySelectorAll("[data-live]")) {
     const part = fresh.getElementById(old.id);
+    if (part && !part.dataset.live) delete old.dataset.live; // it has come to its end
     if (!part || plain(part) === plain(old)) continue;
     const focused = old.contains(document.activeElement) ? way(document.activeElement) : null;
     const opened = [...old.querySelectorAll("details[open][id]")].map((details) => details.id);
+    const scrolled = [...old.querySelectorAll(".table[id]")].map((table) => [table.id, table.scrollLeft]);
     old.replaceChildren(...part.childNodes);
     for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+    for (const [id, left] of scrolled) document.getElementById(id)?.scrollTo({ left });
     if (focused) old.querySelector(focused)?.focus({ preventScroll: true });
   }
 }
