@@ -120,7 +120,8 @@ class Visit:
             self.problems.append(f"the console says: {words}")
 
     def _note_failure(self, request: Request) -> None:
-        self.problems.append(f"{request.url} fails: {request.failure}")
+        if request.failure != "net::ERR_ABORTED":  # by the next page
+            self.problems.append(f"{request.url} fails: {request.failure}")
 
     def _note_host(self, request: Request) -> None:
         if not request.url.startswith((self.base, "data:", "blob:")):

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.console.browser.chromium import Visit
+from tests.console.browser.walks import confirm_campaign, csv_of, draft_campaign
 from tests.simulators import ippanel, smtp
 from tests.simulators.server import Reply
 from tests.support.console import MARKUP
@@ -26,6 +28,7 @@ REFUSED, RETRIED, UNREPORTED = "+989000000001", "+989000000002", "+989000000003"
 
 def seed(live: Live, receiver: Receiver) -> str:
     """Make them; return the key of a test token."""
+    assert live.call("PATCH", "settings/delivery", {"retry_delays": [3600]})[0] == 200
     account = _accounts(live)
     _people(live)
     _webhooks(live, receiver)
@@ -108,6 +111,14 @@ def _hostile_refusal(kind: str) -> Reply:
     refusal = ippanel.REFUSALS[kind]()
     refusal.body["meta"]["message"] = TEXT
     return refusal
+
+
+def campaigns(visit: Visit) -> None:
+    """Make a draft, and a campaign of which some is delivered, some has failed and some waits."""
+    rows = [["mobile", TEXT], *([to, TEXT] for to in (ASIDE, REFUSED, RETRIED, "021", TEXT))]
+    for _ in range(2):
+        draft_campaign(visit, f"{'W' * 70}.csv", csv_of(rows), text=TEXT)
+    confirm_campaign(visit)
 
 
 def _sent(live: Live, key: str, **message: Any) -> int:

@@ -36,13 +36,14 @@
   const main = document.querySelector("main");
   const texts = document.createTreeWalker(main, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
-    const text = texts.currentNode.data.trim();
+    // What stands between marks of its direction, or is a placeholder, can't be turned.
+    const text = texts.currentNode.data.replace(/\u200e[^\u200e]*\u200e|\u2068[^\u2069]*\u2069|\{\w*\}/g, "").trim();
     const element = texts.currentNode.parentElement;
     const around = element.closest(OURS);
     if (!text || (around && around !== main && main.contains(around))) continue;
-    if (/[+\d][\d ]{7,}|https?:|\b[a-z]+_[a-z_]+\b/.test(text)) problems.push(`a number, an address or a key stands in a text: ${text.slice(0, 80)}`);
+    if (/\+\d{4,}|\d{3,} \d{3,}|https?:|\b[a-z]+_[a-z_]+\b/.test(text)) problems.push(`a number, an address or a key stands in a text: ${text.slice(0, 80)}`);
     else if (persian && /\b[a-z]{3,}\b/.test(text)) problems.push(`a text is not in Persian: ${text.slice(0, 80)}`);
-    else if (persian && /[0-9]/.test(text)) problems.push(`a number is not in Persian digits: ${text.slice(0, 80)}`);
+    else if (persian && /(?<!\d)\d{1,6}(?!\d)/.test(text)) problems.push(`a number is not in Persian digits: ${text.slice(0, 80)}`);
   }
   return problems;
 }

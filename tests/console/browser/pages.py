@@ -41,14 +41,17 @@ def _is_page(rule: Rule) -> bool:
 
 
 def crawl(app: Flask, context: BrowserContext, base: str) -> tuple[list[Found], list[Found]]:
-    """Follow all links from the first page; return the pages, and the files that are there to be kept."""
+    """Follow all links from the first page; return the pages, and what is no page of its own.
+
+    Those are files to be kept, and what is seen within the frame of a page.
+    """
     adapter = app.url_map.bind("localhost")
     seen: set[str] = set()
     counts: dict[object, int] = defaultdict(int)
-    pages, files = [], []
-    waiting = [f"{base}/console"]
+    pages, others = [], []
+    waiting = [(f"{base}/console", False)]
     while waiting:
-        url = waiting.pop(0)
+        url, is_framed = waiting.pop(0)
         found = _page_at(adapter, url.removeprefix(base))
         if found is None or url in seen:
             continue
@@ -60,12 +63,12 @@ def crawl(app: Flask, context: BrowserContext, base: str) -> tuple[list[Found], 
         answer = context.request.get(url)
         assert answer.status < 400, f"{url}: {answer.status}"
         found = found._replace(is_first=counts[kind] == 1)
-        if "text/html" in answer.headers["content-type"]:
+        if "text/html" in answer.headers["content-type"] and not is_framed:
             pages.append(found)
             waiting.extend(_links(answer.url, answer.text()))
         else:
-            files.append(found)
-    return pages, files
+            others.append(found)
+    return pages, others
 
 
 def _page_at(adapter: MapAdapter, path: str) -> Found | None:
@@ -80,8 +83,9 @@ def _page_at(adapter: MapAdapter, path: str) -> Found | None:
     return None if endpoint in NO_PAGES else Found(path, str(endpoint), is_first=False)
 
 
-def _links(url: str, html: str) -> Iterator[str]:
+def _links(url: str, html: str) -> Iterator[tuple[str, bool]]:
+    """Return where a page leads to, each with whether it is shown within the page."""
     soup = BeautifulSoup(html, "html.parser")
     for name, attribute in (("a", "href"), ("iframe", "src")):
         for element in soup.select(f"{name}[{attribute}]"):
-            yield urljoin(url, str(element[attribute])).partition("#")[0]
+            yield urljoin(url, str(element[attribute])).partition("#")[0], name == "iframe"

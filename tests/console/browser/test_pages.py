@@ -81,8 +81,8 @@ def test_nothing_is_wrong_with_the_sign_in(look: Look, browser: Browser, place: 
 
 def test_links_lead_to_every_page(application: Flask, crawled: tuple[list[Found], list[Found]]) -> None:
     """Nothing is there only for those who know its address."""
-    pages, files = crawled
-    assert endpoints(application) - {found.endpoint for found in [*pages, *files]} == set()
+    pages, others = crawled
+    assert endpoints(application) - {found.endpoint for found in [*pages, *others]} == set()
 
 
 def test_pages_are_light_at_first_load(
