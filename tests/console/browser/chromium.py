@@ -1,6 +1,7 @@
 """Chromium, what goes wrong in its pages, and the ways in which it looks at them."""
 
 import gzip
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ OPTIONS = [
     "--disable-sync",
     "--no-first-run",
 ]
+OF_FRAMES = re.compile(r'frame is sandboxed|violates .* directive: "img-src data:"')
+"""What is said where the frame of a mail lets no script run, and no picture be loaded."""
 HEIGHTS = {360: 740, 1280: 800}
 """Of screens, by their widths."""
 
@@ -116,11 +119,13 @@ class Visit:
 
     def _note_words(self, kind: str, words: str) -> None:
         meant = any(f"status of {status}" in words for status in self.refused)
-        if kind in {"error", "warning"} and not meant:
+        if kind in {"error", "warning"} and not meant and not OF_FRAMES.search(words):
             self.problems.append(f"the console says: {words}")
 
     def _note_failure(self, request: Request) -> None:
-        if request.failure != "net::ERR_ABORTED":  # by the next page
+        by_the_next_page = request.failure == "net::ERR_ABORTED"
+        in_a_frame = request.frame.parent_frame is not None and request.failure == "csp"
+        if not by_the_next_page and not in_a_frame:
             self.problems.append(f"{request.url} fails: {request.failure}")
 
     def _note_host(self, request: Request) -> None:

@@ -32,12 +32,13 @@
     if (style.direction !== "ltr" || !style.unicodeBidi.includes("isolate")) problems.push(`a code is not isolated: ${describe(code)}`);
   }
 
+  const TURNLESS = /\u200e[^\u200e]*\u200e|\u2068[^\u2069]*\u2069|\{\w*\}|%\w+%|[\w-]+(?:[.@][\w-]+)+|[A-Z]+-\d/g;
   const OURS = "bdi, code, pre, q, [dir], script, style, option, textarea";
   const main = document.querySelector("main");
   const texts = document.createTreeWalker(main, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
-    // What stands between marks of its direction, or is a placeholder, can't be turned.
-    const text = texts.currentNode.data.replace(/\u200e[^\u200e]*\u200e|\u2068[^\u2069]*\u2069|\{\w*\}/g, "").trim();
+    // What stands between marks of its direction, a placeholder, the name of a host: none of them is turned.
+    const text = texts.currentNode.data.replace(TURNLESS, "").trim();
     const element = texts.currentNode.parentElement;
     const around = element.closest(OURS);
     if (!text || (around && around !== main && main.contains(around))) continue;
