@@ -4,6 +4,9 @@
 // A summary of what is wrong is read first.
 document.querySelector("[data-focus]")?.focus();
 
+// On a narrow screen the sections scroll: the one that is open is among those that are seen.
+document.querySelector(".sections [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // Copying of what is shown once.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");

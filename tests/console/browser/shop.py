@@ -37,6 +37,7 @@ class Shop(NamedTuple):
 
 def open_shop(live: Live, receiver: Receiver, app: Flask) -> Shop:
     """Make all of it; `app` is an application on the service's database."""
+    live.ippanel.credit, live.melipayamak.credit = 4_850_000, 12_400
     settings = {"token": live.ippanel.token, "from_number": ippanel.LINE}
     account = live.make(SMS, {"name": "خط خدماتی", "backend": "ippanel", "settings": settings})["id"]
     _rename(live)
@@ -130,7 +131,7 @@ def _row(chance: random.Random, at: datetime, account: int, pattern: int) -> dic
         "home_notifier_id": account,
         "pattern_id": pattern,
         "pattern_name": "ارسال سفارش",
-        "args": [name, order, f"2180{order}"],
+        "args": {"name": name, "order": order, "track": f"2180{order}"},
         "text": f"{name} عزیز، سفارش {order} شما ارسال شد. کد رهگیری: 2180{order}\nفروشگاه کتاب باران",
         "encoding": "ucs2",
         "segments": 2,

@@ -1,5 +1,6 @@
 """The console by the keyboard alone, and its small comforts."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -143,8 +144,7 @@ def test_chosen_colours_outdo_those_of_the_system(operator: Visit) -> None:
     assert operator.go("/console").evaluate("getComputedStyle(document.body).backgroundColor") == light
 
 
-def test_what_is_wide_scrolls_by_itself_on_a_phone(looking: Any) -> None:
-    phone: Look = PHONE
-    page = looking(phone).go("/console/users")
-    current = page.locator(".sections [aria-current]")
-    expect(current).to_be_in_viewport()
+def test_the_open_section_is_seen_on_a_phone(looking: Callable[[Look], Visit]) -> None:
+    page = looking(PHONE).go("/console/audit")
+    expect(page.locator(".sections [aria-current]")).to_be_in_viewport(ratio=1)
+    assert page.evaluate("window.scrollY") == 0
