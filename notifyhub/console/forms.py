@@ -20,7 +20,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.fields import SelectChoice
+from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # its types are older
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from notifyhub.api.endpoint import View

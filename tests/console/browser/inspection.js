@@ -32,7 +32,7 @@
     if (style.direction !== "ltr" || !style.unicodeBidi.includes("isolate")) problems.push(`a code is not isolated: ${describe(code)}`);
   }
 
-  const TURNLESS = /\u200e[^\u200e]*\u200e|\u2068[^\u2069]*\u2069|\{\w*\}|%\w+%|[\w-]+(?:[.@][\w-]+)+|[A-Z]+-\d/g;
+  const TURNLESS = /\u200e[^\u200e]*\u200e|\u200e\S*|\u2068[^\u2069]*\u2069|\{\w*\}|%\w+%|[\w-]+(?:[.@][\w-]+)+|[A-Z]+-\d/g;
   const OURS = "bdi, code, pre, q, [dir], script, style, option, textarea";
   const main = document.querySelector("main");
   const texts = document.createTreeWalker(main, NodeFilter.SHOW_TEXT);
