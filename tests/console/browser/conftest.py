@@ -107,9 +107,10 @@ def crawled(
     browser: Browser, looking: Callable[[Look], Visit], application: Flask, place: Place
 ) -> tuple[list[Found], list[Found]]:
     """All pages that links lead to; and what else they do, such as files."""
+    further = []
     if "console.campaigns.new" in endpoints(application):
         with window(browser, place.url) as visit:
             visit.go("/console")
             visit.sign_in(place.test_key)
-            hostile.campaigns(visit)
-    return crawl(application, looking(DESK).context, place.url)
+            further.append(hostile.campaigns(visit))
+    return crawl(application, looking(DESK).context, place.url, *further)

@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter, Rule
 
-OBJECTS_OF_A_KIND = 10
+OBJECTS_OF_A_KIND = 6
 """How many pages of one rule are looked at: objects of each state are among them."""
 NO_PAGES = frozenset({"console.missing", "console.assets.show", "console.sign_in.sign_in"})
 """What is answered for any path; files; what those see who are not signed in."""
@@ -40,16 +40,16 @@ def _is_page(rule: Rule) -> bool:
     return str(rule).startswith("/console") and "GET" in (rule.methods or ())
 
 
-def crawl(app: Flask, context: BrowserContext, base: str) -> tuple[list[Found], list[Found]]:
+def crawl(app: Flask, context: BrowserContext, base: str, *further: str) -> tuple[list[Found], list[Found]]:
     """Follow all links from the first page; return the pages, and what is no page of its own.
 
-    Those are files to be kept, and what is seen within the frame of a page.
+    `further` are pages that forms lead to. What is no page are files to be kept, and what is seen within the frame of a page.
     """
     adapter = app.url_map.bind("localhost")
     seen: set[str] = set()
     counts: dict[object, int] = defaultdict(int)
     pages, others = [], []
-    waiting = [(f"{base}/console", False)]
+    waiting = [(f"{base}{path}", False) for path in ("/console", *further)]
     while waiting:
         url, is_framed = waiting.pop(0)
         found = _page_at(adapter, url.removeprefix(base))
