@@ -43,7 +43,8 @@ def _is_page(rule: Rule) -> bool:
 def crawl(app: Flask, context: BrowserContext, base: str, *further: str) -> tuple[list[Found], list[Found]]:
     """Follow all links from the first page; return the pages, and what is no page of its own.
 
-    `further` are pages that forms lead to. What is no page are files to be kept, and what is seen within the frame of a page.
+    `further` are pages that forms lead to. What is no page are files to be kept, and what is seen within the
+    frame of a page.
     """
     adapter = app.url_map.bind("localhost")
     seen: set[str] = set()
