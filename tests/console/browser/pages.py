@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter, Rule
 
-OBJECTS_OF_A_KIND = 6
+OBJECTS_OF_A_KIND = 4
 """How many pages of one rule are looked at: objects of each state are among them."""
 NO_PAGES = frozenset({"console.missing", "console.assets.show", "console.sign_in.sign_in"})
 """What is answered for any path; files; what those see who are not signed in."""

@@ -60,7 +60,7 @@ def take(browser: Browser, live: Live, shop: Shop, folder: Path) -> list[str]:
 def _take_one(visit: Visit, look: Look, path: str, file: Path) -> list[str]:
     visit.prefer(language=look.language, theme=look.theme, timezone="Asia/Tehran")
     visit.go(path).wait_for_load_state("networkidle")
-    visit.page.screenshot(path=file)
+    visit.page.screenshot(path=file, full_page=look.width > 1000)
     size = file.stat().st_size
     return [*visit.problems, *([f"{size} bytes"] if size > MOST_BYTES else [])]
 

