@@ -12,6 +12,7 @@ from notifyhub.auth.models import Role
 from notifyhub.auth.user_views import users
 from notifyhub.console.blueprint import page
 from notifyhub.console.confirmation import confirm
+from notifyhub.console.formats import code
 from notifyhub.console.forms import ApiForm, Boxes, Choice, Flag, OptionalText, Text, options, submit
 from notifyhub.console.operations import call, list_page
 from notifyhub.console.rendering import render
@@ -142,7 +143,7 @@ def revoke(id: int, token_id: int) -> Any:
         lambda: call(user_views.revoke_token, id=id, token_id=token_id),
         title=_("Revoke the token"),
         question=_("Programs that use this token are refused at once, and whoever has signed in with it."),
-        lines=[_("Token %(id)s of %(name)s", id=token_id, name=user["name"])],
+        lines=[user["name"], code(f"#{token_id}")],
         action=_("Revoke"),
         done=_("The token was revoked."),
         back=url_for(".show", id=id),

@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext, ngettext
 
 from notifyhub.console.blueprint import page
 from notifyhub.console.confirmation import confirm
-from notifyhub.console.formats import number
+from notifyhub.console.formats import code, number
 from notifyhub.console.forms import ApiForm, Boxes, Flag, MomentText, Text, options, submit
 from notifyhub.console.operations import call, list_page
 from notifyhub.console.rendering import render
@@ -108,7 +108,7 @@ def delete(id: int) -> Any:
         lambda: call(webhooks.operations["delete"], id=id),
         title=_("Delete the webhook"),
         question=_("The webhook and the record of its deliveries are deleted. Nothing more is sent to it."),
-        lines=[webhook["url"]],
+        lines=[code(webhook["url"])],
         action=_("Delete"),
         done=_("The webhook was deleted."),
         back=url_for(".show", id=id),
@@ -128,7 +128,7 @@ def rotate(id: int) -> Any:
         "confirm.html",
         title=_("Rotate the secret"),
         question=_("A new secret is made. The old one signs along for 24 hours; then it is worth nothing."),
-        lines=[webhook["url"]],
+        lines=[code(webhook["url"])],
         action=_("Rotate"),
         back=url_for(".show", id=id),
     )

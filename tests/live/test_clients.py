@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.conftest import Live
 from tests.simulators.server import Reply, Request, Server
 from tests.support.environment import ROOT
 from tests.support.environment import program as installed
+from tests.support.live import Live
 from tests.support.processes import free_port
 
 DOCUMENT = ROOT / "docs" / "clients.md"

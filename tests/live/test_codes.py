@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.live.conftest import Live
+from tests.support.live import Live
 from tests.support.service import until
 
 OTP = "notifications/otp"

@@ -6,8 +6,8 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.live.conftest import Live
 from tests.support.environment import ROOT
+from tests.support.live import Live
 from tests.support.service import until
 
 MESSAGES = "notifications/messages"

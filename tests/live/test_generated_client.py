@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.live.conftest import Live
 from tests.support.environment import ROOT
+from tests.support.live import Live
 from tests.support.service import until
 
 pytestmark = pytest.mark.slow

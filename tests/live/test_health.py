@@ -4,7 +4,7 @@ import subprocess
 import sys
 from typing import Any
 
-from tests.live.conftest import Live
+from tests.support.live import Live
 from tests.support.service import until
 
 TEXT = {"channel": "sms", "to": "09121291001", "text": "Hello"}

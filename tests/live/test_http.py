@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.live.conftest import Live
 from tests.simulators import MeliPayamakSimulator, melipayamak
 from tests.simulators.server import Reply, Request
+from tests.support.live import Live
 from tests.support.peers import trickling
 from tests.support.processes import free_port
 from tests.support.service import Service, until

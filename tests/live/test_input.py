@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.live.conftest import Live
+from tests.support.live import Live
 
 MESSAGES = "notifications/messages"
 UNKNOWN = ["Unknown field."]

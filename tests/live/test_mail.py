@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.live.conftest import Live
 from tests.support.header_reading import INJECTION, read_phrase, read_unstructured
+from tests.support.live import Live
 
 TOP = {"From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type"}
 _numbers = count(1)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.live.conftest import Live
+from tests.support.live import Live
 
 MESSAGES = "notifications/messages"
 NOT_MOBILE = "This is not a mobile number, and messages go to mobiles alone."

@@ -1,6 +1,6 @@
 """The first messages of a new installation."""
 
-from tests.live.conftest import Live
+from tests.support.live import Live
 
 
 def test_a_text_reaches_the_provider(live: Live) -> None:

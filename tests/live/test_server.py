@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.bench.slow_peers import KINDS, probe
-from tests.live.conftest import Live
+from tests.support.live import Live
 from tests.support.service import until
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.live.conftest import Live
 from tests.simulators import SMTPSimulator, smtp
+from tests.support.live import Live
 from tests.support.processes import free_port
 
 EMAIL = "notifications/notifiers/email"

@@ -4,6 +4,9 @@
 // A summary of what is wrong is read first.
 document.querySelector("[data-focus]")?.focus();
 
+// On a narrow screen the sections scroll: the one that is open is among those that are seen.
+document.querySelector(".sections [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // Copying of what is shown once.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
@@ -45,13 +48,28 @@ function replace(fresh) {
   for (const old of document.querySelectorAll("[data-live]")) {
     const part = fresh.getElementById(old.id);
     if (part && !part.dataset.live) delete old.dataset.live; // it has come to its end
-    if (!part || part.innerHTML === old.innerHTML) continue;
-    const focused = old.contains(document.activeElement) ? document.activeElement.id : null;
+    if (!part || plain(part) === plain(old)) continue;
+    const focused = old.contains(document.activeElement) ? way(document.activeElement) : null;
     const opened = [...old.querySelectorAll("details[open][id]")].map((details) => details.id);
     const scrolled = [...old.querySelectorAll(".table[id]")].map((table) => [table.id, table.scrollLeft]);
     old.replaceChildren(...part.childNodes);
     for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
     for (const [id, left] of scrolled) document.getElementById(id)?.scrollTo({ left });
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    if (focused) old.querySelector(focused)?.focus({ preventScroll: true });
   }
+}
+
+// What a part says: but for what is new in each answer, and for what somebody has opened.
+function plain(part) {
+  return part.innerHTML.replace(/(name="csrf_token" value=)"[^"]*"/g, "$1").replace(/(<details[^>]*) open=""/g, "$1");
+}
+
+// How an element is found again: by its own id, by where it leads, or by what it belongs to.
+function way(element) {
+  if (element.id) return `#${CSS.escape(element.id)}`;
+  if (element.href) return `a[href="${CSS.escape(element.getAttribute("href"))}"]`;
+  const form = element.closest("form");
+  if (form) return `form[action="${CSS.escape(form.getAttribute("action"))}"] ${element.localName}`;
+  const box = element.parentElement.closest("[id]");
+  return `#${CSS.escape(box.id)} ${element.localName}`;
 }
