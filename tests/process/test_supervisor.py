@@ -38,6 +38,7 @@ def test_messages_are_delivered_with_nothing_but_the_embedded_default(start: Sta
         "This is its token",
         (
             f"NotifyHub listens at http://127.0.0.1:{service.port}, "
+            f"console: http://127.0.0.1:{service.port}/console, "
             f"documentation: http://127.0.0.1:{service.port}/api/docs, data: {tmp_path / 'instance'}"
         ),
         "The worker is ready",

@@ -47,7 +47,8 @@ class Server(BaseApplication):  # type: ignore[misc]
             "logger_class": _Log,
             "loglevel": "warning",
             "when_ready": lambda _arbiter: log.info(
-                "NotifyHub listens at %s, documentation: %s/api/docs, data: %s", url, url, app.instance_path
+                "NotifyHub listens at %s, console: %s/console, documentation: %s/api/docs, data: %s",
+                *(url, url, url, app.instance_path),
             ),
             "post_fork": self._keep_signals,
             "post_worker_init": self._take_up_signals,
