@@ -20,7 +20,7 @@ from notifyhub.console.account_state import health_line, roles
 from notifyhub.console.blueprint import SIGNED_IN, page
 from notifyhub.console.change_forms import ChangeForm
 from notifyhub.console.channels import EMAIL, KINDS, SMS, Kind, page_of_each
-from notifyhub.console.formats import number
+from notifyhub.console.formats import number, sentence
 from notifyhub.console.forms import ApiForm, submit
 from notifyhub.console.operations import call, list_page, may
 from notifyhub.console.rendering import render
@@ -172,8 +172,8 @@ def delete(kind: Kind, id: int) -> Any:
     name = name_of(autocommit(), kind.notifiers.model, id)
     page = render(
         "confirm.html",
-        title=_("Delete the account %(name)s", name=name),
-        question=_("Do you want to delete the account “%(name)s”?", name=name),
+        title=sentence(_("Delete the account %(name)s"), name=name),
+        question=sentence(_("Do you want to delete the account “%(name)s”?"), name=name),
         lines=_what_goes(kind, id),
         action=_("Delete the account"),
         back=_url(kind, id),

@@ -10,7 +10,7 @@ from notifyhub.campaigns import storage
 from notifyhub.console.batch_progress import progress_of
 from notifyhub.console.blueprint import page
 from notifyhub.console.campaign_drafts import blueprint
-from notifyhub.console.formats import number
+from notifyhub.console.formats import code, number, sentence
 from notifyhub.console.operations import call, list_page
 from notifyhub.console.rendering import render
 from notifyhub.database.connections import autocommit
@@ -54,7 +54,7 @@ def cancel_one(id: int) -> Any:
         return redirect(url_for(".batch", id=id))
     return render(
         "confirm.html",
-        title=_("Cancel batch %(id)s", id=id),
+        title=sentence(_("Cancel batch %(id)s"), id=code(id)),
         question=_("Do you want to cancel all of its messages that nobody has begun to send?"),
         lines=[_("Messages that a provider has taken can't be taken back.")],
         action=_("Cancel what waits"),
@@ -78,7 +78,7 @@ def retry_one(id: int) -> Any:
         return redirect(url_for(".batch", id=id))
     return render(
         "confirm.html",
-        title=_("Retry batch %(id)s", id=id),
+        title=sentence(_("Retry batch %(id)s"), id=code(id)),
         question=_("Do you want to send those messages anew that failed, expired or did not arrive?"),
         lines=[],
         action=_("Retry what failed"),

@@ -20,7 +20,7 @@ from notifyhub.console import (
 from notifyhub.console.batch_progress import progress_of
 from notifyhub.console.blueprint import page
 from notifyhub.console.campaign_drafts import blueprint, download
-from notifyhub.console.formats import Moment, is_persian, number, parse
+from notifyhub.console.formats import Moment, is_persian, number, parse, sentence
 from notifyhub.console.operations import call, may
 from notifyhub.console.preferences import timezone
 from notifyhub.console.rendering import render
@@ -74,7 +74,7 @@ def cancel(id: int) -> Any:
         return redirect(url_for(".show", id=id))
     return render(
         "confirm.html",
-        title=_("Cancel the campaign %(name)s", name=row.name),
+        title=sentence(_("Cancel the campaign %(name)s"), name=row.name),
         question=_("Do you want to cancel all of its messages that nobody has begun to send?"),
         lines=[_("Messages that a provider has taken can't be taken back.")],
         action=_("Cancel what waits"),
@@ -99,7 +99,7 @@ def retry(id: int) -> Any:
         return redirect(url_for(".show", id=id))
     return render(
         "confirm.html",
-        title=_("Retry the campaign %(name)s", name=row.name),
+        title=sentence(_("Retry the campaign %(name)s"), name=row.name),
         question=_("Do you want to send those messages anew that failed, expired or did not arrive?"),
         lines=[],
         action=_("Retry what failed"),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from babel.numbers import format_compact_decimal
 from flask_babel import format_decimal, format_timedelta, get_locale
 from flask_babel import gettext as _
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from persiantools import digits
 from persiantools.jdatetime import JalaliDateTime
 
@@ -128,6 +128,12 @@ def code(value: object) -> Markup:
 def isolated(value: object) -> Markup:
     """Return a name within a sentence, whichever way either runs."""
     return Markup('<bdi dir="auto">{}</bdi>').format(value)
+
+
+def sentence(words: str, **values: object) -> Markup:
+    """Return a sentence with values, each of which is read its own way: names, and what `code` gives."""
+    whole = {name: value if isinstance(value, Markup) else isolated(value) for name, value in values.items()}
+    return escape(words) % whole
 
 
 FILTERS = {

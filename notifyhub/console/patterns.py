@@ -9,6 +9,7 @@ from werkzeug.exceptions import BadGateway, BadRequest
 from notifyhub.console.account_state import pattern_of_codes
 from notifyhub.console.blueprint import page
 from notifyhub.console.channels import SMS, Kind, page_of_each
+from notifyhub.console.formats import sentence
 from notifyhub.console.forms import ApiForm, submit
 from notifyhub.console.operations import call, list_page, may
 from notifyhub.console.pattern_forms import STATUSES, EmailPatternForm, form_of
@@ -114,9 +115,9 @@ def delete(kind: Kind, notifier_id: int, id: int) -> Any:
         refused = form.form_errors[0]
     page = render(
         "confirm.html",
-        title=_("Delete the pattern %(name)s", name=pattern["name"]),
-        question=_(
-            "Do you want to delete the pattern “%(name)s” of the account “%(account)s”?",
+        title=sentence(_("Delete the pattern %(name)s"), name=pattern["name"]),
+        question=sentence(
+            _("Do you want to delete the pattern “%(name)s” of the account “%(account)s”?"),
             name=pattern["name"],
             account=account["name"],
         ),

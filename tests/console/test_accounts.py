@@ -384,7 +384,7 @@ def test_a_deletion_asks_once_and_names_what_goes(app: Flask, operator: Console,
             SMSPatternFactory(notifier_id=sms)
         MessageFactory(notifier=notifier)
     page = operator.get(f"/accounts/sms/{sms}/delete")
-    assert "Do you want to delete the account “shop”?" in page.text
+    assert "Do you want to delete the account “ shop ”?" in page.text
     assert "2 patterns are deleted with it. Its 1 message stays readable." in page.text
     assert operator.get(f"/accounts/sms/{sms}").status == 200
     page = operator.submit(f"/accounts/sms/{sms}/delete")
