@@ -4,7 +4,9 @@ In Persian: Jalali dates and Persian digits. What is copied or typed elsewhere (
 as it is, from left to right: `code`.
 """
 
+import re
 from datetime import UTC, datetime, timedelta
+from unicodedata import bidirectional
 
 from babel.numbers import format_compact_decimal
 from flask_babel import format_decimal, format_timedelta, get_locale
@@ -18,6 +20,8 @@ from notifyhub.console.translation import RIGHT_TO_LEFT, api_words
 from notifyhub.database.base import now
 
 Moment = datetime | str | None
+
+_PLACEHOLDER = re.compile(r"%\w+%|\{\w*\}")
 
 
 def is_persian() -> bool:
@@ -130,6 +134,15 @@ def isolated(value: object) -> Markup:
     return Markup('<bdi dir="auto">{}</bdi>').format(value)
 
 
+def direction_of(text: str) -> str:
+    """Return which way a pattern runs, in HTML's words: its placeholders, which may come first, say nothing."""
+    for character in _PLACEHOLDER.sub("", text):
+        kind = bidirectional(character)
+        if kind in {"L", "R", "AL"}:
+            return "ltr" if kind == "L" else "rtl"
+    return "auto"
+
+
 def sentence(words: str, **values: object) -> Markup:
     """Return a sentence with values, each of which is read its own way: names, and what `code` gives."""
     whole = {name: value if isinstance(value, Markup) else isolated(value) for name, value in values.items()}
@@ -141,6 +154,7 @@ FILTERS = {
     "api_words": api_words,
     "code": code,
     "day": date,
+    "direction_of": direction_of,
     "isolated": isolated,
     "number": number,
     "percent": percent,

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from notifyhub.app import create_app
 from tests.console.browser import hostile
 from tests.console.browser.chromium import DESK, Look, Visit, chromium, window
-from tests.console.browser.pages import Found, crawl, endpoints
+from tests.console.browser.pages import Found, crawl
 from tests.support.environment import program
 from tests.support.live import Live, live_service
 from tests.webhooks.receiver import Receiver
@@ -107,10 +107,8 @@ def crawled(
     browser: Browser, looking: Callable[[Look], Visit], application: Flask, place: Place
 ) -> tuple[list[Found], list[Found]]:
     """All pages that links lead to; and what else they do, such as files."""
-    further = []
-    if "console.campaigns.new" in endpoints(application):
-        with window(browser, place.url) as visit:
-            visit.go("/console")
-            visit.sign_in(place.test_key)
-            further.append(hostile.campaigns(visit))
-    return crawl(application, looking(DESK).context, place.url, *further)
+    with window(browser, place.url) as visit:
+        visit.go("/console")
+        visit.sign_in(place.test_key)
+        campaigns = hostile.campaigns(visit)
+    return crawl(application, looking(DESK).context, place.url, campaigns)

@@ -95,7 +95,7 @@ def test_pages_are_light_at_first_load(
         visit.measure()
         for endpoint, path in {found.endpoint: found.path for found in crawled[0] if found.is_first}.items():
             visit.transferred = 0
-            visit.go(path)
+            visit.go(path).wait_for_load_state("networkidle")  # bodies are read as they come
             assert visit.transferred > 0
             heavy[endpoint] = visit.transferred
     assert {endpoint: size for endpoint, size in heavy.items() if size > MOST_BYTES} == {}

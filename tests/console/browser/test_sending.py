@@ -5,37 +5,15 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import pytest
-from flask import Flask
 from playwright.sync_api import Page, expect
 
 from tests.console.browser.chromium import Visit
 from tests.console.browser.conftest import Place
 from tests.console.browser.hostile import MESSAGES
-from tests.console.browser.pages import endpoints
 from tests.console.browser.test_keyboard import tab_to
 from tests.console.browser.walks import GO_ON, csv_of, draft_campaign
 from tests.support.console import MARKUP
 from tests.support.service import until
-
-
-@pytest.fixture
-def pages(application: Flask) -> set[str]:
-    return endpoints(application)
-
-
-@pytest.fixture
-def sending(pages: set[str]) -> None:
-    """Skip where the form of one message is not merged."""
-    if "console.sending.send" not in pages:
-        pytest.skip("The console has no form of a message")
-
-
-@pytest.fixture
-def campaigns(pages: set[str]) -> None:
-    """Skip where campaigns are not merged."""
-    if "console.campaigns.new" not in pages:
-        pytest.skip("The console has no campaigns")
 
 
 def sent_id(page: Page) -> int:
@@ -43,7 +21,6 @@ def sent_id(page: Page) -> int:
     return int(page.url.rpartition("/")[2])
 
 
-@pytest.mark.usefixtures("sending")
 def test_a_message_is_followed_until_it_is_delivered(operator: Visit, place: Place) -> None:
     """The provider's report comes later; the page shows it by itself."""
     place.live.melipayamak.reports = "later"
@@ -69,7 +46,6 @@ def _message(place: Place, id_: int) -> Any:
     return place.live.call("GET", f"{MESSAGES}/{id_}")[1]
 
 
-@pytest.mark.usefixtures("sending")
 def test_a_message_is_sent_by_the_keyboard_alone(visitor: Visit, place: Place) -> None:
     page = visitor.go("/console/send")
     visitor.sign_in(place.test_key)
@@ -87,7 +63,6 @@ def test_a_message_is_sent_by_the_keyboard_alone(visitor: Visit, place: Place) -
     assert (message["to"], message["text"]) == ("+989121230099", "Sent without a mouse")
 
 
-@pytest.mark.usefixtures("sending")
 def test_a_message_that_can_t_be_sent_keeps_its_form_and_says_why(operator: Visit) -> None:
     operator.refused.add(400)
     page = operator.go("/console/send")
@@ -99,7 +74,6 @@ def test_a_message_that_can_t_be_sent_keeps_its_form_and_says_why(operator: Visi
     expect(page.locator("[name=text]")).to_have_value(MARKUP)
 
 
-@pytest.mark.usefixtures("campaigns")
 def test_a_messy_file_is_checked_row_by_row_mended_and_sent(
     visitor: Visit, place: Place, tmp_path: Path
 ) -> None:
@@ -137,7 +111,6 @@ def test_a_messy_file_is_checked_row_by_row_mended_and_sent(
     assert [row[1] for row in report[1:]] == ["'+989121234501", "'+989121234502"]
 
 
-@pytest.mark.usefixtures("campaigns")
 def test_a_file_of_windows_1256_reads_as_it_was_written(visitor: Visit, place: Place) -> None:
     page = visitor.go("/console/campaigns/new")
     visitor.sign_in(place.test_key)
@@ -147,7 +120,6 @@ def test_a_file_of_windows_1256_reads_as_it_was_written(visitor: Visit, place: P
     expect(page.locator("table")).to_contain_text("پژمان")
 
 
-@pytest.mark.usefixtures("campaigns")
 def test_a_file_that_is_none_is_refused_at_its_field(operator: Visit) -> None:
     operator.refused.add(400)
     page = operator.go("/console/campaigns/new")
