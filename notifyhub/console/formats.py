@@ -135,7 +135,7 @@ def isolated(value: object) -> Markup:
 
 
 def direction_of(text: str) -> str:
-    """Return which way a pattern runs, in HTML's words: its placeholders, which may come first, say nothing."""
+    """Return which way a pattern runs, in HTML's words: placeholders, which may come first, say nothing."""
     for character in _PLACEHOLDER.sub("", text):
         kind = bidirectional(character)
         if kind in {"L", "R", "AL"}:
