@@ -23,7 +23,7 @@ WITHOUT_PAGES = {"assets", "sign_in"}
 
 each_look = pytest.mark.parametrize(
     "look",
-    [look if look in {PHONE, DESK} else pytest.param(look, marks=pytest.mark.slow) for look in LOOKS],
+    [look if look == PHONE else pytest.param(look, marks=pytest.mark.slow) for look in LOOKS],
     ids=str,
 )
 each_subject = pytest.mark.parametrize(
