@@ -72,7 +72,7 @@ def test_an_sms_pattern_is_created_shown_changed_and_deleted(app: Flask, operato
     assert operator.submit(f"{pattern}/edit", {"status": "rejected"}).status == 302
     assert _stored(app, pattern).status == "rejected"
     page = operator.get(f"{pattern}/delete")
-    assert "Do you want to delete the pattern “otp” of the account “shop”?" in page.text
+    assert "Do you want to delete the pattern “ otp ” of the account “ shop ”?" in page.text
     assert "The pattern was deleted." in operator.follow(operator.submit(f"{pattern}/delete")).text
     assert operator.get(pattern).status == 404
 

@@ -77,7 +77,7 @@ def test_pages_and_answers_carry_what_browsers_need_to_know(live: Live) -> None:
     for header in (b"Cache-Control: no-store\r\n", b"X-Content-Type-Options: nosniff\r\n"):
         assert b"\r\n" + header in answer + b"\r\n"
     root = raw(live, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    assert b"\r\nLocation: /api/docs\r\n" in root
+    assert b"\r\nLocation: /console\r\n" in root
 
 
 def test_each_request_is_in_the_log_without_its_query(live: Live) -> None:
