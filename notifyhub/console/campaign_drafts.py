@@ -3,7 +3,7 @@
 from dataclasses import asdict, replace
 from typing import Any, NoReturn
 
-from flask import Blueprint, Response, flash, g, redirect, request, stream_with_context, url_for
+from flask import Blueprint, Response, abort, flash, g, redirect, request, stream_with_context, url_for
 from flask_babel import gettext as _
 from werkzeug.exceptions import NotFound
 
@@ -193,7 +193,7 @@ def discard(id: int) -> Any:
 def _draft(id: int) -> Any:
     row = or_404(storage.read(autocommit(), id))
     if row.status != CampaignStatus.DRAFT:
-        raise NotFound("This campaign is on its way already.")
+        abort(redirect(url_for(".show", id=id)))  # it is on its way: who steps back sees how far it is
     return row
 
 

@@ -4,7 +4,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from flask import Flask, Response, g, make_response, redirect, render_template, request, url_for
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    flash,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from werkzeug.exceptions import TooManyRequests, Unauthorized
@@ -80,11 +91,20 @@ def _error_page(said: Response, detail: str | None, fields: Any) -> Response:
     return page
 
 
+def _has_page(path: str) -> bool:
+    """Return whether a form's address has a page, too, and not the one that says that there is none."""
+    adapter = current_app.create_url_adapter(request)
+    return adapter is not None and adapter.match(path, "GET")[0] != "console.missing"
+
+
 def _to_sign_in() -> AnyResponse:
     """Lead to the sign-in, and back to this page after it."""
     if FRAGMENT_HEADER in request.headers:
         return Response(_("You are signed out."), 401)
-    back = request.full_path.rstrip("?") if request.method == "GET" else None
+    back: str | None = request.full_path.rstrip("?")
+    if request.method != "GET":
+        back = request.path if _has_page(request.path) else None
+        flash(_("The session was over before this was sent. Sign in, and do it again."), "warn")
     return redirect(url_for("console.sign_in.sign_in", next=back))
 
 

@@ -6,19 +6,21 @@ The texts in the source are the English ones. `translations/LANGUAGE/LC_MESSAGES
 import re
 from functools import cache
 from io import BytesIO
+from itertools import zip_longest
 from pathlib import Path
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from flask_babel import Domain, get_locale, gettext
+from persiantools.digits import en_to_fa
 
 FOLDER = Path(__file__).parent / "translations"
 LANGUAGES = {"fa": "فارسی", "en": "English"}
 """By their codes, each in its own words; the first is what a browser gets that asks for neither."""
 RIGHT_TO_LEFT = frozenset({"fa"})
 
-_VARIABLE = re.compile(r'"[^"]*"|[0-9]+(?:\.[0-9]+)?')
+_VARIABLE = re.compile(r'"[^"]*"|[0-9]+(?:\.[0-9]+)?|(?<=not name )[A-Z]{2}(?=,)')
 
 
 class Catalogues(Domain):  # type: ignore[misc]
@@ -49,15 +51,24 @@ def direction() -> str:
     return "rtl" if str(get_locale()) in RIGHT_TO_LEFT else "ltr"
 
 
+def _is_code(before: str, value: str) -> bool:
+    """Return whether a value of a sentence keeps its digits: a quoted text, or the prefix of a country."""
+    return value.startswith('"') or before.endswith("+")
+
+
 def api_words(words: str) -> str:
     """Return a sentence of the API in the request's language; one that no catalogue has as it is.
 
-    The catalogues have `{}` for each number, and for each text in quotation marks.
+    The catalogues have `{}` for each number or country, and for each text in quotation marks.
     """
     template = _VARIABLE.sub("{}", words)
     translated = gettext(template)
     if translated == template:
         return words
     literal = translated.split("{}")  # not by `format`: there are words with braces, such as {code}
-    pieces = zip(literal, [*_VARIABLE.findall(words), ""], strict=False)
+    values = _VARIABLE.findall(words)
+    if direction() == "rtl":
+        pairs = zip_longest(literal, values, fillvalue="")
+        values = [value if _is_code(before, value) else en_to_fa(value) for before, value in pairs]
+    pieces = zip(literal, [*values, ""], strict=False)
     return "".join(piece for pair in pieces for piece in pair)

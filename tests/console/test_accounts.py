@@ -357,7 +357,7 @@ def test_a_page_tells_what_an_account_is_used_for_and_how_it_works(
     api.patch("/api/settings/delivery", {"sms_backup_notifiers": [other, sms]})
     page = operator.get(f"/accounts/sms/{sms}")
     assert page.all("h1 .badge") == ["Default account", "Backup 2"]
-    assert "Works" in page.all("section .badge")
+    assert "Not used yet" in page.all("section .badge")
     assert operator.get("/accounts").all("tbody .badge.busy") == ["Backup 1", "Default account", "Backup 2"]
 
 
@@ -491,7 +491,7 @@ def test_the_pages_are_in_persian_too(operator: Console, api: Api, sms: int) -> 
     assert page.all("h1") == ["حساب‌ها"]
     assert page.soup.select_one("td bdi.code[dir=ltr]") is not None
     page = operator.submit(f"/accounts/sms/{sms}/edit", {"settings-from_number": "1"})
-    assert page.errors == {"settings-from_number": ["باید +98 و 5 تا 12 رقم باشد."]}
+    assert page.errors == {"settings-from_number": ["باید +98 و ۵ تا ۱۲ رقم باشد."]}
 
 
 def test_who_may_create_alone_is_not_led_to_what_they_may_not_see(signed_in: SignIn) -> None:

@@ -158,8 +158,8 @@ def test_a_double_click_a_reload_and_a_step_back_send_nothing_twice(
     for _ in range(times):
         assert operator.post(f"{path}/check", form).location == f"/console{path}"
     assert len(stored(app)) == 3
-    assert operator.get(f"{path}/check").status == 404
-    assert operator.get(f"{path}/message").status == 404
+    for step in ("check", "message"):  # who steps back sees how far it is
+        assert operator.get(f"{path}/{step}").location == f"/console{path}"
     assert operator.post(f"{path}/discard").status == 302
     assert operator.get(path).status == 200
 

@@ -148,6 +148,20 @@ def test_the_page_that_asked_for_a_sign_in_is_the_one_after_it(
     assert visitor.post("/sign-in", {"token": token(), "next": back}).location == back
 
 
+def test_a_form_that_is_sent_after_the_sessions_end_leads_back_to_itself_with_a_word_of_why(
+    app: Flask, visitor: Console, token: Callable[..., str]
+) -> None:
+    key = token()
+    visitor.sign_in(key)
+    with app.app_context():
+        accounts.revoke(db.session(), key)
+        db.session.commit()
+    asked = visitor.post("/users/new", {"name": "shop"})
+    assert asked.location == "/console/sign-in?next=/console/users/new"
+    assert "The session was over before this was sent." in visitor.follow(asked).text
+    assert visitor.post("/webhooks/1/test").location == "/console/sign-in"
+
+
 def test_a_sign_in_is_audited(api: Api, visitor: Console, token: Callable[..., str]) -> None:
     key = token(Role.ADMIN)
     visitor.sign_in(key)
