@@ -8,6 +8,7 @@ from flask import Flask
 from flask_migrate import upgrade
 
 from notifyhub.app import create_app
+from tests.support.brokers import empty_queues
 from tests.support.databases import clear, dispose, stored_rows
 
 
@@ -35,9 +36,10 @@ def migrated_app(environment: dict[str, str], migrated_apps: dict[str, Flask]) -
 
 @pytest.fixture
 def app(migrated_app: Flask) -> Iterator[Flask]:
-    """The application on an empty, migrated database."""
+    """The application on an empty, migrated database, with empty queues."""
     yield migrated_app
     clear(migrated_app)
+    empty_queues(migrated_app)
 
 
 @pytest.fixture

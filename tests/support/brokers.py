@@ -47,6 +47,13 @@ def delete_queues(url: str, prefix: str) -> None:
                 queues.named_queue(prefix, name)(connection.default_channel).delete()
 
 
+def empty_queues(app: Flask) -> None:
+    """Delete the embedded broker's jobs: no worker takes them, and a full queue is not filled further."""
+    app.extensions["due_messages"].flush()
+    for job in Path(app.instance_path).glob("queue/*/*.msg"):
+        job.unlink(missing_ok=True)
+
+
 def taken(app: Flask, queue: str = queues.MESSAGES) -> list[tuple[str, list[Any]]]:
     """Take all jobs from a queue: task and arguments of each."""
     url, options = queues.broker(app)
