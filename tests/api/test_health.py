@@ -57,9 +57,10 @@ def test_it_is_ready_with_a_database_and_a_broker(ready: Callable[[str], Answer]
 
 
 @pytest.mark.parametrize("scheme", ["amqp", "redis"])
-def test_a_closed_port_of_the_broker_is_told_at_once(ready: Callable[[str], Answer], scheme: str) -> None:
+def test_a_closed_port_of_the_broker_is_told_at_once(with_broker: Callable[[str], Api], scheme: str) -> None:
+    api = with_broker(f"{scheme}://user:hunter2@127.0.0.1:{free_port()}")
     started = time.monotonic()
-    answer = ready(f"{scheme}://user:hunter2@127.0.0.1:{free_port()}")
+    answer = api.get("/readyz")
     assert time.monotonic() - started < 1
     assert (answer.status, answer.json) == (
         503,
