@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from notifyhub import config, logs
+from notifyhub import access_log, config, logs
 from notifyhub.api import health
 from notifyhub.api import registration as api
 from notifyhub.api.openapi import views as openapi
@@ -79,6 +79,7 @@ def create_app(environment: Mapping[str, str] | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     config.configure(app, environment, registry.URL_VARIABLES.values())
     logs.init_app(app)
+    access_log.init_app(app)
     for package in PACKAGES:
         package.init_app(app)
     for blueprint in BLUEPRINTS:

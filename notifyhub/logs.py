@@ -1,22 +1,16 @@
 """Logging: one line for each event, as JSON or for a person's eyes, with the request's id."""
 
 import logging
-import os
 import re
 import sys
-import threading
 import time
 import traceback
-from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO, cast
+from typing import Any, TextIO, cast
 from urllib.parse import urlsplit
 
-import orjson
 import structlog
 from flask import Flask, g, has_request_context
 from flask.logging import wsgi_errors_stream
@@ -30,16 +24,9 @@ _SHARED_PROCESSORS = (
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
 _HANDLER_NAME = "notifyhub"
-ACCESS = "notifyhub.access"
-"""The name of the log of requests."""
-
-_ACCESS_DELAY_SECONDS = 0.1
-"""How long a line waits for others to be written together with it."""
-
 _OWN_FIELDS = frozenset({"level", "logger", "timestamp", "request_id"})
 _LEAST_SECRET = 9  # characters
 
-_PLAIN_NAME = re.compile(r"[\w.@+-]+")
 _CONTROL_CHARACTER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -58,7 +45,6 @@ def init_app(app: Flask) -> None:
     root = logging.getLogger()
     root.handlers[:] = [other for other in root.handlers if other.name != _HANDLER_NAME] + [handler]
     logging.getLogger("notifyhub").setLevel(logging.INFO)
-    app.extensions["access_log"] = AccessLog(app.config["LOG_FORMAT"])
 
 
 def writes_json() -> bool:
@@ -92,101 +78,6 @@ def _formatter(style: str, secrets: Sequence[str]) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[*_SHARED_PROCESSORS, _add_request_id],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
-    )
-
-
-class AnsweredRequest(NamedTuple):
-    """What the access log says of a request: `ms` is its duration, `code` the permission that it needs."""
-
-    method: str
-    path: str
-    status: int
-    ms: float
-    request_id: str
-    user: str | None
-    code: int | None
-
-
-class AccessLog(logging.Handler):
-    """The access log: lines that are made without structlog, for speed, and written some at a time.
-
-    It is a handler of logging, whose shutdown then flushes it.
-    """
-
-    def __init__(self, style: str) -> None:
-        super().__init__()
-        self._line = _access_json if style == "json" else _access_console
-        self._lines: deque[str] = deque()
-        self._has_lines = threading.Event()
-        self._is_writing = False
-        os.register_at_fork(after_in_child=self._reset)
-
-    def add(self, answered: AnsweredRequest) -> None:
-        """Queue a request's line, which is written soon."""
-        moment = datetime.now(UTC).isoformat(timespec="microseconds")[:26] + "Z"
-        self._lines.append(self._line(moment, answered))
-        if not self._has_lines.is_set():
-            self._has_lines.set()
-            if not self._is_writing:
-                self._is_writing = True
-                threading.Thread(target=self._write, name="access log", daemon=True).start()
-
-    def flush(self) -> None:
-        """Write what is queued; the end of the process does it, too, maybe while another thread does."""
-        self.acquire()
-        try:
-            lines = [self._lines.popleft() for _ in range(len(self._lines))]
-            if lines:
-                sys.stderr.write("".join(lines))
-                sys.stderr.flush()
-        finally:
-            self.release()
-
-    def _write(self) -> None:
-        while self._has_lines.wait():
-            time.sleep(_ACCESS_DELAY_SECONDS)
-            self._has_lines.clear()
-            with suppress(OSError, ValueError):  # standard error is closed: nobody can be told
-                self.flush()
-
-    def _reset(self) -> None:
-        self._lines.clear()
-        self._has_lines = threading.Event()
-        self._is_writing = False
-
-
-def _access_json(moment: str, answered: AnsweredRequest) -> str:
-    method, path, status, ms, request_id, user, code = answered
-    event = {
-        "event": f"{method} {path} {status}",
-        "method": method,
-        "path": path,
-        "status": status,
-        "ms": round(ms, 1),
-        "user": user,
-        "code": code,
-        "request_id": request_id,
-        "level": "info",
-        "logger": ACCESS,
-        "timestamp": moment,
-    }
-    return orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE).decode()
-
-
-def _access_console(moment: str, answered: AnsweredRequest) -> str:
-    method, path, status, ms, request_id, user, code = answered
-    event = f"{method} {path} {status} {ms:.1f} ms"
-    by = "" if user is None else f" user={_quoted(user)}"
-    needed = "" if code is None else f" code={code}"
-    return f"{moment} [info     ] {event:<30} [{ACCESS}]{by}{needed} request_id={request_id}\n"
-
-
-def _quoted(name: str) -> str:
-    """Return a name, quoted where it could pass for another field or line."""
-    return (
-        name
-        if _PLAIN_NAME.fullmatch(name)
-        else _CONTROL_CHARACTER.sub(lambda found: repr(found[0])[1:-1], repr(name))
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from notifyhub.logs import AccessLog, AnsweredRequest
+from notifyhub.access_log import AccessLog, AnsweredRequest
 from tests.simulators import ippanel, melipayamak
 from tests.support.environment import ENCRYPTION_KEY, SECRET_KEY
 
@@ -70,8 +70,8 @@ def _watch(patch: pytest.MonkeyPatch, found: list[str]) -> None:
         lines_of(self, style)
         make = self._line
 
-        def make_and_look(moment: str, answered: AnsweredRequest) -> str:
-            line = make(moment, answered)
+        def make_and_look(answered: AnsweredRequest) -> str:
+            line = make(answered)
             if _is_secret_in(line):
                 found.append(line)
             return line

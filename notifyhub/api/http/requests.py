@@ -5,9 +5,8 @@ import ssl
 from contextlib import suppress
 from functools import partial
 from random import getrandbits
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
-from urllib.parse import quote
 
 from flask import Flask, Request, Response, current_app, g, request
 from flask.sessions import SessionInterface
@@ -17,12 +16,12 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
 from notifyhub import instruments
+from notifyhub.access_log import AnsweredRequest
 from notifyhub.api.endpoint import Permission
 from notifyhub.config import DEFAULT_BODY_BYTES
 from notifyhub.extensions import cors
-from notifyhub.logs import AnsweredRequest
 from notifyhub.process.security_headers import OF_PAGES, SecurityHeaders
-from notifyhub.text import log_masks, origins
+from notifyhub.text import origins
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
 _MAX_ID = 2**63 - 1
@@ -40,11 +39,6 @@ EXPOSED = (
     "X-Request-ID",
 )
 """Headers that pages of the configured origins may read."""
-
-_SAFE = "/-._~!$&'()*+,;=:@"
-_LONG_NUMBER = re.compile(r"(?<![0-9a-f])[0-9]{10,15}(?![0-9a-f])")
-_PATH_LENGTH = 300
-_PLAIN_PATH = re.compile(rf"[A-Za-z0-9/_.-]{{1,{_PATH_LENGTH}}}")
 
 
 class IdConverter(BaseConverter):
@@ -219,25 +213,18 @@ def _drain() -> None:
 
 
 def _log(app: Flask, asked: Request, facts: Any, status: int, seconds: float) -> None:
-    """Write the request's line: no query, body or header, which may hold recipients and secrets."""
-    path = asked.path
-    if path in PROBES:
+    if asked.path in PROBES:
         return
-    request_id = facts.request_id
-    if asked.url_rule is None or _LONG_NUMBER.search(path):  # it may be anything
-        path = log_masks.mask(path)
-    if _LONG_NUMBER.search(request_id):  # which clients may choose
-        request_id = log_masks.mask(request_id)
-    if not _PLAIN_PATH.fullmatch(path):
-        path = quote(path, _SAFE, errors="replace")[:_PATH_LENGTH]
     caller = facts.get("caller")
     app.extensions["access_log"].add(
         AnsweredRequest(
+            time(),
+            seconds,
             asked.method,
-            path,
+            asked.path,
+            asked.url_rule is not None,
             status,
-            seconds * 1000,
-            request_id,
+            facts.request_id,
             None if caller is None else caller.name,
             _permission_code(app, asked.endpoint),
         )
