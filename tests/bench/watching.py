@@ -1,9 +1,9 @@
 """What the metrics and the access log cost a request: `python -m tests.bench.watching 2> /dev/null`.
 
-A page of 50 patterns and the creation of a pattern, on PostgreSQL, in this process, by the processor's time of
-all its threads. Requests with and without take turns in groups, and the medians of the groups are compared; it
-fails if one is dearer by more than `--most` percent. What a server adds is left out: in practice they are a
-smaller share.
+A page of 50 patterns and the creation of a pattern, on PostgreSQL, in this process, by the time that all its
+threads have the processor. Requests with and without take turns in groups, and the medians of the groups are
+compared; it fails if one is dearer by more than `--most` percent. What a server adds is left out: in practice
+they are a smaller share.
 """
 
 import argparse
