@@ -20,8 +20,9 @@ from notifyhub.console.account_state import health_line, roles
 from notifyhub.console.blueprint import SIGNED_IN, page
 from notifyhub.console.change_forms import ChangeForm
 from notifyhub.console.channels import EMAIL, KINDS, SMS, Kind, page_of_each
+from notifyhub.console.confirmation import confirm
 from notifyhub.console.formats import number, sentence
-from notifyhub.console.forms import ApiForm, submit
+from notifyhub.console.forms import submit
 from notifyhub.console.operations import call, list_page, may
 from notifyhub.console.rendering import render
 from notifyhub.database.connections import autocommit
@@ -161,25 +162,17 @@ def _form_page(kind: Kind, form: ChangeForm, backend: str, account: dict[str, An
 @page_of_each(blueprint, "/<id:id>/delete", lambda kind: kind.notifiers.operations["delete"], "GET", "POST")
 def delete(kind: Kind, id: int) -> Any:
     """Ask once, naming what goes with the account, and delete it."""
-    refused = None
-    if request.method == "POST":
-        form = ApiForm()
-        submit(form, kind.notifiers.operations["delete"], id=id)
-        if not form.form_errors:
-            flash(_("The account was deleted."), "success")
-            return redirect(_url(kind))
-        refused = form.form_errors[0]
     name = name_of(autocommit(), kind.notifiers.model, id)
-    page = render(
-        "confirm.html",
+    return confirm(
+        lambda: call(kind.notifiers.operations["delete"], id=id),
         title=sentence(_("Delete the account %(name)s"), name=name),
         question=sentence(_("Do you want to delete the account “%(name)s”?"), name=name),
-        lines=_what_goes(kind, id),
+        lines=list(_what_goes(kind, id)),
         action=_("Delete the account"),
+        done=_("The account was deleted."),
         back=_url(kind, id),
-        refused=refused,
+        target=_url(kind),
     )
-    return page, 409 if refused else 200
 
 
 def _what_goes(kind: Kind, id: int) -> Iterator[str]:

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Response, flash, g, redirect, request, url_for
+from flask import Response, g, redirect, url_for
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from persiantools.jdatetime import JalaliDateTime
 from werkzeug.exceptions import NotFound
 
@@ -17,10 +16,11 @@ from notifyhub.console import (
     campaign_batches,  # noqa: F401 - its pages belong to the same blueprint
     statuses,
 )
+from notifyhub.console.batch_changes import confirm_cancel, confirm_retry
 from notifyhub.console.batch_progress import progress_of
 from notifyhub.console.blueprint import page
 from notifyhub.console.campaign_drafts import blueprint, download
-from notifyhub.console.formats import Moment, is_persian, number, parse, sentence
+from notifyhub.console.formats import Moment, is_persian, parse, sentence
 from notifyhub.console.operations import call, may
 from notifyhub.console.preferences import timezone
 from notifyhub.console.rendering import render
@@ -61,50 +61,21 @@ def show(id: int) -> Any:
 def cancel(id: int) -> Any:
     """Take back what has not been begun to be sent; no further batch follows."""
     row = _sent(id)
-    if request.method == "POST":
+
+    def act() -> int:
         sending.stop(id)
-        changed = _change_batches(id, cancel_batch)
-        words = ngettext(
-            "%(count)s message was cancelled.",
-            "%(count)s messages were cancelled.",
-            changed,
-            count=number(changed),
-        )
-        flash(words, "success")
-        return redirect(url_for(".show", id=id))
-    return render(
-        "confirm.html",
-        title=sentence(_("Cancel the campaign %(name)s"), name=row.name),
-        question=_("Do you want to cancel all of its messages that nobody has begun to send?"),
-        lines=[_("Messages that a provider has taken can't be taken back.")],
-        action=_("Cancel what waits"),
-        back=url_for(".show", id=id),
-    )
+        return _change_batches(id, cancel_batch)
+
+    title = sentence(_("Cancel the campaign %(name)s"), name=row.name)
+    return confirm_cancel(act, title, url_for(".show", id=id))
 
 
 @blueprint.route("/<id:id>/retry", methods=["GET", "POST"])
 @page(retry_batch)
 def retry(id: int) -> Any:
     """Send those messages anew that have failed."""
-    row = _sent(id)
-    if request.method == "POST":
-        changed = _change_batches(id, retry_batch)
-        words = ngettext(
-            "%(count)s message is sent anew.",
-            "%(count)s messages are sent anew.",
-            changed,
-            count=number(changed),
-        )
-        flash(words, "success")
-        return redirect(url_for(".show", id=id))
-    return render(
-        "confirm.html",
-        title=sentence(_("Retry the campaign %(name)s"), name=row.name),
-        question=_("Do you want to send those messages anew that failed, expired or did not arrive?"),
-        lines=[],
-        action=_("Retry what failed"),
-        back=url_for(".show", id=id),
-    )
+    title = sentence(_("Retry the campaign %(name)s"), name=_sent(id).name)
+    return confirm_retry(lambda: _change_batches(id, retry_batch), title, url_for(".show", id=id))
 
 
 def _sent(id: int) -> Any:

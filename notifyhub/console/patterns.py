@@ -9,6 +9,7 @@ from werkzeug.exceptions import BadGateway, BadRequest
 from notifyhub.console.account_state import pattern_of_codes
 from notifyhub.console.blueprint import page
 from notifyhub.console.channels import SMS, Kind, page_of_each
+from notifyhub.console.confirmation import confirm
 from notifyhub.console.formats import sentence
 from notifyhub.console.forms import ApiForm, submit
 from notifyhub.console.operations import call, list_page, may
@@ -105,16 +106,8 @@ def delete(kind: Kind, notifier_id: int, id: int) -> Any:
     """Ask once, and delete a pattern."""
     account = _account(kind, notifier_id)
     pattern = call(kind.patterns.operations["read"], notifier_id=notifier_id, id=id)
-    refused = None
-    if request.method == "POST":
-        form = ApiForm()
-        submit(form, kind.patterns.operations["delete"], notifier_id=notifier_id, id=id)
-        if not form.form_errors:
-            flash(_("The pattern was deleted."), "success")
-            return redirect(_url("list_of", kind, notifier_id))
-        refused = form.form_errors[0]
-    page = render(
-        "confirm.html",
+    return confirm(
+        lambda: call(kind.patterns.operations["delete"], notifier_id=notifier_id, id=id),
         title=sentence(_("Delete the pattern %(name)s"), name=pattern["name"]),
         question=sentence(
             _("Do you want to delete the pattern “%(name)s” of the account “%(account)s”?"),
@@ -127,10 +120,10 @@ def delete(kind: Kind, notifier_id: int, id: int) -> Any:
             _("This can't be undone."),
         ],
         action=_("Delete the pattern"),
+        done=_("The pattern was deleted."),
         back=_url("show", kind, notifier_id, id),
-        refused=refused,
+        target=_url("list_of", kind, notifier_id),
     )
-    return page, 409 if refused else 200
 
 
 @blueprint.post(f"/sms{PATTERNS}/sync")

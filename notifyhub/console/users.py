@@ -75,7 +75,7 @@ def create() -> Any:
     made = submit(form, users.operations["create"])
     if made is None:
         return render("users/edit.html", form=form, user=None), 400
-    flash(_("The user was made. Now issue a token."), "ok")
+    flash(_("The user was made. Now issue a token."), "success")
     return redirect(url_for(".show", id=made["id"]))
 
 
@@ -99,7 +99,7 @@ def edit(id: int) -> Any:
         return render("users/edit.html", form=form, user=user)
     if submit(form, users.operations["update"], id=id) is None:
         return render("users/edit.html", form=form, user=user), 400
-    flash(_("The user was saved."), "ok")
+    flash(_("The user was saved."), "success")
     return redirect(url_for(".show", id=id))
 
 

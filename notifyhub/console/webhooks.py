@@ -95,7 +95,7 @@ def edit(id: int) -> Any:
         return render("webhooks/edit.html", form=form, webhook=webhook)
     if submit(form, webhooks.operations["update"], id=id) is None:
         return render("webhooks/edit.html", form=form, webhook=webhook), 400
-    flash(_("The webhook was saved."), "ok")
+    flash(_("The webhook was saved."), "success")
     return redirect(url_for(".show", id=id))
 
 
@@ -139,7 +139,7 @@ def rotate(id: int) -> Any:
 def send_test(id: int) -> Any:
     """Send an event that says nothing."""
     call(views.send_test, {}, id=id)
-    flash(_("A test event is on its way; the list below shows what comes of it."), "ok")
+    flash(_("A test event is on its way; the list below shows what comes of it."), "success")
     return redirect(url_for(".show", id=id))
 
 
@@ -148,7 +148,7 @@ def send_test(id: int) -> Any:
 def redeliver(id: int, delivery_id: int) -> Any:
     """Send an event again."""
     call(views.redeliver, {}, id=id, delivery_id=delivery_id)
-    flash(_("The event is sent again."), "ok")
+    flash(_("The event is sent again."), "success")
     return redirect(url_for(".show", id=id))
 
 
@@ -164,7 +164,6 @@ def recover(id: int) -> Any:
     if answer is None:
         return render("webhooks/recover.html", form=form, webhook=webhook), 400
     count = answer["count"]
-    flash(
-        ngettext("%(n)s event is sent again.", "%(n)s events are sent again.", count, n=number(count)), "ok"
-    )
+    words = ngettext("%(n)s event is sent again.", "%(n)s events are sent again.", count, n=number(count))
+    flash(words, "success")
     return redirect(url_for(".show", id=id))
