@@ -8,12 +8,13 @@ from flask_babel import gettext as _
 from werkzeug.exceptions import NotFound
 
 from notifyhub.api.resource import or_404
-from notifyhub.campaigns import checking, choices, reports, sending, storage
+from notifyhub.campaigns import checking, reports, sending, storage
 from notifyhub.campaigns.models import CampaignStatus
 from notifyhub.campaigns.recipient_files import columns
 from notifyhub.campaigns.recipient_files.reading import read
 from notifyhub.campaigns.recipient_files.table import MAX_ROWS, Row, UnreadableFile
 from notifyhub.campaigns.storage import Content, Settings
+from notifyhub.console import visible
 from notifyhub.console.blueprint import page
 from notifyhub.console.campaign_forms import FileForm, MessageForm, columns_form, read_columns, values_of
 from notifyhub.console.operations import may
@@ -21,7 +22,9 @@ from notifyhub.console.rendering import render
 from notifyhub.console.translation import api_words
 from notifyhub.database.base import now
 from notifyhub.database.connections import autocommit, transaction
+from notifyhub.health.credit import credit_of
 from notifyhub.health.views import show_health
+from notifyhub.messages.models import Channel
 from notifyhub.messages.request_schemas import MAX_BODY_BYTES
 from notifyhub.messages.views import send_many
 
@@ -69,7 +72,7 @@ def message(id: int) -> Any:
     draft = _draft(id)
     settings = storage.settings_of(draft)
     form = MessageForm(data=None if request.method == "POST" else values_of(draft.name, settings.common))
-    form.offer(choices.patterns(autocommit()), choices.notifiers(autocommit()))
+    form.offer(visible.accounts(), {channel: visible.patterns(channel) for channel in Channel})
     shown = {"campaign": draft, "form": form}
     if request.method == "GET":
         return render("campaigns/message.html", **shown)
@@ -124,7 +127,7 @@ def check(id: int) -> Any:
     first = checked.shown[0][1] if checked.shown else None
     credit = None
     if first is not None and first.channel == "sms" and may(show_health):
-        credit = choices.credit(autocommit(), first.notifier.id)
+        credit = credit_of(autocommit(), first.notifier.id)
     return render(
         "campaigns/check.html",
         campaign=draft,

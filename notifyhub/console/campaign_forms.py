@@ -8,11 +8,12 @@ from flask_babel import lazy_gettext
 from wtforms import FileField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 
-from notifyhub.campaigns.choices import Choice as Offered
 from notifyhub.campaigns.recipient_files import columns
 from notifyhub.campaigns.recipient_files.table import Row
 from notifyhub.campaigns.storage import Settings
 from notifyhub.console.forms import ApiForm, Choice, Flag, LongText, Text
+from notifyhub.messages.choices import Account, PatternChoice
+from notifyhub.messages.models import Channel
 
 ONCE, EACH = "once", "each"
 
@@ -32,17 +33,28 @@ class MessageForm(ApiForm):
     subject = Text(lazy_gettext("Subject"), render_kw={"maxlength": 255})
     text = LongText(lazy_gettext("Text"))
 
-    def offer(self, patterns: Sequence[Offered], notifiers: Sequence[Offered]) -> None:
+    def offer(self, accounts: Sequence[Account], patterns: Mapping[Channel, Sequence[PatternChoice]]) -> None:
         """Have the fields offer what there is."""
         own = _("A text of my own")
+        kinds = {Channel.SMS: _("SMS patterns"), Channel.EMAIL: _("Email patterns")}
         self.content.choices = [
             SelectChoice("sms", _("SMS with a text of my own"), optgroup=own),
             SelectChoice("email", _("Email with a text of my own"), optgroup=own),
-            *_grouped(patterns, {"sms": _("SMS patterns"), "email": _("Email patterns")}),
+            *(
+                SelectChoice(f"{channel}:{one.id}", f"{one.name} – {one.notifier_name}", optgroup=title)
+                for channel, title in kinds.items()
+                for one in patterns[channel]
+            ),
         ]
+        titles = {Channel.SMS: _("SMS accounts"), Channel.EMAIL: _("Email accounts")}
         self.notifier.choices = [
             SelectChoice("", _("The default account"), optgroup=_("By default")),
-            *_grouped(notifiers, {"sms": _("SMS accounts"), "email": _("Email accounts")}),
+            *(
+                SelectChoice(f"{channel}:{one.id}", one.name, optgroup=title)
+                for channel, title in titles.items()
+                for one in accounts
+                if one.channel is channel and one.sends_texts
+            ),
         ]
 
     def common(self) -> dict[str, Any]:
@@ -63,17 +75,6 @@ class MessageForm(ApiForm):
         self.refuse(
             {{"channel": "content", "pattern": "content"}.get(name, name): wrong[name] for name in wrong}
         )
-
-
-def _grouped(offered: Sequence[Offered], titles: Mapping[str, str]) -> list[SelectChoice]:
-    return [
-        SelectChoice(f"{each.channel}:{each.id}", _label(each), optgroup=titles[each.channel])
-        for each in offered
-    ]
-
-
-def _label(offered: Offered) -> str:
-    return offered.name if offered.name == offered.notifier else f"{offered.name} – {offered.notifier}"
 
 
 def _id(text: str) -> int | str:

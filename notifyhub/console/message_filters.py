@@ -5,15 +5,10 @@ from typing import Any, NamedTuple
 from flask import request
 from flask_babel import gettext as _
 
-from notifyhub.console import statuses
+from notifyhub.console import statuses, visible
 from notifyhub.console.formats import is_persian
 from notifyhub.console.message_search import ACCOUNT
 from notifyhub.console.moments import as_written
-from notifyhub.console.operations import may
-from notifyhub.database.connections import autocommit
-from notifyhub.messages import choices
-from notifyhub.messages.models import Channel
-from notifyhub.notifiers.views import email_notifiers, sms_notifiers
 
 Choices = list[tuple[str, Any]]
 
@@ -29,13 +24,6 @@ class FilterField(NamedTuple):
     ltr: bool = False
 
 
-def visible_accounts() -> list[choices.Account]:
-    """Return the notifiers that the caller may list, of both channels."""
-    seen = {Channel.SMS: sms_notifiers, Channel.EMAIL: email_notifiers}
-    allowed = [channel for channel, notifiers in seen.items() if may(notifiers.operations["list"])]
-    return choices.accounts(autocommit(), *allowed)
-
-
 def filter_fields() -> list[FilterField]:
     """Return the fields but that of the states."""
     given = request.args
@@ -46,7 +34,7 @@ def filter_fields() -> list[FilterField]:
     account = f"{given.get('channel', '')}:{given['notifier']}" if given.get("notifier") else ""
     accounts: Choices = [
         (f"{one.channel}:{one.id}", f"{one.name} ({statuses.CHANNELS[one.channel]})")
-        for one in visible_accounts()
+        for one in visible.accounts()
     ]
     if account and account not in dict(accounts):
         accounts.append((account, given["notifier"]))

@@ -8,17 +8,16 @@ from flask_babel import gettext as _
 from marshmallow import ValidationError
 from werkzeug.exceptions import UnprocessableEntity
 
+from notifyhub.console import visible
 from notifyhub.console.blueprint import page
 from notifyhub.console.formats import number
 from notifyhub.console.forms import submit
-from notifyhub.console.message_filters import visible_accounts
 from notifyhub.console.operations import call, may
 from notifyhub.console.rendering import render
 from notifyhub.console.sending_form import EXAMPLES, Shape, is_id, make_form
 from notifyhub.database.connections import autocommit
 from notifyhub.messages import choices, views
 from notifyhub.messages.models import Channel
-from notifyhub.patterns.views import email_patterns, sms_patterns
 
 blueprint = Blueprint("sending", __name__, url_prefix="/send")
 
@@ -26,8 +25,6 @@ KEY = "key"
 """The hidden field by which a form that is sent twice is known."""
 CHOOSE = "choose"
 """The button that shows a chosen pattern's fields."""
-
-_PATTERNS = {Channel.SMS: sms_patterns, Channel.EMAIL: email_patterns}
 
 
 @blueprint.route("", methods=["GET", "POST"])
@@ -74,13 +71,12 @@ def preview() -> Any:
 def _shape() -> Shape:
     """Return which fields the form has, by the address, and by the pattern that is chosen."""
     channel = Channel.EMAIL if request.args.get("channel") == Channel.EMAIL else Channel.SMS
-    if request.args.get("by") != "pattern" or not may(_PATTERNS[channel].operations["list"]):
-        accounts = [one for one in visible_accounts() if one.channel is channel and one.sends_texts]
+    if request.args.get("by") != "pattern" or not visible.shows_patterns(channel):
+        accounts = [one for one in visible.accounts() if one.channel is channel and one.sends_texts]
         return Shape(channel, by_pattern=False, accounts=accounts)
     chosen = request.values.get("pattern", "")
     fields = choices.placeholders(autocommit(), channel, int(chosen)) if is_id(chosen) else None
-    patterns = choices.patterns(autocommit(), channel)
-    return Shape(channel, by_pattern=True, patterns=patterns, placeholders=fields)
+    return Shape(channel, by_pattern=True, patterns=visible.patterns(channel), placeholders=fields)
 
 
 def _new_key() -> str:
@@ -97,5 +93,5 @@ def _form(form: Any, shape: Shape, *, seen: Any = None, asked: bool = False, key
         seen=seen,
         asked=asked,
         segments=seen and number(seen["segments"]),
-        may_use_patterns={channel: may(_PATTERNS[channel].operations["list"]) for channel in Channel},
+        may_use_patterns={channel: visible.shows_patterns(channel) for channel in Channel},
     )

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from notifyhub.database.base import now, table_of
 from notifyhub.database.columns import UTC_TIME, number
@@ -161,3 +161,11 @@ def store(notifier_id: int, amount: float | None) -> None:
             log.warning("The credit of SMS notifier %s has fallen below %s: %s", notifier_id, least, amount)
             if line := notifiers.line(connection, Channel.SMS, notifier_id):
                 publish(connection, NotifierCreditLow(line, least))
+
+
+def credit_of(connection: Connection, notifier_id: int) -> Any:
+    """Return what is known of an SMS notifier's credit, `amount` and `read_at`; None if nothing is."""
+    known = select(_credits.c.amount, _credits.c.read_at).where(
+        _credits.c.notifier_id == notifier_id, _credits.c.amount.is_not(None)
+    )
+    return connection.execute(known).first()

@@ -356,6 +356,18 @@ def test_the_credit_of_the_account_is_shown_to_those_who_may_see_the_health(
     assert "credit" not in signed_in(Role.STAFF, (SEND,)).get(f"{path}/check").text
 
 
+@pytest.mark.parametrize(("seen", "named"), [((), set()), ((2812,), {"texts"}), ((2822,), {"order"})])
+def test_accounts_and_patterns_are_offered_to_those_alone_who_may_list_them(
+    app: Flask, signed_in: Callable[..., Console], pattern: int, seen: tuple[int, ...], named: set[str]
+) -> None:
+    with app.app_context():
+        SMSNotifierFactory(name="texts", settings={"token": "a-token-of-melipayamak", "number": "5000"})
+    console = signed_in(Role.STAFF, (SEND, *seen))
+    path = (upload(console, b"to\n09121234567\n").location or "").removeprefix("/console")
+    options = {option.text.partition(" – ")[0] for option in console.get(path).soup.select("optgroup option")}
+    assert options & {"main", "texts", "order"} == named
+
+
 def test_mails_by_a_pattern_are_sent_with_the_columns_of_their_names(app: Flask, operator: Console) -> None:
     with app.app_context():
         pattern = EmailPatternFactory(subject="Order {0}", body_text="{1}: {0}").id
