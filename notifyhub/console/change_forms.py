@@ -13,7 +13,7 @@ import orjson
 from markupsafe import Markup
 from wtforms import Field, FormField, HiddenField
 
-from notifyhub.console.forms import ABSENT, ApiForm, Lines, Text, body_of
+from notifyhub.console.forms import ABSENT, ApiForm, Boxes, Lines, Text, body_of
 from notifyhub.text.digits import ascii_digits
 
 SPARE_PLACES = 3
@@ -94,13 +94,13 @@ class ChangeForm(ApiForm):
         if is_new:
             self.shown.data = ""
         elif not self.is_submitted():
-            prints = {field.name: _fingerprint(field.value()) for field in _leaves(self)}
+            prints = {field.name: _fingerprint(field) for field in _leaves(self)}
             self.shown.data = orjson.dumps(prints).decode()
 
     def document(self) -> dict[str, Any]:
         """Return the body that the form stands for."""
         shown = _read(self.shown.data)
-        body = body_of(self, lambda field: shown.get(field.name) != _fingerprint(field.value()))
+        body = body_of(self, lambda field: shown.get(field.name) != _fingerprint(field))
         return {name: value for name, value in body.items() if value != {}}
 
 
@@ -112,7 +112,10 @@ def _leaves(form: Any) -> Iterator[Any]:
             yield field
 
 
-def _fingerprint(value: Any) -> str | None:
+def _fingerprint(field: Any) -> str | None:
+    value = field.value()
+    if isinstance(field, Boxes):  # whose order says nothing: browsers send that of the page
+        value = sorted(value)
     return None if value is ABSENT else hashlib.sha256(orjson.dumps(value)).hexdigest()[:16]
 
 

@@ -11,6 +11,7 @@ from notifyhub.auth import user_views
 from notifyhub.auth.models import Role
 from notifyhub.auth.user_views import users
 from notifyhub.console.blueprint import page
+from notifyhub.console.change_forms import ChangeForm
 from notifyhub.console.confirmation import confirm
 from notifyhub.console.formats import code
 from notifyhub.console.forms import ApiForm, Boxes, Choice, Flag, OptionalText, Text, options, submit
@@ -32,7 +33,7 @@ ROLE_NAMES = {
 }
 
 
-class UserForm(ApiForm):
+class UserForm(ChangeForm):
     """A user. What the boxes say depends on the application: `choose` fills them in."""
 
     name = Text(lazy_gettext("Name"))
@@ -68,7 +69,7 @@ def list_users() -> str:
 @page(users.operations["create"])
 def create() -> Any:
     """Make a user, who has no token yet."""
-    form = UserForm().choose()
+    form = UserForm(is_new=True).choose()
     if request.method == "GET":
         form.role.data = Role.STAFF.value
         return render("users/edit.html", form=form, user=None)
@@ -94,7 +95,7 @@ def show(id: int) -> str:
 def edit(id: int) -> Any:
     """Change a user."""
     user = call(users.operations["read"], id=id)
-    form = (UserForm(data=user) if request.method == "GET" else UserForm()).choose()
+    form = UserForm(data=user).choose()
     if request.method == "GET":
         return render("users/edit.html", form=form, user=user)
     if submit(form, users.operations["update"], id=id) is None:

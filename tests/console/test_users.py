@@ -53,6 +53,15 @@ def test_a_user_is_changed_and_deleted(operator: Console, api: Api) -> None:
     assert api.get(f"/api/users/{id_}").status == 404
 
 
+def test_a_permission_that_was_taken_away_meanwhile_is_not_given_back(operator: Console, api: Api) -> None:
+    id_ = add(api, permissions=[7842, 7811])
+    opened = operator.get(f"/users/{id_}/edit").form()
+    api.patch(f"/api/users/{id_}", {"permissions": [7811], "is_active": False})
+    assert operator.post(f"/users/{id_}/edit", {**opened, "name": "store"}).status == 302
+    changed = api.get(f"/api/users/{id_}").json
+    assert (changed["name"], changed["permissions"], changed["is_active"]) == ("store", [7811], False)
+
+
 def test_a_revoked_token_is_refused(operator: Console, api: Api) -> None:
     id_ = add(api)
     token = api.post(f"/api/users/{id_}/tokens", {}).json

@@ -57,6 +57,22 @@ def test_a_webhook_is_changed(operator: Console, app: Flask, api: Api) -> None:
     assert (changed["url"], changed["events"]) == (f"{URL}/2", ["message.failed"])
 
 
+def test_a_webhook_that_was_switched_off_meanwhile_stays_off(
+    operator: Console, app: Flask, api: Api
+) -> None:
+    id_ = webhook(app, url=URL, events=["otp.verified", "message.failed"])
+    opened = operator.get(f"/webhooks/{id_}/edit").form()
+    path = f"/api/notifications/webhooks/{id_}"
+    api.patch(path, {"is_active": False, "events": ["message.failed"]})
+    assert operator.post(f"/webhooks/{id_}/edit", {**opened, "url": f"{URL}/2"}).status == 302
+    changed = api.get(path).json
+    assert (changed["url"], changed["events"], changed["is_active"]) == (
+        f"{URL}/2",
+        ["message.failed"],
+        False,
+    )
+
+
 def test_a_webhook_is_deleted_after_it_was_asked(operator: Console, app: Flask, api: Api) -> None:
     id_ = webhook(app, url=URL)
     asked = operator.get(f"/webhooks/{id_}/delete")
