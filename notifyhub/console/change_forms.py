@@ -19,15 +19,22 @@ from notifyhub.text.digits import ascii_digits
 SPARE_PLACES = 3
 """Empty places that a list of choices has at its end."""
 
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+([.][0-9]+)?")
 _INTEGER, _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}"), re.compile(r"[+-]?[0-9]{1,18}[.][0-9]{1,18}")
 
 
+_PERSIAN_SEPARATORS = str.maketrans("٫", ".", "٬")
+
+
 class Number(Text):
-    """A number, whose digits may be Persian; left empty it is null. What is none is the API's to refuse."""
+    """A number, whose digits may be Persian, and grouped as pages show them; left empty it is null. What is none is the API's to refuse."""
 
     def value(self) -> Any:
         """Return what goes into the body."""
-        text = ascii_digits(str(self.data if self.data is not None else "")).replace("٫", ".").strip()
+        typed = ascii_digits(str(self.data if self.data is not None else ""))
+        text = typed.translate(_PERSIAN_SEPARATORS).strip()
+        if _GROUPED.fullmatch(text):
+            text = text.replace(",", "")
         if _INTEGER.fullmatch(text):
             return int(text)
         return float(text) if _DECIMAL.fullmatch(text) else text or None

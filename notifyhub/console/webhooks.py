@@ -10,7 +10,7 @@ from notifyhub.console.blueprint import page
 from notifyhub.console.change_forms import ChangeForm
 from notifyhub.console.confirmation import confirm
 from notifyhub.console.formats import code, number
-from notifyhub.console.forms import ApiForm, Boxes, Flag, MomentText, Text, options, submit
+from notifyhub.console.forms import ApiForm, Boxes, Flag, LastMomentText, MomentText, Text, options, submit
 from notifyhub.console.operations import call, list_page
 from notifyhub.console.rendering import render
 from notifyhub.webhooks import views
@@ -53,7 +53,7 @@ class RecoveryForm(ApiForm):
     """A span of time."""
 
     since = MomentText(lazy_gettext("Since"))
-    until = MomentText(lazy_gettext("Until"))
+    until = LastMomentText(lazy_gettext("Until"))
 
 
 @blueprint.get("")
