@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from notifyhub.api.changes import Action
@@ -198,6 +198,12 @@ def revoke(session: Session, prefix: str) -> Token:
         raise AccountError("Several tokens begin so: give more of it.")
     revoke_token(session, found[0])
     return found[0]
+
+
+def find_working_token(connection: Connection, user_id: int, token_id: int) -> Row[Any] | None:
+    """Return the prefix and label of a user's token that works; None if there is none."""
+    query = select(Token.prefix, Token.label).where(Token.id == token_id, Token.user_id == user_id, WORKS)
+    return connection.execute(query, {"now": now()}).first()
 
 
 def revoke_token(session: Session, token: Token, *, by: Actor = OPERATOR) -> None:

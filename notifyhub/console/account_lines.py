@@ -14,7 +14,7 @@ RESTING = Worded(_("Resting"), "bad")
 PROBING = Worded(_("Being tried"), "warn")
 FAILING = Worded(_("Failing"), "warn")
 UNUSED = Worded(_("Not used yet"), "none")
-WORKING = Worded(_("Works"), "ok")
+WORKING = Worded(_("Works"), "success")
 
 WORST_FIRST = (RESTING, PROBING, FAILING, WORKING, UNUSED)
 

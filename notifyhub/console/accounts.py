@@ -142,11 +142,12 @@ def _filled_form(kind: Kind, backend: str, account: dict[str, Any]) -> ChangeFor
     try:
         return sms_account_form(backend, account)
     except UnknownProvider:
-        return UnservedAccountForm(data=account)
+        return UnservedAccountForm(data=account) if backend == account["backend"] else abort(404)
 
 
 def _form_page(kind: Kind, form: ChangeForm, backend: str, account: dict[str, Any] | None = None) -> str:
     providers = sms_provider_names() if kind is SMS else []
+    moves = account is not None and backend != account.get("backend", "")
     return render(
         "accounts/form.html",
         kind=kind,
@@ -155,7 +156,8 @@ def _form_page(kind: Kind, form: ChangeForm, backend: str, account: dict[str, An
         account=account,
         providers=providers,
         back=_url(kind, account["id"] if account else None),
-        kept=further_settings(backend, account.get("settings")) if account else [],
+        kept=further_settings(backend, account.get("settings")) if account and not moves else [],
+        moves=moves,
     )
 
 

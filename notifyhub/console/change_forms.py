@@ -13,21 +13,28 @@ import orjson
 from markupsafe import Markup
 from wtforms import Field, FormField, HiddenField
 
-from notifyhub.console.forms import ABSENT, ApiForm, Lines, Text, body_of
+from notifyhub.console.forms import ABSENT, ApiForm, Boxes, Lines, Text, body_of
 from notifyhub.text.digits import ascii_digits
 
 SPARE_PLACES = 3
 """Empty places that a list of choices has at its end."""
 
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+([.][0-9]+)?")
 _INTEGER, _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}"), re.compile(r"[+-]?[0-9]{1,18}[.][0-9]{1,18}")
 
 
+_PERSIAN_SEPARATORS = str.maketrans("٫", ".", "٬")
+
+
 class Number(Text):
-    """A number, whose digits may be Persian; left empty it is null. What is none is the API's to refuse."""
+    """A number, whose digits may be Persian, and grouped as pages show them; left empty it is null. What is none is the API's to refuse."""
 
     def value(self) -> Any:
         """Return what goes into the body."""
-        text = ascii_digits(str(self.data if self.data is not None else "")).replace("٫", ".").strip()
+        typed = ascii_digits(str(self.data if self.data is not None else ""))
+        text = typed.translate(_PERSIAN_SEPARATORS).strip()
+        if _GROUPED.fullmatch(text):
+            text = text.replace(",", "")
         if _INTEGER.fullmatch(text):
             return int(text)
         return float(text) if _DECIMAL.fullmatch(text) else text or None
@@ -94,13 +101,13 @@ class ChangeForm(ApiForm):
         if is_new:
             self.shown.data = ""
         elif not self.is_submitted():
-            prints = {field.name: _fingerprint(field.value()) for field in _leaves(self)}
+            prints = {field.name: _fingerprint(field) for field in _leaves(self)}
             self.shown.data = orjson.dumps(prints).decode()
 
     def document(self) -> dict[str, Any]:
         """Return the body that the form stands for."""
         shown = _read(self.shown.data)
-        body = body_of(self, lambda field: shown.get(field.name) != _fingerprint(field.value()))
+        body = body_of(self, lambda field: shown.get(field.name) != _fingerprint(field))
         return {name: value for name, value in body.items() if value != {}}
 
 
@@ -112,7 +119,10 @@ def _leaves(form: Any) -> Iterator[Any]:
             yield field
 
 
-def _fingerprint(value: Any) -> str | None:
+def _fingerprint(field: Any) -> str | None:
+    value = field.value()
+    if isinstance(field, Boxes):  # whose order says nothing: browsers send that of the page
+        value = sorted(value)
     return None if value is ABSENT else hashlib.sha256(orjson.dumps(value)).hexdigest()[:16]
 
 

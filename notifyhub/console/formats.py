@@ -105,9 +105,16 @@ def ago(moment: Moment) -> Markup:
         return Markup("–")
     exact = parse(moment)
     span = now() - exact
-    words = span_text(abs(span))
+    words = span_text(max(abs(span), timedelta(seconds=1)))
     said = _("in %(span)s", span=words) if span < timedelta(0) else _("%(span)s ago", span=words)
     return Markup('<time datetime="{}" title="{}">{}</time>').format(exact.isoformat(), text(exact), said)
+
+
+def due(moment: Moment) -> Markup:
+    """Return how long until a moment comes; of one that has passed, that it is due."""
+    if moment is not None and parse(moment) <= now():
+        return Markup('<time datetime="{}">{}</time>').format(parse(moment).isoformat(), _("now"))
+    return ago(moment)
 
 
 def span_text(span: timedelta | float | None) -> str:
@@ -127,6 +134,13 @@ def code(value: object) -> Markup:
     if value is None or value == "":
         return Markup("–")
     return Markup('<bdi class="code" dir="ltr">{}</bdi>').format(value)
+
+
+def direction_of_words(words: str) -> str:
+    """Return which way a sentence to the reader runs, in HTML's words, whatever it begins with."""
+    if not is_persian():
+        return "ltr"
+    return "rtl" if any(bidirectional(character) in {"R", "AL"} for character in words) else "ltr"
 
 
 def isolated(value: object) -> Markup:
@@ -155,6 +169,8 @@ FILTERS = {
     "code": code,
     "day": date,
     "direction_of": direction_of,
+    "direction_of_words": direction_of_words,
+    "due": due,
     "isolated": isolated,
     "number": number,
     "percent": percent,

@@ -28,6 +28,7 @@ from notifyhub.api.endpoint import View
 from notifyhub.api.fields import NON_FIELD
 from notifyhub.api.http import violations
 from notifyhub.console import moments
+from notifyhub.console.formats import number
 from notifyhub.console.operations import call
 from notifyhub.console.translation import api_words
 
@@ -137,6 +138,14 @@ class MomentText(StringField):
         return moments.first_moment(typed) if typed else None
 
 
+class LastMomentText(MomentText):
+    """A moment likewise, but that a day stands for its last one."""
+
+    def value(self) -> Any:
+        typed = (self.data or "").strip()
+        return moments.last_moment(typed) if typed else None
+
+
 class ApiForm(FlaskForm):  # type: ignore[misc]
     """A form whose fields are those of a body. Its token against forgery is checked before any page."""
 
@@ -182,7 +191,7 @@ def _lines(words: Any) -> list[str]:
 
 
 def _place(key: Any) -> str:
-    return _("Entry %(number)s", number=key + 1) if isinstance(key, int) else str(key)
+    return _("Entry %(number)s", number=number(key + 1)) if isinstance(key, int) else str(key)
 
 
 def submit(form: ApiForm, operation: View, *, idempotency_key: str | None = None, **path: Any) -> Any:

@@ -1,6 +1,7 @@
 """Days and moments as people write them: Jalali or Gregorian, in digits of any script, in their time zone."""
 
 import re
+from contextlib import suppress
 from datetime import date, datetime, time
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -71,13 +72,18 @@ def as_written(moment: str) -> str:
         local = parse(moment).astimezone(_zone_of(moment))
     except (ValueError, OverflowError):
         return moment
-    if is_persian():
-        day = JalaliDate.to_jalali(local.date()).strftime("%Y/%m/%d")
-    else:
-        day = local.date().isoformat()
+    day = _day(local.date())
     if local.time() in {time.min, time.max}:
-        return str(day)
+        return day
     return f"{day} {local:%H:%M:%S}" if local.second else f"{day} {local:%H:%M}"
+
+
+def _day(on: date) -> str:
+    """Return a day as a form has it: a Gregorian one, too, where the Jalali calendar knows none."""
+    if is_persian():
+        with suppress(ValueError):
+            return str(JalaliDate.to_jalali(on).strftime("%Y/%m/%d"))
+    return on.isoformat()
 
 
 def _zone_of(moment: str) -> ZoneInfo:

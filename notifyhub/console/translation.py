@@ -20,7 +20,12 @@ LANGUAGES = {"fa": "فارسی", "en": "English"}
 """By their codes, each in its own words; the first is what a browser gets that asks for neither."""
 RIGHT_TO_LEFT = frozenset({"fa"})
 
-_VARIABLE = re.compile(r'"[^"]*"|[0-9]+(?:\.[0-9]+)?|(?<=not name )[A-Z]{2}(?=,)')
+_NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:, [0-9]+)*")
+_VARIABLE = re.compile(
+    r"^.+(?= is the last active admin:)|^.+(?= is not known here: use)"
+    r"|(?<=^No answer from the receiver: ).+(?=\.$)"
+    rf'|"[^"]*"|{_NUMBERS.pattern}|(?<=not name )[A-Z]{{2}}(?=,)'
+)
 
 
 class Catalogues(Domain):  # type: ignore[misc]
@@ -52,14 +57,15 @@ def direction() -> str:
 
 
 def _is_code(before: str, value: str) -> bool:
-    """Return whether a value of a sentence keeps its digits: a quoted text, or the prefix of a country."""
-    return value.startswith('"') or before.endswith("+")
+    """Return whether a value of a sentence keeps its digits: a text, a name, or the prefix of a country."""
+    return not _NUMBERS.fullmatch(value) or before.endswith("+")
 
 
 def api_words(words: str) -> str:
     """Return a sentence of the API in the request's language; one that no catalogue has as it is.
 
-    The catalogues have `{}` for each number or country, and for each text in quotation marks.
+    The catalogues have `{}` for each number or country, for numbers in a row, for each text in quotation
+    marks, and for the names and reasons of some sentences.
     """
     template = _VARIABLE.sub("{}", words)
     translated = gettext(template)

@@ -7,18 +7,24 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
 from notifyhub.api.endpoint import permissions
-from notifyhub.auth import user_views
+from notifyhub.api.resource import or_404
+from notifyhub.auth import accounts, user_views
 from notifyhub.auth.models import Role
 from notifyhub.auth.user_views import users
 from notifyhub.console.blueprint import page
+from notifyhub.console.change_forms import ChangeForm, Number
 from notifyhub.console.confirmation import confirm
 from notifyhub.console.formats import code
 from notifyhub.console.forms import ApiForm, Boxes, Choice, Flag, OptionalText, Text, options, submit
-from notifyhub.console.operations import call, list_page
+from notifyhub.console.operations import call, list_page, may
 from notifyhub.console.rendering import render
 from notifyhub.console.translation import api_words
+from notifyhub.database.connections import autocommit
 
 blueprint = Blueprint("users", __name__, url_prefix="/users")
+
+HOME = "console.overview.show"
+"""The page of those who may see no user."""
 
 ROLES = {
     Role.ADMIN: lazy_gettext("Admin: may do all"),
@@ -32,7 +38,7 @@ ROLE_NAMES = {
 }
 
 
-class UserForm(ApiForm):
+class UserForm(ChangeForm):
     """A user. What the boxes say depends on the application: `choose` fills them in."""
 
     name = Text(lazy_gettext("Name"))
@@ -52,7 +58,7 @@ class TokenForm(ApiForm):
     """A new token."""
 
     label = OptionalText(lazy_gettext("What it is for"))
-    expires_in_days = OptionalText(lazy_gettext("Days that it works"), render_kw={"inputmode": "decimal"})
+    expires_in_days = Number(lazy_gettext("Days that it works"), render_kw={"inputmode": "decimal"})
     test = Flag(lazy_gettext("For tests: what it sends never reaches a provider"))
 
 
@@ -68,7 +74,7 @@ def list_users() -> str:
 @page(users.operations["create"])
 def create() -> Any:
     """Make a user, who has no token yet."""
-    form = UserForm().choose()
+    form = UserForm(is_new=True).choose()
     if request.method == "GET":
         form.role.data = Role.STAFF.value
         return render("users/edit.html", form=form, user=None)
@@ -76,7 +82,7 @@ def create() -> Any:
     if made is None:
         return render("users/edit.html", form=form, user=None), 400
     flash(_("The user was made. Now issue a token."), "success")
-    return redirect(url_for(".show", id=made["id"]))
+    return redirect(url_for(".show", id=made["id"]) if may(users.operations["read"]) else url_for(HOME))
 
 
 @blueprint.get("/<id:id>")
@@ -94,7 +100,7 @@ def show(id: int) -> str:
 def edit(id: int) -> Any:
     """Change a user."""
     user = call(users.operations["read"], id=id)
-    form = (UserForm(data=user) if request.method == "GET" else UserForm()).choose()
+    form = UserForm(data=user).choose()
     if request.method == "GET":
         return render("users/edit.html", form=form, user=user)
     if submit(form, users.operations["update"], id=id) is None:
@@ -139,11 +145,12 @@ def issue(id: int) -> Any:
 def revoke(id: int, token_id: int) -> Any:
     """Refuse a token from now on."""
     user = call(users.operations["read"], id=id)
+    token = or_404(accounts.find_working_token(autocommit(), id, token_id))
     return confirm(
         lambda: call(user_views.revoke_token, id=id, token_id=token_id),
         title=_("Revoke the token"),
         question=_("Programs that use this token are refused at once, and whoever has signed in with it."),
-        lines=[user["name"], code(f"#{token_id}")],
+        lines=[user["name"], code(f"{token.prefix}…"), *filter(None, [token.label])],
         action=_("Revoke"),
         done=_("The token was revoked."),
         back=url_for(".show", id=id),

@@ -7,9 +7,10 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext, ngettext
 
 from notifyhub.console.blueprint import page
+from notifyhub.console.change_forms import ChangeForm
 from notifyhub.console.confirmation import confirm
 from notifyhub.console.formats import code, number
-from notifyhub.console.forms import ApiForm, Boxes, Flag, MomentText, Text, options, submit
+from notifyhub.console.forms import ApiForm, Boxes, Flag, LastMomentText, MomentText, Text, options, submit
 from notifyhub.console.operations import call, list_page
 from notifyhub.console.rendering import render
 from notifyhub.webhooks import views
@@ -36,7 +37,7 @@ EVENTS = {
 }
 
 
-class WebhookForm(ApiForm):
+class WebhookForm(ChangeForm):
     """A webhook."""
 
     url = Text(lazy_gettext("Address"), render_kw={"type": "url", "inputmode": "url"})
@@ -52,7 +53,7 @@ class RecoveryForm(ApiForm):
     """A span of time."""
 
     since = MomentText(lazy_gettext("Since"))
-    until = MomentText(lazy_gettext("Until"))
+    until = LastMomentText(lazy_gettext("Until"))
 
 
 @blueprint.get("")
@@ -67,7 +68,7 @@ def list_webhooks() -> str:
 @page(webhooks.operations["create"])
 def create() -> Any:
     """Make a webhook; its secret is on the page that follows, and on no other."""
-    form = WebhookForm()
+    form = WebhookForm(is_new=True)
     if request.method == "GET":
         return render("webhooks/edit.html", form=form, webhook=None)
     made = submit(form, webhooks.operations["create"])
@@ -90,7 +91,7 @@ def show(id: int) -> str:
 def edit(id: int) -> Any:
     """Change a webhook."""
     webhook = call(webhooks.operations["read"], id=id)
-    form = WebhookForm(data=webhook) if request.method == "GET" else WebhookForm()
+    form = WebhookForm(data=webhook)
     if request.method == "GET":
         return render("webhooks/edit.html", form=form, webhook=webhook)
     if submit(form, webhooks.operations["update"], id=id) is None:

@@ -325,6 +325,10 @@ def test_a_stored_secret_is_not_sent_elsewhere_for_who_does_not_know_it(
 def test_an_account_moves_to_another_provider_with_a_new_token(
     app: Flask, operator: Console, sms: int
 ) -> None:
+    asked = operator.get(f"/accounts/sms/{sms}/edit?backend=melipayamak").text
+    assert "Left empty it stays as it is" not in asked
+    assert "which stay as they are" not in asked
+    assert operator.get(f"/accounts/sms/{sms}/edit?backend=nobody").status == 404
     given = {"settings-token": "a-token-of-melipayamak", "settings-number": "50002710"}
     assert operator.submit(f"/accounts/sms/{sms}/edit?backend=melipayamak", given).status == 302
     with app.app_context():

@@ -2,11 +2,23 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.support.clients import Api
 from tests.support.console import MARKUP, Console
 from tests.support.queries import Queries
 
 SMS = "/api/notifications/notifiers/sms"
+
+
+@pytest.mark.parametrize("path", ["/audit", "/messages"])
+@pytest.mark.parametrize("language", ["fa", "en"])
+def test_the_last_of_all_days_is_a_day(operator: Console, path: str, language: str) -> None:
+    operator.language = language
+    page = operator.follow(operator.get(f"{path}?created_to=9999-12-31"))
+    field = page.soup.select_one("[name=created_to]")
+    assert field is not None
+    assert (page.status, field["value"]) == (200, "9999-12-31")
 
 
 def test_what_was_done_is_shown_with_who_did_it_and_where(operator: Console, api: Api) -> None:

@@ -64,5 +64,7 @@ def test_what_is_written_is_a_moment_of_the_operators_zone_and_is_shown_as_it_wa
         for moment in ("2026-11-26T00:00:00+03:30", "2026-11-26T23:59:59.999999+03:30"):
             assert moments.as_written(moment) == shown[0]
         assert moments.as_written("2026-11-26T07:00:00Z") == shown[1]
+        assert moments.as_written("9999-12-31T23:59:59.999999+03:30") == "9999-12-31"
+        assert moments.as_written("0300-01-01T00:00:00Z").startswith("0300-01-01")
         for other in ("nonsense", "", "2026-11-26"):
             assert moments.as_written(other) == other

@@ -61,6 +61,11 @@ def test_bad_input_is_said_at_its_fields_and_kept(operator: Console, app: Flask,
     assert messages(app) == []
 
 
+def test_what_was_not_sent_is_not_called_unsaved(operator: Console, accounts: Accounts) -> None:
+    page = operator.submit("/send", {"to": "x"})
+    assert page.all("[role=alert] strong") == ["The message was not sent."]
+
+
 def test_who_presses_twice_sends_once(operator: Console, app: Flask, accounts: Accounts) -> None:
     form = {**operator.get(TEXT).form(), "to": "09121234567", "text": "once"}
     first, second = operator.post(TEXT, form), operator.post(TEXT, form)

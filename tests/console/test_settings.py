@@ -210,4 +210,18 @@ def test_the_pages_are_in_persian_too(operator: Console) -> None:
     assert page.all("h1") == ["تنظیمات"]
     assert "ایران" in page.all("#sms_countries option[selected]")
     page = operator.submit("/settings/delivery", {"retry_delays": "x"})
-    assert page.all("#retry_delays-errors li") == ["مورد 1: یک عدد صحیح معتبر لازم است."]
+    assert page.all("#retry_delays-errors li") == ["مورد ۱: یک عدد صحیح معتبر لازم است."]
+
+
+@pytest.mark.parametrize("typed", ["۱٬۲۳۴٬۵۶۷٫۵", "1,234,567.5", "1234567.5"])
+def test_a_number_is_taken_as_pages_show_it(api: Api, operator: Console, typed: str) -> None:
+    assert operator.submit("/settings/delivery", {"credit_low": typed}).status == 302
+    assert api.get(API["delivery"]).json["credit_low"] == 1234567.5
+
+
+def test_a_persian_sentence_runs_from_right_to_left_whatever_it_begins_with(operator: Console) -> None:
+    values = {"otp_email_text": "no code", "otp_max_attempts": "0"}
+    for language, direction in (("fa", "rtl"), ("en", "ltr")):
+        operator.language = language
+        lines = operator.submit("/settings/otp", values).soup.select("#otp_email_text-errors li")
+        assert [line["dir"] for line in lines] == [direction], language

@@ -53,10 +53,37 @@ def test_a_user_is_changed_and_deleted(operator: Console, api: Api) -> None:
     assert api.get(f"/api/users/{id_}").status == 404
 
 
+def test_a_permission_that_was_taken_away_meanwhile_is_not_given_back(operator: Console, api: Api) -> None:
+    id_ = add(api, permissions=[7842, 7811])
+    opened = operator.get(f"/users/{id_}/edit").form()
+    api.patch(f"/api/users/{id_}", {"permissions": [7811], "is_active": False})
+    assert operator.post(f"/users/{id_}/edit", {**opened, "name": "store"}).status == 302
+    changed = api.get(f"/api/users/{id_}").json
+    assert (changed["name"], changed["permissions"], changed["is_active"]) == ("store", [7811], False)
+
+
+@pytest.mark.parametrize("days", ["۰٫۵", "0.5", " ۱۲ "])
+def test_days_of_a_token_are_taken_as_people_write_them(operator: Console, api: Api, days: str) -> None:
+    id_ = add(api)
+    assert operator.submit(f"/users/{id_}/tokens/new", {"expires_in_days": days}).status == 200
+
+
+def test_who_may_add_users_alone_is_not_led_to_what_they_may_not_see(
+    signed_in: Callable[..., Console],
+) -> None:
+    adder = signed_in(codes=(7851,))
+    page = adder.follow(adder.submit("/users/new", {"name": "shop", "role": "user"}))
+    assert (page.status, "The user was made." in page.text) == (200, True)
+
+
 def test_a_revoked_token_is_refused(operator: Console, api: Api) -> None:
     id_ = add(api)
-    token = api.post(f"/api/users/{id_}/tokens", {}).json
-    page = operator.submit(f"/users/{id_}/tokens/{token['id']}/revoke")
+    token = api.post(f"/api/users/{id_}/tokens", {"label": "till at the door"}).json
+    path = f"/users/{id_}/tokens/{token['id']}/revoke"
+    asked = operator.get(path).text
+    assert token["key"][:8] in asked
+    assert "till at the door" in asked
+    page = operator.submit(path)
     assert "The token was revoked." in operator.follow(page).text
     assert Api(api.client, token["key"]).get("/api/me").status == 401
 
@@ -70,7 +97,13 @@ def test_the_last_admin_is_kept_with_the_apis_words(operator: Console, api: Api)
     (last,) = operator.get("/users").soup.select("tbody a")
     page = operator.submit(str(last["href"]).removeprefix("/console") + "/delete")
     assert page.status == 409
-    assert "admin" in page.text
+    assert f"{last.get_text()} is the last active admin: make another user an admin first." in page.text
+    operator.language = "fa"
+    page = operator.submit(str(last["href"]).removeprefix("/console") + "/delete")
+    refused = page.soup.select_one("[role=alert]")
+    assert refused is not None
+    assert refused.get_text() == f"{last.get_text()} تنها مدیر فعال است؛ نخست کاربر دیگری را مدیر کنید."
+    assert refused["dir"] == "rtl"
 
 
 def test_nobody_gives_what_they_have_not(signed_in: Callable[..., Console], api: Api) -> None:

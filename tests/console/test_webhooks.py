@@ -1,6 +1,8 @@
 """Webhooks in the console."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -57,6 +59,20 @@ def test_a_webhook_is_changed(operator: Console, app: Flask, api: Api) -> None:
     assert (changed["url"], changed["events"]) == (f"{URL}/2", ["message.failed"])
 
 
+def test_a_webhook_that_was_switched_off_meanwhile_stays_off(operator: Console, app: Flask, api: Api) -> None:
+    id_ = webhook(app, url=URL, events=["otp.verified", "message.failed"])
+    opened = operator.get(f"/webhooks/{id_}/edit").form()
+    path = f"/api/notifications/webhooks/{id_}"
+    api.patch(path, {"is_active": False, "events": ["message.failed"]})
+    assert operator.post(f"/webhooks/{id_}/edit", {**opened, "url": f"{URL}/2"}).status == 302
+    changed = api.get(path).json
+    assert (changed["url"], changed["events"], changed["is_active"]) == (
+        f"{URL}/2",
+        ["message.failed"],
+        False,
+    )
+
+
 def test_a_webhook_is_deleted_after_it_was_asked(operator: Console, app: Flask, api: Api) -> None:
     id_ = webhook(app, url=URL)
     asked = operator.get(f"/webhooks/{id_}/delete")
@@ -92,6 +108,30 @@ def test_what_failed_in_a_time_is_sent_again(operator: Console, app: Flask) -> N
     assert "3 events are sent again." in operator.follow(page).text
     with app.app_context():
         assert db.session.query(WebhookDelivery).count() == 6
+
+
+def test_a_day_until_which_is_sent_again_counts_to_its_end(operator: Console, app: Flask) -> None:
+    id_ = webhook(app)
+    delivery(app, id_, status=DeliveryStatus.FAILED, next_attempt_at=None)
+    today = datetime.now(ZoneInfo("Asia/Tehran")).date().isoformat()
+    page = operator.submit(f"/webhooks/{id_}/recover", {"since": today, "until": today})
+    assert "1 event is sent again." in operator.follow(page).text
+
+
+def test_an_attempt_that_is_due_is_not_said_to_be_past(operator: Console, app: Flask) -> None:
+    id_ = webhook(app)
+    due = datetime.now(UTC) - timedelta(seconds=2)
+    delivery(app, id_, status=DeliveryStatus.PENDING, next_attempt_at=due)
+    assert operator.get(f"/webhooks/{id_}").all("td[data-label='Next attempt']") == ["now"]
+
+
+def test_who_may_add_webhooks_alone_is_not_led_to_what_they_may_not_see(
+    signed_in: Callable[..., Console],
+) -> None:
+    page = signed_in(codes=(7831,)).submit("/webhooks/new", FORM)
+    on = page.soup.select_one(".card a.button")
+    assert on is not None
+    assert on["href"] == "/console"
 
 
 @pytest.mark.parametrize("since", ["", "yesterday", "1404/13/01", "2026-02-30"])
