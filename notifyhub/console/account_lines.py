@@ -14,7 +14,7 @@ RESTING = Worded(_("Resting"), "bad")
 PROBING = Worded(_("Being tried"), "warn")
 FAILING = Worded(_("Failing"), "warn")
 UNUSED = Worded(_("Not used yet"), "none")
-WORKING = Worded(_("Works"), "success")
+WORKING = Worded(_("Works"), "ok")
 
 WORST_FIRST = (RESTING, PROBING, FAILING, WORKING, UNUSED)
 

@@ -21,13 +21,14 @@ SPARE_PLACES = 3
 
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+([.][0-9]+)?")
 _INTEGER, _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}"), re.compile(r"[+-]?[0-9]{1,18}[.][0-9]{1,18}")
-
-
 _PERSIAN_SEPARATORS = str.maketrans("٫", ".", "٬")
 
 
 class Number(Text):
-    """A number, whose digits may be Persian, and grouped as pages show them; left empty it is null. What is none is the API's to refuse."""
+    """A number, whose digits may be Persian, and grouped as pages show them; left empty it is null.
+
+    What is none is the API's to refuse.
+    """
 
     def value(self) -> Any:
         """Return what goes into the body."""

@@ -128,13 +128,13 @@ def _results(message: Mapping[str, Any], history: History) -> Iterator[Step]:
     status, changed_at = message["status"], parse(message["updated_at"])
     words_of_provider = message["error"] and message["error"]["detail"]
     if history.earlier_sent_at:
-        yield Step(history.earlier_sent_at, _("Sent, before it was sent anew"), "success")
+        yield Step(history.earlier_sent_at, _("Sent, before it was sent anew"), "ok")
     if message["sent_at"]:
         name = message["provider_message_id"]
         facts = ((_("The provider's id"), code(name)),) if name else ()
         yield Step(parse(message["sent_at"]), _("Sent"), "ok", facts)
     if message["delivered_at"]:
-        yield Step(parse(message["delivered_at"]), _("Reported as delivered"), "success")
+        yield Step(parse(message["delivered_at"]), _("Reported as delivered"), "ok")
     if status == MessageStatus.UNDELIVERED:
         yield Step(changed_at, _("Reported as not delivered"), "bad", (), words_of_provider)
     elif status == MessageStatus.FAILED:
