@@ -27,7 +27,10 @@ _PERSIAN_SEPARATORS = str.maketrans("٫", ".", "٬")
 
 
 class Number(Text):
-    """A number, whose digits may be Persian, and grouped as pages show them; left empty it is null. What is none is the API's to refuse."""
+    """A number, whose digits may be Persian, and grouped as pages show them; left empty it is null.
+
+    What is none is the API's to refuse.
+    """
 
     def value(self) -> Any:
         """Return what goes into the body."""
