@@ -23,7 +23,7 @@ from werkzeug.exceptions import TooManyRequests, Unauthorized
 from werkzeug.wrappers import Response as AnyResponse
 
 from notifyhub.api.http import errors
-from notifyhub.console import assets, formats, moments, navigation, preferences, translation
+from notifyhub.console import assets, formats, moments, navigation, once, preferences, translation
 from notifyhub.console.blueprint import console
 from notifyhub.console.operations import may
 from notifyhub.process.security_headers import POLICY
@@ -48,7 +48,9 @@ def render(template: str, **values: Any) -> str:
 def init_app(app: Flask) -> None:
     """Give templates the filters and functions that they use."""
     app.jinja_env.filters.update(formats.FILTERS, as_written=moments.as_written)
-    app.jinja_env.globals.update(asset=assets.url, may=may)  # for macros, too, which see no context
+    app.jinja_env.globals.update(
+        asset=assets.url, may=may, once=once.field
+    )  # for macros, too, which see no context
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
 

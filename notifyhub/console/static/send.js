@@ -58,15 +58,11 @@
     choose(event.detail);
   });
 
-  // Who presses twice sends once, which the form's key sees to; this is for what they see.
-  form.addEventListener("submit", (event) => {
-    if (event.submitter && (event.submitter.name || event.submitter.formAction.includes("preview"))) return;
-    setTimeout(() => form.querySelectorAll("button").forEach((button) => (button.disabled = true)));
+  form.addEventListener("submit", () => {
     const values = [...new FormData(form)].filter(([name]) => name.startsWith("args-"));
     history.replaceState({ values }, ""); // for who comes back: browsers fill in again what is there at once
   });
   addEventListener("pageshow", () => {
-    form.querySelectorAll("button").forEach((button) => (button.disabled = false));
     const isFilled = isRestored || !form.elements.pattern?.value || document.querySelector("#values input");
     if (!isFilled) choose(history.state?.values);
   });
