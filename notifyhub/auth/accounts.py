@@ -200,7 +200,7 @@ def revoke(session: Session, prefix: str) -> Token:
     return found[0]
 
 
-def find_working_token(connection: Connection, user_id: int, token_id: int) -> Row[Any] | None:
+def find_working_token(connection: Connection, user_id: int, token_id: int) -> Row[str, str | None] | None:
     """Return the prefix and label of a user's token that works; None if there is none."""
     query = select(Token.prefix, Token.label).where(Token.id == token_id, Token.user_id == user_id, WORKS)
     return connection.execute(query, {"now": now()}).first()

@@ -34,7 +34,7 @@ class SignInForm(ApiForm):
 def sign_in() -> Any:
     """Give the form, or exchange a token for a session."""
     form = SignInForm()
-    target = local_path(request.values.get("next"))
+    target = local_path(request.form.get("next", request.args.get("next")))
     if request.method == "GET":
         return render("sign_in/sign_in.html", form=form, target=target)
     try:

@@ -11,6 +11,7 @@ from notifyhub.api.resource import or_404
 from notifyhub.auth import accounts, user_views
 from notifyhub.auth.models import Role
 from notifyhub.auth.user_views import users
+from notifyhub.console import once
 from notifyhub.console.blueprint import page
 from notifyhub.console.change_forms import ChangeForm, Number
 from notifyhub.console.confirmation import confirm
@@ -134,9 +135,12 @@ def issue(id: int) -> Any:
     form = TokenForm()
     if request.method == "GET":
         return render("users/issue.html", form=form, user=user)
+    if once.is_used():
+        return once.lead_on(url_for(".show", id=id))
     made = submit(form, user_views.issue_token, id=id)
     if made is None:
         return render("users/issue.html", form=form, user=user), 400
+    once.use()
     return render("users/key.html", token=made, user=user)
 
 

@@ -6,6 +6,7 @@ from flask import Blueprint, flash, redirect, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext, ngettext
 
+from notifyhub.console import once
 from notifyhub.console.blueprint import page
 from notifyhub.console.change_forms import ChangeForm
 from notifyhub.console.confirmation import confirm
@@ -71,9 +72,12 @@ def create() -> Any:
     form = WebhookForm(is_new=True)
     if request.method == "GET":
         return render("webhooks/edit.html", form=form, webhook=None)
+    if once.is_used():
+        return once.lead_on(url_for(".list_webhooks"))
     made = submit(form, webhooks.operations["create"])
     if made is None:
         return render("webhooks/edit.html", form=form, webhook=None), 400
+    once.use()
     return render("webhooks/secret.html", webhook=made, secret=made["secret"])
 
 
@@ -122,7 +126,10 @@ def delete(id: int) -> Any:
 def rotate(id: int) -> Any:
     """Give a webhook another secret, which the page that follows shows, and no other."""
     webhook = call(webhooks.operations["read"], id=id)
+    if request.method == "POST" and once.is_used():
+        return once.lead_on(url_for(".show", id=id))
     if request.method == "POST":
+        once.use()
         secret = call(views.rotate_secret, id=id)["secret"]
         return render("webhooks/secret.html", webhook=webhook, secret=secret)
     return render(
@@ -131,6 +138,7 @@ def rotate(id: int) -> Any:
         question=_("A new secret is made. The old one signs along for 24 hours; then it is worth nothing."),
         lines=[code(webhook["url"])],
         action=_("Rotate"),
+        is_once=True,
         back=url_for(".show", id=id),
     )
 

@@ -13,7 +13,7 @@ from notifyhub.auth.models import Role
 from notifyhub.auth.sessions import LIFETIME
 from notifyhub.extensions import db
 from tests.support.clients import Api
-from tests.support.console import Console
+from tests.support.console import Console, Page
 
 
 def test_a_token_is_exchanged_for_a_session(visitor: Console, token: Callable[..., str]) -> None:
@@ -158,8 +158,24 @@ def test_a_form_that_is_sent_after_the_sessions_end_leads_back_to_itself_with_a_
         db.session.commit()
     asked = visitor.post("/users/new", {"name": "shop"})
     assert asked.location == "/console/sign-in?next=/console/users/new"
+    moved = visitor.post("/accounts/sms/1/edit?backend=melipayamak")
+    assert moved.location == "/console/sign-in?next=/console/accounts/sms/1/edit?backend%3Dmelipayamak"
     assert "The session was over before this was sent." in visitor.follow(asked).text
     assert visitor.post("/webhooks/1/test").location == "/console/sign-in"
+
+
+def test_a_form_of_another_session_is_refused_with_the_way_back_to_it(operator: Console) -> None:
+    page = Page(operator.client.post("/console/users/new?a=b", data={"csrf_token": "of-another"}))
+    assert page.status == 400
+    assert page.soup.select_one("main a[href='/console/users/new?a=b']")
+
+
+def test_a_form_that_was_refused_stays_where_it_is_in_another_language(operator: Console) -> None:
+    refused = operator.post("/users/new?a=b", {"name": ""})
+    assert refused.status == 400
+    field = refused.soup.select_one("footer [name=next]")
+    assert field is not None
+    assert field["value"] == "/console/users/new?a=b"
 
 
 def test_a_sign_in_is_audited(api: Api, visitor: Console, token: Callable[..., str]) -> None:

@@ -62,6 +62,18 @@ def test_a_permission_that_was_taken_away_meanwhile_is_not_given_back(operator: 
     assert (changed["name"], changed["permissions"], changed["is_active"]) == ("store", [7811], False)
 
 
+def test_an_answer_that_is_loaded_again_issues_no_second_token(operator: Console, api: Api) -> None:
+    id_ = add(api)
+    path = f"/users/{id_}/tokens/new"
+    form = {**operator.get(path).form(), "label": "site"}
+    assert operator.post(path, {**form, "expires_in_days": "soon"}).status == 400
+    assert operator.post(path, form).soup.select(".copyable")
+    again = operator.post(path, form)
+    assert again.location == f"/console/users/{id_}"
+    assert "nothing more was done" in operator.follow(again).text
+    assert len(api.get(f"/api/users/{id_}/tokens").json["results"]) == 1
+
+
 @pytest.mark.parametrize("days", ["۰٫۵", "0.5", " ۱۲ "])
 def test_days_of_a_token_are_taken_as_people_write_them(operator: Console, api: Api, days: str) -> None:
     id_ = add(api)

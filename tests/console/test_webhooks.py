@@ -88,6 +88,18 @@ def test_a_rotated_secret_is_shown_once(operator: Console, app: Flask) -> None:
     assert "whsec_" not in operator.get(f"/webhooks/{id_}/rotate").html
 
 
+def test_an_answer_that_is_loaded_again_makes_and_rotates_nothing(operator: Console, api: Api) -> None:
+    form = {**operator.get("/webhooks/new").form(), **FORM}
+    assert operator.post("/webhooks/new", form).status == 200
+    assert operator.post("/webhooks/new", form).location == "/console/webhooks"
+    (made,) = api.get("/api/notifications/webhooks").json["results"]
+    path = f"/webhooks/{made['id']}/rotate"
+    form = operator.get(path).form()
+    assert operator.post(path, form).status == 200
+    assert operator.post(path, form).location == f"/console/webhooks/{made['id']}"
+    assert len(api.get("/api/audit?action=rotate").json["results"]) == 1
+
+
 def test_deliveries_are_listed_and_sent_again(operator: Console, app: Flask, api: Api) -> None:
     id_ = webhook(app)
     failed = delivery(

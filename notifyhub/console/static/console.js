@@ -21,6 +21,14 @@ document.addEventListener("click", async (event) => {
   button.textContent = input.dataset.copied;
 });
 
+// Who presses twice sends once. A preview, in a frame of the page, is asked for as often as one likes.
+const buttons = (form) => form.querySelectorAll("button:not([type=button])");
+document.addEventListener("submit", ({ target: form, submitter }) => {
+  if (form.method !== "post" || submitter?.formTarget) return;
+  setTimeout(() => buttons(form).forEach((button) => (button.disabled = true)));
+});
+addEventListener("pageshow", () => document.querySelectorAll("form").forEach((form) => buttons(form).forEach((button) => (button.disabled = false))));
+
 // Parts of a page that are asked for again every so many seconds: <section id="…" data-live="10">.
 // What has not changed stays as it is; focus, scrolling and opened details stay where they are.
 const live = document.querySelectorAll("[data-live]");
