@@ -198,7 +198,7 @@ def test_while_the_first_request_runs_its_key_is_taken_and_free_if_it_dies(
 
 
 @slow_on_sqlite
-@pytest.mark.parametrize("kind", ["", "/bulk"])
+@pytest.mark.parametrize("kind", [pytest.param("", marks=pytest.mark.slow), "/bulk"])
 def test_of_concurrent_requests_with_a_key_one_is_stored(
     app: Flask, api: Api, accounts: Accounts, gunicorn: Callable[..., Server], kind: str
 ) -> None:

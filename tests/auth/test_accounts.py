@@ -175,6 +175,7 @@ def test_commands_and_requests_show_each_others_changes(app: Flask, api: Api) ->
     assert "shop" not in run("users", "list")
 
 
+@pytest.mark.slow
 @slow_on_sqlite
 def test_what_is_revoked_deactivated_or_deleted_stops_at_once_in_every_process(
     gunicorn: Callable[..., Server], api: Api, app: Flask

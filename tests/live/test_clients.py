@@ -138,7 +138,7 @@ def sent(live: Live, number: str) -> list[int]:
     "faults",
     [
         pytest.param([], marks=pytest.mark.slow),
-        [RESET],
+        pytest.param([RESET], marks=pytest.mark.slow),
         pytest.param([HALF, RESET], marks=pytest.mark.slow),
         [Reply(429, {"detail": "Request was throttled."}, headers={"Retry-After": "0"}), HALF],
         [Reply(503, {"detail": "The database is away."}, headers={"Retry-After": "0"})],

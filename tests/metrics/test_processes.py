@@ -175,6 +175,7 @@ def check_monitoring(found: Exposition) -> None:
         assert labels_of(expression) <= labels | {"instance"}, expression
 
 
+@pytest.mark.slow
 @on_sqlite
 def test_a_process_of_the_server_that_is_replaced_loses_nothing(
     app: Flask, server: Server, token: Callable[..., str]

@@ -579,7 +579,10 @@ def chunked(data: bytes) -> Iterator[bytes]:
 
 
 @on_sqlite
-@pytest.mark.parametrize("options", [(), ("--worker-class=notifyhub.process.server.Worker",)])
+@pytest.mark.parametrize(
+    "options",
+    [pytest.param((), marks=pytest.mark.slow), ("--worker-class=notifyhub.process.server.Worker",)],
+)
 def test_long_and_broken_bodies_are_answered_by_real_servers(
     options: tuple[str, ...], api: Api, app: Flask, gunicorn: Callable[..., Server]
 ) -> None:

@@ -56,6 +56,7 @@ def wrong_with(visit: Visit, path: str, *, read_aloud: bool = True) -> list[str]
     return [f"{path}: {problem}" for problem in found]
 
 
+@pytest.mark.slow
 @each_subject
 @each_look
 def test_nothing_is_wrong_with_a_page(
@@ -80,6 +81,7 @@ def test_nothing_is_wrong_with_the_sign_in(look: Look, browser: Browser, place: 
     assert not problems, "\n".join(problems)
 
 
+@pytest.mark.slow
 def test_links_lead_to_every_page(application: Flask, crawled: tuple[list[Found], list[Found]]) -> None:
     """Nothing is there only for those who know its address."""
     pages, others = crawled
