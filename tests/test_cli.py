@@ -153,6 +153,7 @@ def test_headers_of_proxies_count_only_where_proxies_are_trusted(up: Up, tmp_pat
         assert page["next"].startswith(base.format(port=service.port))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variables", ["sqlite"], indirect=True)
 def test_a_port_in_use_is_told_before_anything_is_changed(up: Up, variables: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -167,21 +168,20 @@ def test_a_port_in_use_is_told_before_anything_is_changed(up: Up, variables: dic
     dispose(app)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "status", "words"),
     [
         ({"NOTIFYHUB_MAX_LIMIT": "hunter2"}, 3, "NOTIFYHUB_MAX_LIMIT must be a whole number of at least 1"),
-        pytest.param(
+        (
             {"NOTIFYHUB_INSTANCE": "/dev/null/x"},
             3,
             "NOTIFYHUB_INSTANCE must name a place that can be read and written",
-            marks=pytest.mark.slow,
         ),
-        pytest.param(
+        (
             {"NOTIFYHUB_DATABASE_URL": "postgresql://user:hunter2@127.0.0.1:{port}/x"},
             1,
             "Error: The database does not answer: connection",
-            marks=pytest.mark.slow,
         ),
     ],
 )
@@ -213,6 +213,7 @@ def test_a_host_that_this_machine_does_not_have_is_told(up: Up, tmp_path: Path) 
     )
 
 
+@pytest.mark.slow
 def test_it_stops_cleanly_while_it_is_still_starting(up: Up, tmp_path: Path) -> None:
     service = up({"NOTIFYHUB_INSTANCE": str(tmp_path / "instance")})
     wait_for_port(service.process, service.port)

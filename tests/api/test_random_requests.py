@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from tests.api.random_requests import Operation, Request, operations, requests
 from tests.support.processes import Server, children
 
-FEW, MANY = 500, int(os.environ.get("TEST_RANDOM_REQUESTS", "50000"))
+FEW, MANY = 200, int(os.environ.get("TEST_RANDOM_REQUESTS", "50000"))
 WARM_UP = 0.4
 """The share of the requests after which caches are full."""
 TOGETHER = 25

@@ -65,7 +65,7 @@ def token(app: Flask) -> str:
     return key
 
 
-FEW = ["--generation-deterministic", "--max-examples=2"]
+FEW = ["--generation-deterministic", "--max-examples=2", "--phases=examples,fuzzing"]
 SOME = ["--generation-deterministic", "--max-examples=6"]
 MANY = ["--generation-database=none", "--max-examples=60"]
 LONG = [pytest.mark.slow, pytest.mark.timeout(900)]

@@ -138,6 +138,9 @@ def test_the_migrations_go_back_and_forth_with_data_and_leave_nothing() -> None:
     assert EmailPatternFactory().id == 1
 
 
+@pytest.mark.parametrize(
+    "application", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True
+)
 @pytest.mark.usefixtures("unmigrated")
 def test_each_migration_goes_back_to_the_one_before_it() -> None:
     before: dict[str, dict[str, Any]] = {}

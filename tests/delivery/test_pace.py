@@ -17,7 +17,6 @@ from notifyhub.extensions import db
 from notifyhub.messages.models import Message, MessageStatus
 from notifyhub.notifiers.models import SMSNotifier
 from tests.simulators import MeliPayamakSimulator, melipayamak
-from tests.support.environment import slow_on_sqlite
 from tests.support.factories import MessageFactory, SMSNotifierFactory
 from tests.support.queries import Queries
 from tests.support.rows import attempts, change_settings, context, message, scripted_notifier
@@ -147,7 +146,7 @@ def test_a_notifier_that_has_recovered_from_429s_costs_nothing_more(app: Flask, 
     assert len(after) <= len(before)
 
 
-@slow_on_sqlite
+@pytest.mark.slow
 @pytest.mark.usefixtures("_simulated")
 def test_no_more_calls_than_the_account_allows_reach_a_provider(
     console: MeliPayamakSimulator, app: Flask

@@ -64,6 +64,7 @@ def test_a_misspelt_variable_stops_every_start_in_one_line(tmp_path: Path, comma
     assert not instance.exists()
 
 
+@pytest.mark.slow
 def test_on_postgresql_the_keys_are_needed(tmp_path: Path) -> None:
     done = run(COMMANDS["command"], NOTIFYHUB_DATABASE_URL=f"postgresql://127.0.0.1:{free_port()}/x")
     assert done.returncode == 3

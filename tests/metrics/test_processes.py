@@ -16,10 +16,12 @@ from tests.metrics.exposition import Exposition, read
 from tests.metrics.test_monitoring import expressions, labels_of, metrics_of
 from tests.simulators import MeliPayamakSimulator, melipayamak
 from tests.simulators.server import Reply, Request
-from tests.support.environment import on_sqlite, slow_on_sqlite
+from tests.support.environment import on_sqlite
 from tests.support.processes import Server
 from tests.support.service import Service, until
 from tests.webhooks.receiver import Receiver
+
+pytestmark = pytest.mark.slow
 
 SMS = "/api/notifications/notifiers/sms"
 MESSAGES = "/api/notifications/messages"
@@ -106,7 +108,6 @@ def delivered(server: Server, key: str, id: int) -> Any:
     return until(found, "the message is delivered")
 
 
-@slow_on_sqlite
 def test_counts_of_the_server_and_of_the_worker_add_up(
     app: Flask,
     server: Server,
@@ -175,7 +176,6 @@ def check_monitoring(found: Exposition) -> None:
         assert labels_of(expression) <= labels | {"instance"}, expression
 
 
-@pytest.mark.slow
 @on_sqlite
 def test_a_process_of_the_server_that_is_replaced_loses_nothing(
     app: Flask, server: Server, token: Callable[..., str]

@@ -34,6 +34,7 @@ def events(service: Service) -> list[str]:
     return [line["event"] for line in lines(service.err)]
 
 
+@pytest.mark.slow
 def test_a_service_from_its_first_start_to_its_stop(start: Start) -> None:
     with MeliPayamakSimulator() as console:
         service = start(NOTIFYHUB_MELIPAYAMAK_URL=console.url, **JSON)
@@ -102,6 +103,7 @@ def test_a_database_that_is_not_there(start: Start) -> None:
         assert "a-database-password" not in service.err
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         service = start(port=taken.getsockname()[1], **JSON)

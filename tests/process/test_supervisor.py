@@ -98,13 +98,14 @@ def test_sigterm_at_any_moment_of_the_start_ends_everything(start: Start, moment
 KILLED, ENDED = "was killed by SIGKILL", "ended by itself with status 0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("part", "number", "words"),
     [
-        pytest.param("server", signal.SIGTERM, ENDED, marks=pytest.mark.slow),
+        ("server", signal.SIGTERM, ENDED),
         ("worker", signal.SIGKILL, KILLED),
-        pytest.param("server", signal.SIGKILL, KILLED, marks=pytest.mark.slow),
-        pytest.param("worker", signal.SIGTERM, ENDED, marks=pytest.mark.slow),
+        ("server", signal.SIGKILL, KILLED),
+        ("worker", signal.SIGTERM, ENDED),
     ],
 )
 def test_a_part_that_ends_takes_all_others_with_it(

@@ -8,6 +8,8 @@ from playwright.sync_api import Browser, expect
 from tests.console.browser.chromium import Visit, window
 from tests.console.browser.conftest import Place
 
+pytestmark = pytest.mark.slow
+
 
 def token_of(place: Place, name: str) -> tuple[str, str]:
     """Issue a token of a new admin; return the path that revokes it, and its key."""
@@ -34,7 +36,6 @@ def test_a_wrong_token_is_refused_in_words_and_the_field_is_focused(visitor: Vis
     expect(page.get_by_label("API token")).to_have_value("")
 
 
-@pytest.mark.slow
 def test_no_script_sees_the_cookie_and_nothing_else_is_kept(operator: Visit) -> None:
     page = operator.go("/console")
     assert page.evaluate("document.cookie") == ""
@@ -43,7 +44,6 @@ def test_no_script_sees_the_cookie_and_nothing_else_is_kept(operator: Visit) -> 
     assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Lax", "/console")
 
 
-@pytest.mark.slow
 def test_a_copied_cookie_is_worth_nothing_after_the_sign_out(
     browser: Browser, place: Place, visitor: Visit, tmp_path: Path
 ) -> None:
@@ -62,7 +62,6 @@ def test_a_copied_cookie_is_worth_nothing_after_the_sign_out(
     assert visitor.path.startswith("/console/sign-in")
 
 
-@pytest.mark.slow
 def test_a_revoked_token_leads_to_the_sign_in_at_the_next_click_and_back(
     visitor: Visit, place: Place
 ) -> None:
@@ -77,7 +76,6 @@ def test_a_revoked_token_leads_to_the_sign_in_at_the_next_click_and_back(
     assert visitor.path == "/console/users"
 
 
-@pytest.mark.slow
 def test_a_part_that_refreshes_itself_leads_to_the_sign_in_once_its_token_is_revoked(
     visitor: Visit, place: Place
 ) -> None:
@@ -91,7 +89,6 @@ def test_a_part_that_refreshes_itself_leads_to_the_sign_in_once_its_token_is_rev
     visitor.page.wait_for_url("**/console/sign-in?next=/console/webhooks/1")
 
 
-@pytest.mark.slow
 def test_a_form_with_the_token_of_another_session_is_refused(operator: Visit, place: Place) -> None:
     operator.refused.add(400)
     page = operator.go("/console/users/new")
@@ -102,7 +99,6 @@ def test_a_form_with_the_token_of_another_session_is_refused(operator: Visit, pl
     assert place.live.call("GET", "users?search=forged")[1]["count"] == 0
 
 
-@pytest.mark.slow
 def test_a_form_of_another_site_comes_without_the_cookie(operator: Visit, place: Place) -> None:
     """The page is opened at another host, which sends the form that deletes a user."""
     user = place.live.make("users", {"name": "stays", "role": "user"})

@@ -249,6 +249,7 @@ def test_an_older_client_is_closed_after_its_answer(server: Process) -> None:
     assert server.ask(b"GET /healthz HTTP/1.0\r\n\r\n").endswith(b'{"status":"ok"}')
 
 
+@pytest.mark.slow
 def test_a_stop_lets_requests_end_and_slow_clients_not_hold_it_up(tmp_path: Path) -> None:
     server = Process(tmp_path)
     with (
@@ -300,9 +301,8 @@ def test_a_stop_answers_who_was_let_in_and_not_yet_taken_over(tmp_path: Path) ->
     assert server.process.wait(9) == 0
 
 
-@pytest.mark.parametrize(
-    ("method", "status"), [(b"GET", 200), pytest.param(b"POST", 405, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "status"), [(b"GET", 200), (b"POST", 405)])
 def test_a_body_in_tiny_chunks_that_nobody_wants_costs_nothing(
     server: Process, method: bytes, status: int
 ) -> None:
