@@ -14,6 +14,9 @@ from notifyhub.auth.sessions import LIFETIME
 from notifyhub.extensions import db
 from tests.support.clients import Api
 from tests.support.console import Console
+from tests.support.environment import slow_on_postgresql
+
+pytestmark = slow_on_postgresql
 
 
 def test_a_token_is_exchanged_for_a_session(visitor: Console, token: Callable[..., str]) -> None:
