@@ -1,5 +1,6 @@
 """What all tests share stands in tests/support; its modules with fixtures are pytest's plugins."""
 
+import gc
 import os
 import sys
 from collections import Counter
@@ -28,6 +29,11 @@ pytest_plugins = [
         "scripted",
     )
 ]
+
+
+def pytest_collection_finish() -> None:
+    """Leave the tests and their modules, which stay to the end, out of every search for garbage."""
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -101,6 +101,7 @@ def test_the_run_ends_as_the_tools_say(
     assert "Of 3 packages 2 were looked up" in said
 
 
+@pytest.mark.slow
 def test_without_the_tools_a_line_says_so_and_nothing_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

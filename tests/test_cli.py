@@ -93,6 +93,7 @@ def test_the_first_start_prints_a_token_that_works_and_the_next_start_none(
     assert left == []
 
 
+@pytest.mark.slow
 def test_two_that_start_together_make_one_admin(up: Up, variables: dict[str, str]) -> None:
     services = [up(variables, "--workers", "1") for _ in range(2)]
     for service in services:
@@ -106,6 +107,7 @@ def test_two_that_start_together_make_one_admin(up: Up, variables: dict[str, str
         service.process.terminate()
 
 
+@pytest.mark.slow
 def test_the_embedded_default_is_kept_in_the_instance_folder(up: Up, tmp_path: Path) -> None:
     instance = tmp_path / "instance"
     service = up({"NOTIFYHUB_INSTANCE": str(instance), "NOTIFYHUB_LOG_FORMAT": "json"}, "--workers", "1")
@@ -151,6 +153,7 @@ def test_headers_of_proxies_count_only_where_proxies_are_trusted(up: Up, tmp_pat
         assert page["next"].startswith(base.format(port=service.port))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variables", ["sqlite"], indirect=True)
 def test_a_port_in_use_is_told_before_anything_is_changed(up: Up, variables: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -165,6 +168,7 @@ def test_a_port_in_use_is_told_before_anything_is_changed(up: Up, variables: dic
     dispose(app)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "status", "words"),
     [
@@ -200,6 +204,7 @@ def test_options_that_cannot_be_are_refused(option: str) -> None:
     assert result.stderr.splitlines()[-1].startswith("Error: ")
 
 
+@pytest.mark.slow
 def test_a_host_that_this_machine_does_not_have_is_told(up: Up, tmp_path: Path) -> None:
     service = up({"NOTIFYHUB_INSTANCE": str(tmp_path / "instance")}, "--host", "192.0.2.1")
     assert service.process.wait(30) == 1
@@ -208,6 +213,7 @@ def test_a_host_that_this_machine_does_not_have_is_told(up: Up, tmp_path: Path) 
     )
 
 
+@pytest.mark.slow
 def test_it_stops_cleanly_while_it_is_still_starting(up: Up, tmp_path: Path) -> None:
     service = up({"NOTIFYHUB_INSTANCE": str(tmp_path / "instance")})
     wait_for_port(service.process, service.port)
@@ -215,9 +221,8 @@ def test_it_stops_cleanly_while_it_is_still_starting(up: Up, tmp_path: Path) -> 
     assert "Traceback" not in service.err
 
 
-@pytest.mark.parametrize(
-    ("proxies", "warned"), [("0", True), pytest.param("1", False, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("proxies", "warned"), [("0", True), ("1", False)])
 def test_who_listens_to_strangers_is_warned_if_no_proxy_is_in_front(
     up: Up, tmp_path: Path, proxies: str, *, warned: bool
 ) -> None:
@@ -254,6 +259,7 @@ def printed(done: Any) -> str:
     return str(done.stdout)
 
 
+@pytest.mark.slow
 def test_migrations_that_are_run_and_taken_back_are_printed(
     notifyhub: Callable[..., Any], variables: dict[str, str]
 ) -> None:
@@ -302,13 +308,10 @@ def test_a_wrong_variable_stops_every_command_with_one_line(
     assert done.stderr == "NOTIFYHUB_MAX_LIMIT must be a whole number of at least 1\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
-    [
-        "users list",
-        "db upgrade",
-        *(pytest.param(f"db {name}", marks=pytest.mark.slow) for name in ("downgrade", "current")),
-    ],
+    ["users list", "db upgrade", "db downgrade", "db current"],
 )
 def test_a_database_that_does_not_answer_is_one_line_of_every_command(
     notifyhub: Callable[..., Any], tmp_path: Path, command: str
@@ -329,6 +332,7 @@ def test_the_version_is_that_of_the_package(notifyhub: Callable[..., Any]) -> No
     assert (done.returncode, done.stdout) == (0, f"notifyhub {version('notifyhub')}\n")
 
 
+@pytest.mark.slow
 def test_help_lists_the_commands_in_sections_and_makes_nothing(
     notifyhub: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -102,6 +102,7 @@ def count(app: Flask, model: type) -> int | None:
         return db.session.scalar(select(func.count()).select_from(model))
 
 
+@pytest.mark.slow
 def test_of_many_equal_names_one_is_created(crowd: Crowd, app: Flask, notifier: Callable[[], str]) -> None:
     url = f"{notifier()}/patterns"
     for n in range(3):

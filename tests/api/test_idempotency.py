@@ -21,7 +21,6 @@ from notifyhub.messages.models import Batch, Message
 from tests.messages.accounts import MESSAGES, Accounts, make_accounts
 from tests.messages.bodies import by_pattern, email
 from tests.support.clients import Api
-from tests.support.environment import slow_on_sqlite
 from tests.support.processes import Server
 
 KEY = {HEADER: "a key"}
@@ -197,7 +196,7 @@ def test_while_the_first_request_runs_its_key_is_taken_and_free_if_it_dies(
     assert api.post(MESSAGES, by_pattern(accounts.pattern), headers=KEY).json == first.json
 
 
-@slow_on_sqlite
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["", "/bulk"])
 def test_of_concurrent_requests_with_a_key_one_is_stored(
     app: Flask, api: Api, accounts: Accounts, gunicorn: Callable[..., Server], kind: str

@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.api.random_requests import Operation, Request, operations, requests
+from tests.support.environment import slow_on_sqlite
 from tests.support.processes import Server, children
 
 FEW, MANY = 500, int(os.environ.get("TEST_RANDOM_REQUESTS", "50000"))
@@ -129,6 +130,7 @@ def memory_mib(server: Server) -> float:
     return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * 4096 / 2**20
 
 
+@slow_on_sqlite
 @pytest.mark.parametrize(
     "amount", [FEW, pytest.param(MANY, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])]
 )

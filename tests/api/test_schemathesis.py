@@ -65,7 +65,8 @@ def token(app: Flask) -> str:
     return key
 
 
-FEW = ["--generation-deterministic", "--max-examples=6"]
+FEW = ["--generation-deterministic", "--max-examples=2", "--phases=examples,fuzzing"]
+SOME = ["--generation-deterministic", "--max-examples=6"]
 MANY = ["--generation-database=none", "--max-examples=60"]
 LONG = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -74,6 +75,7 @@ LONG = [pytest.mark.slow, pytest.mark.timeout(900)]
     ("environment", "amount"),
     [
         pytest.param("postgresql", FEW, id="postgresql-few"),
+        pytest.param("postgresql", SOME, id="postgresql-some", marks=pytest.mark.slow),
         pytest.param("postgresql", MANY, id="postgresql-many", marks=LONG),
         pytest.param("sqlite", MANY, id="sqlite-many", marks=LONG),
     ],
@@ -87,8 +89,11 @@ def test_every_answer_is_as_documented(
 
 
 @on_postgresql
+@pytest.mark.parametrize(
+    "amount", [pytest.param(FEW, id="few"), pytest.param(SOME, id="some", marks=pytest.mark.slow)]
+)
 def test_every_query_that_the_document_allows_is_taken(
-    gunicorn: Callable[..., Server], token: str, tmp_path: Path
+    gunicorn: Callable[..., Server], token: str, tmp_path: Path, amount: list[str]
 ) -> None:
     # A schema can't tell a cursor from other texts, nor that one parameter needs another or comes before it.
     allowed = [
@@ -98,4 +103,4 @@ def test_every_query_that_the_document_allows_is_taken(
         "--mode=positive",
         "--generation-allow-x00=false",
     ]
-    run(gunicorn(), token, tmp_path, "--checks=positive_data_acceptance", *allowed, *FEW)
+    run(gunicorn(), token, tmp_path, "--checks=positive_data_acceptance", *allowed, *amount)

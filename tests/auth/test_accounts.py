@@ -13,7 +13,6 @@ from notifyhub.auth import accounts
 from notifyhub.auth.models import Role, Token, User
 from notifyhub.extensions import db
 from tests.support.clients import Answer, Api
-from tests.support.environment import slow_on_sqlite
 from tests.support.factories import UserFactory
 from tests.support.processes import Server
 from tests.support.threads import in_threads
@@ -175,7 +174,7 @@ def test_commands_and_requests_show_each_others_changes(app: Flask, api: Api) ->
     assert "shop" not in run("users", "list")
 
 
-@slow_on_sqlite
+@pytest.mark.slow
 def test_what_is_revoked_deactivated_or_deleted_stops_at_once_in_every_process(
     gunicorn: Callable[..., Server], api: Api, app: Flask
 ) -> None:

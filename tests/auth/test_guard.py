@@ -11,6 +11,7 @@ from notifyhub.api.endpoint import Access, Permission, UndeclaredView
 from notifyhub.auth.guard import declared
 from notifyhub.auth.models import Role
 from tests.support.clients import Api
+from tests.support.environment import slow_on_postgresql
 from tests.support.factories import EmailPatternFactory, SMSPatternFactory
 
 SMS = "/api/notifications/notifiers/sms"
@@ -135,6 +136,7 @@ def test_the_operations_are_those_of_the_contract(app: Flask) -> None:
     }
 
 
+@slow_on_postgresql
 @operations
 def test_an_operation_is_for_admins_and_for_staff_with_its_code(
     method: str,
@@ -206,6 +208,7 @@ MISSING = [
 ]
 
 
+@slow_on_postgresql
 @pytest.mark.parametrize(("method", "url", "request_"), MISSING)
 def test_401_comes_before_403_before_404_before_400(
     method: str,

@@ -208,6 +208,7 @@ def test_without_redis_each_process_counts_for_itself(limited: Limited, token: C
         check_refusal(api.get("/api/me"))
 
 
+@pytest.mark.slow
 @on_sqlite
 def test_a_redis_that_hangs_is_not_waited_for(
     limited: Limited, token: Callable[..., str], silent: str

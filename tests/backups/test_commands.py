@@ -139,6 +139,7 @@ def made(template: Path, instance: Path) -> Path:
     return shutil.copytree(template, instance)
 
 
+@pytest.mark.slow
 def test_a_backup_is_for_its_owner_alone_and_holds_the_database_and_the_keys(
     made: Path, tmp_path: Path
 ) -> None:
@@ -191,7 +192,8 @@ def garble(backup: Path) -> None:
     backup.write_bytes(b"Not a backup")
 
 
-@pytest.mark.parametrize("spoil", [cut, pytest.param(garble, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("spoil", [cut, garble])
 def test_what_is_no_whole_backup_changes_nothing(
     made: Path, tmp_path: Path, spoil: Callable[[Path], None]
 ) -> None:

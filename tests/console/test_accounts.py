@@ -16,6 +16,7 @@ from notifyhub.providers.registry import BUILT_IN, sms_provider
 from tests.simulators import SMTPSimulator, ippanel, melipayamak, smtp
 from tests.support.clients import Api
 from tests.support.console import Console, Page
+from tests.support.environment import slow_on_postgresql
 from tests.support.factories import (
     EmailNotifierFactory,
     EmailPatternFactory,
@@ -25,6 +26,8 @@ from tests.support.factories import (
 )
 from tests.support.queries import Queries
 from tests.support.threads import in_threads
+
+pytestmark = slow_on_postgresql
 
 SignIn = Callable[..., Console]
 

@@ -6,7 +6,10 @@ import pytest
 
 from tests.support.clients import Api
 from tests.support.console import MARKUP, Console
+from tests.support.environment import slow_on_postgresql
 from tests.support.queries import Queries
+
+pytestmark = slow_on_postgresql
 
 SMS = "/api/notifications/notifiers/sms"
 

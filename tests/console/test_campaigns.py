@@ -29,6 +29,7 @@ from notifyhub.patterns.models import PatternStatus
 from tests.campaigns.recipient_files.test_reading import REFUSED
 from tests.support.clients import Api
 from tests.support.console import Console, Page
+from tests.support.environment import slow_on_sqlite
 from tests.support.factories import (
     EmailPatternFactory,
     SMSNotifierFactory,
@@ -111,6 +112,7 @@ def messy_rows(count: int) -> list[list[Any]]:
     return rows
 
 
+@slow_on_sqlite
 def test_two_hundred_are_sent_from_a_messy_workbook_and_reported(
     app: Flask, signed_in: Callable[..., Console], pattern: int
 ) -> None:

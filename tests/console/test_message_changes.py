@@ -15,7 +15,10 @@ from notifyhub.messages.events import MessagesDue, MessagesRetried
 from notifyhub.messages.models import ERASED, Message
 from tests.console.test_messages import make
 from tests.support.console import Console
+from tests.support.environment import slow_on_postgresql
 from tests.support.events import subscribed
+
+pytestmark = slow_on_postgresql
 
 
 def statuses(app: Flask) -> list[str]:

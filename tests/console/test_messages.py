@@ -15,8 +15,11 @@ from notifyhub.webhooks.models import DeliveryStatus
 from tests.messages.accounts import make_accounts
 from tests.support.clients import Api
 from tests.support.console import Console, Page
+from tests.support.environment import slow_on_postgresql
 from tests.support.factories import AttemptFactory, MessageFactory, WebhookDeliveryFactory
 from tests.support.queries import Queries
+
+pytestmark = slow_on_postgresql
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>\u202e'
 VIEW, CHANGE, WEBHOOKS = 7812, 7813, 7832

@@ -12,6 +12,7 @@ from notifyhub.patterns.models import EmailPattern, SMSPattern
 from tests.simulators import IPPanelSimulator, ippanel
 from tests.support.clients import Api
 from tests.support.console import Console
+from tests.support.environment import slow_on_postgresql
 from tests.support.factories import (
     EmailNotifierFactory,
     EmailPatternFactory,
@@ -19,6 +20,8 @@ from tests.support.factories import (
     SMSPatternFactory,
 )
 from tests.support.queries import Queries
+
+pytestmark = slow_on_postgresql
 
 SignIn = Callable[..., Console]
 

@@ -11,8 +11,11 @@ from notifyhub.extensions import db
 from notifyhub.messages.models import Message, MessageStatus
 from tests.messages.accounts import Accounts, make_accounts
 from tests.support.console import Console
+from tests.support.environment import slow_on_postgresql
 from tests.support.factories import EmailPatternFactory
 from tests.support.queries import Queries
+
+pytestmark = slow_on_postgresql
 
 SEND, VIEW = 7811, 7812
 TEXT, PATTERN = "/send?channel=sms&by=text", "/send?channel=sms&by=pattern"

@@ -9,6 +9,7 @@ from flask import Flask
 from notifyhub.auth.models import Role
 from tests.support.clients import Api
 from tests.support.console import Console
+from tests.support.environment import slow_on_postgresql
 from tests.support.factories import (
     EmailNotifierFactory,
     EmailPatternFactory,
@@ -16,6 +17,8 @@ from tests.support.factories import (
     SMSPatternFactory,
 )
 from tests.support.queries import Queries
+
+pytestmark = slow_on_postgresql
 
 SignIn = Callable[..., Console]
 

@@ -14,6 +14,9 @@ from notifyhub.auth.sessions import LIFETIME
 from notifyhub.extensions import db
 from tests.support.clients import Api
 from tests.support.console import Console, Page
+from tests.support.environment import slow_on_postgresql
+
+pytestmark = slow_on_postgresql
 
 
 def test_a_token_is_exchanged_for_a_session(visitor: Console, token: Callable[..., str]) -> None:
@@ -49,6 +52,7 @@ def test_a_token_that_does_not_work_is_refused_at_its_field(visitor: Console, ke
     assert visitor.get().status == 302
 
 
+@pytest.mark.slow
 def test_failed_sign_ins_are_limited(visitor: Console) -> None:
     visitor.client.environ_base["REMOTE_ADDR"] = "203.0.113.77"  # other tests have an address of their own
     statuses = [visitor.sign_in("wrong").status for _ in range(301)]

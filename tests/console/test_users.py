@@ -7,7 +7,10 @@ import pytest
 from notifyhub.auth.models import Role
 from tests.support.clients import Api
 from tests.support.console import MARKUP, Console
+from tests.support.environment import slow_on_postgresql
 from tests.support.queries import Queries
+
+pytestmark = slow_on_postgresql
 
 
 def add(api: Api, name: str = "shop", role: str = "staff", **values: object) -> int:

@@ -11,8 +11,11 @@ from notifyhub.extensions import db
 from notifyhub.webhooks.models import DeliveryStatus, WebhookDelivery
 from tests.support.clients import Api
 from tests.support.console import MARKUP, Console
+from tests.support.environment import slow_on_postgresql
 from tests.support.factories import WebhookDeliveryFactory, WebhookFactory
 from tests.support.queries import Queries
+
+pytestmark = slow_on_postgresql
 
 URL = "https://shop.example.com/hook"
 FORM = {"url": URL, "events": ["message.delivered", "otp.verified"], "is_active": "y"}

@@ -62,19 +62,23 @@ def unmigrated(application: Flask) -> Iterator[None]:
 def described() -> dict[str, dict[str, Any]]:
     """Return all that the database tells about its tables, names of constraints included."""
     inspector = inspect(db.engine)
+    columns, keys = inspector.get_multi_columns(), inspector.get_multi_pk_constraint()
+    references, unique = inspector.get_multi_foreign_keys(), inspector.get_multi_unique_constraints()
+    checks, indexes = inspector.get_multi_check_constraints(), inspector.get_multi_indexes()
     return {
         table: {
             "columns": [
                 {**column, "type": (repr(column["type"]), getattr(column["type"], "collation", None))}
-                for column in inspector.get_columns(table)
+                for column in columns[place]
             ],
-            "primary key": [inspector.get_pk_constraint(table)],
-            "foreign keys": sorted(inspector.get_foreign_keys(table), key=_name),
-            "unique": sorted(inspector.get_unique_constraints(table), key=_name),
-            "checks": sorted(inspector.get_check_constraints(table), key=_name),
-            "indexes": [_plain(index) for index in sorted(inspector.get_indexes(table), key=_name)],
+            "primary key": [keys[place]],
+            "foreign keys": sorted(references[place], key=_name),
+            "unique": sorted(unique[place], key=_name),
+            "checks": sorted(checks[place], key=_name),
+            "indexes": [_plain(index) for index in sorted(indexes[place], key=_name)],
         }
         for table in sorted(set(inspector.get_table_names()) - {"alembic_version"})
+        for place in [(None, table)]
     }
 
 
@@ -134,6 +138,9 @@ def test_the_migrations_go_back_and_forth_with_data_and_leave_nothing() -> None:
     assert EmailPatternFactory().id == 1
 
 
+@pytest.mark.parametrize(
+    "application", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True
+)
 @pytest.mark.usefixtures("unmigrated")
 def test_each_migration_goes_back_to_the_one_before_it() -> None:
     before: dict[str, dict[str, Any]] = {}

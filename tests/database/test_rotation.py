@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 from notifyhub.database import rotation
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
-from tests.support.environment import ENCRYPTION_KEY, slow_on_sqlite
+from tests.support.environment import ENCRYPTION_KEY
 from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory
 from tests.support.processes import Server
 
@@ -136,7 +136,7 @@ def test_an_empty_database_can_be_rotated(rotate: Callable[..., Result]) -> None
     assert rotate(NEW_KEY).output == "0 secrets are encrypted under the first key.\n"
 
 
-@slow_on_sqlite
+@pytest.mark.slow
 def test_a_server_that_knows_both_keys_goes_on_serving(
     rotate: Callable[..., Result], stored: None, gunicorn: Callable[..., Server], token: Callable[..., str]
 ) -> None:

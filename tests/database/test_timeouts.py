@@ -134,6 +134,7 @@ def behind(
     return app
 
 
+@pytest.mark.slow
 def test_a_migration_stops_nobody_for_long_and_goes_on_when_the_table_is_free(
     behind: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from datetime import timedelta
 
+import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
@@ -15,7 +16,7 @@ from notifyhub.delivery import claims, recovery
 from notifyhub.delivery.rounds import deliver
 from notifyhub.extensions import db
 from notifyhub.messages.models import Attempt, Channel, Message, MessageStatus
-from tests.support.environment import ROOT, slow_on_sqlite
+from tests.support.environment import ROOT
 from tests.support.factories import (
     EmailNotifierFactory,
     EmailPatternFactory,
@@ -44,7 +45,7 @@ def stored(app: Flask, count: int, **values: object) -> list[int]:
         return [message.id for message in made]
 
 
-@slow_on_sqlite
+@pytest.mark.slow
 def test_no_two_processes_claim_the_same_message(
     app: Flask, environment: dict[str, str], processes: list[subprocess.Popen[str]]
 ) -> None:

@@ -115,7 +115,7 @@ def post(server: Server, key: str) -> int:
     ("kind", "worker"),
     [
         ("filesystem", OURS),
-        ("rabbitmq", GTHREAD),
+        pytest.param("rabbitmq", GTHREAD, marks=pytest.mark.slow),
         pytest.param("filesystem", GTHREAD, marks=pytest.mark.slow),
         pytest.param("rabbitmq", OURS, marks=pytest.mark.slow),
     ],
@@ -131,6 +131,7 @@ def test_a_worker_that_is_told_to_stop_enqueues_what_is_pending(
     assert until(lambda: taken(app), "the job is on the broker") == [(DELIVER, [ids])]
 
 
+@pytest.mark.slow
 def test_a_message_whose_process_is_killed_is_called_for_by_the_dispatcher(
     client: Client, serve: Serve
 ) -> None:

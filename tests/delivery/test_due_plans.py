@@ -47,6 +47,7 @@ def test_the_dispatcher_reads_the_first_that_are_due_in_their_order(many: Flask)
         assert "Sort" not in plan
 
 
+@pytest.mark.slow
 def test_lapsed_leases_are_looked_for_among_what_is_sent_now(many: Flask) -> None:
     with explained(many) as plans:
         assert not recovery._any(recovery._lapsed)

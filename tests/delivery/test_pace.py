@@ -146,6 +146,7 @@ def test_a_notifier_that_has_recovered_from_429s_costs_nothing_more(app: Flask, 
     assert len(after) <= len(before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_simulated")
 def test_no_more_calls_than_the_account_allows_reach_a_provider(
     console: MeliPayamakSimulator, app: Flask

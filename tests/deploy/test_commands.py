@@ -40,7 +40,13 @@ def test_every_file_has_its_commands() -> None:
     assert len(COMMANDS) == 7
 
 
-@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS.keys())
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(command, id=name, marks=[pytest.mark.slow] if name == "compose.yaml api" else [])
+        for name, command in COMMANDS.items()
+    ],
+)
 def test_a_command_is_one_that_there_is(command: list[str], tmp_path: Path) -> None:
     program, *arguments = command
     if program == "notifyhub":

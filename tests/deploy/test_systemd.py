@@ -118,6 +118,7 @@ def test_only_what_says_that_it_is_ready_is_waited_for() -> None:
     assert types == {"notifyhub": "exec", "gunicorn": "notify"}
 
 
+@pytest.mark.slow
 def test_gunicorn_says_when_it_is_ready(tmp_path: Path) -> None:
     (path,) = (path for path in UNITS if unit(path)["Service"]["Type"] == "notify")
     _, *arguments = started_by(path)
@@ -137,6 +138,7 @@ def test_gunicorn_says_when_it_is_ready(tmp_path: Path) -> None:
             process.wait(40)
 
 
+@pytest.mark.slow
 def test_the_service_works_where_no_memory_is_both_written_and_executed(
     start: Callable[..., Service],
 ) -> None:

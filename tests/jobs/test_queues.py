@@ -100,7 +100,7 @@ def test_a_broker_that_is_down_costs_little_and_raises_nothing(app_at: AppAt, sc
 
 
 @on_sqlite
-@pytest.mark.parametrize("scheme", ["amqp", "redis"])
+@pytest.mark.parametrize("scheme", ["amqp", pytest.param("redis", marks=pytest.mark.slow)])
 def test_a_broker_that_hangs_costs_a_few_seconds_at_most(app_at: AppAt, scheme: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         app = app_at(f"{scheme}://127.0.0.1:{silent.getsockname()[1]}")

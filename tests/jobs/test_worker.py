@@ -145,12 +145,13 @@ def test_messages_that_come_while_the_broker_is_away_go_out_when_it_is_back(
         assert sum(console.journal.counts().values()) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "broker"),
     [
         ("postgresql", "rabbitmq"),
-        pytest.param("sqlite", "filesystem", marks=pytest.mark.slow),
-        pytest.param("sqlite", "redis", marks=pytest.mark.slow),
+        ("sqlite", "filesystem"),
+        ("sqlite", "redis"),
     ],
     indirect=["environment"],
 )
@@ -180,12 +181,13 @@ def test_one_time_passwords_do_not_wait_behind_lists(
     assert sum(console.journal.counts().values()) < 250
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "broker", "end"),
     [
         ("postgresql", "rabbitmq", signal.SIGTERM),
-        pytest.param("sqlite", "filesystem", signal.SIGTERM, marks=pytest.mark.slow),
-        pytest.param("sqlite", "redis", signal.SIGTERM, marks=pytest.mark.slow),
+        ("sqlite", "filesystem", signal.SIGTERM),
+        ("sqlite", "redis", signal.SIGTERM),
         ("postgresql", "rabbitmq", signal.SIGKILL),
     ],
     indirect=["environment"],

@@ -138,9 +138,12 @@ def sent(live: Live, number: str) -> list[int]:
     "faults",
     [
         pytest.param([], marks=pytest.mark.slow),
-        [RESET],
+        pytest.param([RESET], marks=pytest.mark.slow),
         pytest.param([HALF, RESET], marks=pytest.mark.slow),
-        [Reply(429, {"detail": "Request was throttled."}, headers={"Retry-After": "0"}), HALF],
+        pytest.param(
+            [Reply(429, {"detail": "Request was throttled."}, headers={"Retry-After": "0"}), HALF],
+            marks=pytest.mark.slow,
+        ),
         [Reply(503, {"detail": "The database is away."}, headers={"Retry-After": "0"})],
         pytest.param(
             [Reply(502, b"<html>", "text/html"), Reply(409, {"detail": "A request is still running."})],

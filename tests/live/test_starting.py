@@ -45,7 +45,13 @@ def run(words: tuple[str, ...], **variables: str) -> subprocess.CompletedProcess
     )
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "command",
+    [
+        command if command == "gunicorn" else pytest.param(command, marks=pytest.mark.slow)
+        for command in COMMANDS
+    ],
+)
 def test_a_misspelt_variable_stops_every_start_in_one_line(tmp_path: Path, command: str) -> None:
     instance = tmp_path / "instance"
     done = run(COMMANDS[command], NOTIFYHUB_INSTANCE=str(instance), NOTIFYHUB_WEBHOOKS_ALLOW="hunter2")
@@ -58,6 +64,7 @@ def test_a_misspelt_variable_stops_every_start_in_one_line(tmp_path: Path, comma
     assert not instance.exists()
 
 
+@pytest.mark.slow
 def test_on_postgresql_the_keys_are_needed(tmp_path: Path) -> None:
     done = run(COMMANDS["command"], NOTIFYHUB_DATABASE_URL=f"postgresql://127.0.0.1:{free_port()}/x")
     assert done.returncode == 3
@@ -88,6 +95,7 @@ def install(variables: dict[str, str]) -> None:
     dispose(app)
 
 
+@pytest.mark.slow
 def test_keys_that_do_not_fit_stop_every_start_in_one_line(variables: dict[str, str]) -> None:
     others = {**variables, "NOTIFYHUB_ENCRYPTION_KEYS": Fernet.generate_key().decode()}
     for command, words in COMMANDS.items():
@@ -101,6 +109,7 @@ def test_keys_that_do_not_fit_stop_every_start_in_one_line(variables: dict[str, 
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_database_that_is_gone_is_told_and_served_again_when_it_is_back(tmp_path: Path) -> None:
     instance = tmp_path / "instance"
     variables = {"NOTIFYHUB_INSTANCE": str(instance)}
@@ -127,6 +136,7 @@ def test_a_database_that_is_gone_is_told_and_served_again_when_it_is_back(tmp_pa
         server.stop()
 
 
+@pytest.mark.slow
 def test_what_is_missing_of_an_installation_is_said_and_nothing_is_made_in_its_place(tmp_path: Path) -> None:
     instance = tmp_path / "instance"
     install({"NOTIFYHUB_INSTANCE": str(instance)})
@@ -138,6 +148,7 @@ def test_what_is_missing_of_an_installation_is_said_and_nothing_is_made_in_its_p
     assert not (instance / "notifyhub.db").exists()
 
 
+@pytest.mark.slow
 def test_a_worker_says_which_database_it_waits_for_and_why(tmp_path: Path) -> None:
     port = free_port()
     url = f"postgresql://me:hunter2@127.0.0.1:{port}/none"

@@ -19,6 +19,7 @@ from notifyhub.patterns.models import SMSPattern
 from tests.messages.accounts import DELIVERY, MESSAGES, SETTINGS, Accounts, make_accounts
 from tests.messages.bodies import FILE, by_pattern, email, sms, stored
 from tests.support.clients import Api
+from tests.support.environment import slow_on_postgresql
 from tests.support.events import subscribed
 from tests.support.factories import SMSNotifierFactory
 from tests.support.queries import Queries
@@ -244,6 +245,7 @@ def test_a_pattern_without_placeholders_needs_no_args(api: Api, accounts: Accoun
     assert send(api, body)["text"] == "Welcome"
 
 
+@slow_on_postgresql
 @pytest.mark.parametrize(
     ("field", "args"),
     [
@@ -345,6 +347,7 @@ def test_texts_need_a_line_of_the_notifier_and_patterns_do_not(
     assert send(api, by_pattern(pattern, []))["text"] == "Hello"
 
 
+@slow_on_postgresql
 @pytest.mark.parametrize(
     ("body", "errors"),
     [

@@ -16,10 +16,12 @@ from tests.metrics.exposition import Exposition, read
 from tests.metrics.test_monitoring import expressions, labels_of, metrics_of
 from tests.simulators import MeliPayamakSimulator, melipayamak
 from tests.simulators.server import Reply, Request
-from tests.support.environment import on_sqlite, slow_on_sqlite
+from tests.support.environment import on_sqlite
 from tests.support.processes import Server
 from tests.support.service import Service, until
 from tests.webhooks.receiver import Receiver
+
+pytestmark = pytest.mark.slow
 
 SMS = "/api/notifications/notifiers/sms"
 MESSAGES = "/api/notifications/messages"
@@ -106,7 +108,6 @@ def delivered(server: Server, key: str, id: int) -> Any:
     return until(found, "the message is delivered")
 
 
-@slow_on_sqlite
 def test_counts_of_the_server_and_of_the_worker_add_up(
     app: Flask,
     server: Server,

@@ -21,6 +21,7 @@ from tests.simulators import IPPanelSimulator, MeliPayamakSimulator, SMTPSimulat
 from tests.simulators.provider import Provider
 from tests.simulators.server import Reply, Request
 from tests.support.clients import Api
+from tests.support.environment import slow_on_sqlite
 from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, install_backends
 from tests.support.peers import trickling
 from tests.support.processes import free_port
@@ -191,6 +192,7 @@ class Lined(Sandbox):
     line_setting = "line"
 
 
+@slow_on_sqlite
 @pytest.mark.parametrize("greeting", [b"220-a\r\n", b"a", b"HTTP/1.1 103 x\r\n\r\n"])
 def test_a_check_ends_in_time_whatever_the_peer_says(
     *,

@@ -15,7 +15,7 @@ import pytest
 
 from tests.process.conftest import MESSAGES, TEXT, Start, add_notifier
 from tests.simulators import MeliPayamakSimulator, melipayamak
-from tests.support.environment import ROOT
+from tests.support.environment import ROOT, slow_on_sqlite
 from tests.support.processes import Server, free_port
 from tests.support.service import Service, until
 
@@ -34,6 +34,7 @@ def events(service: Service) -> list[str]:
     return [line["event"] for line in lines(service.err)]
 
 
+@pytest.mark.slow
 def test_a_service_from_its_first_start_to_its_stop(start: Start) -> None:
     with MeliPayamakSimulator() as console:
         service = start(NOTIFYHUB_MELIPAYAMAK_URL=console.url, **JSON)
@@ -57,6 +58,7 @@ def test_a_service_from_its_first_start_to_its_stop(start: Start) -> None:
     assert "9121234567" not in service.err
 
 
+@pytest.mark.slow
 def test_a_message_bears_the_id_of_its_request(start: Start) -> None:
     service = start(NOTIFYHUB_MELIPAYAMAK_URL=f"http://127.0.0.1:{free_port()}", **JSON)
     service.wait_until_it_serves()
@@ -75,6 +77,7 @@ def test_a_message_bears_the_id_of_its_request(start: Start) -> None:
     assert service.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_broker_that_is_down(start: Start, processes: list[Any]) -> None:
     service = start(NOTIFYHUB_BROKER_URL=f"amqp://guest:a-broker-password@127.0.0.1:{free_port()}//", **JSON)
     until(lambda: "The broker can't be reached" in service.err, "the broker is missed")
@@ -83,6 +86,7 @@ def test_a_broker_that_is_down(start: Start, processes: list[Any]) -> None:
     assert "a-broker-password" not in service.err
 
 
+@pytest.mark.slow
 def test_a_database_that_is_not_there(start: Start) -> None:
     url = f"postgresql://postgres:a-database-password@127.0.0.1:{free_port()}/none"
     keys = {"NOTIFYHUB_DATABASE_URL": url}
@@ -99,6 +103,7 @@ def test_a_database_that_is_not_there(start: Start) -> None:
         assert "a-database-password" not in service.err
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         service = start(port=taken.getsockname()[1], **JSON)
@@ -116,8 +121,11 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("style", ["json", "console"])
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("style", ["json", pytest.param("console", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "fault",
+    [fault if fault == "an error" else pytest.param(fault, marks=pytest.mark.slow) for fault in FAULTS],
+)
 def test_what_nothing_catches(tmp_path: Path, fault: str, style: str) -> None:
     program = f"""
 import threading, warnings
@@ -142,6 +150,7 @@ app = cli._service()
     assert "ali@example.com" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_part_that_dies(start: Start) -> None:
     service = start(**JSON)
     service.wait_until_it_serves()
@@ -151,6 +160,7 @@ def test_a_part_that_dies(start: Start) -> None:
     assert events(service)[-1] == "The worker was killed by SIGKILL: everything is stopped."
 
 
+@slow_on_sqlite
 def test_what_gunicorn_s_workers_say_is_in_the_form_of_the_log(
     environment: dict[str, str], gunicorn: Callable[..., Server], tmp_path: Path
 ) -> None:

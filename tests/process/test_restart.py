@@ -55,6 +55,7 @@ def test_restarts_refuse_no_call_and_lose_no_message(start: Start) -> None:
     assert len(service.out.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_program_that_can_not_start_replaces_nothing(start: Start, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     service = start(first=f"import os, sys\nif os.path.exists({str(broken)!r}): sys.exit('It is broken')")

@@ -58,7 +58,7 @@ def test_messages_are_delivered_with_nothing_but_the_embedded_default(start: Sta
     [
         pytest.param(signal.SIGTERM, "process", marks=pytest.mark.slow),
         pytest.param(signal.SIGINT, "process", marks=pytest.mark.slow),
-        (signal.SIGINT, "group"),
+        pytest.param(signal.SIGINT, "group", marks=pytest.mark.slow),
         (signal.SIGTERM, "everything"),
     ],
     ids=lambda value: getattr(value, "name", value),
@@ -98,13 +98,14 @@ def test_sigterm_at_any_moment_of_the_start_ends_everything(start: Start, moment
 KILLED, ENDED = "was killed by SIGKILL", "ended by itself with status 0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("part", "number", "words"),
     [
         ("server", signal.SIGTERM, ENDED),
         ("worker", signal.SIGKILL, KILLED),
-        pytest.param("server", signal.SIGKILL, KILLED, marks=pytest.mark.slow),
-        pytest.param("worker", signal.SIGTERM, ENDED, marks=pytest.mark.slow),
+        ("server", signal.SIGKILL, KILLED),
+        ("worker", signal.SIGTERM, ENDED),
     ],
 )
 def test_a_part_that_ends_takes_all_others_with_it(
@@ -132,6 +133,7 @@ def test_a_stop_enqueues_what_is_pending(start: Start, tmp_path: Path) -> None:
     assert json.loads(job.read_text())["headers"]["task"] == "notifyhub.deliver"
 
 
+@pytest.mark.slow
 def test_the_parts_do_not_outlive_their_supervisor(start: Start) -> None:
     service = start()
     service.wait_until_it_serves()
@@ -142,6 +144,7 @@ def test_the_parts_do_not_outlive_their_supervisor(start: Start) -> None:
     assert "Traceback" not in service.err
 
 
+@pytest.mark.slow
 def test_two_on_one_instance_send_nothing_twice(start: Start) -> None:
     with MeliPayamakSimulator() as console:
         services = [start(NOTIFYHUB_MELIPAYAMAK_URL=console.url) for _ in range(2)]
@@ -165,6 +168,7 @@ def test_two_on_one_instance_send_nothing_twice(start: Start) -> None:
         assert "Traceback" not in service.err
 
 
+@pytest.mark.slow
 def test_a_worker_waits_for_the_database_and_the_broker(start: Start, tmp_path: Path, redis_url: str) -> None:
     port, prefix = free_port(), f"up-{os.getpid()}"
     waiting = start(
@@ -294,6 +298,7 @@ def test_what_a_killed_part_leaves_behind_ends_too(tmp_path: Path) -> None:
     assert last_line(done).endswith(": The first was killed by SIGKILL: everything is stopped.")
 
 
+@pytest.mark.slow
 def test_without_its_broker_the_api_still_serves(start: Start) -> None:
     service = start(NOTIFYHUB_BROKER_URL=f"amqp://user:hunter2@127.0.0.1:{free_port()}")
     until(lambda: "The broker can't be reached" in service.err, "the broker is missed")

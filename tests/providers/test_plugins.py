@@ -151,6 +151,7 @@ def test_a_backend_of_another_package_serves_notifiers_as_ours_do(call: Call) ->
     assert "no_such_module" in refused["backend"][0]
 
 
+@pytest.mark.slow
 @on_sqlite
 def test_a_backend_of_another_package_is_listed_documented_checked_and_synchronized(call: Call) -> None:
     ids = {
@@ -175,6 +176,7 @@ def test_a_backend_of_another_package_is_listed_documented_checked_and_synchroni
     assert call("POST", f"{SMS}/{ids['lost']}/patterns/sync")[0] == 400
 
 
+@pytest.mark.slow
 @on_sqlite
 def test_a_notifier_whose_package_is_gone_is_still_read_and_renamed(call: Call, api: Api) -> None:
     _, made = call("POST", SMS, {"name": "x", "backend": "pigeon", "settings": {"loft": 7}})

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from notifyhub.text.secret_names import HIDDEN
 from notifyhub.webhooks.models import Event
 from tests.seeding.rows import OTHER_SECRET, PASSWORD, SECRET, TOKEN, Seed, rows, said
+from tests.support.environment import slow_on_sqlite
 from tests.support.factories import SMSNotifierFactory, SMSPatternFactory, WebhookFactory
 from tests.webhooks.rows import deliveries
 
@@ -207,6 +208,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     return {key: value for key, value in document.items() if key in kept}
 
 
+@slow_on_sqlite
 @given(documents())
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_dry_run_says_what_the_run_says_and_a_second_run_changes_nothing(

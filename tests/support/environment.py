@@ -23,6 +23,10 @@ slow_on_sqlite = pytest.mark.parametrize(
     "environment", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"], indirect=True
 )
 """Of a test that starts processes, for whose behaviour the kind of database matters little, but may."""
+slow_on_postgresql = pytest.mark.parametrize(
+    "environment", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True
+)
+"""Of pages and refusals, which show what other tests see stored on both."""
 
 
 def absent(service: str, variable: str) -> NoReturn:

@@ -105,13 +105,22 @@ def start_gunicorn(variables: dict[str, str], log: Path, *options: str, folder: 
 @pytest.fixture
 def gunicorn(
     app: Flask, environment: dict[str, str], processes: list[subprocess.Popen[str]], tmp_path: Path
-) -> Callable[..., Server]:
-    """Give a function that serves the application's database with real gunicorn workers."""
+) -> Iterator[Callable[..., Server]]:
+    """Give a function that serves the application's database with real gunicorn workers.
+
+    What the test leaves of them ends at once: its workers are not asked to finish what they do, or to load.
+    """
+    started: list[Server] = []
 
     def start(*options: str, workers: int = 2, **variables: str) -> Server:
         log = tmp_path / f"gunicorn-{len(processes)}.log"
         server = start_gunicorn({**environment, **variables}, log, f"-w{workers}", *options)
         processes.append(server.process)
+        started.append(server)
         return server
 
-    return start
+    yield start
+    for server in started:
+        if server.process.poll() is None:
+            server.process.send_signal(signal.SIGQUIT)
+            server.process.wait(20)

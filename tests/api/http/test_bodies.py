@@ -25,7 +25,7 @@ from tests.api.resources import (
 )
 from tests.messages.accounts import MESSAGES
 from tests.support.clients import Answer, Api
-from tests.support.environment import on_sqlite
+from tests.support.environment import on_sqlite, slow_on_postgresql
 from tests.support.processes import Server
 
 QUICK = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -102,6 +102,7 @@ NEVER_TAKEN: dict[bytes, Any] = {
 }
 
 
+@slow_on_postgresql
 @every_writer
 def test_what_is_no_body_is_refused_and_leaves_nothing_behind(api: Api, app: Flask, writer: Writer) -> None:
     url, _ = writer.make_url(app), api.get(SETTINGS)
@@ -345,6 +346,7 @@ WRONG: list[tuple[Collection, str, list[tuple[Any, str]]]] = [
 ]
 
 
+@slow_on_postgresql
 @pytest.mark.parametrize(("collection", "name", "values"), WRONG, ids=lambda value: str(value)[:20])
 def test_a_wrong_value_is_refused_by_its_fields_name(
     api: Api, app: Flask, collection: Collection, name: str, values: list[tuple[Any, str]]
@@ -470,6 +472,7 @@ def assert_errors(errors: Any) -> None:
             assert all(isinstance(word, str) and word for word in words)
 
 
+@slow_on_postgresql
 @every_writer
 @QUICK
 @given(data=st.data())
@@ -579,7 +582,10 @@ def chunked(data: bytes) -> Iterator[bytes]:
 
 
 @on_sqlite
-@pytest.mark.parametrize("options", [(), ("--worker-class=notifyhub.process.server.Worker",)])
+@pytest.mark.parametrize(
+    "options",
+    [pytest.param((), marks=pytest.mark.slow), ("--worker-class=notifyhub.process.server.Worker",)],
+)
 def test_long_and_broken_bodies_are_answered_by_real_servers(
     options: tuple[str, ...], api: Api, app: Flask, gunicorn: Callable[..., Server]
 ) -> None:

@@ -128,7 +128,9 @@ LARGE: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "keys" else name for name in LARGE]
+)
 def test_a_large_body_is_refused_quickly_by_a_small_error(api: Api, name: str) -> None:
     data = json.dumps(LARGE[name], separators=(",", ":")).encode()
     assert TEN_MIB * 0.4 < len(data) <= TEN_MIB

@@ -22,6 +22,7 @@ from tests.api.resources import (
     Collection,
 )
 from tests.support.clients import Api
+from tests.support.environment import slow_on_postgresql
 
 every_collection = pytest.mark.parametrize("collection", COLLECTIONS, ids=str)
 
@@ -183,6 +184,7 @@ def test_links_name_the_host_that_was_asked(api: Api, app: Flask, host: str, bas
     assert answer.json["next"] == f"{base}{SMS}?limit=1&offset=1"
 
 
+@slow_on_postgresql
 @pytest.mark.parametrize(
     ("host", "path", "status"),
     [
@@ -243,6 +245,7 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
 ORIGINS = "https://app.example.com, http://[2001:db8::1]:3000"
 
 
+@slow_on_postgresql
 @pytest.mark.parametrize(
     ("origin", "allowed"),
     [

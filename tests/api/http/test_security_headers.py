@@ -9,7 +9,7 @@ from flask import Flask
 
 from tests.api.resources import SMS
 from tests.support.clients import Api
-from tests.support.environment import on_sqlite
+from tests.support.environment import on_sqlite, slow_on_sqlite
 
 JSON_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 OF_ALL = {
@@ -39,6 +39,7 @@ def check(headers: Any) -> None:
     assert "X-Powered-By" not in headers
 
 
+@slow_on_sqlite
 def test_every_url_answers_with_them_to_every_method_with_and_without_a_token(
     app: Flask, api: Api, anonymous: Api
 ) -> None:

@@ -450,7 +450,9 @@ def test_links_follow_the_proxies_that_are_trusted(
 
 
 @on_sqlite
-@pytest.mark.parametrize(("hops", "base"), [("1", "https://api.example.com"), ("0", None)])
+@pytest.mark.parametrize(
+    ("hops", "base"), [("1", "https://api.example.com"), pytest.param("0", None, marks=pytest.mark.slow)]
+)
 def test_links_follow_the_proxies_that_are_trusted_under_gunicorn(
     app: Flask, api: Api, gunicorn: Callable[..., Server], hops: str, base: str | None
 ) -> None:

@@ -60,7 +60,14 @@ def test_the_first_stop_skips_what_all_pages_have(operator: Visit) -> None:
     assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
 
 
-@pytest.mark.parametrize("path", ["/console", "/console/webhooks/1", "/console/users/new", "/console/audit"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/console",
+        "/console/users/new",
+        *(pytest.param(path, marks=pytest.mark.slow) for path in ("/console/webhooks/1", "/console/audit")),
+    ],
+)
 def test_the_focus_comes_to_everything_in_the_order_of_reading_and_is_seen(
     operator: Visit, path: str
 ) -> None:
@@ -78,6 +85,7 @@ def test_the_focus_comes_to_everything_in_the_order_of_reading_and_is_seen(
     assert unseen == []
 
 
+@pytest.mark.slow
 def test_a_form_with_an_error_is_sent_by_enter_and_its_summary_has_the_focus(operator: Visit) -> None:
     operator.refused.add(400)
     page = operator.go("/console/webhooks/new")
@@ -93,6 +101,7 @@ def test_a_form_with_an_error_is_sent_by_enter_and_its_summary_has_the_focus(ope
     assert "url-errors" in described.split()
 
 
+@pytest.mark.slow
 def test_what_deletes_asks_once_and_names_what_goes(operator: Visit, place: Place) -> None:
     user = place.live.make("users", {"name": "goes", "role": "user"})
     page = operator.go(f"/console/users/{user['id']}")
@@ -106,6 +115,7 @@ def test_what_deletes_asks_once_and_names_what_goes(operator: Visit, place: Plac
     assert place.live.call("GET", f"users/{user['id']}")[0] == 404
 
 
+@pytest.mark.slow
 def test_a_new_token_is_copied_by_its_button_and_shown_no_more(operator: Visit, place: Place) -> None:
     operator.context.grant_permissions(["clipboard-read", "clipboard-write"])
     user = place.live.make("users", {"name": "copies", "role": "admin"})
@@ -124,6 +134,7 @@ def test_a_new_token_is_copied_by_its_button_and_shown_no_more(operator: Visit, 
     operator.problems.clear()
 
 
+@pytest.mark.slow
 def test_language_and_colours_change_without_losing_the_page(operator: Visit) -> None:
     page = operator.go("/console/audit?action=create")
     page.get_by_role("button", name="فارسی").click()
@@ -134,6 +145,7 @@ def test_language_and_colours_change_without_losing_the_page(operator: Visit) ->
     assert operator.path == "/console/audit?action=create"
 
 
+@pytest.mark.slow
 def test_chosen_colours_outdo_those_of_the_system(operator: Visit) -> None:
     light = operator.go("/console").evaluate("getComputedStyle(document.body).backgroundColor")
     operator.prefer(theme="dark")
@@ -145,6 +157,7 @@ def test_chosen_colours_outdo_those_of_the_system(operator: Visit) -> None:
     assert operator.go("/console").evaluate("getComputedStyle(document.body).backgroundColor") == light
 
 
+@pytest.mark.slow
 def test_the_open_section_is_seen_on_a_phone(looking: Callable[[Look], Visit]) -> None:
     page = looking(PHONE).go("/console/audit")
     expect(page.locator(".sections [aria-current]")).to_be_in_viewport(ratio=1)

@@ -9,6 +9,8 @@ from tests.console.browser.hostile import HOOKS, TEXT
 from tests.simulators.server import Reply
 from tests.support.service import until
 
+pytestmark = pytest.mark.slow
+
 TURN = 11_000
 ROWS = "#deliveries tbody tr"
 

@@ -10,9 +10,11 @@ from flask import Flask
 from playwright.sync_api import Browser, Page
 
 from notifyhub.console.registration import SUBJECTS
-from tests.console.browser.chromium import DESK, LOOKS, PHONE, Look, Visit, window
+from tests.console.browser.chromium import DESK, LOOKS, Look, Visit, window
 from tests.console.browser.conftest import Place
 from tests.console.browser.pages import Found, endpoints
+
+pytestmark = pytest.mark.slow
 
 INSPECTION = (Path(__file__).parent / "inspection.js").read_text()
 AXE = Axe()
@@ -23,7 +25,7 @@ WITHOUT_PAGES = {"assets", "sign_in"}
 
 each_look = pytest.mark.parametrize(
     "look",
-    [look if look == PHONE else pytest.param(look, marks=pytest.mark.slow) for look in LOOKS],
+    LOOKS,
     ids=str,
 )
 each_subject = pytest.mark.parametrize(
@@ -86,7 +88,6 @@ def test_links_lead_to_every_page(application: Flask, crawled: tuple[list[Found]
     assert endpoints(application) - {found.endpoint for found in [*pages, *others]} == set()
 
 
-@pytest.mark.slow
 def test_pages_are_light_at_first_load(
     browser: Browser, place: Place, cookies: Path, crawled: tuple[list[Found], list[Found]]
 ) -> None:

@@ -5,6 +5,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.console.browser.chromium import Visit
@@ -21,6 +22,7 @@ def sent_id(page: Page) -> int:
     return int(page.url.rpartition("/")[2])
 
 
+@pytest.mark.slow
 def test_a_message_is_followed_until_it_is_delivered(operator: Visit, place: Place) -> None:
     """The provider's report comes later; the page shows it by itself."""
     place.live.melipayamak.reports = "later"
@@ -63,6 +65,7 @@ def test_a_message_is_sent_by_the_keyboard_alone(visitor: Visit, place: Place) -
     assert (message["to"], message["text"]) == ("+989121230099", "Sent without a mouse")
 
 
+@pytest.mark.slow
 def test_a_message_that_can_t_be_sent_keeps_its_form_and_says_why(operator: Visit) -> None:
     operator.refused.add(400)
     page = operator.go("/console/send")
@@ -74,6 +77,7 @@ def test_a_message_that_can_t_be_sent_keeps_its_form_and_says_why(operator: Visi
     expect(page.locator("[name=text]")).to_have_value(MARKUP)
 
 
+@pytest.mark.slow
 def test_a_messy_file_is_checked_row_by_row_mended_and_sent(
     visitor: Visit, place: Place, tmp_path: Path
 ) -> None:
@@ -111,6 +115,7 @@ def test_a_messy_file_is_checked_row_by_row_mended_and_sent(
     assert [row[1] for row in report[1:]] == ["'+989121234501", "'+989121234502"]
 
 
+@pytest.mark.slow
 def test_a_file_of_windows_1256_reads_as_it_was_written(visitor: Visit, place: Place) -> None:
     page = visitor.go("/console/campaigns/new")
     visitor.sign_in(place.test_key)
@@ -120,6 +125,7 @@ def test_a_file_of_windows_1256_reads_as_it_was_written(visitor: Visit, place: P
     expect(page.locator("table")).to_contain_text("پژمان")
 
 
+@pytest.mark.slow
 def test_a_file_that_is_none_is_refused_at_its_field(operator: Visit) -> None:
     operator.refused.add(400)
     page = operator.go("/console/campaigns/new")

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.console.browser.chromium import Visit, window
 from tests.console.browser.conftest import Place
+
+pytestmark = pytest.mark.slow
 
 
 def token_of(place: Place, name: str) -> tuple[str, str]:

@@ -28,7 +28,13 @@ CHUNK = b"%x\r\n%s\r\n" % (len(NOTIFIER), NOTIFIER)
 
 pytestmark = [
     on_sqlite,
-    pytest.mark.parametrize("options", [(WORKER,), ("--threads=4",)], ids=["ours", "gthread"]),
+    pytest.mark.parametrize(
+        "options",
+        [
+            pytest.param((WORKER,), id="ours"),
+            pytest.param(("--threads=4",), id="gthread", marks=pytest.mark.slow),
+        ],
+    ),
 ]
 
 

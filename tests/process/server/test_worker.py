@@ -128,7 +128,14 @@ SLOW = {
 }
 
 
-@pytest.mark.parametrize("kind", SLOW)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "request line",
+        "chunked body",
+        *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("header", "body")),
+    ],
+)
 def test_slow_clients_hold_no_thread_and_are_told_that_they_are_late(server: Process, kind: str) -> None:
     with ExitStack() as open_:
         clients = [open_.enter_context(server.connect(SLOW[kind])) for _ in range(30)]
@@ -154,6 +161,7 @@ def test_more_clients_than_there_may_be_take_no_place_from_others(server: Proces
         assert server.health() < 0.5
 
 
+@pytest.mark.slow
 def test_who_does_not_read_holds_no_thread_and_is_closed(server: Process) -> None:
     request = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"
     with ExitStack() as open_:
@@ -241,6 +249,7 @@ def test_an_older_client_is_closed_after_its_answer(server: Process) -> None:
     assert server.ask(b"GET /healthz HTTP/1.0\r\n\r\n").endswith(b'{"status":"ok"}')
 
 
+@pytest.mark.slow
 def test_a_stop_lets_requests_end_and_slow_clients_not_hold_it_up(tmp_path: Path) -> None:
     server = Process(tmp_path)
     with (
@@ -259,6 +268,7 @@ def test_a_stop_lets_requests_end_and_slow_clients_not_hold_it_up(tmp_path: Path
     assert "Traceback" not in server.err.read_text()
 
 
+@pytest.mark.slow
 def test_a_stop_waits_three_seconds_for_a_slow_client_that_goes_on_sending(tmp_path: Path) -> None:
     server = Process(tmp_path, seconds=60)
     with server.connect(SLOW["body"]) as body, server.connect(SLOW["header"]) as head:
@@ -275,6 +285,7 @@ def test_a_stop_waits_three_seconds_for_a_slow_client_that_goes_on_sending(tmp_p
         assert refused(read_all(head))[0] == 408
 
 
+@pytest.mark.slow
 def test_a_stop_answers_who_was_let_in_and_not_yet_taken_over(tmp_path: Path) -> None:
     server = Process(tmp_path)
     server.health()
@@ -290,6 +301,7 @@ def test_a_stop_answers_who_was_let_in_and_not_yet_taken_over(tmp_path: Path) ->
     assert server.process.wait(9) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "status"), [(b"GET", 200), (b"POST", 405)])
 def test_a_body_in_tiny_chunks_that_nobody_wants_costs_nothing(
     server: Process, method: bytes, status: int

@@ -129,6 +129,7 @@ def test_a_deferred_mail_says_nothing_against_the_notifier(mail: SMTPSimulator, 
     assert (type(error), error.code, error.outcome) == (Temporary, "deferred", "temporary")
 
 
+@pytest.mark.slow
 def test_the_last_reply_may_take_longer_than_others(
     mail: SMTPSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
