@@ -1,6 +1,6 @@
 """Pages and what they load, compressed for browsers that take that: lists and choices repeat themselves.
 
-Of other sites' requests only links are sent with the cookie (SameSite): none can have a page answered so often, with
+Of other sites' requests only links bring the cookie (SameSite): none can have a page answered so often, with
 words of its own in it, that the sizes tell the page's secrets (BREACH).
 """
 
