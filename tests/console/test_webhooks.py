@@ -154,6 +154,15 @@ def test_deliveries_are_filtered(operator: Console, app: Flask) -> None:
     assert wrong.soup.select("[role=search] .wrong .errors")
 
 
+def test_a_time_in_which_nothing_failed_is_no_success(operator: Console, app: Flask) -> None:
+    page = operator.submit(
+        f"/webhooks/{webhook(app)}/recover", {"since": "2026-01-02", "until": "2026-01-01"}
+    )
+    assert operator.follow(page).all(".notice.warn") == [
+        "No delivery has failed in this time: nothing is sent again."
+    ]
+
+
 def test_an_attempt_that_is_due_is_not_said_to_be_past(operator: Console, app: Flask) -> None:
     id_ = webhook(app)
     due = datetime.now(UTC) - timedelta(seconds=2)
