@@ -10,6 +10,7 @@ from notifyhub.console import (
     assets,
     audit,
     campaigns,
+    compression,
     cookie,
     message_changes,
     messages,
@@ -53,6 +54,7 @@ def init_app(app: Flask) -> None:
     )
     csrf.init_app(app)
     rendering.init_app(app)
+    compression.init_app(app)
 
 
 @console.route("/<path:address>", methods=["GET", "POST"])

@@ -33,6 +33,8 @@ def send() -> Any:
     """Give the form, or send the message."""
     shape = _shape()
     form = make_form(shape)
+    if request.method == "GET" and shape.by_pattern:  # of a pattern's own page
+        form["pattern"].data = request.args.get("pattern")
     if request.method == "GET" or CHOOSE in request.form:
         return _form(form, shape)
     try:
@@ -76,7 +78,8 @@ def _shape() -> Shape:
         return Shape(channel, by_pattern=False, accounts=accounts)
     chosen = request.values.get("pattern", "")
     fields = choices.placeholders(autocommit(), channel, int(chosen)) if is_id(chosen) else None
-    return Shape(channel, by_pattern=True, patterns=visible.patterns(channel), placeholders=fields)
+    patterns = visible.patterns(channel, int(chosen) if is_id(chosen) else None)
+    return Shape(channel, by_pattern=True, patterns=patterns, placeholders=fields)
 
 
 def _new_key() -> str:
@@ -92,6 +95,7 @@ def _form(form: Any, shape: Shape, *, seen: Any = None, asked: bool = False, key
         key=key or request.form.get(KEY) or _new_key(),
         seen=seen,
         asked=asked,
+        most_patterns=choices.MAX_CHOICES,
         segments=seen and number(seen["segments"]),
         may_use_patterns={channel: visible.shows_patterns(channel) for channel in Channel},
     )

@@ -23,7 +23,7 @@ RIGHT_TO_LEFT = frozenset({"fa"})
 _NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:, [0-9]+)*")
 _VARIABLE = re.compile(
     r"^.+(?= is the last active admin:)|^.+(?= is not known here: use)"
-    r"|(?<=^No answer from the receiver: ).+(?=\.$)"
+    r"|(?<=^No answer from the receiver: ).+(?=\.$)|(?<= The last error: ).+$"
     rf'|"[^"]*"|{_NUMBERS.pattern}|(?<=not name )[A-Z]{{2}}(?=,)'
 )
 

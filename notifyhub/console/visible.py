@@ -22,6 +22,6 @@ def shows_patterns(channel: Channel) -> bool:
     return may(_PATTERNS[channel].operations["list"])
 
 
-def patterns(channel: Channel) -> list[choices.PatternChoice]:
-    """Return the patterns of a channel, those of a notifier together."""
-    return choices.patterns(autocommit(), channel) if shows_patterns(channel) else []
+def patterns(channel: Channel, chosen: int | None = None) -> list[choices.PatternChoice]:
+    """Return the patterns of a channel, those of a notifier together, the chosen one in any case."""
+    return choices.patterns(autocommit(), channel, chosen) if shows_patterns(channel) else []

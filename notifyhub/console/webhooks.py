@@ -173,6 +173,9 @@ def recover(id: int) -> Any:
     if answer is None:
         return render("webhooks/recover.html", form=form, webhook=webhook), 400
     count = answer["count"]
-    words = ngettext("%(n)s event is sent again.", "%(n)s events are sent again.", count, n=number(count))
-    flash(words, "success")
+    if count:
+        words = ngettext("%(n)s event is sent again.", "%(n)s events are sent again.", count, n=number(count))
+        flash(words, "success")
+    else:
+        flash(_("No delivery has failed in this time: nothing is sent again."), "warn")
     return redirect(url_for(".show", id=id))

@@ -56,14 +56,14 @@ _PATTERNS = {
     )
     .join(table_of(SMSNotifier), _sms.id == _sms_patterns.c.notifier_id)
     .where(_sms_patterns.c.status == PatternStatus.APPROVED)
-    .order_by(_sms.name, _sms.id, _sms_patterns.c.name)
+    .order_by(_sms_patterns.c.id != bindparam("chosen"), _sms.name, _sms.id, _sms_patterns.c.name)
     .limit(MAX_CHOICES),
     Channel.EMAIL: select(
         *(_email_patterns.c.id, _email_patterns.c.name, _email_patterns.c.notifier_id),
         _email.name.label("notifier_name"),
     )
     .join(table_of(EmailNotifier), _email.id == _email_patterns.c.notifier_id)
-    .order_by(_email.name, _email.id, _email_patterns.c.name)
+    .order_by(_email_patterns.c.id != bindparam("chosen"), _email.name, _email.id, _email_patterns.c.name)
     .limit(MAX_CHOICES),
 }
 _BODY = select(_sms_patterns.c.body).where(_sms_patterns.c.id == bindparam("pattern_id"))
@@ -88,9 +88,14 @@ def _sends_texts(channel: Channel, row: Any) -> bool:
     return sms_notifier(row.id, row.name, row.backend, row.settings).sends_texts
 
 
-def patterns(connection: Connection, channel: Channel) -> list[PatternChoice]:
-    """Return the patterns that messages of a channel can be made with, those of a notifier together."""
-    return [PatternChoice(*row) for row in connection.execute(_PATTERNS[channel])]
+def patterns(connection: Connection, channel: Channel, chosen: int | None = None) -> list[PatternChoice]:
+    """Return the patterns that messages of a channel can be made with, those of a notifier together.
+
+    They are the first MAX_CHOICES, the chosen one always among them.
+    """
+    rows = connection.execute(_PATTERNS[channel], {"chosen": chosen or 0})
+    found = [PatternChoice(*row) for row in rows]
+    return sorted(found, key=lambda one: (one.notifier_name.casefold(), one.notifier_id, one.name.casefold()))
 
 
 def placeholders(connection: Connection, channel: Channel, pattern_id: int) -> list[str] | None:

@@ -9,10 +9,11 @@ from flask import Flask
 
 from notifyhub.extensions import db
 from notifyhub.messages.models import Message, MessageStatus
+from notifyhub.patterns.models import SMSPattern
 from tests.messages.accounts import Accounts, make_accounts
 from tests.support.console import Console
 from tests.support.environment import slow_on_postgresql
-from tests.support.factories import EmailPatternFactory
+from tests.support.factories import EmailPatternFactory, SMSNotifierFactory, SMSPatternFactory
 from tests.support.queries import Queries
 
 pytestmark = slow_on_postgresql
@@ -102,6 +103,26 @@ def test_a_pattern_has_a_field_for_each_placeholder(
     sent = operator.post(PATTERN, {**page.form(), **dict(zip(fields, values, strict=True))})
     assert sent.status == 302
     assert [message.text for message in messages(app)] == [text]
+
+
+def test_a_pattern_is_sent_from_its_own_page_though_a_thousand_come_before_it(
+    operator: Console, app: Flask, accounts: Accounts
+) -> None:
+    with app.app_context():
+        notifier = SMSNotifierFactory(name="A").id
+        for number in range(1000):
+            SMSPatternFactory(notifier_id=notifier, status="approved", name=f"before {number}")
+    page = operator.get(PATTERN)
+    assert f'value="{accounts.two}"' not in page.html
+    assert "The first 1,000 are offered." in page.text
+    with app.app_context():
+        owner = db.session.get_one(SMSPattern, accounts.two).notifier_id
+    page = operator.get(f"/accounts/sms/{owner}/patterns/{accounts.two}")
+    link = page.soup.select_one(".actions a[href^='/console/send?']")
+    assert link is not None
+    page = operator.get(str(link["href"]).removeprefix("/console"))
+    assert page.form()["pattern"] == str(accounts.two)
+    assert len(page.soup.select("#values [name]")) == 2
 
 
 def test_a_value_that_lacks_is_said_at_its_placeholder(

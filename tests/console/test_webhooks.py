@@ -133,6 +133,39 @@ def test_a_day_until_which_is_sent_again_counts_to_its_end(operator: Console, ap
     assert "1 event is sent again." in operator.follow(page).text
 
 
+def test_nothing_is_offered_to_be_sent_to_one_that_is_not_active(operator: Console, app: Flask) -> None:
+    reason = "No delivery has succeeded for 5 days. The last error: The receiver answered 500."
+    id_ = webhook(app, is_active=False, disabled_reason=reason)
+    delivery(app, id_, status=DeliveryStatus.FAILED, next_attempt_at=None)
+    page = operator.get(f"/webhooks/{id_}")
+    assert page.soup.select(f"a[href='/console/webhooks/{id_}/recover'], main form.single") == []
+    assert page.soup.select(f".notice a[href='/console/webhooks/{id_}/edit']")
+    operator.language = "fa"
+    said = operator.get(f"/webhooks/{id_}").all(".notice.bad bdi")
+    assert said == ["۵ روز است که هیچ تحویلی موفق نبوده است. آخرین خطا: The receiver answered 500."]
+
+
+def test_deliveries_are_filtered(operator: Console, app: Flask) -> None:
+    id_ = webhook(app)
+    delivery(app, id_, status=DeliveryStatus.FAILED, next_attempt_at=None)
+    delivery(app, id_, status=DeliveryStatus.DELIVERED, next_attempt_at=None)
+    assert len(operator.get(f"/webhooks/{id_}").all("tbody tr")) == 2
+    page = operator.get(f"/webhooks/{id_}?status=failed")
+    assert page.all("tbody .badge") == ["Failed"]
+    assert page.all("select[name=status] option[selected]") == ["Failed"]
+    wrong = operator.get(f"/webhooks/{id_}?status=odd")
+    assert wrong.soup.select("[role=search] .wrong .errors")
+
+
+def test_a_time_in_which_nothing_failed_is_no_success(operator: Console, app: Flask) -> None:
+    page = operator.submit(
+        f"/webhooks/{webhook(app)}/recover", {"since": "2026-01-02", "until": "2026-01-01"}
+    )
+    assert operator.follow(page).all(".notice.warn") == [
+        "No delivery has failed in this time: nothing is sent again."
+    ]
+
+
 def test_an_attempt_that_is_due_is_not_said_to_be_past(operator: Console, app: Flask) -> None:
     id_ = webhook(app)
     due = datetime.now(UTC) - timedelta(seconds=2)
@@ -190,7 +223,7 @@ def test_staff_see_what_they_may_do(signed_in: Callable[..., Console], app: Flas
     assert "Webhooks" not in nobody.get().all("nav.sections a")
     page = viewer.get(f"/webhooks/{id_}")
     assert page.status == 200
-    assert not page.soup.select("main form, main a[href$=edit], main a[href$=delete]")
+    assert not page.soup.select("main form[method=post], main a[href$=edit], main a[href$=delete]")
     assert not viewer.get("/webhooks").soup.select("a[href$=new]")
     for action in ("edit", "delete", "rotate", "test", "recover"):
         assert viewer.post(f"/webhooks/{id_}/{action}").status == 403

@@ -7,7 +7,7 @@
   const QUIET_MS = 400; // after the last key
   const latest = {};
   let timer = 0;
-  let isRestored = false; // after the session has ended: typed.js
+  let isRestored = false; // after the session has ended: console.js
 
   form.classList.add("scripted"); // the button for choosing is not needed
 

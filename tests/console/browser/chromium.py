@@ -1,6 +1,5 @@
 """Chromium, what goes wrong in its pages, and the ways in which it looks at them."""
 
-import gzip
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,7 +60,7 @@ def chromium(program: str) -> Iterator[Browser]:
 class Visit:
     """A window of a browser at the console; `problems` has all that went wrong in it so far.
 
-    `transferred` counts the bytes of what was loaded, compressed.
+    `transferred` counts the bytes of what was loaded, as they came.
     """
 
     context: BrowserContext
@@ -110,12 +109,11 @@ class Visit:
         """Count from now on what is loaded, nothing of which was kept from before."""
         session = self.context.new_cdp_session(self.page)
         session.send("Network.setCacheDisabled", {"cacheDisabled": True})
-        self.page.on("response", self._weigh)
+        session.send("Network.enable")
+        session.on("Network.loadingFinished", self._weigh)
 
-    def _weigh(self, answer: Response) -> None:
-        if answer.status == 200:
-            headers = sum(len(name) + len(value) + 4 for name, value in answer.headers.items())
-            self.transferred += headers + len(gzip.compress(answer.body()))
+    def _weigh(self, loaded: dict[str, float]) -> None:
+        self.transferred += int(loaded["encodedDataLength"])
 
     def _note_words(self, kind: str, words: str) -> None:
         meant = any(f"status of {status}" in words for status in self.refused)

@@ -81,11 +81,11 @@ def test_the_focus_stays_at_a_button_that_has_no_name_of_its_own(
 
 def test_what_has_not_changed_is_not_touched(operator: Visit, hook: int) -> None:
     page = open_page(operator, hook)
-    page.evaluate("document.querySelector('#deliveries h2').kept = true")
+    page.evaluate("document.querySelector('#deliveries .table').kept = true")
     with page.expect_response(f"**/webhooks/{hook}"):
         page.clock.fast_forward(TURN)
     page.wait_for_timeout(200)
-    assert page.evaluate("document.querySelector('#deliveries h2').kept") is True
+    assert page.evaluate("document.querySelector('#deliveries .table').kept") is True
 
 
 def test_a_failure_is_followed_by_another_turn(operator: Visit, place: Place, hook: int) -> None:
