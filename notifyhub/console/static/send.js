@@ -60,9 +60,11 @@
 
   form.addEventListener("submit", () => {
     const values = [...new FormData(form)].filter(([name]) => name.startsWith("args-"));
-    history.replaceState({ values }, ""); // for who comes back: browsers fill in again what is there at once
+    // For who comes back: browsers fill in again what is there at once; by its key the form is known as sent.
+    history.replaceState({ values, key: form.elements.key.value }, "");
   });
   addEventListener("pageshow", () => {
+    if (history.state?.key) form.elements.key.value = history.state.key;
     const isFilled = isRestored || !form.elements.pattern?.value || document.querySelector("#values input");
     if (!isFilled) choose(history.state?.values);
   });

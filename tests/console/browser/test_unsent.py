@@ -125,8 +125,17 @@ def test_the_values_of_a_pattern_are_there_for_who_comes_back(
     _fill_pattern(page, mail_pattern)
     page.locator(GO_ON).click()
     page.wait_for_url("**/console/messages/*")
+    sent = someone.visit.path
     page.go_back()
     _expect_pattern(page)
+    page.locator(GO_ON).click()  # of the same once more: nothing more is sent
+    page.wait_for_url("**/console/messages/*")
+    assert someone.visit.path == sent
+    page.go_back()
+    page.locator("[name=args-value0]").fill("other")
+    someone.visit.refused.add(409)
+    page.locator(GO_ON).click()
+    expect(page.get_by_role("alert")).to_contain_text("This form was sent already, with other contents.")
 
 
 def test_a_preview_that_finds_the_session_over_takes_nothing_away(someone: Someone) -> None:
