@@ -68,6 +68,7 @@ def test_a_closed_port_of_the_broker_is_told_at_once(with_broker: Callable[[str]
     )
 
 
+@pytest.mark.slow
 @on_sqlite
 @pytest.mark.parametrize("scheme", ["amqp", "redis"])
 def test_a_broker_that_says_nothing_is_not_waited_for(

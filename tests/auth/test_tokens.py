@@ -93,6 +93,7 @@ def test_a_revoked_token_stops_at_once_and_no_other(
     assert Api(anonymous.client, other).get(SMS).status == 200
 
 
+@pytest.mark.slow
 @slow_on_sqlite
 def test_a_revoked_token_stops_at_once_in_every_process(
     gunicorn: Callable[..., Server], token: Callable[..., str], app: Flask

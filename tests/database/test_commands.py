@@ -11,6 +11,7 @@ from tests.support.environment import ROOT
 from tests.support.processes import free_port
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("args", ["users list", pytest.param("db upgrade", marks=pytest.mark.slow)])
 def test_a_database_that_does_not_answer_is_told_in_one_line_without_its_password(
     args: str, tmp_path: Path

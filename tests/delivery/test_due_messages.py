@@ -114,7 +114,7 @@ def post(server: Server, key: str) -> int:
 @pytest.mark.parametrize(
     ("kind", "worker"),
     [
-        ("filesystem", OURS),
+        pytest.param("filesystem", OURS, marks=pytest.mark.slow),
         pytest.param("rabbitmq", GTHREAD, marks=pytest.mark.slow),
         pytest.param("filesystem", GTHREAD, marks=pytest.mark.slow),
         pytest.param("rabbitmq", OURS, marks=pytest.mark.slow),

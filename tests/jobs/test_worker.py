@@ -106,7 +106,10 @@ def wait_until_delivered(app: Flask, seconds: float = 20) -> None:
 
 @pytest.mark.parametrize(
     ("environment", "broker"),
-    [("sqlite", "filesystem"), ("postgresql", "rabbitmq"), ("sqlite", "redis")],
+    [
+        ("postgresql", "rabbitmq"),
+        *(pytest.param("sqlite", broker, marks=pytest.mark.slow) for broker in ("filesystem", "redis")),
+    ],
     indirect=["environment"],
 )
 def test_a_broker_carries_messages_to_the_provider_and_its_reports_back(

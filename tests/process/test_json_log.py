@@ -160,6 +160,7 @@ def test_a_part_that_dies(start: Start) -> None:
     assert events(service)[-1] == "The worker was killed by SIGKILL: everything is stopped."
 
 
+@pytest.mark.slow
 @slow_on_sqlite
 def test_what_gunicorn_s_workers_say_is_in_the_form_of_the_log(
     environment: dict[str, str], gunicorn: Callable[..., Server], tmp_path: Path

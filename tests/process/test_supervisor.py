@@ -59,7 +59,7 @@ def test_messages_are_delivered_with_nothing_but_the_embedded_default(start: Sta
         pytest.param(signal.SIGTERM, "process", marks=pytest.mark.slow),
         pytest.param(signal.SIGINT, "process", marks=pytest.mark.slow),
         pytest.param(signal.SIGINT, "group", marks=pytest.mark.slow),
-        (signal.SIGTERM, "everything"),
+        pytest.param(signal.SIGTERM, "everything", marks=pytest.mark.slow),
     ],
     ids=lambda value: getattr(value, "name", value),
 )

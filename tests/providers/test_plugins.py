@@ -122,6 +122,7 @@ def test_a_backend_that_is_not_there_is_named(
         load_plugin(name)
 
 
+@pytest.mark.slow
 @on_sqlite
 def test_a_backend_of_another_package_serves_notifiers_as_ours_do(call: Call) -> None:
     for backend, settings, expected in [

@@ -76,6 +76,7 @@ def wait_until_over(app: Flask, count: int, seconds: float = 20) -> None:
             statuses = list(db.session.scalars(db.select(WebhookDelivery.status)))
 
 
+@pytest.mark.slow
 @slow_on_sqlite
 def test_a_receiver_gets_a_message_s_events_in_order(
     app: Flask,

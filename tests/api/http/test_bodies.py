@@ -581,6 +581,7 @@ def chunked(data: bytes) -> Iterator[bytes]:
     yield b"0\r\n\r\n"
 
 
+@pytest.mark.slow
 @on_sqlite
 @pytest.mark.parametrize(
     "options",

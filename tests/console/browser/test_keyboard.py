@@ -49,6 +49,7 @@ def test_a_section_is_opened_after_the_sign_in_by_the_keyboard(visitor: Visit, p
     expect(page.get_by_role("link", name="Users", exact=True)).to_have_attribute("aria-current", "page")
 
 
+@pytest.mark.slow
 def test_the_first_stop_skips_what_all_pages_have(operator: Visit) -> None:
     page = operator.go("/console/users")
     page.keyboard.press("Tab")
@@ -64,8 +65,10 @@ def test_the_first_stop_skips_what_all_pages_have(operator: Visit) -> None:
     "path",
     [
         "/console",
-        "/console/users/new",
-        *(pytest.param(path, marks=pytest.mark.slow) for path in ("/console/webhooks/1", "/console/audit")),
+        *(
+            pytest.param(path, marks=pytest.mark.slow)
+            for path in ("/console/users/new", "/console/webhooks/1", "/console/audit")
+        ),
     ],
 )
 def test_the_focus_comes_to_everything_in_the_order_of_reading_and_is_seen(

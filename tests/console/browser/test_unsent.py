@@ -12,6 +12,8 @@ from tests.console.browser.conftest import Place
 from tests.console.browser.hostile import EMAIL
 from tests.console.browser.walks import GO_ON
 
+pytestmark = pytest.mark.slow
+
 BY_PATTERN = "/console/send?channel=email&by=pattern"
 SIGN_IN = re.compile("/sign-in")
 RESTORED = "What you had typed is here again."

@@ -200,6 +200,7 @@ def test_what_can_be_read_in_two_ways_is_refused_and_nothing_after_it_is_taken(
     assert stored(app)["sms_notifiers"] == []
 
 
+@pytest.mark.slow
 def test_a_body_that_is_framed_wrongly_is_refused_and_nothing_after_it_is_taken(
     server: Server, api: Api, app: Flask
 ) -> None:
@@ -209,6 +210,7 @@ def test_a_body_that_is_framed_wrongly_is_refused_and_nothing_after_it_is_taken(
     assert stored(app)["sms_notifiers"] == []
 
 
+@pytest.mark.slow
 def test_what_is_right_is_taken_and_so_is_the_next_request(server: Server, api: Api, app: Flask) -> None:
     token = str(api.token).encode()
     answers = {name: ask(server, data.replace(b"TOKEN", token)) for name, (data, _) in TAKEN.items()}

@@ -132,8 +132,7 @@ SLOW = {
     "kind",
     [
         "request line",
-        "chunked body",
-        *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("header", "body")),
+        *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("header", "body", "chunked body")),
     ],
 )
 def test_slow_clients_hold_no_thread_and_are_told_that_they_are_late(server: Process, kind: str) -> None:
