@@ -67,7 +67,7 @@ def test_a_list_cuts_a_long_text(live: Live) -> None:
     made = live.make(MESSAGES, mail | {"reference": "a long text"})
     (listed,) = live.call("GET", f"{MESSAGES}?reference=a+long+text")[1]["results"]
     assert listed["text"] == "x" * 499 + "…"
-    assert live.call("GET", f"{MESSAGES}/{made['id']}")[1]["text"] == mail["text"]
+    assert live.ended(made["id"])["text"] == mail["text"]
 
 
 def test_what_is_wrong_says_what_is_right(live: Live) -> None:

@@ -53,7 +53,7 @@ def other() -> Iterator[SMTPSimulator]:
 def test_the_backup_sends_what_the_account_or_its_sender_keeps_from_being_sent(
     live: Live, other: SMTPSimulator, kind: str, outcome: str, code: str
 ) -> None:
-    live.smtp.troubles.add(kind)
+    live.smtp.troubles.add(kind, recipient=f"{kind}@example.com")
     with backup(live, other):
         sent = live.send(channel="email", to=f"{kind}@example.com", subject="x", text="y")
     assert sent["status"] == "sent"
@@ -69,7 +69,7 @@ def test_the_backup_sends_what_the_account_or_its_sender_keeps_from_being_sent(
 def test_what_is_wrong_with_the_message_ends_it(
     live: Live, other: SMTPSimulator, kind: str, code: str
 ) -> None:
-    live.smtp.troubles.add(kind)
+    live.smtp.troubles.add(kind, recipient=f"{kind}@example.com")
     with backup(live, other):
         failed = live.send(channel="email", to=f"{kind}@example.com", subject="x", text="y")
     assert (failed["status"], failed["error"]["code"], len(failed["attempts"])) == ("failed", code, 1)
