@@ -13,13 +13,14 @@ from typing import Any, TypeVar, cast
 
 import psycopg
 from flask import Flask, current_app, g
-from sqlalchemy import URL, Connection, event
+from sqlalchemy import URL, Connection, ExceptionContext, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from notifyhub.database import timeouts
 from notifyhub.database.connection_checks import add_checks
+from notifyhub.database.outages import ends_session
 from notifyhub.database.writer_lock import FairConnection
 from notifyhub.extensions import db
 
@@ -80,6 +81,8 @@ def init_app(app: Flask) -> None:
         for engine in db.engines.values():
             add_checks(app, engine)
             event.listen(engine, "connect", _check_options if postgresql else _set_up_sqlite)
+            if postgresql:
+                event.listen(engine, "handle_error", _note_end)
         if not postgresql:
             event.listen(db.engine, "begin", _begin_immediate)
     app.teardown_appcontext(release)
@@ -186,7 +189,7 @@ def driver_connection() -> Iterator[psycopg.Connection]:
     try:
         yield driver
     except psycopg.OperationalError as error:
-        lost = driver.closed
+        lost = driver.closed or ends_session(error)
         if lost:
             connection.invalidate(error)
         raise OperationalError("", None, error, hide_parameters=True, connection_invalidated=lost) from error
@@ -259,6 +262,12 @@ def _check_options(connection: psycopg.Connection, _record: Any) -> None:
     if connection.info.parameter_status("TimeZone") != "UTC":
         words = "A pooler drops what connections ask for: see connect_query in docs/deploy/pgbouncer.ini"
         raise psycopg.OperationalError(words)
+
+
+def _note_end(failure: ExceptionContext) -> None:
+    """Have a connection that the server has ended taken for lost, with all others of its pool."""
+    if ends_session(failure.original_exception):
+        failure.is_disconnect = True
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

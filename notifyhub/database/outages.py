@@ -37,6 +37,18 @@ _SQLITE_OUTAGES = {
 _POSTGRESQL_OUTAGES = ("08", "28", "3D", "53", "57P", "58", "57014", "55P03", "25P03")
 
 
+# The server's last words in a session, by a shutdown, a crash or a time-out.
+_LAST_WORDS = frozenset({"57P01", "57P02", "57P05", "25P03"})
+
+
+def ends_session(error: BaseException | None) -> bool:
+    """Return whether a driver's error says that PostgreSQL has ended the session.
+
+    The driver knows that the connection is closed when it has read its end, which may come after the words.
+    """
+    return getattr(error, "sqlstate", None) in _LAST_WORDS
+
+
 def is_outage(error: Exception) -> bool:
     """Return whether an error means that the database can't be used now: away, too slow or not migrated."""
     if isinstance(error, PoolTimeout) or lacks_tables(error):

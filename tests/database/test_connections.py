@@ -4,21 +4,23 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import func, select, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from notifyhub.auth.models import Token, User, UserPermission
 from notifyhub.database import connections
 from notifyhub.database.base import Base, Timestamped, table_of
-from notifyhub.database.connections import orm_session
+from notifyhub.database.connections import autocommit, orm_session, transaction
 from notifyhub.extensions import db
 from notifyhub.notifiers.models import EmailNotifier, SMSNotifier
 from notifyhub.patterns.models import EmailPattern, SMSPattern
 from notifyhub.settings.models import NotificationSettings
 from notifyhub.settings.notification import notification_settings
-from tests.support.environment import on_sqlite
+from tests.support.environment import on_postgresql, on_sqlite
 from tests.support.factories import (
     EmailNotifierFactory,
     EmailPatternFactory,
@@ -238,3 +240,26 @@ def test_every_table_with_an_id_counts_it_up_for_ever() -> None:
     for table in Base.metadata.sorted_tables:
         if "id" in table.c and table.c.id.identity is not None:
             assert table.dialect_options["sqlite"]["autoincrement"] is True
+
+
+def _hear_last_words_in_a_statement() -> None:
+    autocommit().execute(text("DO $$BEGIN RAISE SQLSTATE '57P01'; END$$"))
+
+
+def _hear_last_words_from_the_driver() -> None:
+    with transaction():
+        raise psycopg.errors.AdminShutdown
+
+
+@on_postgresql
+@pytest.mark.parametrize("hear", [_hear_last_words_in_a_statement, _hear_last_words_from_the_driver])
+def test_a_session_that_the_server_has_ended_is_lost_before_the_driver_has_seen_its_end(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, hear: Callable[[], None]
+) -> None:
+    monkeypatch.setattr(PGDialect_psycopg, "is_disconnect", lambda *_: False)
+    monkeypatch.setattr(psycopg.Connection, "closed", property(lambda _: False))
+    with app.app_context():
+        with pytest.raises(OperationalError) as failure:
+            hear()
+        assert failure.value.connection_invalidated
+        assert autocommit().scalar(text("SELECT 1")) == 1
