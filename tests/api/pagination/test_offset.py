@@ -81,7 +81,7 @@ def many(app: Flask) -> str:
 
 
 def _all_rows_are_visible() -> bool:
-    """Vacuum, and return whether an index alone can answer: not while autovacuum, say, reads an older state."""
+    """Vacuum, and return whether an index alone can answer: not while autovacuum reads an older state."""
     autocommit().exec_driver_sql("VACUUM ANALYZE sms_patterns")
     pages = "SELECT relallvisible = relpages FROM pg_class WHERE relname = 'sms_patterns'"
     return bool(autocommit().exec_driver_sql(pages).scalar())
