@@ -6,9 +6,7 @@ words of its own in it, that the sizes tell the page's secrets (BREACH).
 
 import gzip
 
-from flask import Flask, Response, request
-
-from notifyhub.console.blueprint import console
+from flask import Response, request
 
 LEVEL = 5
 MIN_BYTES = 1000
@@ -18,15 +16,10 @@ TYPES = frozenset(
 )
 
 
-def init_app(app: Flask) -> None:
-    """Have the console's answers compressed, and no other ones: the API's stay as they are."""
-    app.after_request(_compress)
-
-
-def _compress(response: Response) -> Response:
+def compressed(response: Response) -> Response:
+    """Return the response, compressed if the browser takes that and it gains by it."""
     if (
-        console.name not in request.blueprints
-        or response.mimetype not in TYPES
+        response.mimetype not in TYPES
         or response.status_code == 206
         or "Content-Encoding" in response.headers
     ):

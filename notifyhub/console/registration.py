@@ -10,7 +10,6 @@ from notifyhub.console import (
     assets,
     audit,
     campaigns,
-    compression,
     cookie,
     message_changes,
     messages,
@@ -25,6 +24,7 @@ from notifyhub.console import (
     webhooks,
 )
 from notifyhub.console.blueprint import SIGNED_IN, console, page
+from notifyhub.console.compression import compressed
 from notifyhub.console.translation import Catalogues
 from notifyhub.extensions import babel, csrf
 
@@ -36,6 +36,7 @@ SUBJECTS = (
 accounts.blueprint.register_blueprint(patterns.blueprint)
 for subject in SUBJECTS:
     console.register_blueprint(subject.blueprint)
+console.after_request(compressed)
 
 
 def init_app(app: Flask) -> None:
@@ -54,7 +55,6 @@ def init_app(app: Flask) -> None:
     )
     csrf.init_app(app)
     rendering.init_app(app)
-    compression.init_app(app)
 
 
 @console.route("/<path:address>", methods=["GET", "POST"])
