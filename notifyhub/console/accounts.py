@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask import Blueprint, abort, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
@@ -21,8 +21,8 @@ from notifyhub.console.blueprint import SIGNED_IN, page
 from notifyhub.console.change_forms import ChangeForm
 from notifyhub.console.channels import EMAIL, KINDS, SMS, Kind, page_of_each
 from notifyhub.console.confirmation import confirm
+from notifyhub.console.form_pages import fill_in, say
 from notifyhub.console.formats import number, sentence
-from notifyhub.console.forms import submit
 from notifyhub.console.operations import call, list_page, may
 from notifyhub.console.rendering import render
 from notifyhub.database.connections import autocommit
@@ -110,14 +110,13 @@ def create(kind: Kind) -> Any:
         )
     except UnknownProvider:
         abort(404)
-    if request.method == "GET":
-        return _form_page(kind, form, backend)
     with merged_settings():
-        made = submit(form, kind.notifiers.operations["create"])
-    if made is None:
-        return _form_page(kind, form, backend), 400
-    flash(_("The account was created."), "success")
-    return redirect(_url(kind, made["id"]))
+        return fill_in(
+            form,
+            kind.notifiers.operations["create"],
+            show=lambda: _form_page(kind, form, backend),
+            done=lambda made: say(_("The account was created."), _url(kind, made["id"])),
+        )
 
 
 @page_of_each(blueprint, "/<id:id>/edit", lambda kind: kind.notifiers.operations["update"], "GET", "POST")
@@ -126,14 +125,14 @@ def edit(kind: Kind, id: int) -> Any:
     account = call(kind.notifiers.operations["read"], id=id)
     backend = request.args.get("backend") or account.get("backend", "")
     form = _filled_form(kind, backend, account)
-    if request.method == "GET":
-        return _form_page(kind, form, backend, account)
     with merged_settings():
-        changed = submit(form, kind.notifiers.operations["update"], id=id)
-    if changed is None:
-        return _form_page(kind, form, backend, account), 400
-    flash(_("The account was saved."), "success")
-    return redirect(_url(kind, id))
+        return fill_in(
+            form,
+            kind.notifiers.operations["update"],
+            id=id,
+            show=lambda: _form_page(kind, form, backend, account),
+            done=lambda _account: say(_("The account was saved."), _url(kind, id)),
+        )
 
 
 def _filled_form(kind: Kind, backend: str, account: dict[str, Any]) -> ChangeForm:

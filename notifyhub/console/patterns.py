@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, flash, make_response, redirect, request, url_for
+from flask import Blueprint, Response, flash, make_response, redirect, url_for
 from flask_babel import gettext as _
 from werkzeug.exceptions import BadGateway, BadRequest
 
@@ -10,8 +10,9 @@ from notifyhub.console.account_state import pattern_of_codes
 from notifyhub.console.blueprint import page
 from notifyhub.console.channels import SMS, Kind, page_of_each
 from notifyhub.console.confirmation import confirm
+from notifyhub.console.form_pages import fill_in, say
 from notifyhub.console.formats import sentence
-from notifyhub.console.forms import ApiForm, submit
+from notifyhub.console.forms import ApiForm
 from notifyhub.console.operations import call, list_page, may
 from notifyhub.console.pattern_forms import STATUSES, EmailPatternForm, form_of
 from notifyhub.console.pattern_preview import CONTENT_POLICY, picture, placeholders
@@ -68,13 +69,13 @@ def create(kind: Kind, notifier_id: int) -> Any:
     """Give the form of a new pattern, or store what it says."""
     account = _account(kind, notifier_id)
     form = form_of(kind)(is_new=True)
-    if request.method == "GET":
-        return _form_page(kind, account, form)
-    made = submit(form, kind.patterns.operations["create"], notifier_id=notifier_id)
-    if made is None:
-        return _form_page(kind, account, form), 400
-    flash(_("The pattern was created."), "success")
-    return redirect(_url("show", kind, notifier_id, made["id"]))
+    return fill_in(
+        form,
+        kind.patterns.operations["create"],
+        notifier_id=notifier_id,
+        show=lambda: _form_page(kind, account, form),
+        done=lambda made: say(_("The pattern was created."), _url("show", kind, notifier_id, made["id"])),
+    )
 
 
 @page_of_each(blueprint, f"{PATTERN}/edit", lambda kind: kind.patterns.operations["update"], "GET", "POST")
@@ -83,13 +84,14 @@ def edit(kind: Kind, notifier_id: int, id: int) -> Any:
     account = _account(kind, notifier_id)
     pattern = call(kind.patterns.operations["read"], notifier_id=notifier_id, id=id)
     form = form_of(kind)(data=pattern)
-    if request.method == "GET":
-        return _form_page(kind, account, form, pattern)
-    changed = submit(form, kind.patterns.operations["update"], notifier_id=notifier_id, id=id)
-    if changed is None:
-        return _form_page(kind, account, form, pattern), 400
-    flash(_("The pattern was saved."), "success")
-    return redirect(_url("show", kind, notifier_id, id))
+    return fill_in(
+        form,
+        kind.patterns.operations["update"],
+        notifier_id=notifier_id,
+        id=id,
+        show=lambda: _form_page(kind, account, form, pattern),
+        done=lambda _pattern: say(_("The pattern was saved."), _url("show", kind, notifier_id, id)),
+    )
 
 
 def _form_page(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, current_app, flash, redirect, request, url_for
+from flask import Blueprint, current_app, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
@@ -15,8 +15,9 @@ from notifyhub.console import once
 from notifyhub.console.blueprint import page
 from notifyhub.console.change_forms import ChangeForm, Number
 from notifyhub.console.confirmation import confirm
+from notifyhub.console.form_pages import fill_in, say
 from notifyhub.console.formats import code
-from notifyhub.console.forms import ApiForm, Boxes, Choice, Flag, OptionalText, Text, options, submit
+from notifyhub.console.forms import ApiForm, Boxes, Choice, Flag, OptionalText, Text, options
 from notifyhub.console.operations import call, list_page, may
 from notifyhub.console.rendering import render
 from notifyhub.console.translation import api_words
@@ -78,12 +79,15 @@ def create() -> Any:
     form = UserForm(is_new=True).choose()
     if request.method == "GET":
         form.role.data = Role.STAFF.value
-        return render("users/edit.html", form=form, user=None)
-    made = submit(form, users.operations["create"])
-    if made is None:
-        return render("users/edit.html", form=form, user=None), 400
-    flash(_("The user was made. Now issue a token."), "success")
-    return redirect(url_for(".show", id=made["id"]) if may(users.operations["read"]) else url_for(HOME))
+    return fill_in(
+        form,
+        users.operations["create"],
+        show=lambda: render("users/edit.html", form=form, user=None),
+        done=lambda made: say(
+            _("The user was made. Now issue a token."),
+            url_for(".show", id=made["id"]) if may(users.operations["read"]) else url_for(HOME),
+        ),
+    )
 
 
 @blueprint.get("/<id:id>")
@@ -102,12 +106,13 @@ def edit(id: int) -> Any:
     """Change a user."""
     user = call(users.operations["read"], id=id)
     form = UserForm(data=user).choose()
-    if request.method == "GET":
-        return render("users/edit.html", form=form, user=user)
-    if submit(form, users.operations["update"], id=id) is None:
-        return render("users/edit.html", form=form, user=user), 400
-    flash(_("The user was saved."), "success")
-    return redirect(url_for(".show", id=id))
+    return fill_in(
+        form,
+        users.operations["update"],
+        id=id,
+        show=lambda: render("users/edit.html", form=form, user=user),
+        done=lambda _user: say(_("The user was saved."), url_for(".show", id=id)),
+    )
 
 
 @blueprint.route("/<id:id>/delete", methods=["GET", "POST"])
@@ -133,15 +138,20 @@ def issue(id: int) -> Any:
     """Issue a token; its key is on the page that follows, and on no other."""
     user = call(users.operations["read"], id=id)
     form = TokenForm()
-    if request.method == "GET":
-        return render("users/issue.html", form=form, user=user)
     if once.is_used():
         return once.lead_on(url_for(".show", id=id))
-    made = submit(form, user_views.issue_token, id=id)
-    if made is None:
-        return render("users/issue.html", form=form, user=user), 400
-    once.use()
-    return render("users/key.html", token=made, user=user)
+
+    def show_key(token: Any) -> str:
+        once.use()
+        return render("users/key.html", token=token, user=user)
+
+    return fill_in(
+        form,
+        user_views.issue_token,
+        id=id,
+        show=lambda: render("users/issue.html", form=form, user=user),
+        done=show_key,
+    )
 
 
 @blueprint.route("/<id:id>/tokens/<id:token_id>/revoke", methods=["GET", "POST"])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, flash, redirect, request, url_for
+from flask import Blueprint, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext, ngettext
 
@@ -10,8 +10,9 @@ from notifyhub.console import once
 from notifyhub.console.blueprint import page
 from notifyhub.console.change_forms import ChangeForm
 from notifyhub.console.confirmation import confirm
+from notifyhub.console.form_pages import fill_in, say
 from notifyhub.console.formats import code, number
-from notifyhub.console.forms import ApiForm, Boxes, Flag, LastMomentText, MomentText, Text, options, submit
+from notifyhub.console.forms import ApiForm, Boxes, Flag, LastMomentText, MomentText, Text, options
 from notifyhub.console.operations import call, list_page
 from notifyhub.console.rendering import render
 from notifyhub.webhooks import views
@@ -70,15 +71,19 @@ def list_webhooks() -> str:
 def create() -> Any:
     """Make a webhook; its secret is on the page that follows, and on no other."""
     form = WebhookForm(is_new=True)
-    if request.method == "GET":
-        return render("webhooks/edit.html", form=form, webhook=None)
     if once.is_used():
         return once.lead_on(url_for(".list_webhooks"))
-    made = submit(form, webhooks.operations["create"])
-    if made is None:
-        return render("webhooks/edit.html", form=form, webhook=None), 400
+    return fill_in(
+        form,
+        webhooks.operations["create"],
+        show=lambda: render("webhooks/edit.html", form=form, webhook=None),
+        done=lambda made: _show_secret(made, made["secret"]),
+    )
+
+
+def _show_secret(webhook: dict[str, Any], secret: str) -> str:
     once.use()
-    return render("webhooks/secret.html", webhook=made, secret=made["secret"])
+    return render("webhooks/secret.html", webhook=webhook, secret=secret)
 
 
 @blueprint.get("/<id:id>")
@@ -96,12 +101,13 @@ def edit(id: int) -> Any:
     """Change a webhook."""
     webhook = call(webhooks.operations["read"], id=id)
     form = WebhookForm(data=webhook)
-    if request.method == "GET":
-        return render("webhooks/edit.html", form=form, webhook=webhook)
-    if submit(form, webhooks.operations["update"], id=id) is None:
-        return render("webhooks/edit.html", form=form, webhook=webhook), 400
-    flash(_("The webhook was saved."), "success")
-    return redirect(url_for(".show", id=id))
+    return fill_in(
+        form,
+        webhooks.operations["update"],
+        id=id,
+        show=lambda: render("webhooks/edit.html", form=form, webhook=webhook),
+        done=lambda _webhook: say(_("The webhook was saved."), url_for(".show", id=id)),
+    )
 
 
 @blueprint.route("/<id:id>/delete", methods=["GET", "POST"])
@@ -126,12 +132,10 @@ def delete(id: int) -> Any:
 def rotate(id: int) -> Any:
     """Give a webhook another secret, which the page that follows shows, and no other."""
     webhook = call(webhooks.operations["read"], id=id)
-    if request.method == "POST" and once.is_used():
+    if once.is_used():
         return once.lead_on(url_for(".show", id=id))
     if request.method == "POST":
-        once.use()
-        secret = call(views.rotate_secret, id=id)["secret"]
-        return render("webhooks/secret.html", webhook=webhook, secret=secret)
+        return _show_secret(webhook, call(views.rotate_secret, id=id)["secret"])
     return render(
         "confirm.html",
         title=_("Rotate the secret"),
@@ -148,8 +152,9 @@ def rotate(id: int) -> Any:
 def send_test(id: int) -> Any:
     """Send an event that says nothing."""
     call(views.send_test, {}, id=id)
-    flash(_("A test event is on its way; the list below shows what comes of it."), "success")
-    return redirect(url_for(".show", id=id))
+    return say(
+        _("A test event is on its way; the list below shows what comes of it."), url_for(".show", id=id)
+    )
 
 
 @blueprint.post("/<id:id>/deliveries/<id:delivery_id>/redeliver")
@@ -157,8 +162,7 @@ def send_test(id: int) -> Any:
 def redeliver(id: int, delivery_id: int) -> Any:
     """Send an event again."""
     call(views.redeliver, {}, id=id, delivery_id=delivery_id)
-    flash(_("The event is sent again."), "success")
-    return redirect(url_for(".show", id=id))
+    return say(_("The event is sent again."), url_for(".show", id=id))
 
 
 @blueprint.route("/<id:id>/recover", methods=["GET", "POST"])
@@ -167,15 +171,19 @@ def recover(id: int) -> Any:
     """Send all events of a span of time again whose deliveries have failed."""
     webhook = call(webhooks.operations["read"], id=id)
     form = RecoveryForm()
-    if request.method == "GET":
-        return render("webhooks/recover.html", form=form, webhook=webhook)
-    answer = submit(form, views.recover, id=id)
-    if answer is None:
-        return render("webhooks/recover.html", form=form, webhook=webhook), 400
-    count = answer["count"]
-    if count:
-        words = ngettext("%(n)s event is sent again.", "%(n)s events are sent again.", count, n=number(count))
-        flash(words, "success")
-    else:
-        flash(_("No delivery has failed in this time: nothing is sent again."), "warn")
-    return redirect(url_for(".show", id=id))
+    return fill_in(
+        form,
+        views.recover,
+        id=id,
+        show=lambda: render("webhooks/recover.html", form=form, webhook=webhook),
+        done=lambda answer: _say_recovered(answer["count"], url_for(".show", id=id)),
+    )
+
+
+def _say_recovered(count: int, target: str) -> Any:
+    if not count:
+        words = _("No delivery has failed in this time: nothing is sent again.")
+        return say(words, target, category="warn")
+    return say(
+        ngettext("%(n)s event is sent again.", "%(n)s events are sent again.", count, n=number(count)), target
+    )
