@@ -85,7 +85,7 @@ function way(element) {
 }
 
 // What was typed into a form is kept, in this tab alone, until it has arrived: where the session ended before that, the
-// sign-in leads back to the form as it was left. Secrets and files are not kept.
+// sign-in leads back to the form as it was left, and so does another language. Secrets and files are not kept.
 {
   const KEPT = "typed";
   const NOT_KEPT = ["password", "file", "submit", "button"];
@@ -98,11 +98,15 @@ function way(element) {
     [...form.elements].filter((one) => one.name && !["csrf_token", "key"].includes(one.name) && !NOT_KEPT.includes(one.type));
   const isBox = (field) => ["checkbox", "radio"].includes(field.type);
 
-  document.addEventListener("submit", ({ target: form }) => {
+  let typed = null; // the form that somebody has begun to fill in
+  document.addEventListener("input", ({ target: field }) => (typed = field.form));
+  document.addEventListener("submit", ({ target: sent }) => {
+    const form = sent.matches(".preferences") ? typed : sent;
     if (target || !forms().includes(form)) return;
     const values = fields(form).map((field) => [field.name, isBox(field) ? field.checked : field.value]);
+    const kept = { page: here, user, values, form: forms().indexOf(form), lost: form !== sent };
     try {
-      sessionStorage.setItem(KEPT, JSON.stringify({ page: here, user, values, form: forms().indexOf(form) }));
+      sessionStorage.setItem(KEPT, JSON.stringify(kept));
     } catch {
       // There is no room for so much.
     }
@@ -121,6 +125,7 @@ function way(element) {
         else field.value = value;
       }
     }
+    typed = form;
     form.dispatchEvent(new CustomEvent("restored", { detail: left }));
   };
 

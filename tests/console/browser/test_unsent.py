@@ -84,6 +84,17 @@ def test_what_was_unticked_stays_unticked_and_a_secret_is_not_kept(someone: Some
     expect(page.locator("[name=password]")).to_have_value("")
 
 
+def test_another_language_leaves_what_was_typed(someone: Someone, place: Place) -> None:
+    path = f"/console/accounts/email/{place.live.email_notifier}/patterns/new"
+    page = someone.visit.go(path)
+    page.locator("[name=subject]").fill("سفارش {0}")
+    for language in ("fa", "en"):
+        page.locator(".preferences button").first.click()
+        expect(page.locator("html")).to_have_attribute("lang", language)
+        assert someone.visit.path == path
+        expect(page.locator("[name=subject]")).to_have_value("سفارش {0}")
+
+
 def test_nobody_else_gets_what_somebody_has_typed(someone: Someone, place: Place) -> None:
     page = someone.visit.go("/console/users/new")
     page.locator("[name=name]").fill("mine alone")
