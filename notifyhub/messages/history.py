@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, case, func, select
 
 from notifyhub.database.base import table_of
 from notifyhub.messages.models import Message, MessageAttachment
@@ -24,7 +24,8 @@ class History(NamedTuple):
 
     `lease_until` is until when a worker has it. `report_due_at` is when its provider is asked next what has
     become of it, `reports_asked` how often that was done. `earlier_sent_at` is when it was sent before
-    somebody had it sent anew.
+    somebody had it sent anew. `from_email` is the sender that its pattern gave it; null once a backup has
+    taken it, which sends from one of its own.
     """
 
     request_id: str | None
@@ -40,9 +41,16 @@ class History(NamedTuple):
     files: tuple[File, ...]
 
 
+_COMPUTED = {
+    "from_email": case((_messages.notifier_id == _messages.home_notifier_id, _messages.from_email)),
+    "has_html": _messages.html.is_not(None),
+}
 _ROW = select(
-    *(_messages[name] for name in History._fields if name not in {"has_html", "files"}),
-    _messages.html.is_not(None),
+    *(
+        _COMPUTED[name] if name in _COMPUTED else _messages[name]
+        for name in History._fields
+        if name != "files"
+    )
 ).where(_messages.id == bindparam("message_id"))
 _FILES = (
     select(_attachments.filename, _attachments.content_type, func.length(_attachments.content))
