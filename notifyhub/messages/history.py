@@ -19,6 +19,14 @@ class File(NamedTuple):
     size: int
 
 
+class Picture(NamedTuple):
+    """A file that a mail's HTML names by `cid:` and its `content_id`."""
+
+    content_id: str
+    content_type: str
+    content: bytes
+
+
 class History(NamedTuple):
     """What the row of a message has beside its answer.
 
@@ -57,6 +65,9 @@ _FILES = (
     .where(_attachments.message_id == bindparam("message_id"))
     .order_by(_attachments.id)
 )
+_PICTURES = select(*(_attachments[name] for name in Picture._fields)).where(
+    _attachments.message_id == bindparam("message_id"), _attachments.content_id.is_not(None)
+)
 _HTML = select(_messages.html).where(_messages.id == bindparam("message_id"))
 
 
@@ -74,3 +85,8 @@ def read_html(connection: Connection, message_id: int) -> str | None:
     """Return the HTML of a mail, None if it has none or there is no message with the id."""
     html: str | None = connection.execute(_HTML, {"message_id": message_id}).scalar()
     return html
+
+
+def read_pictures(connection: Connection, message_id: int) -> list[Picture]:
+    """Return what the HTML of a mail may show."""
+    return [Picture(*row) for row in connection.execute(_PICTURES, {"message_id": message_id})]
