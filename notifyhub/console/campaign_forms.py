@@ -11,6 +11,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from notifyhub.campaigns.recipient_files import columns
 from notifyhub.campaigns.recipient_files.table import Row
 from notifyhub.campaigns.storage import Settings
+from notifyhub.console import account_names
 from notifyhub.console.forms import ApiForm, Choice, Flag, LongText, Text
 from notifyhub.messages.choices import Account, PatternChoice
 from notifyhub.messages.models import Channel
@@ -37,20 +38,24 @@ class MessageForm(ApiForm):
         """Have the fields offer what there is."""
         own = _("A text of my own")
         kinds = {Channel.SMS: _("SMS patterns"), Channel.EMAIL: _("Email patterns")}
+        owners = {channel: account_names.of_patterns(patterns[channel]) for channel in kinds}
         self.content.choices = [
             SelectChoice("sms", _("SMS with a text of my own"), optgroup=own),
             SelectChoice("email", _("Email with a text of my own"), optgroup=own),
             *(
-                SelectChoice(f"{channel}:{one.id}", f"{one.name} – {one.notifier_name}", optgroup=title)
+                SelectChoice(
+                    f"{channel}:{one.id}", f"{one.name} – {owners[channel][one.notifier_id]}", optgroup=title
+                )
                 for channel, title in kinds.items()
                 for one in patterns[channel]
             ),
         ]
+        names = account_names.of_accounts(accounts)
         titles = {Channel.SMS: _("SMS accounts"), Channel.EMAIL: _("Email accounts")}
         self.notifier.choices = [
             SelectChoice("", _("The default account"), optgroup=_("By default")),
             *(
-                SelectChoice(f"{channel}:{one.id}", one.name, optgroup=title)
+                SelectChoice(f"{channel}:{one.id}", names[channel, one.id], optgroup=title)
                 for channel, title in titles.items()
                 for one in accounts
                 if one.channel is channel and one.sends_texts

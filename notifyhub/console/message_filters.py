@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from flask import request
 from flask_babel import gettext as _
 
-from notifyhub.console import statuses, visible
+from notifyhub.console import account_names, statuses, visible
 from notifyhub.console.formats import is_persian
 from notifyhub.console.message_search import ACCOUNT
 from notifyhub.console.moments import as_written
@@ -32,9 +32,11 @@ def filter_fields() -> list[FilterField]:
         for name, label in (("created_from", _("From day")), ("created_to", _("To day")))
     ]
     account = f"{given.get('channel', '')}:{given['notifier']}" if given.get("notifier") else ""
+    listed = visible.accounts()
+    names = account_names.of_accounts(listed)
     accounts: Choices = [
-        (f"{one.channel}:{one.id}", f"{one.name} ({statuses.CHANNELS[one.channel]})")
-        for one in visible.accounts()
+        (f"{one.channel}:{one.id}", f"{names[one.channel, one.id]} ({statuses.CHANNELS[one.channel]})")
+        for one in listed
     ]
     if account and account not in dict(accounts):
         accounts.append((account, given["notifier"]))

@@ -13,6 +13,7 @@ from notifyhub.audit import pages as audit_pages
 from notifyhub.audit import views as audit
 from notifyhub.console import explanations, message_search, message_timeline, statuses
 from notifyhub.console.blueprint import page
+from notifyhub.console.inline_pictures import with_pictures
 from notifyhub.console.message_filters import filter_fields, hidden_filters
 from notifyhub.console.operations import call, list_page, may
 from notifyhub.console.rendering import render
@@ -124,8 +125,10 @@ def _audited(message: dict[str, Any]) -> list[dict[str, Any]]:
 @page(views.show)
 def show_html(id: int) -> Response:
     """Give the HTML of a mail, as its reader sees it: nothing in it runs, and nothing is loaded."""
-    html = or_404(histories.read_html(autocommit(), id))
-    return Response(html, mimetype="text/html", headers={POLICY: HTML_POLICY})
+    connection = autocommit()
+    html = or_404(histories.read_html(connection, id))
+    shown = with_pictures(html, histories.read_pictures(connection, id))
+    return Response(shown, mimetype="text/html", headers={POLICY: HTML_POLICY})
 
 
 @blueprint.post("/<id:id>/cancel")

@@ -1,6 +1,5 @@
 """The form of one message: its fields go by channel, and by whether a pattern makes it."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -8,7 +7,7 @@ from flask_babel import lazy_gettext as _
 from wtforms import Form, FormField
 from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # the types know none yet
 
-from notifyhub.console import moments
+from notifyhub.console import account_names, moments
 from notifyhub.console.formats import code
 from notifyhub.console.forms import ApiForm, Choice, LongText, OptionalText, Text
 from notifyhub.messages.choices import Account, PatternChoice
@@ -112,19 +111,17 @@ def make_form(shape: Shape) -> Any:
 
 def _accounts(accounts: Sequence[Account]) -> list[SelectChoice]:
     """Return what can be chosen: first the default one, which is no matter of an id."""
+    names = account_names.of_accounts(accounts)
     default = next((one for one in accounts if one.is_default), None)
-    others = [SelectChoice(str(one.id), one.name) for one in accounts if one is not default]
+    others = [SelectChoice(str(one.id), names[one.channel, one.id]) for one in accounts if one is not default]
     if default is None:
         return [SelectChoice("", _("Choose an account")), *others]
-    return [SelectChoice("", _("%(name)s (the default one)", name=default.name)), *others]
+    name = names[default.channel, default.id]
+    return [SelectChoice("", _("%(name)s (the default one)", name=name)), *others]
 
 
 def _patterns(patterns: Sequence[PatternChoice]) -> list[SelectChoice]:
     """Return what can be chosen, by the account that it belongs to."""
-    names = Counter(name for _id, name in {(one.notifier_id, one.notifier_name) for one in patterns})
-    chosen = [SelectChoice("", _("Choose a pattern"))]
-    for one in patterns:
-        account = one.notifier_name
-        group = account if names[account] == 1 else f"{account} (#{one.notifier_id})"
-        chosen.append(SelectChoice(str(one.id), one.name, optgroup=group))
-    return chosen
+    names = account_names.of_patterns(patterns)
+    chosen = [SelectChoice(str(one.id), one.name, optgroup=names[one.notifier_id]) for one in patterns]
+    return [SelectChoice("", _("Choose a pattern")), *chosen]

@@ -7,6 +7,7 @@ from babel import Locale
 from flask_babel import get_locale
 from flask_babel import lazy_gettext as _
 
+from notifyhub.console.account_names import told_apart
 from notifyhub.console.change_forms import ChangeForm, Number, Numbers, Ranking
 from notifyhub.console.channels import EMAIL, SMS, Kind
 from notifyhub.console.forms import Choice, Flag, LongText, OptionalText, Text
@@ -97,8 +98,9 @@ def _accounts(kind: Kind, known: Sequence[tuple[str, Any]]) -> Choices:
     """Return the accounts of a channel by name; to who may not see them those that are `known` anyway."""
     if not may(kind.notifiers.operations["list"]):
         return list(known)
-    found = [(str(id_), name) for id_, name in names(autocommit(), kind.notifiers.model)]
-    return [*found, *(one for one in known if one not in found)]
+    found = told_apart(names(autocommit(), kind.notifiers.model))
+    listed = [(str(id_), name) for id_, name in found.items()]
+    return [*listed, *((id_, name) for id_, name in known if int(id_) not in found)]
 
 
 def _patterns(kind: Kind, current: int | None) -> Choices:
@@ -106,7 +108,8 @@ def _patterns(kind: Kind, current: int | None) -> Choices:
     if not may(kind.patterns.operations["list"]):
         return [(str(current), f"#{current}")] if current else []
     rows = usable(autocommit(), kind.pattern_model, current)
-    return [(str(row.id), f"{row.notifier_name} › {row.name}") for row in rows]
+    owners = told_apart((row.notifier_id, row.notifier_name) for row in rows)
+    return [(str(row.id), f"{owners[row.notifier_id]} › {row.name}") for row in rows]
 
 
 def _countries() -> Choices:

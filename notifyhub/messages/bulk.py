@@ -21,6 +21,9 @@ MAX_INVALID = 100
 MAX_RENDERED = 20_000_000
 """Characters that patterns may make of one request: a short one could fill the memory with a long pattern."""
 
+MAX_CONTENT = 200_000_000
+"""Characters of texts and bytes of files in one request's messages: what is common is stored with each."""
+
 Errors = dict[int, dict[str, Any]]
 
 _message, _recipient, _common = MessageRequestSchema(), RecipientSchema(), SharedMessageSchema()
@@ -113,7 +116,7 @@ def _compose(
     if invalid >= MAX_INVALID:
         return composed, errors
     references = resolve(connection, messages.values())
-    rendered = 0
+    rendered = content = 0
     for index, message in messages.items():
         try:
             composed.append(compose(message, references, moment))
@@ -126,6 +129,11 @@ def _compose(
         if rendered > MAX_RENDERED:
             words = f"The texts that patterns make have more than {MAX_RENDERED} characters from here on: "
             errors[index] = {"args": [f"{words}send the rest in a request of its own."]}
+            break
+        content += composed[-1].size
+        if content > MAX_CONTENT:
+            words = f"Texts and files have more than {MAX_CONTENT} characters and bytes from here on: "
+            errors[index] = {NON_FIELD: [f"{words}send the rest in a request of its own."]}
             break
     return composed, errors
 

@@ -71,6 +71,12 @@ class ComposedMessage:
     bcc: list[str] | None = field(default=None, repr=False)
     unsubscribe_url: str | None = field(default=None, repr=False)
 
+    @property
+    def size(self) -> int:
+        """The characters of its texts and the bytes of its files."""
+        texts = len(self.text or "") + len(self.html or "")
+        return texts + sum(len(attachment.content) for attachment in self.attachments)
+
 
 _FIELDS = tuple(field.name for field in fields(ComposedMessage))
 

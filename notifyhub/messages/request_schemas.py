@@ -169,7 +169,11 @@ class Entries(List):
 
 
 class BulkSchema(StrictSchema):
-    """Messages to send: whole, in `messages`, or what they share in `common`, the rest in `recipients`."""
+    """Messages to send: whole, in `messages`, or what they share in `common`, the rest in `recipients`.
+
+    All together hold at most 200 million characters of texts and bytes of files, what is common once for
+    each; patterns make at most 20 million of them.
+    """
 
     read_only = frozenset(AcceptedBatchSchema().fields)
 

@@ -1,6 +1,6 @@
 """Storing of messages, one or a batch of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,9 @@ from notifyhub.messages.models import Batch, Message, MessageAttachment, Message
 from notifyhub.messages.serializers import COLUMNS
 
 _messages, _attachments, _batches = table_of(Message), table_of(MessageAttachment), table_of(Batch)
+
+MAX_STATEMENT = 4_000_000
+"""Characters and bytes that a statement is given, unless a row has more: drivers copy all of it."""
 
 _NAMESAKES = tuple(field.name for field in fields(ComposedMessage) if field.name in _messages.c)
 """The fields of a composed message that are stored as they are, each in the column of its name."""
@@ -68,7 +71,8 @@ def store_batch(
     batch_id = connection.execute(_INSERT_BATCH, {"count": len(messages), "created_at": moment}).scalar_one()
     values = [{**_values(message, moment, test=test), "batch_id": batch_id} for message in messages]
     attached = any(message.attachments for message in messages)
-    rows = connection.execute(_INSERT_IN_ORDER if attached else _INSERT_MANY, values).all()
+    insertion = _INSERT_IN_ORDER if attached else _INSERT_MANY
+    rows = [row for part in _parts(values, "text", "html") for row in connection.execute(insertion, part)]
     _store_attachments(connection, [row.id for row in rows], messages)
     _count(*values)
     return batch_id, [row.id for row in rows if row.status == MessageStatus.QUEUED]
@@ -112,5 +116,20 @@ def _store_attachments(
         for message_id, message in zip(ids, messages, strict=True)
         for attachment in message.attachments
     ]
-    if values:
-        connection.execute(insert(_attachments), values)
+    for part in _parts(values, "content"):
+        connection.execute(insert(_attachments), part)
+
+
+def _parts(rows: Sequence[dict[str, Any]], *long: str) -> Iterator[list[dict[str, Any]]]:
+    """Yield rows in parts that a statement can be given, by the lengths of their `long` columns."""
+    part: list[dict[str, Any]] = []
+    length = 0
+    for row in rows:
+        own = sum(len(row[name] or "") for name in long)
+        if part and length + own > MAX_STATEMENT:
+            yield part
+            part, length = [], 0
+        part.append(row)
+        length += own
+    if part:
+        yield part

@@ -260,6 +260,14 @@ def test_the_html_of_a_mail_runs_nothing_and_loads_nothing(operator: Console, ap
     assert operator.get(f"/messages/{make(app)}/html").status == 404
 
 
+def test_the_sender_of_a_pattern_is_told_unless_a_backup_has_sent(operator: Console, app: Flask) -> None:
+    mail = {"channel": Channel.EMAIL, "recipient": "a@example.com", "subject": "s", "status": "sent"}
+    own = make(app, **mail, notifier_id=1, home_notifier_id=1, from_email="Shop <shop@example.com>")
+    assert "Sender Shop <shop@example.com>" in operator.get(f"/messages/{own}").text
+    taken_over = make(app, **mail, notifier_id=2, home_notifier_id=1, from_email="Shop <shop@example.com>")
+    assert "shop@example.com" not in operator.get(f"/messages/{taken_over}").text
+
+
 def test_an_erased_message_says_so(operator: Console, app: Flask) -> None:
     page = operator.get(f"/messages/{make(app, recipient=ERASED, text=None, status='failed')}")
     assert "its recipient and content are erased" in page.text

@@ -1,10 +1,12 @@
 """Many messages in one request: all or none."""
 
+from base64 import b64encode
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from notifyhub.extensions import db
 from notifyhub.messages.models import Message
@@ -168,3 +170,55 @@ def test_what_patterns_make_of_one_request_has_a_bound(api: Api, app: Flask, acc
     assert "more than 20000000 characters" in words
     assert stored(app) == 0
     assert api.post(BULK, {"common": common, "recipients": recipients[:39]}).json["count"] == 39
+
+
+def for_many(count: int, **content: Any) -> dict[str, Any]:
+    common = {"channel": "email", "subject": "Hello", "text": "Hello", **content}
+    return {"common": common, "recipients": [{"to": f"{n}@example.com"} for n in range(count)]}
+
+
+@pytest.mark.parametrize("content", ["html", "attachments"])
+def test_what_all_messages_of_one_request_hold_has_a_bound(
+    api: Api, app: Flask, accounts: Accounts, content: str
+) -> None:
+    file = {"filename": "a", "content_type": "a/b", "content": b64encode(bytes(500_000)).decode()}
+    many = for_many(1000, **{content: [file] if content == "attachments" else 500_000 * "ی"})
+    answer = api.post(BULK, many)
+    assert answer.status == 400
+    ((index, errors),) = answer.json["recipients"].items()
+    assert (index, list(errors)) == ("399", ["non_field_errors"])  # 200 million, and what they say beside
+    assert stored(app) == 0
+
+
+def test_no_statement_is_given_more_than_a_few_of_large_messages(
+    api: Api, app: Flask, accounts: Accounts
+) -> None:
+    lengths = []
+
+    def note(_connection: Any, _cursor: Any, _statement: str, parameters: Any, *_: Any) -> None:
+        lengths.append(length(parameters))
+
+    file = {"filename": "a", "content_type": "a/b", "content": b64encode(bytes(1_000_000)).decode()}
+    with app.app_context():
+        engines = list(db.engines.values())
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
+    try:
+        answer = api.post(BULK, for_many(10, html=1_000_000 * "x", attachments=[file]))
+    finally:
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", note)
+    assert answer.status == 201
+    assert sum(lengths) > 10_000_000
+    assert max(lengths) < 5_000_000
+    with app.app_context():
+        held = [(len(one.html or ""), len(one.attachments)) for one in db.session.scalars(select(Message))]
+    assert held == 10 * [(1_000_000, 1)]
+
+
+def length(parameters: Any) -> int:
+    """Return how many characters and bytes a statement is given, in whatever shape."""
+    if isinstance(parameters, str | bytes):
+        return len(parameters)
+    values = parameters.values() if isinstance(parameters, dict) else parameters
+    return sum(map(length, values)) if isinstance(values, Iterable) else 0
