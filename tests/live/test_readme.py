@@ -78,7 +78,7 @@ def service(folder: Path, ports: dict[str, str]) -> Iterator[Service]:
 
 def walk() -> list[str]:
     """Return the blocks of commands of the third terminal, in their order."""
-    _, begins, rest = (ROOT / "README.md").read_text().partition("In a third one:\n")
+    _, begins, rest = (ROOT / "README.md").read_text().partition("In a third one, in bash:\n")
     assert begins
     blocks = re.findall(r"^```sh\n(.*?)^```", rest.partition("\n## Commands\n")[0], re.DOTALL | re.MULTILINE)
     assert len(blocks) == 11
