@@ -39,6 +39,7 @@ from notifyhub.database.locks import lock_is_free
 from notifyhub.text.lines import is_line
 
 HEADER = "Idempotency-Key"
+RUNNING = f"A request with this {HEADER} is still running."
 KEY_LIFETIME = timedelta(hours=24)
 
 
@@ -147,7 +148,7 @@ def _claim(connection: Connection, key: str) -> Any:
     lock = select(lock_is_free(f"{HEADER} {g.caller.user_id} {key}").label("free")).subquery()
     row = connection.execute(select(lock.c.free, *_STORED).select_from(lock.outerjoin(_keys, this))).one()
     if not row.free:
-        raise Conflict(f"A request with this {HEADER} is still running.")
+        raise Conflict(RUNNING)
     if row.id is None:
         return None
     if row.created_at <= now() - KEY_LIFETIME:

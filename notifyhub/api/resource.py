@@ -70,6 +70,8 @@ class Resource:
     """The greatest length in bytes of a body that creates or changes an object, as an Endpoint has it."""
     update_errors: ClassVar[tuple[int, ...]] = (404,)
     """The errors of a change that are its own, as an Endpoint has them."""
+    change_example: ClassVar[Mapping[str, Any]] = {}
+    """A change that does an object in use no harm; none: of the first field that has an example."""
     title: ClassVar[str] = "name"
     """The column that people tell the objects apart by."""
     expressions: ClassVar[Mapping[str, ColumnElement[Any]]] = {}
@@ -129,6 +131,7 @@ class Resource:
                 "responses": one,
                 "errors": self.update_errors,
                 "max_body": self.max_body,
+                "examples": {"An example": self.change_example} if self.change_example else {},
             },
             "delete": {"responses": {204: None}, "errors": (404, 409) if self.protected else (404,)},
         }

@@ -47,6 +47,7 @@ class UserResource(Resource):
     """Users, whom nobody gives what they may not do themselves."""
 
     update_errors = (404, 409)
+    change_example: ClassVar[Mapping[str, Any]] = {"is_active": True}
     expressions: ClassVar[Mapping[str, ColumnElement[Any]]] = {"codes": CODES_OF_USER}
 
     def create(self, **_path: int) -> tuple[dict[str, Any], int]:

@@ -168,7 +168,8 @@ def _revision() -> str | None:
 
 
 def _size(file: Path) -> str:
-    return f"{file.stat().st_size / 1_000_000:.1f} MB"
+    size = file.stat().st_size
+    return f"{size / 1_000_000:.1f} MB" if size >= 100_000 else f"{size / 1000:.0f} kB"
 
 
 def _words(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """The URLs of patterns."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from flask import Blueprint, g
 from sqlalchemy.orm import Session
@@ -38,6 +39,7 @@ class EmailPatternResource(Resource):
     """Email patterns, whose HTML may be long."""
 
     max_body = MAX_MAIL_BODY_BYTES
+    change_example: ClassVar[Mapping[str, Any]] = {"description": "used for sending status changes"}
 
 
 sms_patterns = SMSPatternResource(

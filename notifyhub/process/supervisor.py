@@ -147,6 +147,7 @@ class Supervisor:
             log.info("NotifyHub stops")
         self._at_stop()
         self._parts |= self._old
+        self._old = {}
         for process in self._parts:
             os.kill(process, signal.SIGTERM)
         signal.alarm(STOP_SECONDS)
@@ -180,9 +181,10 @@ def _run_part(name: str, run: Callable[[], object], supervisor: int, mask: set[i
     status = 1
     try:
         os.setsid()  # Ctrl-C reaches the supervisor alone
-        for number in (*_STOP_SIGNALS, signal.SIGHUP, signal.SIGCHLD):
+        for number in (*_STOP_SIGNALS, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        # SIGHUP stays blocked: it is the supervisor's, and `pkill -HUP` sends it to all that have the name.
+        signal.pthread_sigmask(signal.SIG_SETMASK, {*mask, signal.SIGHUP})
         threading.Thread(target=_end_with_supervisor, args=(supervisor,), daemon=True).start()
         run()
         status = 0

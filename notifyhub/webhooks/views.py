@@ -1,6 +1,7 @@
 """The URLs of webhooks and their deliveries."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from flask import Blueprint, g
 from sqlalchemy import Column, String, bindparam, cast, insert, select
@@ -49,6 +50,7 @@ class WebhookResource(Resource):
     """Webhooks, which have no names."""
 
     title = "url"
+    change_example: ClassVar[Mapping[str, Any]] = {"is_active": True}
 
 
 webhooks = WebhookResource(

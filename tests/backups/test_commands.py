@@ -153,7 +153,8 @@ def test_a_backup_is_for_its_owner_alone_and_holds_the_database_and_the_keys(
 
 def test_a_restore_elsewhere_makes_the_same_installation(made: Path, tmp_path: Path) -> None:
     backup, other = tmp_path / "backup", tmp_path / "other"
-    run(made, "backup", backup)
+    told = run(made, "backup", backup)
+    assert f"its keys, {backup.stat().st_size / 1000:.0f} kB." in told
     restored = notifyhub(other, "restore", backup, NOTIFYHUB_LOG_FORMAT="json")
     assert restored.returncode == 0
     (told,) = [json.loads(line) for line in restored.stderr.splitlines() if line.startswith("{")]

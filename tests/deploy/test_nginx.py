@@ -29,6 +29,7 @@ pid {folder}/pid;
 error_log {folder}/error.log;
 events {{ worker_connections 512; }}
 http {{
+    access_log {folder}/others.log;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     include {folder}/notifyhub.conf;
@@ -103,7 +104,7 @@ def shown(folder: Path, certificate: Certificate, port: int, front: Front) -> st
         ("server_name notify.example.com;", "server_name localhost;", 2),
         ("/etc/notifyhub/tls/fullchain.pem", str(certificate.path), 1),
         ("/etc/notifyhub/tls/privkey.pem", str(certificate.path.with_name("key.pem")), 1),
-        ("/var/log/nginx/notifyhub.log", f"{folder}/access.log", 1),
+        ("/var/log/nginx/notifyhub.log", f"{folder}/access.log", 2),
     ):
         assert text.count(old) == count, old
         text = text.replace(old, new)
@@ -277,8 +278,13 @@ def test_the_log_has_no_query(front: Front) -> None:
     front.request("GET", "/api/notifications/messages?to=09123330001")
     log = front.folder / "access.log"  # a line is written after its answer has gone out
     until(lambda: '"GET /api/notifications/messages" 200' in log.read_text(), "nginx did not log the request")
-    assert "0912" not in log.read_text()
-    assert front.key not in log.read_text()
+    with closing(http.client.HTTPConnection("127.0.0.1", front.plain, timeout=10)) as connection:
+        connection.request("GET", "/api/notifications/messages?to=09123330001", headers={"Host": "localhost"})
+        assert connection.getresponse().status == 403
+    until(lambda: '"GET /api/notifications/messages" 403' in log.read_text(), "nginx did not log the request")
+    for written in (log, log.with_name("others.log")):
+        assert "0912" not in written.read_text()
+        assert front.key not in written.read_text()
 
 
 def test_metrics_are_for_this_machine_alone(front: Front) -> None:

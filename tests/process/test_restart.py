@@ -56,6 +56,42 @@ def test_restarts_refuse_no_call_and_lose_no_message(start: Start) -> None:
 
 
 @pytest.mark.slow
+def test_a_sighup_to_all_processes_is_one_to_the_service(start: Start) -> None:
+    service = start()
+    service.wait_until_it_serves()
+    service.wait_until_it_delivers()
+    old = service.living() - {service.process.pid}
+    assert len(old) > 2
+    for process in (service.process.pid, *old):
+        os.kill(process, signal.SIGHUP)
+    until(lambda: restarts(service) > 1, "new parts are ready", 60)
+    until(lambda: not old & service.living(), "the old parts have ended", 60)
+    assert service.get("/healthz")[0] == 200
+    assert service.stop() == 0
+    assert "stopped with status" not in service.err
+    assert "SIGHUP" not in service.err
+
+
+@pytest.mark.slow
+def test_an_old_part_that_dies_during_a_restart_ends_the_service_in_one_line(start: Start) -> None:
+    slow = (
+        "import sys, time\nfrom notifyhub.process.server import application\n"
+        "if '--take-over' in sys.argv: application.Server.run = lambda self: time.sleep(30)"
+    )
+    service = start(first=slow)
+    service.wait_until_it_serves()
+    service.wait_until_it_delivers()
+    worker = service.parts()["worker"]
+    service.process.send_signal(signal.SIGHUP)
+    until(lambda: restarts(service) > 1, "a new part is ready", 60)
+    os.kill(worker, signal.SIGKILL)
+    assert service.process.wait(30) == 1
+    assert "The worker was killed by SIGKILL: everything is stopped." in service.err
+    assert "Traceback" not in service.err
+    assert service.living() == set()
+
+
+@pytest.mark.slow
 def test_a_program_that_can_not_start_replaces_nothing(start: Start, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     service = start(first=f"import os, sys\nif os.path.exists({str(broken)!r}): sys.exit('It is broken')")

@@ -85,6 +85,22 @@ def test_the_printed_example_can_be_seeded(seed: Seed, app: Flask, monkeypatch: 
     assert "0 created, 0 updated, 1 unchanged" in seed(example.stdout).stdout
 
 
+def test_what_the_printed_example_leaves_out_fits_what_is_there(
+    seed: Seed, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words, sections, entries = (
+        app.test_cli_runner().invoke(args=["notifiers", "seed"]).stdout.partition("\nsms:")
+    )
+    for name in re.findall(r"\$\{(\w+)\}", entries):
+        monkeypatch.setenv(name, SECRET if name == "WEBHOOK_SECRET" else f"the value of {name}")
+    whole, count = re.subn(r"^#(?=  )|^( +)# (?=\w+: )", r"\1", entries, flags=re.MULTILINE)
+    assert count > 10
+    assert not re.search(r"^ *# ?[- ]*[a-z_]+:", whole, re.MULTILINE)
+    result = seed(words + sections + whole)
+    assert result.exit_code == 0, result.stderr
+    assert "email pattern: 2 created" in result.stdout
+
+
 def test_the_printed_example_leaves_what_the_walk_makes_alone(app: Flask) -> None:
     example = app.test_cli_runner().invoke(args=["notifiers", "seed"]).stdout
     walk = (ROOT / "README.md").read_text().partition("## Configuration")[0]

@@ -2,6 +2,7 @@
 # ruff: noqa: T201 - it is a command
 
 import argparse
+import logging
 import threading
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ def main() -> None:
     parser.add_argument("--melipayamak-port", type=int, default=0, metavar="P")
     parser.add_argument("--smtp-port", type=int, default=0, metavar="P")
     given = parser.parse_args()
+    logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd warns of a property that itself sets
     with (
         IPPanelSimulator(given.ippanel_port) as edge,
         MeliPayamakSimulator(given.melipayamak_port) as console,

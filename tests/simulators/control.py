@@ -5,11 +5,12 @@
 | `GET /_control/counts` | accepted messages by recipient |
 | `GET /_control/messages?recipient=` | the accepted messages |
 | `DELETE /_control/messages` | forgets them |
-| `POST /_control/troubles` `{"kind", "times", "recipient", "seconds", "on"}` | queues a trouble; `"times":
-null` makes it a standing one | | `DELETE /_control/troubles` | ends all troubles |
-| `POST /_control/reports` `{"state", "id"}` | advances the delivery reports of one message, or of all; with
-IPPanel `"recipient"` is one of a send to several |
+| `POST /_control/troubles` `{"kind", "times", "recipient", "seconds", "on"}` | a trouble; null: it stays |
+| `DELETE /_control/troubles` | ends all troubles |
+| `POST /_control/reports` `{"state", "id", "recipient"}` | advances the report of a message, or of all |
 | `PATCH /_control` `{"latency": 0.05, …}` | changes the simulator's switches |
+
+The `recipient` of a report is for IPPanel, where a send may have several.
 """
 
 from typing import Any, ClassVar

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 DATABASE_RETRY_AFTER_SECONDS = 5
 """How long a client is asked to wait while the database can't be reached."""
 
+UNAVAILABLE = "The database can't be reached at the moment."
+
 WORDS = {
     404: "Not found.",
     413: "Request body too large: at most {limit} bytes are taken (NOTIFYHUB_MAX_BODY_BYTES).",
@@ -111,8 +113,7 @@ def _no_database(error: Exception) -> Response:
     """Answer 503 while the database can't be used, which the log says in one line."""
     if not log_outage(current_app.extensions["outage_log"], error):
         return _server_error(error)
-    words = "The database can't be reached at the moment."
-    return http_error(ServiceUnavailable(words, retry_after=DATABASE_RETRY_AFTER_SECONDS))
+    return http_error(ServiceUnavailable(UNAVAILABLE, retry_after=DATABASE_RETRY_AFTER_SECONDS))
 
 
 def _server_error(error: Exception) -> Response:

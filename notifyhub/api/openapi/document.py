@@ -25,11 +25,14 @@ _PARAMETER = re.compile(r"<(\w+):(\w+)>")
 _CONVERTED = {"id": {"type": "integer", "format": "int64", "minimum": 1}}
 
 _DESCRIPTION = """\
-Notifiers, patterns and settings of a self-hosted notification service.
+A self-hosted notification service: messages by SMS and email, one-time passwords, the accounts and patterns
+that they go out by, webhooks that tell what became of them.
 
+- **Requests** carry a token: `Authorization: Token <key>`, which is what *Authorize* on this page asks for.
 - **Bodies** are JSON objects. Read-only keys are ignored, and so are unknown ones where a schema allows them;
   texts are trimmed, a number is taken as its text.
 - **Errors** are JSON: `{"detail": "…"}` for the request as a whole, `{"field": ["…"]}` for its fields.
+- **Lists** come in pages, with links to the `next` and the `previous` one.
 - **Moments** are ISO 8601 in UTC, with six fractional digits and `Z`.
 - **Every answer** carries `X-Request-ID`: the request's own, if it has 8 to 128 of `A–Z a–z 0–9 _ . : -`,
   else a new one.

@@ -3,7 +3,8 @@
 from typing import Any
 
 from notifyhub.api.endpoint import Access, Endpoint, Permission
-from notifyhub.api.http.errors import WORDS
+from notifyhub.api.http.errors import UNAVAILABLE, WORDS
+from notifyhub.api.idempotency import RUNNING
 from notifyhub.config import DEFAULT_BODY_BYTES
 
 RATE_LIMIT: dict[str, dict[str, Any]] = {
@@ -88,6 +89,7 @@ _NAMES = {
     429: "TooManyRequests",
     500: "ServerError",
     502: "ProviderTrouble",
+    503: "Unavailable",
 }
 
 RESPONSES: dict[str, dict[str, Any]] = {
@@ -117,9 +119,11 @@ RESPONSES: dict[str, dict[str, Any]] = {
         "You do not have permission to perform this action.",
     ),
     "NotFound": _detail("There is no object with an id of the path, or no such cursor.", WORDS[404]),
-    "Conflict": _detail(
+    "Conflict": _response(
         "The object is in use, or not in a state for this; or a request with the Idempotency-Key is running.",
-        "This notifier is the default one in the notification settings.",
+        "Error",
+        in_use={"detail": "This notifier is the default one in the notification settings."},
+        running={"detail": RUNNING},
     ),
     "TooLarge": _detail(
         "The body is longer than the service takes.", WORDS[413].format(limit=DEFAULT_BODY_BYTES)
@@ -151,6 +155,7 @@ RESPONSES: dict[str, dict[str, Any]] = {
         "The provider can't be reached, or refuses the notifier's account. `detail` holds its own words.",
         "اطلاعات وارد شده صحیح نمی باشد",
     ),
+    "Unavailable": _detail("The database can't be reached. Ask again.", UNAVAILABLE, "Retry-After"),
     "ServerError": _detail("The service failed. Its log, under the request's id, says how.", WORDS[500]),
 }
 
@@ -159,7 +164,7 @@ def error_responses(declared: Endpoint) -> dict[int, str]:
     """Return the errors that an operation may answer: the names of their responses by status."""
     statuses = {500, *declared.errors}
     if declared.access is not Access.PUBLIC:
-        statuses |= {401, 429}
+        statuses |= {401, 429, 503}
     if isinstance(declared.access, Permission):
         statuses.add(403)
     if declared.body:

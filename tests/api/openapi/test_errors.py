@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 from tests.api.openapi.test_document import EMAIL, PATTERNS, SETTINGS, SMS, component
 from tests.support.clients import Answer, Api
 from tests.support.factories import EmailNotifierFactory, SMSNotifierFactory, SMSPatternFactory
+from tests.support.processes import free_port
 
 
 def examples_of(document: dict[str, Any], method: str, path: str, answer: Answer) -> list[Any]:
@@ -63,3 +64,18 @@ def test_the_error_of_too_many_requests_is_documented(api: Api, other_app: Calla
     (example,) = examples_of(document, "get", "/api/me", answer)
     assert answer.status == 429
     assert answer.json == {"detail": example["detail"]}
+
+
+def test_every_operation_with_a_token_documents_that_the_database_may_be_away(
+    api: Api, other_app: Callable[..., Flask]
+) -> None:
+    document = api.get("/api/openapi.json").json
+    url = f"postgresql://user@127.0.0.1:{free_port()}/none"
+    away = Api(other_app(NOTIFYHUB_DATABASE_URL=url).test_client(), api.token)
+    for path, item in document["paths"].items():
+        parameters = {each["name"]: each["example"] for each in item.get("parameters", ())}
+        for method in item.keys() - {"parameters"}:
+            if item[method].get("security") != []:
+                answer = away.call(method.upper(), path.format(**parameters))
+                assert answer.status == 503
+                assert answer.json in examples_of(document, method, path, answer)

@@ -136,6 +136,22 @@ def test_every_body_that_is_shown_is_taken_as_it_is_on_a_new_installation(
     assert answers == {}
 
 
+def test_bodies_are_taken_one_after_another_as_the_page_shows_them(
+    app: Flask, token: Callable[..., str], shown: list[Example]
+) -> None:
+    clear(app)
+    restart_ids(app)
+    api = Api(app.test_client(), token())
+    for method, url, body in TUTORIAL:
+        assert api.call(method, url, body).status in {200, 201}
+    answers = {}
+    for example in shown:
+        answer = api.call(example.method, example.url, example.body)
+        if answer.status not in example.statuses:
+            answers[example.where, example.name] = (answer.status, answer.json)
+    assert answers == {}
+
+
 def test_the_table_of_what_must_be_there_names_only_what_is_shown(shown: list[Example]) -> None:
     assert PRIOR.keys() <= {example.where for example in shown}
 
@@ -156,3 +172,10 @@ def test_every_operation_with_a_body_shows_one(shown: list[Example], app: Flask)
 def test_a_change_that_is_tried_leaves_credentials_as_they_are(shown: list[Example]) -> None:
     changes = [example.body for example in shown if example.url in {f"{SMS}/1", f"{EMAIL}/1"}]
     assert changes == [{"name": "melipayamak_general"}, {"name": "mail"}]
+
+
+def test_a_change_that_is_tried_renames_no_user_and_leads_no_webhook_elsewhere(shown: list[Example]) -> None:
+    changes = [
+        example.body for example in shown if example.where in {f"PATCH {WEBHOOKS}/1", "PATCH /api/users/1"}
+    ]
+    assert changes == [{"is_active": True}] * 2
