@@ -204,10 +204,11 @@ def _end_when_told() -> None:
     """Have SIGTERM and Ctrl-C end the process at once, until a part has its own way.
 
     The database undoes what is under way. An exception would not do: Python drops those that are raised while
-    it collects garbage.
+    it collects garbage. SIGHUP waits until there is somebody to take it.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
 
 
 def _service(*, anew: bool = False) -> Flask:

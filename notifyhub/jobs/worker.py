@@ -1,6 +1,7 @@
 """The worker: Celery in one process, whose threads spend their time waiting for providers."""
 
 import logging
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from notifyhub.jobs.pool import queue_pool
 from notifyhub.jobs.queues import Job
 from notifyhub.jobs.repeated import Repeated
 from notifyhub.jobs.threads import CONCURRENCY, Threads
+from notifyhub.process.terminal import Terminal
 
 log = logging.getLogger(__name__)
 
@@ -50,17 +52,16 @@ def run(
     """Deliver until SIGTERM or Ctrl-C, which let the attempts under way end; return the exit status.
 
     With `beat` it also schedules the periodic tasks for all workers: at least one has to. A broker or
-    database that is not there yet is waited for. SIGHUP ends it likewise with RESTART, if `may_restart`.
+    database that is not there yet is waited for. SIGHUP, which has to be blocked, ends it likewise with
+    RESTART, if `may_restart`.
     """
+    if may_restart and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which it is under nohup
+        Thread(target=_take_hangups, args=(Terminal(), may_restart), daemon=True).start()
     configure(app)
     wait_for_database(app)
     wait_for_broker(app)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
-    if may_restart and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which it is under nohup
-        signal.signal(
-            signal.SIGHUP, lambda *_: Thread(target=_restart, args=(may_restart,), daemon=True).start()
-        )
     heartbeats = app.extensions["heartbeats"] = Heartbeats(queues.QUEUES)
     beside = [
         *repeated.all_of(app, repeated.WORKER),
@@ -226,10 +227,14 @@ def _stop(*_: object) -> None:
     state.should_stop = EX_OK
 
 
-def _restart(may_restart: Callable[[], bool]) -> None:
-    if may_restart() and state.should_stop is None:
-        log.info("The worker restarts")
-        state.should_stop = RESTART
+def _take_hangups(terminal: Terminal, may_restart: Callable[[], bool]) -> None:
+    while state.should_stop is None:
+        if terminal.is_closed(signal.sigwaitinfo({signal.SIGHUP})):
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+        if may_restart() and state.should_stop is None:
+            log.info("The worker restarts")
+            state.should_stop = RESTART
 
 
 def _named(app: Flask, queue: str) -> Queue:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import NoReturn, Self
 
+from notifyhub.process.terminal import Terminal
+
 STOP_SECONDS = 20
 """How long the parts may finish what is under way when the service stops; then they are killed."""
 RETIRE_SECONDS = 60
@@ -47,6 +49,7 @@ class Supervisor:
         self._retiring: dict[int, float] = {}  # old parts that were told to end, and when they are killed
         self._mask: set[int] = set()
         self._at_stop = at_stop
+        self._terminal = Terminal()
 
     @property
     def parts(self) -> Mapping[int, str]:
@@ -101,8 +104,9 @@ class Supervisor:
         self._parts, self._old = self._old, {}
 
     def wait(self) -> bool:
-        """Return False when SIGTERM or Ctrl-C has stopped all parts, True when SIGHUP asks for a restart.
+        """Return False when all parts are stopped, True when SIGHUP asks for a restart.
 
+        SIGTERM and Ctrl-C stop them, and so does the closing of the terminal.
         Raises PartEnded if one stopped the others.
         """
         # A program that nohup has started does not hear it.
@@ -113,6 +117,8 @@ class Supervisor:
             if received and received.si_signo in _STOP_SIGNALS:
                 break
             if received and received.si_signo in restart:
+                if self._terminal.is_closed(received):
+                    break
                 return True
             words = self._ended()
             self._kill_overdue()

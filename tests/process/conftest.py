@@ -27,13 +27,18 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[Service] = []
 
     def begin(
-        command: str = "up", *options: str, port: int = 0, first: str = "", **variables: str
+        command: str = "up",
+        *options: str,
+        port: int = 0,
+        first: str = "",
+        terminal: int | None = None,
+        **variables: str,
     ) -> Service:
         folder = tmp_path / f"start-{len(started)}"
         folder.mkdir()
         given = {"NOTIFYHUB_INSTANCE": str(tmp_path / "instance"), **variables}
         options = (*options, "--workers", "1") if command == "up" else options
-        started.append(Service(folder, given, command, *options, port=port, first=first))
+        started.append(Service(folder, given, command, *options, port=port, first=first, terminal=terminal))
         return started[-1]
 
     yield begin

@@ -18,11 +18,16 @@ from tests.support.processes import free_port, wait_for_port
 
 READY = {"status": "ok", "database": "ok", "broker": "ok"}
 
+_TAKE_TERMINAL = """
+import fcntl, os, termios
+if os.getsid(0) == os.getpid(): fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+"""
+
 
 class Service:
     """A started `notifyhub`, the leader of a process group, in a folder beside which its output is kept.
 
-    `first` is Python that its process runs before.
+    `first` is Python that its process runs before; `terminal` a descriptor of the one that it is started in.
     """
 
     def __init__(
@@ -33,21 +38,26 @@ class Service:
         *options: str,
         port: int = 0,
         first: str = "",
+        terminal: int | None = None,
     ):
         self.folder = folder
         self.port = port or free_port()
         self.environment = {**os.environ, **variables}
         if command == "up":
             options = ("--port", str(self.port), *options)
+        if terminal is not None:
+            first = f"{_TAKE_TERMINAL}\n{first}"
         with self._output("out").open("w") as out, self._output("err").open("w") as err:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", f"{first}\nfrom notifyhub.cli import main; main()", command, *options],
                 cwd=folder,
                 env={**self.environment, "TESTED_SERVICE": str(folder)},
+                stdin=terminal,
                 stdout=out,
                 stderr=err,
                 text=True,
-                process_group=0,
+                process_group=None if terminal is not None else 0,
+                start_new_session=terminal is not None,
             )
 
     def _output(self, name: str) -> Path:
