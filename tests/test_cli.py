@@ -353,6 +353,24 @@ def test_an_output_that_cannot_be_written_is_told_in_one_line(variables: dict[st
     assert (done.returncode, done.stderr) == (1, "Error: No space left on device\n")
 
 
+def test_ctrl_c_ends_the_program_without_a_traceback_while_it_is_imported(tmp_path: Path) -> None:
+    """The first module that is imported says so, and waits for the signal."""
+    (tmp_path / "click.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(30)\n")
+    with subprocess.Popen(
+        [sys.executable, "-m", "notifyhub", "permissions"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    ) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "importing\n"
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=20)
+    assert (program.returncode, out, err) == (-signal.SIGINT, "", "")
+
+
 def test_the_version_is_that_of_the_package(notifyhub: Callable[..., Any]) -> None:
     done = notifyhub({}, "--version")
     assert (done.returncode, done.stdout) == (0, f"notifyhub {version('notifyhub')}\n")
