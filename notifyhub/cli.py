@@ -1,11 +1,11 @@
 """The `notifyhub` command: every command there is, from any folder."""
 
+import errno
 import logging
 import os
 import signal
 import socket
 import sys
-from ipaddress import ip_address
 from mmap import mmap
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from notifyhub.jobs import worker as delivery
 from notifyhub.jobs.threads import CONCURRENCY
 from notifyhub.messages.commands import send
 from notifyhub.process import last_words, restart
+from notifyhub.process.listener import listen, warn_of_strangers
 from notifyhub.process.restart import Inheritance
 from notifyhub.process.server import Server
 from notifyhub.process.supervisor import PartEnded, Supervisor
@@ -87,6 +88,12 @@ class _Main(click.Group):
             return super().invoke(ctx)
         except (SQLAlchemyError, MigrationError, CommandError, PartEnded) as error:
             raise click.ClickException(_words(error)) from error
+        except OSError as error:
+            # Where nobody reads any more click ends quietly; the log of a service tells where it happened.
+            if error.errno == errno.EPIPE or ctx.invoked_subcommand in SERVICES:
+                raise
+            words = [str(part) for part in (error.strerror or error, error.filename) if part]
+            raise click.ClickException(": ".join(words)) from error
 
 
 def _words(error: Exception) -> str:
@@ -129,8 +136,8 @@ def up(host: str, port: int, workers: int, inheritance: Inheritance | None) -> N
         listener = socket.socket(fileno=inheritance.listener)
         listener.set_inheritable(False)
     else:
-        listener = _listen(host, port)
-        _warn_of_strangers(app, listener)
+        listener = listen(host, port)
+        warn_of_strangers(listener, behind_proxy=app.config["TRUSTED_PROXIES"] > 0)
         with app.app_context():
             upgrade_quietly()
     with Supervisor(inheritance.parts if inheritance else None, at_stop=listener.close) as parts:
@@ -238,28 +245,6 @@ def _checked_app() -> Flask:
         click.echo(error, err=True)
         sys.exit(3)
     return app
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens: requests that come before the service is ready wait in its queue.
-
-    It comes before all else, so that a second start of the service by mistake changes nothing.
-    """
-    try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=2048)
-    except OSError as error:
-        # A name that is not found has no number of the system's; else Python adds the address to the words.
-        words = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        raise click.ClickException(f"Can't listen at {host}, port {port}: {words}.") from error
-
-
-def _warn_of_strangers(app: Flask, listener: socket.socket) -> None:
-    if not ip_address(listener.getsockname()[0]).is_loopback and not app.config["TRUSTED_PROXIES"]:
-        log.warning(
-            "Other machines reach the service without encryption: put a proxy with TLS that buffers requests "
-            "in front, and set NOTIFYHUB_TRUSTED_PROXIES to 1"
-        )
 
 
 def _introduce_admin() -> None:

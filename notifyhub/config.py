@@ -210,6 +210,10 @@ def read(environment: Mapping[str, str], url_variables: Iterable[str] = ()) -> d
     )()
     for name in sorted(given.keys() - known.fields.keys()):
         raise InvalidSetting(_unknown(name, known.fields))
+    for name in (
+        name for name, value in given.items() if any("\ud800" <= letter <= "\udfff" for letter in value)
+    ):
+        raise InvalidSetting(f"{PREFIX}{name} must be UTF-8")
     try:
         return dict(known.load({name: value for name, value in given.items() if value}))
     except ValidationError as error:

@@ -327,6 +327,50 @@ def test_a_database_that_does_not_answer_is_one_line_of_every_command(
     assert "hunter2" not in done.stderr
 
 
+@pytest.mark.parametrize("variables", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("host", ["a..b", pytest.param("\udcff", marks=pytest.mark.slow)])
+def test_what_no_host_is_called_is_told(
+    notifyhub: Callable[..., Any], variables: dict[str, str], host: str
+) -> None:
+    done = notifyhub(variables, "up", "--host", host)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"Error: Can't listen at {ascii(host)[1:-1]}: no host has such a name.\n"
+
+
+@pytest.mark.parametrize("variables", ["sqlite"], indirect=True)
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_an_output_that_cannot_be_written_is_told_in_one_line(variables: dict[str, str]) -> None:
+    """Who keeps a token in a file on a full disk has to learn that it is not there."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", "from notifyhub.cli import main; main()", "permissions"],
+            env={**os.environ, **variables},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, "Error: No space left on device\n")
+
+
+def test_ctrl_c_ends_the_program_without_a_traceback_while_it_is_imported(tmp_path: Path) -> None:
+    """The first module that is imported says so, and waits for the signal."""
+    (tmp_path / "click.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(30)\n")
+    with subprocess.Popen(
+        [sys.executable, "-m", "notifyhub", "permissions"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    ) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "importing\n"
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=20)
+    assert (program.returncode, out, err) == (-signal.SIGINT, "", "")
+
+
 def test_the_version_is_that_of_the_package(notifyhub: Callable[..., Any]) -> None:
     done = notifyhub({}, "--version")
     assert (done.returncode, done.stdout) == (0, f"notifyhub {version('notifyhub')}\n")

@@ -187,6 +187,8 @@ def test_a_variable_sets_what_it_names(instance: Path, name: str, value: str, ex
         ("WEBHOOK_ALLOW", "10.0.0.0/33"),
         ("WEBHOOK_ALLOW", "*.hunter2"),
         ("WEBHOOK_ALLOW", "256.1.1.1"),
+        ("INSTANCE", "/hunter2\udcff"),
+        ("QUEUE_PREFIX", "hunter2\udcff"),
     ],
 )
 def test_a_wrong_value_is_refused_in_one_line_that_names_the_variable_and_not_the_value(

@@ -13,7 +13,7 @@ from sqlalchemy.orm import contains_eager, selectinload
 from notifyhub.api.endpoint import permissions
 from notifyhub.auth import accounts
 from notifyhub.auth.models import Role, Token, User
-from notifyhub.database.commands import Commands
+from notifyhub.database.commands import TEXT, Commands
 from notifyhub.database.connections import orm_session
 
 users = Commands("users", help="Users, and what they may do.")
@@ -149,7 +149,7 @@ def list_tokens(name: str | None) -> None:
 
 
 @tokens.command("revoke")
-@click.argument("prefix")
+@click.argument("prefix", type=TEXT)
 def revoke(prefix: str) -> None:
     """Revoke the token that begins with PREFIX."""
     with accounts.changes() as session:

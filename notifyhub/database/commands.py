@@ -14,6 +14,25 @@ class CommandError(Exception):
     """A command can't do what it was asked for; the text says why, in one line, in words for an operator."""
 
 
+class Text(click.ParamType[str]):
+    """A text from the command line, which a terminal of another encoding may have garbled."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text, or refuse it, in one line, if no database could store it."""
+        text = str(value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            name = param.get_error_hint(ctx).strip("'") if param else self.name
+            raise click.ClickException(f"{name}: This is not UTF-8.") from None
+        return text
+
+
+TEXT = Text()
+
+
 class _OneLine(click.Command):
     """A command whose errors are one line, not a traceback."""
 

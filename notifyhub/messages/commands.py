@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 from sqlalchemy import Row, bindparam, select
 
 from notifyhub.database.base import now, table_of
-from notifyhub.database.commands import Command, CommandError
+from notifyhub.database.commands import TEXT, Command, CommandError
 from notifyhub.database.connections import autocommit, transaction
 from notifyhub.events import publish
 from notifyhub.messages.composition import compose
@@ -38,13 +38,18 @@ _STATE = select(
 
 
 @click.command("send", cls=Command)
-@click.argument("to")
-@click.option("--pattern", metavar="NAME", help="A pattern of the default notifier.")
+@click.argument("to", type=TEXT)
+@click.option("--pattern", type=TEXT, metavar="NAME", help="A pattern of the default notifier.")
 @click.option(
-    "--arg", "args", metavar="V", multiple=True, help="What fills the pattern, in order; repeat it."
+    "--arg",
+    "args",
+    type=TEXT,
+    metavar="V",
+    multiple=True,
+    help="What fills the pattern, in order; repeat it.",
 )
-@click.option("--text", metavar="T", help="The text, where no pattern makes it.")
-@click.option("--subject", metavar="S", help="An email's subject, where no pattern makes it.")
+@click.option("--text", type=TEXT, metavar="T", help="The text, where no pattern makes it.")
+@click.option("--subject", type=TEXT, metavar="S", help="An email's subject, where no pattern makes it.")
 @with_appcontext
 def send(to: str, pattern: str | None, args: tuple[str, ...], text: str | None, subject: str | None) -> None:
     """Send one message to TO, a number or an address, through the default notifier, and follow it to its end.

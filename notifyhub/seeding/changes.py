@@ -1,6 +1,7 @@
 """Writing an object's values, and saying which of its fields that changes."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from marshmallow import Schema, fields
@@ -13,7 +14,9 @@ from notifyhub.database.base import Base, table_of
 from notifyhub.notifiers.fields import NamedAddress
 from notifyhub.patterns.fields import Sender
 from notifyhub.seeding.document import Node
+from notifyhub.seeding.kinds import NAMED, Kind
 from notifyhub.seeding.report import in_line
+from notifyhub.settings.fields import Address
 from notifyhub.text.lines import is_line
 
 _MAX_SHOWN = 60  # characters of a value in JSON; a longer one is not shown
@@ -21,7 +24,7 @@ _MAX_SHOWN = 60  # characters of a value in JSON; a longer one is not shown
 _NOTHING = object()
 
 _SHOWN = (fields.Boolean, fields.Number, Choice)
-_SHOWN_TEXTS = {String, SingleLine, NamedAddress, Sender}
+_SHOWN_TEXTS = {String, SingleLine, Address, NamedAddress, Sender}
 """The fields whose values are shown. Of texts exactly these classes: other ones may be secrets."""
 
 
@@ -65,11 +68,21 @@ def _difference(session: Session, name: str, declared: fields.Field[Any], before
 
 
 def _named(session: Session, declared: fields.Field[Any], value: Any) -> Any:
-    """Return what a reader knows a value by: of ids the names."""
+    """Return what a reader knows a value by: of ids the names, of patterns those of their notifiers, too."""
     if not isinstance(declared, Reference | ReferenceList):
         return value
-    columns = table_of(declared.model).c
     ids = value if isinstance(value, list) else [value]
-    found = session.execute(select(columns.id, columns.name).where(columns.id.in_(ids)))
-    names = {row.id: row.name for row in found}
+    names = _labels(session, NAMED[declared.model], ids)
     return [names.get(number) for number in value] if isinstance(value, list) else names.get(value)
+
+
+def _labels(session: Session, kind: Kind, ids: Sequence[int | None]) -> dict[int, str]:
+    columns = table_of(kind.model).c
+    if not kind.notifier:
+        found = session.execute(select(columns.id, columns.name).where(columns.id.in_(ids)))
+        return {row.id: row.name for row in found}
+    notifiers = table_of(kind.notifier.model).c
+    query = select(columns.id, columns.name, notifiers.name.label("notifier"))
+    belonging = query.join_from(table_of(kind.model), table_of(kind.notifier.model))
+    found = session.execute(belonging.where(columns.id.in_(ids)))
+    return {row.id: f"{row.name} of {row.notifier}" for row in found}

@@ -6,6 +6,7 @@ from notifyhub.messages.models import Channel, MessageStatus
 from notifyhub.otp.models import OTPStatus
 from notifyhub.patterns.models import PatternStatus
 from notifyhub.webhooks.models import Event
+from notifyhub.webhooks.retry_policy import GONE
 
 MADE, TAKEN, ARRIVED = (f"2025-12-28T16:42:{second}Z" for second in ("35.264559", "35.391022", "46.117340"))
 UNTIL = "2025-12-29T16:42:35.264559Z"
@@ -78,7 +79,7 @@ WEBHOOK = {
     "url": "https://shop.example.com/notifyhub",
     "events": [Event.MESSAGE_DELIVERED],
     "is_active": False,
-    "disabled_reason": "The receiver answered 410: it wants no more events.",
+    "disabled_reason": GONE,
     "created_at": MADE,
     "updated_at": TAKEN,
 }

@@ -293,6 +293,7 @@ def test_every_permission_is_listed_once_by_its_code(run: Run) -> None:
         ("tokens issue nobody", "Error: There is no user nobody."),
         ("tokens list nobody", "Error: There is no user nobody."),
         ("tokens revoke 00000000", "Error: There is no token that begins so."),
+        ("tokens revoke \udcff", "Error: PREFIX: This is not UTF-8."),
         (
             "tokens issue a --expires-in 0",
             "Error: Invalid value for '--expires-in': 0 is not a number of days above 0.",

@@ -114,6 +114,10 @@ def columns(app: Flask) -> tuple[object, ...]:
         (["09121234567", "--text", "x", "--arg", "1"], "Error: --arg: Arguments fill a pattern"),
         (["ada@example.com", "--text", "x"], "Error: --subject: This field is required."),
         (["ada@example.com", "--subject", "a\nb", "--text", "x"], "Error: --subject: "),
+        (["0912\udcff", "--text", "x"], "Error: TO: This is not UTF-8."),
+        (["09121234567", "--text", "\udcff"], "Error: --text: This is not UTF-8."),
+        (["09121234567", "--pattern", "\udcff"], "Error: --pattern: This is not UTF-8."),
+        (["09121234567", "--pattern", "x", "--arg", "\udcff"], "Error: --arg: This is not UTF-8."),
     ],
 )
 @pytest.mark.usefixtures("accounts")

@@ -71,9 +71,18 @@ def test_a_pattern_is_that_of_the_default_notifier_once_the_file_is_applied(
         "OTP settings: otp_max_attempts (5 → 3) changed"
     )
     assert said(seed("otp: {otp_sms_pattern: null}"))[0] == (
-        'OTP settings: otp_sms_pattern ("code" → null) changed'
+        f'OTP settings: otp_sms_pattern ("code of {default}" → null) changed'
     )
     assert only(app, OTPSettings)["sms_pattern_id"] is None
+
+
+def test_a_pattern_that_gives_way_to_one_of_the_same_name_is_told_from_it(seed: Seed) -> None:
+    otp = "otp: {otp_sms_pattern: code}\nsettings: {notifications_sms_notifier: "
+    said(seed(f"{otp}one}}\n{SMS}"))
+    assert said(seed(f"{otp}two}}"))[:2] == [
+        'settings: notifications_sms_notifier ("one" → "two") changed',
+        'OTP settings: otp_sms_pattern ("code of one" → "code of two") changed',
+    ]
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,15 @@ def test_a_line_names_the_fields_with_what_is_short_and_no_secret(
     assert would[0] == lines[0].removesuffix("changed") + "would change"
 
 
+def test_where_alerts_go_is_told_unless_the_environment_says_it(seed: Seed) -> None:
+    assert said(seed("delivery: {alert_email: ops@example.com}"))[0] == (
+        'delivery settings: alert_email (null → "ops@example.com") changed'
+    )
+    assert said(seed('delivery: {alert_email: "b+${SMTP_PASSWORD}@example.com"}'))[0] == (
+        "delivery settings: alert_email changed"
+    )
+
+
 def test_of_settings_of_providers_the_keys_are_named(seed: Seed) -> None:
     text = "sms: [{name: a, backend: melipayamak, settings: {%s}}]"
     said(seed(text % f"token: {TOKEN}, number: '50001'"))
