@@ -256,10 +256,15 @@ def _hear_last_words_from_the_driver() -> None:
 def test_a_session_that_the_server_has_ended_is_lost_before_the_driver_has_seen_its_end(
     app: Flask, monkeypatch: pytest.MonkeyPatch, hear: Callable[[], None]
 ) -> None:
-    monkeypatch.setattr(PGDialect_psycopg, "is_disconnect", lambda *_: False)
-    monkeypatch.setattr(psycopg.Connection, "closed", property(lambda _: False))
+    is_closed = psycopg.Connection.closed.fget
+    assert is_closed
     with app.app_context():
-        with pytest.raises(OperationalError) as failure:
-            hear()
+        ended = autocommit().connection.driver_connection  # others are collected as garbage meanwhile
+        with monkeypatch.context() as patch:
+            patch.setattr(PGDialect_psycopg, "is_disconnect", lambda *_: False)
+            unseen = property(lambda one: one is not ended and is_closed(one))
+            patch.setattr(psycopg.Connection, "closed", unseen)
+            with pytest.raises(OperationalError) as failure:
+                hear()
         assert failure.value.connection_invalidated
         assert autocommit().scalar(text("SELECT 1")) == 1

@@ -108,7 +108,7 @@ def test_up_tells_of_its_worker_that_hangs(processes: list[subprocess.Popen[str]
 
     until(lambda: health() == "ok", "all is well")
     worker = service.parts()["worker"]
-    os.kill(worker, signal.SIGSTOP)
+    service.pause(worker)
     try:
         until(lambda: health() == "down", "the worker is missed", 20)
         until(lambda: GONE in service.err, "the log tells", 20)

@@ -124,7 +124,7 @@ def test_a_stop_enqueues_what_is_pending(start: Start, tmp_path: Path) -> None:
     service = start(first="from notifyhub.jobs import buffer; buffer.LINGER_SECONDS = 3600")
     service.wait_until_it_serves()
     notifier, parts = add_notifier(service, service.key), service.parts()
-    os.kill(parts["worker"], signal.SIGSTOP)  # which would take the job
+    service.pause(parts["worker"])  # which would take the job
     service.post(MESSAGES, {**TEXT, "notifier": notifier}, service.key)
     queue = tmp_path / "instance" / "queue"
     assert list(queue.glob("*/*.msg")) == []

@@ -16,7 +16,7 @@ from tests.simulators.server import Reply
 from tests.support.databases import engines
 from tests.support.rows import context
 
-IMPATIENT = Timeouts(connect=1, read=1)
+IMPATIENT = Timeouts(connect=1, read=2)
 
 
 @pytest.fixture

@@ -9,11 +9,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from notifyhub.database.writer_lock import FairConnection
 from tests.support.processes import free_port, wait_for_port
 
 READY = {"status": "ok", "database": "ok", "broker": "ok"}
@@ -119,6 +121,14 @@ class Service:
         """The processes of the server and of the worker, which are started in this order."""
         server, worker = sorted(pid for pid in self.living() if _parent(pid) == self.process.pid)
         return {"server": server, "worker": worker}
+
+    def pause(self, process: int) -> None:
+        """Stop a process where it is not writing to the SQLite database: nobody else could write then."""
+        database = Path(self.environment["NOTIFYHUB_INSTANCE"]) / "notifyhub.db"
+        with closing(FairConnection(str(database))) as connection:
+            connection.acquire_writer_lock()
+            connection.execute("BEGIN IMMEDIATE")
+            os.kill(process, signal.SIGSTOP)
 
     def living(self) -> set[int]:
         """The processes of this start, wherever they hang in the tree."""
