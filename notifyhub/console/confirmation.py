@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from flask import flash, redirect, request
+from flask import request
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import Conflict, Forbidden
 
 from notifyhub.api.http import violations
+from notifyhub.console.form_pages import say
 from notifyhub.console.rendering import render
 
 T = TypeVar("T")
@@ -41,5 +42,4 @@ def confirm(
         return render("confirm.html", **asked, refused=refusal.description), 409
     except (Conflict, Forbidden) as refusal:
         return render("confirm.html", **asked, refused=refusal.description), refusal.code
-    flash(done if isinstance(done, str) else done(result), "success")
-    return redirect(target)
+    return say(done if isinstance(done, str) else done(result), target)

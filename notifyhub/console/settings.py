@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from flask import Blueprint, flash, redirect, request, url_for
+from flask import Blueprint, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
 from notifyhub.api.singleton import Singleton
 from notifyhub.console.blueprint import page
 from notifyhub.console.change_forms import ChangeForm
-from notifyhub.console.forms import submit
+from notifyhub.console.form_pages import fill_in, say
 from notifyhub.console.operations import call, may
 from notifyhub.console.rendering import render
 from notifyhub.console.settings_forms import delivery_form, notification_form, otp_form
@@ -55,10 +55,12 @@ def change(part: str) -> Any:
     chosen = PARTS[part]
     settings = call(chosen.settings.operations["show"])
     form = chosen.form(settings)
-    if submit(form, chosen.settings.operations["change"]) is None:
-        return _page(part, form, settings), 400
-    flash(_("The settings were saved."), "success")
-    return redirect(url_for(".show", part=part))
+    return fill_in(
+        form,
+        chosen.settings.operations["change"],
+        show=lambda: _page(part, form, settings),
+        done=lambda _settings: say(_("The settings were saved."), url_for(".show", part=part)),
+    )
 
 
 def _page(part: str, form: ChangeForm, settings: dict[str, Any]) -> str:
